@@ -1,1 +1,3 @@
-//! Counterpatch.
+//! Counterpatch, a falsifier for neural networks.
+
+pub mod onnx;

@@ -1,0 +1,132 @@
+//! Constant tensors as an ONNX file stores them, in their own element type.
+//!
+//! A float tensor that is nearly all zeros is kept as its non-zero entries: the two-level-lattice networks of
+//! VNN-COMP hold 270 MB of weights of which 0.08% are not zero.
+
+use std::fmt;
+
+/// Element types of ONNX that this tool can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum ElementType {
+    Float16,
+    BFloat16,
+    Float32,
+    Float64,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    UInt8,
+    UInt16,
+    UInt32,
+    UInt64,
+    Bool,
+}
+
+impl ElementType {
+    /// Whether values of this type are floating-point numbers.
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::Float16 | Self::BFloat16 | Self::Float32 | Self::Float64)
+    }
+
+    /// The ONNX spelling, e.g. `float32`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Float16 => "float16",
+            Self::BFloat16 => "bfloat16",
+            Self::Float32 => "float32",
+            Self::Float64 => "float64",
+            Self::Int8 => "int8",
+            Self::Int16 => "int16",
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+            Self::UInt8 => "uint8",
+            Self::UInt16 => "uint16",
+            Self::UInt32 => "uint32",
+            Self::UInt64 => "uint64",
+            Self::Bool => "bool",
+        }
+    }
+}
+
+impl fmt::Display for ElementType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A constant: `shape.iter().product()` values in row-major order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Element type that the file declares; [`Data`] may hold it in a wider one.
+    pub element: ElementType,
+    /// Dimensions; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// The values.
+    pub data: Data,
+}
+
+/// Storage of a constant. Narrow types are widened without loss: 16-bit floats to `f32`, all integers and
+/// booleans to `i64` (`UInt64` beyond `i64::MAX` is refused by the reader).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// `Float16`, `BFloat16`, `Float32`
+    F32(Vec<f32>),
+    /// `Float64`
+    F64(Vec<f64>),
+    /// Integers and `Bool` (0 or 1)
+    I64(Vec<i64>),
+    /// `Float32` with few non-zero entries.
+    SparseF32(Sparse<f32>),
+    /// `Float64` with few non-zero entries.
+    SparseF64(Sparse<f64>),
+}
+
+/// The non-zero entries of a tensor, by ascending flat index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sparse<T> {
+    /// Flat row-major indices, ascending, each below the tensor's length.
+    pub indices: Vec<usize>,
+    /// The value at each index.
+    pub values: Vec<T>,
+}
+
+impl Tensor {
+    /// Number of values, zeros included.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether the tensor has no value at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values in double precision, which every stored type but large integers fits exactly.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match &self.data {
+            Data::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
+            Data::F64(v) => v.clone(),
+            Data::I64(v) => v.iter().map(|&x| x as f64).collect(),
+            Data::SparseF32(s) => self.scatter(s.indices.iter().zip(s.values.iter().map(|&x| f64::from(x)))),
+            Data::SparseF64(s) => self.scatter(s.indices.iter().zip(s.values.iter().copied())),
+        }
+    }
+
+    /// The values of an integer or boolean tensor; `None` for floats.
+    pub fn as_i64(&self) -> Option<&[i64]> {
+        match &self.data {
+            Data::I64(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    fn scatter<'a>(&self, entries: impl Iterator<Item = (&'a usize, f64)>) -> Vec<f64> {
+        let mut dense = vec![0.0; self.len()];
+        for (&i, x) in entries {
+            dense[i] = x;
+        }
+        dense
+    }
+}
