@@ -1,3 +1,4 @@
 //! Counterpatch, a falsifier for neural networks.
 
+pub mod lp;
 pub mod onnx;
