@@ -1,9 +1,23 @@
 //! Reading ONNX files: bytes → checked [`Model`] → (importer) [`Network`](crate::network::Network).
+//!
+//! [`read`] finds and unpacks the file; `guard` decides whether the protobuf library may see it; `outline` keeps its
+//! large constants out of that library's hands; `decode`, `values`, `external` and `functions` turn messages into
+//! plain data; `order` checks names and sorts the nodes.
 
+mod decode;
 pub mod error;
+mod external;
+mod functions;
+mod guard;
 pub mod model;
+mod order;
+mod outline;
+mod read;
 pub mod tensor;
+mod values;
+mod wire;
 
 pub use error::{ModelError, Place};
 pub use model::{Attribute, Dim, Graph, Model, Node, ValueInfo};
-pub use tensor::{Data, ElementType, Sparse, Tensor};
+pub use read::{ReadError, from_bytes, read, read_tensor};
+pub use tensor::{Data, ElementType, MAX_LEN, Sparse, Tensor};

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::error::{ModelError, Place};
 use super::tensor::{ElementType, Tensor};
 
 /// A model file: one main graph and the operator-set version of the default domain.
@@ -43,7 +44,7 @@ pub struct Graph {
 pub struct ValueInfo {
     /// Name of the value in the graph.
     pub name: String,
-    /// Declared element type.
+    /// Declared element type. Where a subgraph leaves it out, `Float32` stands in; nothing relies on it there.
     pub element: ElementType,
     /// Declared shape; `None` where the file gives none.
     pub shape: Option<Vec<Dim>>,
@@ -94,4 +95,11 @@ pub enum Attribute {
     Ints(Vec<i64>),
     /// `STRINGS`
     Strings(Vec<Vec<u8>>),
+}
+
+impl Node {
+    /// An error at this node.
+    pub fn error(&self, what: impl Into<String>) -> ModelError {
+        ModelError::new(Place::Node { name: self.name.clone(), operator: self.operator.clone() }, what)
+    }
 }

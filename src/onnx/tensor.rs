@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// Most values that a tensor may have, stored or computed: 2 GiB of 32-bit floats, protobuf's own limit for a file.
+pub const MAX_LEN: usize = 1 << 29;
+
 /// Element types of ONNX that this tool can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)]
@@ -109,8 +112,8 @@ impl Tensor {
             Data::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
             Data::F64(v) => v.clone(),
             Data::I64(v) => v.iter().map(|&x| x as f64).collect(),
-            Data::SparseF32(s) => self.scatter(s.indices.iter().zip(s.values.iter().map(|&x| f64::from(x)))),
-            Data::SparseF64(s) => self.scatter(s.indices.iter().zip(s.values.iter().copied())),
+            Data::SparseF32(s) => s.to_dense(self.len()).into_iter().map(f64::from).collect(),
+            Data::SparseF64(s) => s.to_dense(self.len()),
         }
     }
 
@@ -122,9 +125,35 @@ impl Tensor {
         }
     }
 
-    fn scatter<'a>(&self, entries: impl Iterator<Item = (&'a usize, f64)>) -> Vec<f64> {
-        let mut dense = vec![0.0; self.len()];
-        for (&i, x) in entries {
+    /// Number of values that are held: all, or only the non-zero ones.
+    pub fn stored_len(&self) -> usize {
+        match &self.data {
+            Data::F32(v) => v.len(),
+            Data::F64(v) => v.len(),
+            Data::I64(v) => v.len(),
+            Data::SparseF32(s) => s.values.len(),
+            Data::SparseF64(s) => s.values.len(),
+        }
+    }
+
+    /// The same tensor with every value stored.
+    #[must_use]
+    pub fn into_dense(self) -> Self {
+        let len = self.len();
+        let data = match self.data {
+            Data::SparseF32(s) => Data::F32(s.to_dense(len)),
+            Data::SparseF64(s) => Data::F64(s.to_dense(len)),
+            dense => dense,
+        };
+        Self { data, ..self }
+    }
+}
+
+impl<T: Copy + Default> Sparse<T> {
+    /// All `len` values.
+    pub fn to_dense(&self, len: usize) -> Vec<T> {
+        let mut dense = vec![T::default(); len];
+        for (&i, &x) in self.indices.iter().zip(&self.values) {
             dense[i] = x;
         }
         dense

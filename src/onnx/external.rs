@@ -1,0 +1,133 @@
+//! Constants that a model keeps in files beside it (`data_location = EXTERNAL`).
+//!
+//! The file must lie in the model's own folder or below: a downloaded model may not read `/etc/passwd`.
+//! Source: `onnx/docs/ExternalData.md`.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+
+use onnx_protobuf::TensorProto;
+
+use super::error::{ModelError, Place};
+
+/// The folder that external data may come from.
+#[derive(Debug, Clone)]
+pub(super) struct Folder(Option<PathBuf>);
+
+impl Folder {
+    /// The folder of the model at `path`.
+    pub(super) fn of(path: &Path) -> Self {
+        let parent = path.parent().unwrap_or(Path::new(""));
+        Self(Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_path_buf() }))
+    }
+
+    /// No folder: a model without a file has no external data.
+    pub(super) fn none() -> Self {
+        Self(None)
+    }
+
+    /// The path of `location` inside this folder.
+    fn resolve(&self, location: &str) -> Result<PathBuf, String> {
+        let Some(folder) = &self.0 else { return Err("its values are in another file".into()) };
+        let relative = Path::new(location);
+        let inside = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+        if location.is_empty() || !inside {
+            return Err(format!("its values are in {location:?}, outside the model's folder"));
+        }
+        let path = folder.join(relative);
+        let real = path.canonicalize().map_err(|e| format!("its values are in {}: {e}", path.display()))?;
+        let root = folder.canonicalize().map_err(|e| format!("{}: {e}", folder.display()))?;
+        if !real.starts_with(root) {
+            return Err(format!("its values are in {location:?}, a link out of the model's folder"));
+        }
+        Ok(real)
+    }
+}
+
+/// The `size` bytes of a tensor that are kept in another file.
+pub(super) fn read(
+    proto: &TensorProto,
+    size: usize,
+    folder: &Folder,
+) -> Result<Cow<'static, [u8]>, ModelError> {
+    load(proto, size, folder).map(Cow::Owned).map_err(|what| {
+        ModelError::new(Place::Value(proto.name.clone()), what)
+            .help("keep the model's data file in the model's folder, under the name that the model gives")
+    })
+}
+
+fn load(proto: &TensorProto, size: usize, folder: &Folder) -> Result<Vec<u8>, String> {
+    let entry = |key: &str| proto.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
+    let number = |key: &str| {
+        let parse = |text: &str| text.parse::<u64>().map_err(|_| format!("the {key} {text:?} is no number"));
+        entry(key).map(parse).transpose()
+    };
+    let offset = number("offset")?.unwrap_or(0);
+    if let Some(length) = number("length")?
+        && length != size as u64
+    {
+        return Err(format!("its shape claims {size} bytes, its entry in the data file has {length}"));
+    }
+    let path = folder.resolve(entry("location").unwrap_or_default())?;
+    let failed = |e: std::io::Error| format!("{}: {e}", path.display());
+    let mut file = File::open(&path).map_err(failed)?;
+    let held = file.metadata().map_err(failed)?.len();
+    if held.checked_sub(offset).is_none_or(|left| left < size as u64) {
+        return Err(format!("{} has {held} bytes, {size} at {offset} are claimed", path.display()));
+    }
+    file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+    let mut bytes = vec![0; size];
+    file.read_exact(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use onnx_protobuf::StringStringEntryProto;
+
+    fn proto(location: &str, offset: &str, length: &str) -> TensorProto {
+        let entry = |key: &str, value: &str| StringStringEntryProto {
+            key: key.into(),
+            value: value.into(),
+            ..Default::default()
+        };
+        let external_data =
+            vec![entry("location", location), entry("offset", offset), entry("length", length)];
+        TensorProto { name: "w".into(), external_data, ..Default::default() }
+    }
+
+    #[test]
+    fn only_the_claimed_bytes_of_a_file_in_the_folder_are_read() {
+        let outer = tempfile::tempdir().unwrap();
+        let inner = outer.path().join("model");
+        std::fs::create_dir(&inner).unwrap();
+        std::fs::write(inner.join("w.bin"), [1, 2, 3, 4, 5]).unwrap();
+        std::fs::write(outer.path().join("secret"), [9; 9]).unwrap();
+        std::os::unix::fs::symlink(outer.path().join("secret"), inner.join("link")).unwrap();
+        let secret = outer.path().join("secret").display().to_string();
+        let folder = Folder::of(&inner.join("net.onnx"));
+        type Expected = Result<&'static [u8], &'static str>;
+        let cases: [(&str, &str, &str, Expected); 9] = [
+            ("w.bin", "0", "3", Ok(&[1, 2, 3])),
+            ("./w.bin", "2", "3", Ok(&[3, 4, 5])),
+            ("w.bin", "3", "3", Err("has 5 bytes, 3 at 3 are claimed")),
+            ("w.bin", "18446744073709551615", "3", Err("has 5 bytes")),
+            ("w.bin", "0", "2", Err("claims 3 bytes, its entry in the data file has 2")),
+            ("w.bin", "x", "3", Err("the offset \"x\" is no number")),
+            ("../secret", "0", "3", Err("outside the model's folder")),
+            (&secret, "0", "3", Err("outside the model's folder")),
+            ("link", "0", "3", Err("a link out of the model's folder")),
+        ];
+        for (location, offset, length, expected) in cases {
+            let got = read(&proto(location, offset, length), 3, &folder).map_err(|e| e.to_string());
+            match (got, expected) {
+                (Ok(bytes), Ok(want)) => assert_eq!(&*bytes, want),
+                (Err(message), Err(want)) => assert!(message.contains(want), "{message} lacks {want}"),
+                (got, want) => panic!("{location}: {got:?} instead of {want:?}"),
+            }
+        }
+    }
+}

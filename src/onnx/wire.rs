@@ -1,0 +1,73 @@
+//! Protobuf's wire format: tags, varints and lengths, one field at a time.
+//!
+//! Source: <https://protobuf.dev/programming-guides/encoding/>. Just enough for [`guard`](super::guard) and
+//! [`outline`](super::outline), which look at a file before the protobuf library does.
+
+use std::ops::Range;
+
+use super::error::{ModelError, Place};
+
+/// How a field's value is stored. Groups (3 and 4) are not here: [`field`] refuses them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wire {
+    Varint,
+    Fixed64,
+    Bytes,
+    Fixed32,
+}
+
+/// One field of a message.
+#[derive(Debug, Clone)]
+pub(super) struct Field {
+    /// Field number in the message's definition.
+    pub(super) number: u32,
+    /// How the value is stored.
+    pub(super) wire: Wire,
+    /// Tag and value together.
+    pub(super) whole: Range<usize>,
+    /// The value without tag and length.
+    pub(super) body: Range<usize>,
+}
+
+/// The field that starts at `at` in a message that ends at `end`.
+pub(super) fn field(bytes: &[u8], at: usize, end: usize) -> Result<Field, ModelError> {
+    let (tag, after_tag) = varint(bytes, at, end)?;
+    let number = u32::try_from(tag >> 3).ok().filter(|n| *n > 0 && *n < 1 << 29);
+    let number = number.ok_or_else(|| broken(at, "a field number out of range"))?;
+    let (wire, start, length) = match tag & 7 {
+        0 => (Wire::Varint, after_tag, varint(bytes, after_tag, end)?.1 - after_tag),
+        1 => (Wire::Fixed64, after_tag, 8),
+        2 => {
+            let (length, start) = varint(bytes, after_tag, end)?;
+            let length = usize::try_from(length).map_err(|_| beyond(after_tag, length, end - start))?;
+            (Wire::Bytes, start, length)
+        }
+        5 => (Wire::Fixed32, after_tag, 4),
+        3 | 4 => return Err(broken(at, "a protobuf group, which ONNX does not have")),
+        other => return Err(broken(at, &format!("wire type {other}, which protobuf does not have"))),
+    };
+    if length > end - start {
+        return Err(beyond(after_tag, length as u64, end - start));
+    }
+    Ok(Field { number, wire, whole: at..start + length, body: start..start + length })
+}
+
+fn varint(bytes: &[u8], at: usize, end: usize) -> Result<(u64, usize), ModelError> {
+    let mut value = 0u64;
+    for (i, &byte) in bytes.get(at..end).unwrap_or_default().iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * i);
+        if byte & 0x80 == 0 {
+            return Ok((value, at + i + 1));
+        }
+    }
+    Err(broken(at, "a number that does not end"))
+}
+
+fn beyond(at: usize, length: u64, left: usize) -> ModelError {
+    broken(at, &format!("a length of {length} bytes where {left} are left"))
+}
+
+pub(super) fn broken(at: usize, what: &str) -> ModelError {
+    ModelError::new(Place::Byte(at as u64), what)
+        .help("the file is truncated, damaged, or no ONNX model: fetch or export it again")
+}
