@@ -1,1 +1,49 @@
-//! VNN-LIB.
+//! Reader, checker and printer of VNN-LIB, the language of neural-network verification queries.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod ast;
+mod check;
+mod element_type;
+mod error;
+mod evaluate;
+mod exact;
+mod grammar;
+mod lex;
+mod linear;
+mod node;
+mod normal_form;
+mod numeral;
+mod print;
+mod problem;
+mod view;
+
+use std::sync::Arc;
+
+pub use ast::{Equivalence, Network, Query, Role, Span, Tensor, TensorId, Variable, Version};
+pub use element_type::ElementType;
+pub use error::{Diagnostic, Errors};
+pub use evaluate::{Assignment, EvaluateError, Value, Violation};
+pub use exact::{Exact, TooLarge};
+pub use linear::{Coefficient, LinearRow, NotLinear};
+pub use node::{Operator, Relation};
+pub use normal_form::{NormalForm, TooManyCases};
+pub use numeral::{Numeral, NumeralError};
+pub use problem::Problem;
+pub use view::{Assertion, Bound, Comparison, Event, Events, Formula, Formulas, Term, Terms};
+
+/// Reads a query of any version, which is told from the text.
+///
+/// # Errors
+/// All problems that were found, each with its place and a remedy.
+pub fn parse(text: impl Into<Box<str>>) -> Result<Query, Errors> {
+    parse_named("<query>", text)
+}
+
+/// Like [`parse`]; `name`, usually that of the file, begins every message.
+///
+/// # Errors
+/// All problems that were found, each with its place and a remedy.
+pub fn parse_named(name: impl Into<Arc<str>>, text: impl Into<Box<str>>) -> Result<Query, Errors> {
+    grammar::parse(name.into(), text.into())
+}

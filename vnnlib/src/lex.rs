@@ -1,0 +1,139 @@
+//! The words of the language: blanks, comments, symbols, numbers. Both versions share them.
+//!
+//! Parsers work on bytes, for speed; every cut is at an ASCII byte, so spans are also valid in the text.
+
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_while, take_while1};
+use nom::character::complete::{char, digit1, one_of};
+use nom::combinator::{opt, recognize};
+use nom::error::{ErrorKind, ParseError};
+use nom::{IResult, Parser};
+
+use crate::problem::Problem;
+
+/// The result of a parser: the rest of the text and what was read.
+pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
+
+/// Where reading failed, measured from the text's end, and why.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Fault {
+    /// How many bytes were left.
+    pub(crate) remaining: usize,
+    /// How many of them are at fault.
+    pub(crate) length: usize,
+    /// The reason; `None` from a nom primitive whose caller names it.
+    pub(crate) problem: Option<Box<Problem>>,
+}
+
+impl ParseError<&[u8]> for Fault {
+    fn from_error_kind(input: &[u8], _: ErrorKind) -> Self {
+        Self { remaining: input.len(), length: 1, problem: None }
+    }
+
+    fn append(_: &[u8], _: ErrorKind, other: Self) -> Self {
+        other
+    }
+}
+
+/// A fatal error: `length` bytes at the beginning of `input` are wrong.
+pub(crate) fn fail<T>(input: &[u8], length: usize, problem: Problem) -> Parsed<'_, T> {
+    Err(nom::Err::Failure(Fault { remaining: input.len(), length, problem: Some(Box::new(problem)) }))
+}
+
+/// A fatal error: something else should stand at the beginning of `input`.
+pub(crate) fn unexpected<'a, T>(input: &'a [u8], expected: &'static str) -> Parsed<'a, T> {
+    let word = word_at(input);
+    let found = match word {
+        [] => "the end of the text".into(),
+        word => format!("`{}`", shown(word)),
+    };
+    fail(input, word.len(), Problem::Unexpected { expected, found })
+}
+
+/// A word as messages quote it: at most 40 characters.
+pub(crate) fn shown(word: &[u8]) -> String {
+    let text = String::from_utf8_lossy(word);
+    match text.char_indices().nth(40) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text.into_owned(),
+    }
+}
+
+/// The word, delimiter or string at the beginning of `input`.
+fn word_at(input: &[u8]) -> &[u8] {
+    let end = input.iter().position(|&b| !is_symbol(b)).unwrap_or(input.len());
+    let whole = if end > 0 { end } else { input.len().min(1) };
+    &input[..whole]
+}
+
+/// `blank = { " " | tab | line end | ";" { any character but line end } }`
+pub(crate) fn blank(mut input: &[u8]) -> &[u8] {
+    loop {
+        match input {
+            [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] => input = rest,
+            [b';', rest @ ..] => {
+                let end = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
+                input = &rest[end..];
+            }
+            _ => return input,
+        }
+    }
+}
+
+/// Whether the byte may stand in a symbol: everything but blanks, brackets, commas, quotes and comments.
+pub(crate) fn is_symbol(byte: u8) -> bool {
+    !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'(' | b')' | b'[' | b']' | b',' | b'"' | b';')
+}
+
+/// `symbol = symbol-character { symbol-character }`
+pub(crate) fn symbol(input: &[u8]) -> Parsed<'_, &[u8]> {
+    take_while1(is_symbol).parse(input)
+}
+
+/// `numeral = [ "-" ] digit { digit } [ "." digit { digit } ] [ ( "e" | "E" ) [ "+" | "-" ] digit { digit } ]`
+pub(crate) fn numeral(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let exponent = (one_of("eE"), opt(one_of("+-")), digit1);
+    recognize((opt(char('-')), digit1, opt((char('.'), digit1)), opt(exponent))).parse(input)
+}
+
+/// `string = '"' { any character but '"' } '"'`
+pub(crate) fn string(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let (input, _) = tag("\"").parse(input)?;
+    let (input, inside) = take_while(|b| b != b'"').parse(input)?;
+    let (input, _) = tag("\"").parse(input)?;
+    Ok((input, inside))
+}
+
+/// One of the four brackets and the comma, after blanks.
+pub(crate) fn delimiter<'a>(
+    input: &'a [u8],
+    which: u8,
+    expected: &'static str,
+) -> Result<&'a [u8], nom::Err<Fault>> {
+    let input = blank(input);
+    match input.split_first() {
+        Some((&first, rest)) if first == which => Ok(rest),
+        _ => unexpected::<()>(input, expected).map(|(rest, ())| rest),
+    }
+}
+
+/// A balanced rest of an ignored command, up to and without its closing parenthesis.
+pub(crate) fn skip_arguments(mut input: &[u8]) -> Parsed<'_, ()> {
+    let mut depth = 0_usize;
+    loop {
+        input = blank(input);
+        input = match input {
+            [b')', ..] if depth == 0 => return Ok((input, ())),
+            [b')', rest @ ..] => {
+                depth -= 1;
+                rest
+            }
+            [b'(', rest @ ..] => {
+                depth += 1;
+                rest
+            }
+            [] => return unexpected(input, "`)`"),
+            _ => alt((string, symbol, take_while1(|b| matches!(b, b'[' | b']' | b',')))).parse(input)?.0,
+        };
+    }
+}

@@ -1,0 +1,122 @@
+//! A query printed in the language of its version: `parse(print(q)) == q`.
+//!
+//! One declaration, one assertion a line; the operands of an outermost `and` or `or` that hold several comparisons
+//! stand on lines of their own. Numbers are printed as they were written; comments are lost.
+
+use std::fmt::{self, Write};
+
+use crate::ast::{Query, Variable, Version};
+use crate::node::{Operator, Relation};
+use crate::view::{Event, Formula};
+
+impl Query {
+    /// The query's text. The same as its `Display`.
+    pub fn print(&self) -> String {
+        self.to_string()
+    }
+
+    /// The variable as the query's version writes it: `X_3`, or `X[0,3]`, or `X` for a scalar.
+    pub fn variable_name(&self, variable: Variable) -> String {
+        let mut name = String::new();
+        // Writing to a string does not fail.
+        let _ = write_variable(self, variable, &mut name);
+        name
+    }
+}
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.version() {
+            Version::V1 => write_variables(self, f)?,
+            Version::V2 { .. } => {}
+        }
+        for assertion in self.assertions() {
+            f.write_str("(assert ")?;
+            write_formula(self, assertion.formula(), f)?;
+            f.write_str(")\n")?;
+        }
+        Ok(())
+    }
+}
+
+/// The declarations of VNN-LIB 1.0.
+fn write_variables(query: &Query, out: &mut impl Write) -> fmt::Result {
+    for tensor in query.tensors() {
+        for element in 0..tensor.len() {
+            writeln!(out, "(declare-const {}_{element} Real)", tensor.name())?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a formula with a stack of what is open, however deep it is nested.
+fn write_formula(query: &Query, formula: Formula<'_>, out: &mut impl Write) -> fmt::Result {
+    let long = spans_lines(formula);
+    let (mut depth, mut first) = (0_usize, true);
+    for event in formula.events() {
+        if !matches!(event, Event::Close { .. }) {
+            let line_end = long && depth == 1;
+            let separator = if line_end {
+                "\n    "
+            } else if first {
+                ""
+            } else {
+                " "
+            };
+            out.write_str(separator)?;
+        }
+        first = false;
+        match event {
+            Event::Open(operator) => {
+                write!(out, "({}", symbol(query.version(), operator))?;
+                depth += 1;
+            }
+            Event::Close { .. } => {
+                out.write_char(')')?;
+                depth -= 1;
+            }
+            Event::Variable(variable) => write_variable(query, variable, out)?,
+            Event::Numeral(numeral) => out.write_str(numeral.as_str())?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether an `and` or `or` has operands that are `and` or `or` themselves.
+fn spans_lines(formula: Formula<'_>) -> bool {
+    match formula {
+        Formula::And(mut operands) | Formula::Or(mut operands) => {
+            operands.any(|operand| !matches!(operand, Formula::Compare(_)))
+        }
+        Formula::Compare(_) => false,
+    }
+}
+
+fn symbol(version: Version, operator: Operator) -> &'static str {
+    match (version, operator) {
+        (Version::V1, Operator::Compare(Relation::Equal)) => "=",
+        _ => operator.symbol(),
+    }
+}
+
+fn write_variable(query: &Query, variable: Variable, out: &mut impl Write) -> fmt::Result {
+    let Some(tensor) = query.tensors().get(variable.tensor().index()) else { return out.write_char('?') };
+    match query.version() {
+        Version::V1 => write!(out, "{}_{}", tensor.name(), variable.element()),
+        Version::V2 { .. } => {
+            out.write_str(tensor.name())?;
+            write_index(tensor.shape(), variable.element, out)
+        }
+    }
+}
+
+/// The position in a tensor as `[i,j,...]`; nothing for a scalar.
+fn write_index(shape: &[u32], element: u32, out: &mut impl Write) -> fmt::Result {
+    let (mut rest, mut size) = (element, shape.iter().product::<u32>());
+    for (axis, &extent) in shape.iter().enumerate() {
+        size /= extent.max(1);
+        write!(out, "{}{}", if axis == 0 { '[' } else { ',' }, rest / size.max(1))?;
+        rest %= size.max(1);
+    }
+    if shape.is_empty() { Ok(()) } else { out.write_char(']') }
+}

@@ -1,0 +1,140 @@
+//! The list of everything that can be wrong with a text, each with its remedy.
+
+use std::borrow::Cow;
+
+/// What is wrong. `Display` says it in one line, [`Problem::help`] gives the remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The text does not go on as the grammar wants.
+    #[error("expected {expected}, found {found}")]
+    Unexpected {
+        /// What the grammar allows here.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+    },
+    /// A parenthesis is never closed.
+    #[error("this parenthesis is never closed")]
+    Unclosed,
+    /// The text is larger than 4 GiB.
+    #[error("the text is larger than 4 GiB")]
+    TextTooLarge,
+    /// A command that the language does not have.
+    #[error("unknown command `{0}`")]
+    UnknownCommand(String),
+    /// A command after `check-sat` or `exit` would change the query.
+    #[error("`{0}` after the end of the query")]
+    AfterEnd(String),
+    /// A word that is no operator here.
+    #[error("unknown operator `{0}`")]
+    UnknownOperator(String),
+    /// An operator of another sort than its place wants.
+    #[error("`{operator}` yields {found}, but {expected} is needed here")]
+    WrongSort {
+        /// The operator as written.
+        operator: String,
+        /// What it yields.
+        found: &'static str,
+        /// What the place needs.
+        expected: &'static str,
+    },
+    /// An operator has too few or too many operands.
+    #[error("`{operator}` has {found} operand(s), it takes {expected}")]
+    WrongArity {
+        /// The operator as written.
+        operator: &'static str,
+        /// What it takes.
+        expected: &'static str,
+        /// How many there are.
+        found: usize,
+    },
+    /// A word that begins like a number and is none.
+    #[error("`{0}` is not a number")]
+    BadNumeral(String),
+    /// A number too long, or an exponent too large, for exact arithmetic.
+    #[error("the number `{0}` is out of range")]
+    NumeralOutOfRange(String),
+    /// A sort other than `Real` in VNN-LIB 1.0.
+    #[error("unknown sort `{0}`")]
+    UnknownSort(String),
+    /// A VNN-LIB 1.0 variable that is neither `X_i` nor `Y_i`.
+    #[error("`{0}` is not a variable name of VNN-LIB 1.0")]
+    BadVariableName(String),
+    /// A name that no declaration introduces.
+    #[error("`{0}` is not declared")]
+    Undeclared(String),
+    /// A second declaration of one name.
+    #[error("`{0}` is declared twice")]
+    DeclaredTwice(String),
+    /// A VNN-LIB 1.0 variable is missing between declared ones.
+    #[error("`{declared}` is declared, but `{missing}` is not")]
+    Gap {
+        /// The first variable behind the gap.
+        declared: String,
+        /// The first variable that is missing.
+        missing: String,
+    },
+    /// No input or no output variable is declared.
+    #[error("no {0} is declared")]
+    NothingDeclared(&'static str),
+    /// The text holds no assertion.
+    #[error("the query has no assertion")]
+    NoAssertion,
+}
+
+impl Problem {
+    /// How to mend it, in one line.
+    pub fn help(&self) -> Cow<'static, str> {
+        match self {
+            Self::Unexpected { expected, .. } => format!("write {expected} here").into(),
+            Self::Unclosed => "add the missing `)`; is the file cut off?".into(),
+            Self::TextTooLarge => "split the query into several files".into(),
+            Self::UnknownCommand(word) => command_help(word),
+            Self::AfterEnd(_) => "move it before `(check-sat)` and `(exit)`: one file is one query".into(),
+            Self::UnknownOperator(word) => operator_help(word),
+            Self::WrongSort { found: "a truth value", .. } => "compare numbers, not truth values".into(),
+            Self::WrongSort { .. } => "compare it with something, as in `(<= X_0 1.0)`".into(),
+            Self::WrongArity { operator: "<=" | ">=" | "<" | ">" | "=" | "==" | "!=", .. } => {
+                "write a chain as `(and (<= a b) (<= b c))`".into()
+            }
+            Self::WrongArity { .. } => "add the missing operand, or leave the operator out".into(),
+            Self::BadNumeral(_) => "write numbers as `-1`, `0.5` or `1.5e-3`".into(),
+            Self::NumeralOutOfRange(_) => {
+                "use at most 4096 characters and exponents from -9999 to 9999".into()
+            }
+            Self::UnknownSort(_) => "VNN-LIB 1.0 has the sort `Real` only".into(),
+            Self::BadVariableName(_) => "inputs are named X_0, X_1, ... and outputs Y_0, Y_1, ...".into(),
+            Self::Undeclared(_) => "declare it before its first use, or correct the name".into(),
+            Self::DeclaredTwice(_) => "remove one of the two declarations".into(),
+            Self::Gap { missing, .. } => {
+                format!("declare `{missing}` too: indices count from 0 without gaps").into()
+            }
+            Self::NothingDeclared("input") => "declare the inputs, as in `(declare-const X_0 Real)`".into(),
+            Self::NothingDeclared(_) => "declare the outputs, as in `(declare-const Y_0 Real)`".into(),
+            Self::NoAssertion => "add `(assert ...)`; is the file cut off?".into(),
+        }
+    }
+}
+
+fn command_help(word: &str) -> Cow<'static, str> {
+    match word {
+        "define-fun" | "define-const" => "VNN-LIB has no definitions: write the expression out".into(),
+        "push" | "pop" => "one file is one query: split the file".into(),
+        "declare-network" | "vnnlib-version" => "begin the file with `(vnnlib-version <2.0>)`".into(),
+        _ => "VNN-LIB 1.0 knows `declare-const`, `declare-fun` without arguments, and `assert`".into(),
+    }
+}
+
+fn operator_help(word: &str) -> Cow<'static, str> {
+    match word {
+        "==" => "VNN-LIB 1.0 writes equality as `=`".into(),
+        "=" => "VNN-LIB 2.0 writes equality as `==`".into(),
+        "!=" | "distinct" => "write `(or (< a b) (> a b))`".into(),
+        "not" => "turn the comparison around: `(not (<= a b))` is `(> a b)`".into(),
+        "=>" => "write `(or not-a b)` with the comparison of `a` turned around".into(),
+        "/" => "write the quotient as a decimal number, or multiply both sides".into(),
+        "let" | "ite" => "VNN-LIB has no definitions and no conditionals: write the cases out".into(),
+        _ => "the operators are and, or, the comparisons, and + - *".into(),
+    }
+}
