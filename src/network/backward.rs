@@ -1,0 +1,113 @@
+//! Backward passes: vector-Jacobian products for a block of points.
+
+use super::op::{Op, Operands, Pass, View};
+use super::real::Real;
+use super::{Network, NodeId, Workspace};
+
+/// How a backward pass bends derivatives that say nothing. The forward pass stays exact.
+#[derive(Debug, Clone, Copy)]
+pub struct Surrogate<'a, T> {
+    /// For each lane the slope that an inactive ReLU passes on (annealed leaky gradients).
+    pub leak: Option<&'a [T]>,
+    /// Piecewise-constant functions get the slope of a smooth step of this sharpness.
+    pub sharpness: Option<T>,
+}
+
+impl<T> Surrogate<'_, T> {
+    /// The true derivatives.
+    pub fn exact() -> Self {
+        Self { leak: None, sharpness: None }
+    }
+}
+
+/// Where an operator adds its contributions: the gradients of its operands, one at a time.
+pub struct Gradients<'a, T> {
+    network: &'a Network<T>,
+    inputs: &'a [NodeId],
+    buffers: &'a mut [Vec<T>],
+}
+
+impl<T> Gradients<'_, T> {
+    /// The gradient of the `i`-th operand, or `None` where nobody needs it (a constant).
+    pub fn wrt(&mut self, i: usize) -> Option<&mut [T]> {
+        let node = &self.network.nodes[self.inputs[i].0];
+        node.varies.then(|| self.buffers[node.slot].as_mut_slice())
+    }
+}
+
+impl<T: Real> Network<T> {
+    /// Gradients of `Σ cotangent · output` with respect to the inputs, for the block of the last forward pass.
+    ///
+    /// `cotangent` holds `output_len × lanes` numbers, `gradient` receives `input_len × lanes`, lanes innermost.
+    pub fn backward(
+        &self,
+        workspace: &mut Workspace<T>,
+        cotangent: &[T],
+        surrogate: Surrogate<'_, T>,
+        gradient: &mut Vec<T>,
+    ) {
+        self.start_backward(workspace);
+        let mut at = 0;
+        for &id in &self.outputs {
+            let buffer = &mut workspace.cotangents[self.node(id).slot];
+            for (sum, &c) in buffer.iter_mut().zip(&cotangent[at..]) {
+                *sum += c;
+            }
+            at += self.node(id).len() * workspace.lanes;
+        }
+        self.sweep(workspace, self.nodes.len(), surrogate);
+        self.collect(workspace, gradient);
+    }
+
+    /// As [`Network::backward`], from a node in the middle: `cotangent` holds `len × lanes` numbers of it.
+    pub fn backward_from(
+        &self,
+        workspace: &mut Workspace<T>,
+        node: NodeId,
+        cotangent: &[T],
+        surrogate: Surrogate<'_, T>,
+        gradient: &mut Vec<T>,
+    ) {
+        self.start_backward(workspace);
+        if self.node(node).varies {
+            workspace.cotangents[self.node(node).slot].copy_from_slice(cotangent);
+        }
+        self.sweep(workspace, node.0 + 1, surrogate);
+        self.collect(workspace, gradient);
+    }
+
+    fn start_backward(&self, workspace: &mut Workspace<T>) {
+        if workspace.cotangents.is_empty() {
+            workspace.cotangents = vec![Vec::new(); self.slots];
+            for node in self.nodes.iter().filter(|node| node.varies) {
+                workspace.cotangents[node.slot] = vec![T::zero(); workspace.values[node.slot].len()];
+            }
+        }
+        for buffer in &mut workspace.cotangents {
+            buffer.fill(T::zero());
+        }
+    }
+
+    fn sweep(&self, workspace: &mut Workspace<T>, end: usize, surrogate: Surrogate<'_, T>) {
+        for node in self.nodes[..end].iter().rev() {
+            if !node.varies || matches!(node.op, Op::Input(_) | Op::Reshape(_)) {
+                continue;
+            }
+            let cotangent = std::mem::take(&mut workspace.cotangents[node.slot]);
+            let operands = Operands { nodes: &self.nodes, inputs: &node.inputs, values: &workspace.values };
+            let result = View { shape: &node.shape, data: &workspace.values[node.slot] };
+            let mut gradients =
+                Gradients { network: self, inputs: &node.inputs, buffers: &mut workspace.cotangents };
+            let mut pass = Pass { lanes: workspace.lanes, scratch: &mut workspace.scratch, surrogate };
+            node.op.vjp(operands, result, &cotangent, &mut gradients, &mut pass);
+            workspace.cotangents[node.slot] = cotangent;
+        }
+    }
+
+    fn collect(&self, workspace: &Workspace<T>, gradient: &mut Vec<T>) {
+        gradient.clear();
+        for &id in &self.inputs {
+            gradient.extend_from_slice(&workspace.cotangents[self.node(id).slot]);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Forward passes over a block of points.
+
+use super::backward::Surrogate;
+use super::op::{Op, Operands, Pass};
+use super::real::Real;
+use super::{Network, NodeId};
+
+/// The values of one block, and memory for the passes: made once, used for every block of the same size.
+#[derive(Debug, Clone)]
+pub struct Workspace<T> {
+    pub(super) lanes: usize,
+    /// One buffer a slot.
+    pub(super) values: Vec<Vec<T>>,
+    /// One buffer a slot, made by the first backward pass.
+    pub(super) cotangents: Vec<Vec<T>>,
+    pub(super) scratch: Vec<T>,
+}
+
+impl<T: Real> Workspace<T> {
+    /// Memory for blocks of `lanes` points of `network`, with the constants in place.
+    pub fn new(network: &Network<T>, lanes: usize) -> Self {
+        let mut values = vec![Vec::new(); network.slots];
+        for node in network.nodes.iter().filter(|node| !matches!(node.op, Op::Reshape(_))) {
+            values[node.slot] = match &node.op {
+                Op::Constant(constant) => {
+                    constant.data.iter().flat_map(|&x| std::iter::repeat_n(x, lanes)).collect()
+                }
+                _ => vec![T::zero(); node.len() * lanes],
+            };
+        }
+        Self { lanes, values, cotangents: Vec::new(), scratch: Vec::new() }
+    }
+
+    /// Points in a block.
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// The values of a node after a forward pass: `len(shape) * lanes` numbers, lanes innermost.
+    pub fn value<'a>(&'a self, network: &Network<T>, id: NodeId) -> &'a [T] {
+        &self.values[network.node(id).slot]
+    }
+}
+
+impl<T: Real> Network<T> {
+    /// Evaluates a block: `inputs` holds `input_len × lanes` numbers, lanes innermost.
+    pub fn forward(&self, workspace: &mut Workspace<T>, inputs: &[T]) {
+        let lanes = workspace.lanes;
+        assert_eq!(inputs.len(), self.input_len() * lanes, "a block holds input_len × lanes numbers");
+        let mut at = 0;
+        for &id in &self.inputs {
+            let buffer = &mut workspace.values[self.node(id).slot];
+            let len = buffer.len();
+            buffer.copy_from_slice(&inputs[at..at + len]);
+            at += len;
+        }
+        self.forward_from(workspace, 0);
+    }
+
+    /// Recomputes the nodes from `first` on, whose operands are in place.
+    pub fn forward_from(&self, workspace: &mut Workspace<T>, first: usize) {
+        for node in &self.nodes[first..] {
+            if !node.varies || matches!(node.op, Op::Input(_) | Op::Reshape(_)) {
+                continue;
+            }
+            let mut output = std::mem::take(&mut workspace.values[node.slot]);
+            let operands = Operands { nodes: &self.nodes, inputs: &node.inputs, values: &workspace.values };
+            let mut pass = Pass {
+                lanes: workspace.lanes,
+                scratch: &mut workspace.scratch,
+                surrogate: Surrogate::exact(),
+            };
+            node.op.forward(operands, &mut output, &mut pass);
+            workspace.values[node.slot] = output;
+        }
+    }
+
+    /// Copies the flat output vectors of the last block: `output_len × lanes` numbers, lanes innermost.
+    pub fn outputs_into(&self, workspace: &Workspace<T>, out: &mut Vec<T>) {
+        out.clear();
+        for &id in &self.outputs {
+            out.extend_from_slice(workspace.value(self, id));
+        }
+    }
+
+    /// Outputs for a single point, in a workspace of its own: convenient, not fast.
+    pub fn evaluate(&self, input: &[T]) -> Vec<T> {
+        let mut workspace = Workspace::new(self, 1);
+        self.forward(&mut workspace, input);
+        let mut out = Vec::new();
+        self.outputs_into(&workspace, &mut out);
+        out
+    }
+}

@@ -1,0 +1,294 @@
+//! The matrix of an affine layer: dense and packed for the kernel, or sparse.
+
+use std::sync::OnceLock;
+
+use super::kernel::dispatch::vectorized;
+use super::kernel::dot;
+use super::kernel::panels::{Panels, Rows, Start, weighted_rows};
+use super::op::cast;
+use super::real::Real;
+
+/// Below this many lanes a row-by-row product beats the packed kernel, whose vectors would be mostly empty.
+pub const FEW_LANES: usize = 4;
+
+/// An `[outputs][inputs]` matrix.
+#[derive(Debug, Clone)]
+pub enum Matrix<T> {
+    /// All entries.
+    Dense(Dense<T>),
+    /// The non-zero entries, by rows and by columns.
+    Sparse(Box<Sparse<T>>),
+}
+
+/// A dense matrix, row-major; the packed forms are made when a pass first needs them.
+#[derive(Debug, Clone)]
+pub struct Dense<T> {
+    outputs: usize,
+    inputs: usize,
+    data: Vec<T>,
+    forward: OnceLock<Panels<T>>,
+    backward: OnceLock<Panels<T>>,
+}
+
+/// A sparse matrix in both orders: forward passes walk rows, backward passes columns.
+#[derive(Debug, Clone)]
+pub struct Sparse<T> {
+    rows: Compressed<T>,
+    columns: Compressed<T>,
+}
+
+/// Compressed sparse rows (of the matrix or of its transpose).
+#[derive(Debug, Clone)]
+struct Compressed<T> {
+    /// Entries of row `r` are `starts[r]..starts[r + 1]`.
+    starts: Vec<u32>,
+    indices: Vec<u32>,
+    values: Vec<T>,
+}
+
+impl<T: Real> Matrix<T> {
+    /// A dense matrix from its row-major entries.
+    pub fn dense(outputs: usize, inputs: usize, data: Vec<T>) -> Self {
+        assert_eq!(data.len(), outputs * inputs, "a matrix has outputs × inputs entries");
+        Self::Dense(Dense { outputs, inputs, data, forward: OnceLock::new(), backward: OnceLock::new() })
+    }
+
+    /// A sparse matrix from `(output, input, value)` entries in any order; entries at one place add up.
+    pub fn sparse(outputs: usize, inputs: usize, mut entries: Vec<(u32, u32, T)>) -> Self {
+        entries.sort_unstable_by_key(|&(output, input, _)| (output, input));
+        let rows = Compressed::new(outputs, entries.iter().copied());
+        entries.sort_unstable_by_key(|&(output, input, _)| (input, output));
+        let columns = Compressed::new(inputs, entries.iter().map(|&(o, i, x)| (i, o, x)));
+        Self::Sparse(Box::new(Sparse { rows, columns }))
+    }
+
+    /// Number of outputs.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Dense(m) => m.outputs,
+            Self::Sparse(m) => m.rows.len(),
+        }
+    }
+
+    /// Number of inputs.
+    pub fn inputs(&self) -> usize {
+        match self {
+            Self::Dense(m) => m.inputs,
+            Self::Sparse(m) => m.columns.len(),
+        }
+    }
+
+    /// Entries that take part in a product.
+    pub fn entries(&self) -> usize {
+        match self {
+            Self::Dense(m) => m.data.len(),
+            Self::Sparse(m) => m.rows.values.len(),
+        }
+    }
+
+    /// Calls `visit(input, value)` for the entries of one output's row that may be non-zero.
+    pub fn for_row(&self, output: usize, mut visit: impl FnMut(usize, T)) {
+        match self {
+            Self::Dense(m) => {
+                for (i, &x) in m.data[output * m.inputs..(output + 1) * m.inputs].iter().enumerate() {
+                    visit(i, x);
+                }
+            }
+            Self::Sparse(m) => m.rows.row(output).for_each(|(i, x)| visit(i, x)),
+        }
+    }
+
+    /// The matrix in row-major form.
+    pub fn to_dense(&self) -> Vec<T> {
+        if let Self::Dense(m) = self {
+            return m.data.clone();
+        }
+        let inputs = self.inputs();
+        let mut data = vec![T::zero(); self.outputs() * inputs];
+        for output in 0..self.outputs() {
+            self.for_row(output, |i, x| data[output * inputs + i] = x);
+        }
+        data
+    }
+
+    /// `out[o][·] = start + Σ_i matrix[o][i] · x[i][·]` for rows of `lanes` numbers.
+    pub fn apply(&self, x: &[T], start: Start<'_, T>, out: &mut [T], lanes: usize) {
+        match self {
+            Self::Dense(m) if lanes < FEW_LANES => m.apply_few(x, start, out, lanes),
+            Self::Dense(m) => {
+                let rows = Rows::Strided { data: x, stride: lanes };
+                weighted_rows(m.forward_panels().view(), rows, start, out, lanes, lanes);
+            }
+            Self::Sparse(m) => m.rows.apply(x, start, out, lanes),
+        }
+    }
+
+    /// `out[i][·] += Σ_o matrix[o][i] · y[o][·]` for rows of `lanes` numbers: the transposed product.
+    pub fn apply_transposed(&self, y: &[T], out: &mut [T], lanes: usize) {
+        match self {
+            Self::Dense(m) if lanes < FEW_LANES => m.apply_transposed_few(y, out, lanes),
+            Self::Dense(m) => {
+                let rows = Rows::Strided { data: y, stride: lanes };
+                weighted_rows(m.backward_panels().view(), rows, Start::Accumulate, out, lanes, lanes);
+            }
+            Self::Sparse(m) => m.columns.apply(y, Start::Accumulate, out, lanes),
+        }
+    }
+
+    /// The same matrix in another precision.
+    pub fn cast<U: Real>(&self) -> Matrix<U> {
+        match self {
+            Self::Dense(m) => Matrix::dense(m.outputs, m.inputs, cast(&m.data)),
+            Self::Sparse(m) => {
+                Matrix::Sparse(Box::new(Sparse { rows: m.rows.cast(), columns: m.columns.cast() }))
+            }
+        }
+    }
+}
+
+impl<T: Real> Dense<T> {
+    fn forward_panels(&self) -> &Panels<T> {
+        let at = |o: usize, i: usize| self.data[o * self.inputs + i];
+        self.forward.get_or_init(|| Panels::pack(self.outputs, self.inputs, at))
+    }
+
+    fn backward_panels(&self) -> &Panels<T> {
+        let at = |i: usize, o: usize| self.data[o * self.inputs + i];
+        self.backward.get_or_init(|| Panels::pack(self.inputs, self.outputs, at))
+    }
+
+    fn apply_few(&self, x: &[T], start: Start<'_, T>, out: &mut [T], lanes: usize) {
+        initialise(start, out, lanes);
+        if lanes == 1 {
+            return dot::matrix_vector(&self.data, x, out);
+        }
+        for o in 0..self.outputs {
+            let row = &self.data[o * self.inputs..(o + 1) * self.inputs];
+            for (i, &w) in row.iter().enumerate() {
+                for lane in 0..lanes {
+                    out[o * lanes + lane] += w * x[i * lanes + lane];
+                }
+            }
+        }
+    }
+
+    fn apply_transposed_few(&self, y: &[T], out: &mut [T], lanes: usize) {
+        if lanes == 1 {
+            return dot::vector_matrix(&self.data, y, out);
+        }
+        for o in 0..self.outputs {
+            let row = &self.data[o * self.inputs..(o + 1) * self.inputs];
+            for (i, &w) in row.iter().enumerate() {
+                for lane in 0..lanes {
+                    out[i * lanes + lane] += w * y[o * lanes + lane];
+                }
+            }
+        }
+    }
+}
+
+impl<T: Real> Compressed<T> {
+    fn new(rows: usize, entries: impl Iterator<Item = (u32, u32, T)>) -> Self {
+        let mut this = Self { starts: vec![0], indices: Vec::new(), values: Vec::new() };
+        let mut last = None;
+        for (row, index, value) in entries {
+            if last == Some((row, index)) {
+                if let Some(x) = this.values.last_mut() {
+                    *x += value;
+                }
+                continue;
+            }
+            last = Some((row, index));
+            while this.starts.len() <= row as usize {
+                this.starts.push(this.values.len() as u32);
+            }
+            this.indices.push(index);
+            this.values.push(value);
+        }
+        this.starts.resize(rows + 1, this.values.len() as u32);
+        this
+    }
+
+    fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    fn row(&self, row: usize) -> impl Iterator<Item = (usize, T)> + '_ {
+        let range = self.starts[row] as usize..self.starts[row + 1] as usize;
+        self.indices[range.clone()].iter().zip(&self.values[range]).map(|(&i, &x)| (i as usize, x))
+    }
+
+    fn apply(&self, x: &[T], start: Start<'_, T>, out: &mut [T], lanes: usize) {
+        initialise(start, out, lanes);
+        if lanes == 0 {
+            return;
+        }
+        vectorized(|| {
+            for (row, sums) in out.chunks_exact_mut(lanes).enumerate().take(self.len()) {
+                for (i, w) in self.row(row) {
+                    for (sum, &x) in sums.iter_mut().zip(&x[i * lanes..(i + 1) * lanes]) {
+                        *sum += w * x;
+                    }
+                }
+            }
+        });
+    }
+
+    fn cast<U: Real>(&self) -> Compressed<U> {
+        Compressed { starts: self.starts.clone(), indices: self.indices.clone(), values: cast(&self.values) }
+    }
+}
+
+fn initialise<T: Real>(start: Start<'_, T>, out: &mut [T], lanes: usize) {
+    match start {
+        Start::Zero => out.fill(T::zero()),
+        Start::Accumulate => {}
+        Start::Bias(bias) => {
+            for (row, &b) in out.chunks_exact_mut(lanes.max(1)).zip(bias) {
+                row.fill(b);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dense_and_sparse_products_agree_with_plain_sums() {
+        let (outputs, inputs) = (7, 11);
+        let entry =
+            |o: usize, i: usize| if (o + 2 * i) % 3 == 0 { (o as f64) - (i as f64) / 2.0 } else { 0.0 };
+        let dense = Matrix::dense(
+            outputs,
+            inputs,
+            (0..outputs * inputs).map(|at| entry(at / inputs, at % inputs)).collect(),
+        );
+        let all = (0..outputs as u32).flat_map(|o| (0..inputs as u32).map(move |i| (o, i)));
+        let entries = all.map(|(o, i)| (o, i, entry(o as usize, i as usize))).filter(|e| e.2 != 0.0);
+        let sparse = Matrix::sparse(outputs, inputs, entries.collect());
+        assert_eq!(sparse.to_dense(), dense.to_dense());
+        for lanes in [1, 2, 5, 64] {
+            let x: Vec<f64> = (0..inputs * lanes).map(|i| (i as f64).sin()).collect();
+            let y: Vec<f64> = (0..outputs * lanes).map(|i| (i as f64).cos()).collect();
+            let bias: Vec<f64> = (0..outputs).map(|o| o as f64).collect();
+            for matrix in [&dense, &sparse] {
+                let mut out = vec![0.0; outputs * lanes];
+                matrix.apply(&x, Start::Bias(&bias), &mut out, lanes);
+                let mut back = vec![1.0; inputs * lanes];
+                matrix.apply_transposed(&y, &mut back, lanes);
+                for lane in 0..lanes {
+                    for o in 0..outputs {
+                        let sum: f64 = (0..inputs).map(|i| entry(o, i) * x[i * lanes + lane]).sum();
+                        assert!((out[o * lanes + lane] - bias[o] - sum).abs() < 1e-12);
+                    }
+                    for i in 0..inputs {
+                        let sum: f64 = (0..outputs).map(|o| entry(o, i) * y[o * lanes + lane]).sum();
+                        assert!((back[i * lanes + lane] - 1.0 - sum).abs() < 1e-12);
+                    }
+                }
+            }
+        }
+    }
+}

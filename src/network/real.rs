@@ -1,0 +1,43 @@
+//! The two number types that networks compute in.
+
+use std::fmt::{Debug, Display};
+use std::ops::AddAssign;
+
+use super::kernel::vector::Vectors;
+
+/// `f32` or `f64`: what networks, kernels and the search are generic over.
+pub trait Real:
+    num_traits::Float + AddAssign + Default + Debug + Display + Send + Sync + Vectors + 'static
+{
+    /// The nearest value of this type (round to nearest even).
+    fn of(x: f64) -> Self;
+    /// The same value in double precision, exactly.
+    fn widen(self) -> f64;
+    /// `self * a + b`, fused where the compilation target fuses (the kernels dispatch at run time instead).
+    #[inline(always)]
+    fn fma(self, a: Self, b: Self) -> Self {
+        self * a + b
+    }
+}
+
+impl Real for f32 {
+    #[inline(always)]
+    fn of(x: f64) -> Self {
+        x as Self
+    }
+    #[inline(always)]
+    fn widen(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Real for f64 {
+    #[inline(always)]
+    fn of(x: f64) -> Self {
+        x
+    }
+    #[inline(always)]
+    fn widen(self) -> f64 {
+        self
+    }
+}
