@@ -25,6 +25,9 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     fn new(name: &Arc<str>, text: &str, span: Span, problem: Problem) -> Self {
+        // What is missing at the end is shown behind the last word, not on an empty line.
+        let end = text.trim_end().len();
+        let span = if span.start() >= end { Span::new(end as u32, 0) } else { span };
         let (line, column) = line_and_column(text, span.start());
         let (excerpt, caret) = excerpt(text, span);
         Self { name: Arc::clone(name), span, line, column, excerpt, caret, problem }

@@ -7,6 +7,7 @@ use nom::bytes::complete::{tag, take_while, take_while1};
 use nom::character::complete::{char, digit1, one_of};
 use nom::combinator::{opt, recognize};
 use nom::error::{ErrorKind, ParseError};
+use nom::sequence::terminated;
 use nom::{IResult, Parser};
 
 use crate::problem::Problem;
@@ -98,10 +99,11 @@ pub(crate) fn numeral(input: &[u8]) -> Parsed<'_, &[u8]> {
 
 /// `string = '"' { any character but '"' } '"'`
 pub(crate) fn string(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let (input, _) = tag("\"").parse(input)?;
-    let (input, inside) = take_while(|b| b != b'"').parse(input)?;
-    let (input, _) = tag("\"").parse(input)?;
-    Ok((input, inside))
+    let (inside, quote) = tag("\"").parse(input)?;
+    match terminated(take_while(|b| b != b'"'), tag("\"")).parse(inside) {
+        Err(nom::Err::Error(Fault { .. })) => fail(input, quote.len(), Problem::UnclosedString),
+        other => other,
+    }
 }
 
 /// One of the four brackets and the comma, after blanks.

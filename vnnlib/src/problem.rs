@@ -14,6 +14,9 @@ pub enum Problem {
         /// What stands there.
         found: String,
     },
+    /// A string is never closed.
+    #[error("this string is never closed")]
+    UnclosedString,
     /// A parenthesis is never closed.
     #[error("this parenthesis is never closed")]
     Unclosed,
@@ -87,7 +90,8 @@ impl Problem {
     /// How to mend it, in one line.
     pub fn help(&self) -> Cow<'static, str> {
         match self {
-            Self::Unexpected { expected, .. } => format!("write {expected} here").into(),
+            Self::Unexpected { found, .. } => unexpected_help(found),
+            Self::UnclosedString => "add the missing `\"`".into(),
             Self::Unclosed => "add the missing `)`; is the file cut off?".into(),
             Self::TextTooLarge => "split the query into several files".into(),
             Self::UnknownCommand(word) => command_help(word),
@@ -114,6 +118,15 @@ impl Problem {
             Self::NothingDeclared(_) => "declare the outputs, as in `(declare-const Y_0 Real)`".into(),
             Self::NoAssertion => "add `(assert ...)`; is the file cut off?".into(),
         }
+    }
+}
+
+fn unexpected_help(found: &str) -> Cow<'static, str> {
+    match found {
+        "the end of the text" => "complete the text; is the file cut off?".into(),
+        "`)`" => "check that the parentheses before it pair up".into(),
+        "`(`" => "check that the parentheses before it pair up; several formulas are joined by `and`".into(),
+        _ => "replace it".into(),
     }
 }
 

@@ -76,8 +76,8 @@ fn declaration<'a>(state: &mut Script, input: &'a [u8], is_function: bool) -> Pa
     let Ok((mut rest, name)) = symbol(input) else { return unexpected(input, "a variable such as `X_0`") };
     let span = state.builder.span(input, rest);
     if is_function {
-        rest = delimiter(rest, b'(', "`()`: functions with arguments are not part of VNN-LIB")?;
-        rest = delimiter(rest, b')', "`)`: functions with arguments are not part of VNN-LIB")?;
+        rest = delimiter(rest, b'(', "`()`")?;
+        rest = delimiter(rest, b')', "`)`, as functions here have no arguments")?;
     }
     let rest = blank(rest);
     let Ok((after, sort)) = symbol(rest) else { return unexpected(rest, "the sort `Real`") };
@@ -92,7 +92,7 @@ fn declaration<'a>(state: &mut Script, input: &'a [u8], is_function: bool) -> Pa
 fn assertion<'a>(state: &mut Script, command: &'a [u8], input: &'a [u8]) -> Parsed<'a, ()> {
     let mut names = Names(&state.variables);
     let (rest, root) = formula(&mut names, &mut state.builder, input)?;
-    let rest = delimiter(rest, b')', "`)`: an assertion holds one formula")?;
+    let rest = delimiter(rest, b')', "`)`")?;
     state.assertions.push(AssertionAt { span: state.builder.span(command, rest), root });
     Ok((rest, ()))
 }
