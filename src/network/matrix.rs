@@ -258,8 +258,9 @@ mod tests {
     #[test]
     fn dense_and_sparse_products_agree_with_plain_sums() {
         let (outputs, inputs) = (7, 11);
-        let entry =
-            |o: usize, i: usize| if (o + 2 * i) % 3 == 0 { (o as f64) - (i as f64) / 2.0 } else { 0.0 };
+        let entry = |o: usize, i: usize| {
+            if (o + 2 * i).is_multiple_of(3) { (o as f64) - (i as f64) / 2.0 } else { 0.0 }
+        };
         let dense = Matrix::dense(
             outputs,
             inputs,

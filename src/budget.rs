@@ -1,0 +1,169 @@
+//! Time: the only clock of the program, and why a search stopped.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Why a search ended without a witness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The time is used up.
+    TimeUp,
+    /// SIGTERM, SIGINT, or another thread that has found a witness.
+    Interrupted,
+    /// Every strategy has tried all that it can try.
+    Exhausted,
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TimeUp => "the time is up",
+            Self::Interrupted => "interrupted",
+            Self::Exhausted => "every strategy has ended",
+        })
+    }
+}
+
+/// A flag that ends a search early; copies share it.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Ends every search that holds a copy.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was raised.
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The flag itself, for a signal handler.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}
+
+/// How long a search may go on: a deadline, flags that end it early, and the moment it counts from.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    start: Instant,
+    deadline: Option<Instant>,
+    interrupts: Vec<Interrupt>,
+}
+
+impl Budget {
+    /// A budget without a deadline that counts from now.
+    pub fn unlimited() -> Self {
+        Self { start: Instant::now(), deadline: None, interrupts: Vec::new() }
+    }
+
+    /// A budget that counts from the start of the process, as the competition does, and ends in time to write a
+    /// complete results file: at `timeout − max(0.5 s, 2%)`, but never before half of `timeout`.
+    pub fn of_process(timeout: Duration) -> Self {
+        let start = process_start();
+        let reserve = (timeout / 50).max(Duration::from_millis(500)).min(timeout / 2);
+        Self { start, deadline: start.checked_add(timeout - reserve), interrupts: Vec::new() }
+    }
+
+    /// The same budget, ended early by `interrupt` too.
+    #[must_use]
+    pub fn with_interrupt(mut self, interrupt: Interrupt) -> Self {
+        self.interrupts.push(interrupt);
+        self
+    }
+
+    /// A part of this budget: at most `slice` from now.
+    #[must_use]
+    pub fn slice(&self, slice: Duration) -> Self {
+        let end = Instant::now().checked_add(slice);
+        let deadline = match (self.deadline, end) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Self { deadline, ..self.clone() }
+    }
+
+    /// Why to stop, if it is time to.
+    pub fn check(&self) -> Result<(), StopReason> {
+        if self.interrupts.iter().any(Interrupt::is_raised) {
+            return Err(StopReason::Interrupted);
+        }
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(StopReason::TimeUp),
+            _ => Ok(()),
+        }
+    }
+
+    /// Time since the budget began to count.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Time that is left; `None` without a deadline.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// Measures how long something takes, for statistics.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts to count.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// When the process began, as the kernel says (to 10 ms); now, where it does not say.
+fn process_start() -> Instant {
+    let now = Instant::now();
+    age_of_process().and_then(|age| now.checked_sub(age)).unwrap_or(now)
+}
+
+/// Field 22 of `/proc/self/stat` is the start in clock ticks (100 a second on Linux) since boot.
+fn age_of_process() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let ticks: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    let uptime: f64 =
+        std::fs::read_to_string("/proc/uptime").ok()?.split_whitespace().next()?.parse().ok()?;
+    Duration::try_from_secs_f64((uptime - ticks / 100.0).max(0.0)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_never_outlives_its_budget() {
+        let budget = Budget::unlimited().slice(Duration::from_secs(5));
+        let slice = budget.slice(Duration::from_secs(50));
+        assert!(slice.remaining() <= Some(Duration::from_secs(5)));
+        assert_eq!(budget.slice(Duration::ZERO).check(), Err(StopReason::TimeUp));
+    }
+
+    #[test]
+    fn an_interrupt_ends_every_copy() {
+        let interrupt = Interrupt::default();
+        let budget = Budget::unlimited().with_interrupt(interrupt.clone());
+        assert_eq!(budget.check(), Ok(()));
+        interrupt.raise();
+        assert_eq!(budget.slice(Duration::from_secs(1)).check(), Err(StopReason::Interrupted));
+    }
+
+    #[test]
+    fn huge_and_tiny_limits_are_fine() {
+        assert!(Budget::of_process(Duration::MAX).check().is_ok());
+        assert!(Budget::of_process(Duration::ZERO).check().is_err());
+    }
+}

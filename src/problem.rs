@@ -1,0 +1,66 @@
+//! What is searched: a network, a property about it, and what they have in common.
+
+use vnnlib::Query;
+
+use crate::network::{Network, Real};
+use crate::onnx::ElementType;
+use crate::property::{Property, PropertyError};
+
+/// A network and a property whose dimensions fit.
+#[derive(Debug, Clone)]
+pub struct Problem<T> {
+    /// The network in the precision that the model declares.
+    pub network: Network<T>,
+    /// What a counterexample looks like.
+    pub property: Property,
+    /// The query that the property was made from: a witness is judged by its text.
+    pub query: Query,
+}
+
+/// Why a network and a query do not make a problem.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProblemError {
+    /// The property speaks of another number of inputs or outputs.
+    #[error(
+        "{file}: the property declares {declared} {what}, the network has {has} \
+         (help: check that the two files belong together)"
+    )]
+    Dimensions {
+        /// The property's file.
+        file: String,
+        /// `inputs` or `outputs`.
+        what: &'static str,
+        /// Number that the property declares.
+        declared: usize,
+        /// Number that the network has.
+        has: usize,
+    },
+    /// The property cannot be searched.
+    #[error(transparent)]
+    Property(#[from] PropertyError),
+}
+
+impl<T: Real> Problem<T> {
+    /// Puts the two together.
+    ///
+    /// # Errors
+    /// If the dimensions differ or the property cannot be searched.
+    pub fn new(query: Query, network: Network<T>) -> Result<Self, ProblemError> {
+        let element = match std::mem::size_of::<T>() {
+            8 => ElementType::Float64,
+            _ => ElementType::Float32,
+        };
+        let property = Property::new(&query, element)?;
+        let layout = property.layout();
+        let sizes = [
+            ("inputs", layout.inputs(), network.input_len()),
+            ("outputs", layout.outputs(), network.output_len()),
+        ];
+        for (what, declared, has) in sizes {
+            if declared != has {
+                return Err(ProblemError::Dimensions { file: query.name().to_owned(), what, declared, has });
+            }
+        }
+        Ok(Self { network, property, query })
+    }
+}

@@ -1,0 +1,107 @@
+//! The property in the form that a search needs: regions of inputs, and for each the ways to violate.
+//!
+//! VNN-LIB asserts what a *counterexample* looks like. In disjunctive normal form that is a list of cases, each a
+//! box of inputs and linear rows over inputs and outputs. Cases with the same box are one [`Region`] with several
+//! [`Conjunction`]s; regions are made on demand, because files with 120,000 disjuncts over hundreds of inputs exist.
+
+mod bounds;
+pub mod layout;
+mod lower;
+pub mod margin;
+
+pub use layout::{Layout, Space};
+pub use lower::{Property, PropertyError};
+
+use std::collections::BTreeMap;
+
+/// Where a violating input may lie, and what its output must then satisfy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Region {
+    /// Smallest admissible value of each input, in the network's input type, widened.
+    pub lower: Vec<f64>,
+    /// Largest admissible value of each input, likewise; `lower ≤ upper` everywhere.
+    pub upper: Vec<f64>,
+    /// Inputs whose interval contains no number of the network's type: `lower = upper` is the nearest one, and a
+    /// witness prints this decimal, a bound of the file, instead.
+    pub literals: BTreeMap<usize, String>,
+    /// The ways to violate: one has to hold as a whole. Never empty.
+    pub conjunctions: Vec<Conjunction>,
+}
+
+/// Rows that have to hold together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Conjunction {
+    /// The rows; none at all means that every input of the region is a counterexample.
+    pub rows: Vec<Row>,
+}
+
+/// `Σ coefficient · input + Σ coefficient · output` against `bound`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Flat input indices with coefficients.
+    pub inputs: Vec<(usize, f64)>,
+    /// Flat output indices with coefficients.
+    pub outputs: Vec<(usize, f64)>,
+    /// The right-hand side.
+    pub bound: f64,
+    /// How the sum relates to it.
+    pub kind: RowKind,
+}
+
+/// The relation of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowKind {
+    /// `sum ≤ bound`
+    AtMost,
+    /// `sum < bound`
+    Below,
+    /// `sum ≠ bound`
+    Differs,
+}
+
+impl Row {
+    /// How far the row is from being violated: `bound − sum`, or `|bound − sum|` for [`RowKind::Differs`].
+    pub fn margin(&self, inputs: &[f64], outputs: &[f64]) -> f64 {
+        let sum = |terms: &[(usize, f64)], x: &[f64]| terms.iter().map(|&(i, c)| c * x[i]).sum::<f64>();
+        let gap = self.bound - sum(&self.inputs, inputs) - sum(&self.outputs, outputs);
+        if self.kind == RowKind::Differs { gap.abs() } else { gap }
+    }
+
+    /// Whether a margin of exactly zero satisfies the row.
+    pub fn admits_zero(&self) -> bool {
+        self.kind == RowKind::AtMost
+    }
+}
+
+impl Conjunction {
+    /// The least margin of its rows (engine.md: `f_d(x) = min_r (c_r − A_r y(x))`); `+∞` without rows.
+    pub fn margin(&self, inputs: &[f64], outputs: &[f64]) -> f64 {
+        self.rows.iter().map(|row| row.margin(inputs, outputs)).fold(f64::INFINITY, f64::min)
+    }
+
+    /// Whether all rows hold, strict ones strictly.
+    pub fn holds(&self, inputs: &[f64], outputs: &[f64]) -> bool {
+        self.rows.iter().all(|row| {
+            let margin = row.margin(inputs, outputs);
+            margin > 0.0 || (margin == 0.0 && row.admits_zero())
+        })
+    }
+}
+
+impl Region {
+    /// The largest margin of its conjunctions.
+    pub fn margin(&self, inputs: &[f64], outputs: &[f64]) -> f64 {
+        let margins = self.conjunctions.iter().map(|c| c.margin(inputs, outputs));
+        margins.fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    /// Number of inputs.
+    pub fn dimensions(&self) -> usize {
+        self.lower.len()
+    }
+
+    /// Inputs that can take more than one value.
+    pub fn free(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.lower.len()).filter(|&i| self.lower[i] < self.upper[i])
+    }
+}
