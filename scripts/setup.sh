@@ -50,17 +50,24 @@ build_highs() {
         [ -f "$source/CMakeLists.txt" ] || die "no HiGHS source beside highs-sys $version in cargo's registry"
         say "building HiGHS $version (once, some minutes)"
         rm -rf "$prefix" "$prefix.build"
-        cmake -S "$source" -B "$prefix.build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" \
-            -DCMAKE_INSTALL_LIBDIR=lib -DBUILD_SHARED_LIBS=OFF -DFAST_BUILD=ON -DBUILD_CXX_EXE=OFF \
-            -DBUILD_EXAMPLES=OFF -DBUILD_TESTING=OFF -DZLIB=OFF >"$prefix.log" 2>&1 \
-            && cmake --build "$prefix.build" --parallel "$(nproc)" >>"$prefix.log" 2>&1 \
-            && cmake --install "$prefix.build" >>"$prefix.log" 2>&1 \
-            || { tail -n 30 "$prefix.log" >&2; die "building HiGHS failed; the log is $prefix.log"; }
+        compile_highs "$source" "$prefix" >"$prefix.log" 2>&1 || {
+            tail -n 30 "$prefix.log" >&2
+            die "building HiGHS failed; the log is $prefix.log"
+        }
         write_pkg_config "$prefix" "$version"
         rm -rf "$prefix.build"
         touch "$prefix/complete"
     fi
     ln -sfn "$prefix" build/highs
+}
+
+# Called in a condition, where `set -e` is off: hence the chain.
+compile_highs() {
+    cmake -S "$1" -B "$2.build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$2" \
+        -DCMAKE_INSTALL_LIBDIR=lib -DBUILD_SHARED_LIBS=OFF -DFAST_BUILD=ON -DBUILD_CXX_EXE=OFF \
+        -DBUILD_EXAMPLES=OFF -DBUILD_TESTING=OFF -DZLIB=OFF &&
+        cmake --build "$2.build" --parallel "$(nproc)" &&
+        cmake --install "$2.build"
 }
 
 # The file that HiGHS ships lacks the C++ library, which a static link needs.

@@ -1,0 +1,42 @@
+# `just` lists the recipes. Each is a plain command that works without just, too.
+
+default:
+    @just --list
+
+# Install what the build needs and build HiGHS once.
+setup:
+    ./scripts/setup.sh
+
+# Build the release binary.
+build:
+    cargo build --release
+
+# Run the tests.
+test *ARGS:
+    cargo nextest run --workspace {{ARGS}}
+
+# Format and lint.
+lint:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    shellcheck scripts/*.sh .ci/run
+
+# Everything that CI runs.
+ci:
+    ./scripts/test.sh
+
+# From nothing to a counterexample.
+demo:
+    ./scripts/demo.sh
+
+# Run one criterion benchmark, for instance `just bench lp`.
+bench NAME:
+    cargo bench --bench {{NAME}}
+
+# Licences, advisories and sources of the dependencies (needs cargo-deny).
+deny:
+    cargo deny check
+
+# Fuzz one target for ten minutes (needs cargo-fuzz and a nightly toolchain), for instance `just fuzz parse_vnnlib`.
+fuzz TARGET:
+    cargo +nightly fuzz run {{TARGET}} -- -max_total_time=600

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# VNN-COMP: install_tool.sh v1. Installs what the build needs, then builds the release binary.
+set -euo pipefail
+if [ "${1:-}" != v1 ]; then
+    echo "install_tool: expected interface version v1, got '${1:-}'" >&2
+    exit 1
+fi
+cd "$(dirname "$0")/.."
+# The competition may call this as root, with a PATH that lacks the user's cargo.
+PATH="$PATH:$HOME/.cargo/bin"
+./scripts/setup.sh
+cargo build --release --locked
