@@ -200,11 +200,13 @@ impl LinearProgram {
         self.columns.iter().zip(values).map(|(column, value)| column.cost * value).sum()
     }
 
-    /// The largest amount by which a point misses a bound of a column or a row; 0 at a feasible point.
+    /// The largest amount by which a point misses a bound of a column or a row; 0 at a feasible point, infinite
+    /// where a value is missing or NaN.
     pub fn violation_at(&self, values: &[f64]) -> f64 {
-        let columns = self.columns.iter().zip(values).map(|(c, &v)| excess(c.lower, v, c.upper));
+        let value = |j: usize| values.get(j).copied().unwrap_or(f64::NAN);
+        let columns = self.columns.iter().enumerate().map(|(j, c)| excess(c.lower, value(j), c.upper));
         let rows = self.rows().map(|row| {
-            let activity = row.columns.iter().zip(row.coefficients).map(|(&j, a)| a * values[j]).sum();
+            let activity = row.columns.iter().zip(row.coefficients).map(|(&j, a)| a * value(j)).sum();
             excess(row.lower, activity, row.upper)
         });
         columns.chain(rows).fold(0.0, f64::max)
@@ -259,7 +261,7 @@ pub(super) fn check_finite(what: &'static str, index: usize, value: f64) -> Resu
 }
 
 fn excess(lower: f64, value: f64, upper: f64) -> f64 {
-    (lower - value).max(value - upper).max(0.0)
+    if value.is_nan() { f64::INFINITY } else { (lower - value).max(value - upper).max(0.0) }
 }
 
 /// The program in the usual notation, one row a line. For tests and logs.
