@@ -4,3 +4,4 @@
 //! over millions of nodes is needed.
 
 pub(crate) mod v1;
+pub(crate) mod v2;

@@ -3,11 +3,10 @@
 //! Parsers work on bytes, for speed; every cut is at an ASCII byte, so spans are also valid in the text.
 
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take_while, take_while1};
+use nom::bytes::complete::{take_while, take_while_m_n, take_while1};
 use nom::character::complete::{char, digit1, one_of};
 use nom::combinator::{opt, recognize};
 use nom::error::{ErrorKind, ParseError};
-use nom::sequence::terminated;
 use nom::{IResult, Parser};
 
 use crate::problem::Problem;
@@ -60,18 +59,19 @@ pub(crate) fn shown(word: &[u8]) -> String {
     }
 }
 
-/// The word, delimiter or string at the beginning of `input`.
+/// The word or delimiter at the beginning of `input`; an opening parenthesis together with the word behind it.
 fn word_at(input: &[u8]) -> &[u8] {
-    let end = input.iter().position(|&b| !is_symbol(b)).unwrap_or(input.len());
-    let whole = if end > 0 { end } else { input.len().min(1) };
+    let opening = usize::from(input.first() == Some(&b'('));
+    let symbol = input[opening..].iter().position(|&b| !is_symbol(b)).unwrap_or(input.len() - opening);
+    let whole = if opening + symbol > 0 { opening + symbol } else { input.len().min(1) };
     &input[..whole]
 }
 
-/// `blank = { " " | tab | line end | ";" { any character but line end } }`
+/// `blank = { " " | tab | form feed | line end | ";" { any character but line end } }`
 pub(crate) fn blank(mut input: &[u8]) -> &[u8] {
     loop {
         match input {
-            [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] => input = rest,
+            [b' ' | b'\t' | b'\n' | b'\r' | 0x0c, rest @ ..] => input = rest,
             [b';', rest @ ..] => {
                 let end = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
                 input = &rest[end..];
@@ -83,7 +83,7 @@ pub(crate) fn blank(mut input: &[u8]) -> &[u8] {
 
 /// Whether the byte may stand in a symbol: everything but blanks, brackets, commas, quotes and comments.
 pub(crate) fn is_symbol(byte: u8) -> bool {
-    !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'(' | b')' | b'[' | b']' | b',' | b'"' | b';')
+    !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0c | b'(' | b')' | b'[' | b']' | b',' | b'"' | b';')
 }
 
 /// `symbol = symbol-character { symbol-character }`
@@ -97,13 +97,63 @@ pub(crate) fn numeral(input: &[u8]) -> Parsed<'_, &[u8]> {
     recognize((opt(char('-')), digit1, opt((char('.'), digit1)), opt(exponent))).parse(input)
 }
 
-/// `string = '"' { any character but '"' } '"'`
+/// `digits = digit { digit }`
+pub(crate) fn digits(input: &[u8]) -> Parsed<'_, &[u8]> {
+    digit1.parse(input)
+}
+
+/// `name = letter { letter | digit | "_" }`
+pub(crate) fn name(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let letter = take_while_m_n(1, 1, |byte: u8| byte.is_ascii_alphabetic());
+    recognize((letter, take_while(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_'))).parse(input)
+}
+
+/// `[ "-" ] digits [ "." digits ]`, if there is one.
+pub(crate) fn plain_numeral(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let found: Parsed<'_, &[u8]> = recognize((opt(char('-')), digit1, opt((char('.'), digit1)))).parse(input);
+    found.ok()
+}
+
+/// The text behind a fixed word, if it begins with it. A letter, digit or `_` behind the word would be another word.
+pub(crate) fn keyword<'a>(input: &'a [u8], word: &str) -> Option<&'a [u8]> {
+    let rest = input.strip_prefix(word.as_bytes())?;
+    let ends = !rest.first().is_some_and(|&next| next.is_ascii_alphanumeric() || next == b'_');
+    ends.then_some(rest)
+}
+
+/// `string = '"' { character | escape } '"'`; what is between the quotes, as written.
 pub(crate) fn string(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let (inside, quote) = tag("\"").parse(input)?;
-    match terminated(take_while(|b| b != b'"'), tag("\"")).parse(inside) {
-        Err(nom::Err::Error(Fault { .. })) => fail(input, quote.len(), Problem::UnclosedString),
-        other => other,
+    let mut at = 1;
+    loop {
+        match input.get(at..) {
+            Some([b'"', rest @ ..]) => return Ok((rest, &input[1..at])),
+            Some([b'\\', b'"' | b'\\' | b'n' | b't' | b'r' | b'f', ..]) => at += 2,
+            Some([b'\\', ..]) => return fail(&input[at..], 2, Problem::UnknownEscape),
+            Some([_, ..]) => at += 1,
+            _ => return fail(input, 1, Problem::UnclosedString),
+        }
     }
+}
+
+/// The text that a string between its quotes stands for.
+pub(crate) fn unescape(inside: &[u8]) -> String {
+    let text = String::from_utf8_lossy(inside);
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        plain.push(match character {
+            '\\' => match characters.next() {
+                Some('n') => '\n',
+                Some('t') => '\t',
+                Some('r') => '\r',
+                Some('f') => '\u{c}',
+                Some(other) => other,
+                None => break,
+            },
+            other => other,
+        });
+    }
+    plain
 }
 
 /// One of the four brackets and the comma, after blanks.
@@ -135,7 +185,12 @@ pub(crate) fn skip_arguments(mut input: &[u8]) -> Parsed<'_, ()> {
                 rest
             }
             [] => return unexpected(input, "`)`"),
-            _ => alt((string, symbol, take_while1(|b| matches!(b, b'[' | b']' | b',')))).parse(input)?.0,
+            // Strings of SMT-LIB have no backslash escapes, and a doubled quote reads as two strings.
+            [b'"', inside @ ..] => match inside.iter().position(|&b| b == b'"') {
+                Some(end) => &inside[end + 1..],
+                None => return fail(input, 1, Problem::UnclosedString),
+            },
+            _ => alt((symbol, take_while1(|b| matches!(b, b'[' | b']' | b',')))).parse(input)?.0,
         };
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::ast::{Query, Variable, Version};
+use crate::ast::{Equivalence, Network, Query, Role, Tensor, Variable, Version};
 use crate::node::{Operator, Relation};
 use crate::view::{Event, Formula};
 
@@ -28,7 +28,10 @@ impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.version() {
             Version::V1 => write_variables(self, f)?,
-            Version::V2 { .. } => {}
+            Version::V2 { minor } => {
+                writeln!(f, "(vnnlib-version <2.{minor}>)")?;
+                write_networks(self, f)?;
+            }
         }
         for assertion in self.assertions() {
             f.write_str("(assert ")?;
@@ -47,6 +50,59 @@ fn write_variables(query: &Query, out: &mut impl Write) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+/// The declarations of VNN-LIB 2.0.
+fn write_networks(query: &Query, out: &mut impl Write) -> fmt::Result {
+    for network in query.networks() {
+        write!(out, "(declare-network {}", network.name())?;
+        let name = |other: usize| query.networks().get(other).map_or("?", Network::name);
+        match network.equivalence() {
+            None => {}
+            Some(Equivalence::EqualTo(other)) => write!(out, "\n    (equal-to {})", name(other))?,
+            Some(Equivalence::IsomorphicTo(other)) => write!(out, "\n    (isomorphic-to {})", name(other))?,
+        }
+        for id in network.tensors() {
+            out.write_str("\n    ")?;
+            query.tensors().get(id.index()).map_or(Ok(()), |tensor| write_tensor(tensor, out))?;
+        }
+        out.write_str(")\n")?;
+    }
+    Ok(())
+}
+
+fn write_tensor(tensor: &Tensor, out: &mut impl Write) -> fmt::Result {
+    let role = match tensor.role() {
+        Role::Input => "input",
+        Role::Hidden => "hidden",
+        Role::Output => "output",
+    };
+    write!(out, "(declare-{role} {} {} [", tensor.name(), tensor.element_type())?;
+    for (axis, extent) in tensor.shape().iter().enumerate() {
+        write!(out, "{}{extent}", if axis == 0 { "" } else { "," })?;
+    }
+    out.write_char(']')?;
+    if tensor.is_initialized() {
+        out.write_str(" initialized")?;
+    }
+    if let Some(name) = tensor.onnx_name() {
+        out.write_str(" \"")?;
+        name.chars().try_for_each(|character| write_escaped(character, out))?;
+        out.write_char('"')?;
+    }
+    out.write_char(')')
+}
+
+fn write_escaped(character: char, out: &mut impl Write) -> fmt::Result {
+    match character {
+        '"' => out.write_str("\\\""),
+        '\\' => out.write_str("\\\\"),
+        '\n' => out.write_str("\\n"),
+        '\t' => out.write_str("\\t"),
+        '\r' => out.write_str("\\r"),
+        '\u{c}' => out.write_str("\\f"),
+        other => out.write_char(other),
+    }
 }
 
 /// Writes a formula with a stack of what is open, however deep it is nested.

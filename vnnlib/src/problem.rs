@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::element_type::ElementType;
+
 /// What is wrong. `Display` says it in one line, [`Problem::help`] gives the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -17,6 +19,9 @@ pub enum Problem {
     /// A string is never closed.
     #[error("this string is never closed")]
     UnclosedString,
+    /// A backslash in a string before something that it cannot stand before.
+    #[error("unknown escape in a string")]
+    UnknownEscape,
     /// A parenthesis is never closed.
     #[error("this parenthesis is never closed")]
     Unclosed,
@@ -81,6 +86,92 @@ pub enum Problem {
     /// No input or no output variable is declared.
     #[error("no {0} is declared")]
     NothingDeclared(&'static str),
+    /// A version other than 2.x.
+    #[error("version `{0}` is not supported")]
+    UnknownVersion(String),
+    /// An element type that is none.
+    #[error("unknown element type `{0}`")]
+    UnknownType(String),
+    /// An exponent in VNN-LIB 2.0.
+    #[error("`{0}` has an exponent, which VNN-LIB 2.0 does not have")]
+    Exponent(String),
+    /// A tensor without elements.
+    #[error("`{0}` has no elements")]
+    EmptyTensor(String),
+    /// A tensor with more elements, or more tensors, than are supported.
+    #[error("`{0}` is too large: elements and tensors are limited to 2^32 - 2 and 65535")]
+    TensorTooLarge(String),
+    /// `equal-to` or `isomorphic-to` names a network that is not declared before.
+    #[error("no network `{0}` is declared before this one")]
+    UnknownNetwork(String),
+    /// A network is declared equivalent to itself.
+    #[error("`{0}` is this network itself")]
+    EquivalentToItself(String),
+    /// A network is declared equivalent to one that is declared equivalent itself.
+    #[error("`{0}` is itself declared by `equal-to` or `isomorphic-to`")]
+    ChainedEquivalence(String),
+    /// A network has two equivalences.
+    #[error("a network has at most one of `equal-to` and `isomorphic-to`")]
+    TwoEquivalences,
+    /// Equivalent networks have different numbers of inputs or of outputs.
+    #[error("the network declares {found} tensor(s) where `{other}` declares {expected}")]
+    DifferentCount {
+        /// The other network.
+        other: String,
+        /// How many inputs or outputs this one has.
+        found: usize,
+        /// How many the other one has.
+        expected: usize,
+    },
+    /// Corresponding tensors of equivalent networks differ.
+    #[error("`{tensor}` differs from `{other}` in shape or element type")]
+    DifferentTensor {
+        /// The tensor of this network.
+        tensor: String,
+        /// The tensor of the other one.
+        other: String,
+    },
+    /// A variable has too few or too many indices.
+    #[error("`{name}` has {expected} dimension(s), here are {found} indices")]
+    WrongRank {
+        /// The tensor.
+        name: String,
+        /// Its rank.
+        expected: usize,
+        /// The number of indices.
+        found: usize,
+    },
+    /// An index is not below its extent.
+    #[error("the index of dimension {axis} is out of range: `{name}` has size {extent} there")]
+    IndexOutOfRange {
+        /// The tensor.
+        name: String,
+        /// The dimension, from 0.
+        axis: usize,
+        /// The size of the dimension.
+        extent: u32,
+    },
+    /// Variables of different types meet.
+    #[error("`{name}` is {found}, but the comparison is about {expected}")]
+    DifferentTypes {
+        /// The tensor at fault.
+        name: String,
+        /// Its type.
+        found: ElementType,
+        /// The type of the comparison's first variable.
+        expected: ElementType,
+    },
+    /// A number does not belong to the type of the variables.
+    #[error("`{number}` is not a number of type {expected}")]
+    WrongNumber {
+        /// The number as written.
+        number: String,
+        /// The type.
+        expected: ElementType,
+    },
+    /// A comparison of numbers alone mixes integers with others.
+    #[error("`{0}` is written otherwise than the numbers before it")]
+    MixedNumbers(String),
     /// The text holds no assertion.
     #[error("the query has no assertion")]
     NoAssertion,
@@ -92,6 +183,7 @@ impl Problem {
         match self {
             Self::Unexpected { found, .. } => unexpected_help(found),
             Self::UnclosedString => "add the missing `\"`".into(),
+            Self::UnknownEscape => "the escapes are `\\\"`, `\\\\`, `\\n`, `\\t`, `\\r` and `\\f`".into(),
             Self::Unclosed => "add the missing `)`; is the file cut off?".into(),
             Self::TextTooLarge => "split the query into several files".into(),
             Self::UnknownCommand(word) => command_help(word),
@@ -116,6 +208,26 @@ impl Problem {
             }
             Self::NothingDeclared("input") => "declare the inputs, as in `(declare-const X_0 Real)`".into(),
             Self::NothingDeclared(_) => "declare the outputs, as in `(declare-const Y_0 Real)`".into(),
+            Self::UnknownVersion(_) => "this reader knows VNN-LIB 1.0 and 2.x; write `<2.0>`".into(),
+            Self::UnknownType(_) => {
+                "the types are real, float32, int64 and the other ONNX types, in lower case".into()
+            }
+            Self::Exponent(_) => "write the number out, as in `0.00001`".into(),
+            Self::EmptyTensor(_) => "every dimension is at least 1; a scalar has the shape `[]`".into(),
+            Self::TensorTooLarge(_) => "check the shape".into(),
+            Self::UnknownNetwork(_) => "name a network that is declared above".into(),
+            Self::EquivalentToItself(_) => "name another network, or leave it out".into(),
+            Self::ChainedEquivalence(_) => "name the network that it refers to".into(),
+            Self::TwoEquivalences => "keep one of them".into(),
+            Self::DifferentCount { .. } | Self::DifferentTensor { .. } => {
+                "equal networks have the same inputs and outputs in the same order, isomorphic ones at least the same shapes".into()
+            }
+            Self::WrongRank { expected: 0, .. } => "a scalar is written without brackets".into(),
+            Self::WrongRank { .. } => "write one index a dimension, as in `X[0,2]`".into(),
+            Self::IndexOutOfRange { .. } => "indices count from 0".into(),
+            Self::DifferentTypes { .. } => "types are never converted: compare variables of one type".into(),
+            Self::WrongNumber { expected, .. } => wrong_number_help(*expected),
+            Self::MixedNumbers(_) => "write all of them with a point, or all without".into(),
             Self::NoAssertion => "add `(assert ...)`; is the file cut off?".into(),
         }
     }
@@ -125,8 +237,25 @@ fn unexpected_help(found: &str) -> Cow<'static, str> {
     match found {
         "the end of the text" => "complete the text; is the file cut off?".into(),
         "`)`" => "check that the parentheses before it pair up".into(),
-        "`(`" => "check that the parentheses before it pair up; several formulas are joined by `and`".into(),
+        "`(`" => "leave no blank behind the parenthesis, and check that those before it pair up".into(),
+        found if found.starts_with("`(declare-") => {
+            "declare inputs, hidden tensors and outputs in this order, all of them before the assertions"
+                .into()
+        }
+        found if found.starts_with("`(") => {
+            "check that the parentheses before it pair up; several formulas are joined by `and`".into()
+        }
         _ => "replace it".into(),
+    }
+}
+
+fn wrong_number_help(expected: ElementType) -> Cow<'static, str> {
+    match expected {
+        ElementType::Bool | ElementType::String | ElementType::Complex64 | ElementType::Complex128 => {
+            "VNN-LIB has no constants of this type: compare variables".into()
+        }
+        other if other.is_real_valued() => "write it with a point, as in `1.0`".into(),
+        _ => "write it as an integer of that type, as in `1`".into(),
     }
 }
 

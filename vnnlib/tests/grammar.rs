@@ -117,6 +117,16 @@ fn texts_of_version_1_are_rejected() {
     check("reject/1", rejected);
 }
 
+#[test]
+fn texts_of_version_2_are_accepted() {
+    check("accept/2", accepted);
+}
+
+#[test]
+fn texts_of_version_2_are_rejected() {
+    check("reject/2", rejected);
+}
+
 /// Nesting is limited by the text's size only; every walk of the crate keeps its own stack.
 #[test]
 fn a_million_nested_parentheses_are_read() {

@@ -1,8 +1,9 @@
 //! The grammars. One file a version, one function a production, the production quoted above it from
 //! `grammar/vnnlib-1.ebnf` and `grammar/vnnlib-2.ebnf`; what both share is in [`expression`] and [`crate::lex`].
 
-pub(crate) mod expression;
-pub(crate) mod v1;
+mod expression;
+mod v1;
+mod v2;
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use nom::Err;
 
 use crate::ast::{Query, Span};
 use crate::error::{Collector, Errors};
-use crate::lex::Fault;
+use crate::lex::{Fault, blank};
 use crate::problem::Problem;
 
 /// Reads a text of either version.
@@ -20,7 +21,14 @@ pub(crate) fn parse(name: Arc<str>, text: Box<str>) -> Result<Query, Errors> {
         problems.push(Span::new(0, 0), Problem::TextTooLarge);
         return Err(problems.finish(&name, &text));
     };
-    v1::parse(name, text, total)
+    if is_version_2(text.as_bytes()) { v2::parse(name, text, total) } else { v1::parse(name, text, total) }
+}
+
+/// Whether the first command is one that only VNN-LIB 2.0 has.
+fn is_version_2(text: &[u8]) -> bool {
+    let Some(inside) = blank(text).strip_prefix(b"(") else { return false };
+    let inside = blank(inside);
+    [&b"vnnlib-version"[..], b"declare-network"].iter().any(|word| inside.starts_with(word))
 }
 
 /// Puts the error that ended the reading among those found before it.
