@@ -1,5 +1,6 @@
 //! Linear programs of the size of an ACAS Xu region: 5 inputs and the margin `t`, 300 phase rows, 4 property rows.
-//! `cold` hands the program over and solves it; `warm` flips the phase of the row that blocks most and solves again.
+//! `cold` hands the program to a new solver and solves it; `replaced` to a solver that had another; `warm` flips the
+//! phase of the row that blocks most and solves again.
 
 use std::hint::black_box;
 
@@ -42,6 +43,12 @@ fn lp(criterion: &mut Criterion) {
         });
     });
     let mut solver = Solver::new(&program, &options).expect("a valid program");
+    criterion.bench_function("region/replaced", |bench| {
+        bench.iter(|| {
+            solver.replace(black_box(&program)).expect("a valid program");
+            solver.solve().expect("a solvable program")
+        });
+    });
     let first = solver.solve().expect("a solvable program").optimal().expect("an optimum");
     let strength = |&row: &RowId| first.row_duals[row.index()].abs();
     let blocking =

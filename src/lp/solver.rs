@@ -66,16 +66,22 @@ impl Drop for Solver {
 impl Solver {
     /// Hands a continuous program to HiGHS. Errors: an integer column, a number that is none, or sizes over 2³¹.
     pub fn new(program: &LinearProgram, options: &LpOptions) -> Result<Self, LpError> {
-        program.validate()?;
-        if let Some(column) = program.columns.iter().position(|column| column.integer) {
-            return Err(LpError::IntegerColumn { column });
-        }
         // SAFETY: no arguments; a null result is caught.
         let highs = NonNull::new(unsafe { highs_sys::Highs_create() }).ok_or(LpError::NotStarted)?;
         let mut solver = Solver { highs, method: options.method, columns: 0, rows: 0 };
         solver.set_options(options)?;
-        solver.pass(program)?;
+        solver.replace(program)?;
         Ok(solver)
+    }
+
+    /// Takes another program in place of this one, cold; the options stay. Cheaper than a new solver.
+    /// Errors as in [`Solver::new`]; after a [`LpError::Solver`] the solver is empty, after the others unchanged.
+    pub fn replace(&mut self, program: &LinearProgram) -> Result<(), LpError> {
+        program.validate()?;
+        if let Some(column) = program.columns.iter().position(|column| column.integer) {
+            return Err(LpError::IntegerColumn { column });
+        }
+        self.pass(program)
     }
 
     fn set_options(&mut self, options: &LpOptions) -> Result<(), LpError> {
@@ -111,14 +117,15 @@ impl Solver {
             Sense::Maximise => highs_sys::OBJECTIVE_SENSE_MAXIMIZE,
         };
         let (columns, rows) = (narrow(program.columns.len())?, narrow(program.row_count())?);
+        let terms = narrow(indices.len())?;
         // SAFETY: every array is as long as the counts passed with it say (`LinearProgram` keeps its vectors in
         // step), `validate` has checked the column indices, and HiGHS copies all of it.
-        check("Highs_passLp", unsafe {
+        let status = unsafe {
             highs_sys::Highs_passLp(
                 self.highs.as_ptr(),
                 columns,
                 rows,
-                narrow(indices.len())?,
+                terms,
                 highs_sys::MATRIX_FORMAT_ROW_WISE,
                 sense,
                 0.0,
@@ -131,9 +138,16 @@ impl Solver {
                 indices.as_ptr(),
                 program.coefficients.as_ptr(),
             )
-        })?;
+        };
         (self.columns, self.rows) = (program.columns.len(), program.row_count());
-        Ok(())
+        check("Highs_passLp", status).inspect_err(|_| self.clear())
+    }
+
+    /// An empty model on both sides, so that no array is ever shorter than what HiGHS writes into it.
+    fn clear(&mut self) {
+        // SAFETY: the pointer is alive. The call cannot fail: it frees and resets.
+        unsafe { highs_sys::Highs_clearModel(self.highs.as_ptr()) };
+        (self.columns, self.rows) = (0, 0);
     }
 
     /// How many rows the program has now.

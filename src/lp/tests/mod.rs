@@ -118,6 +118,10 @@ proptest! {
         }
         let (back, cold) = (solver.solve().unwrap(), solve(&program));
         prop_assert!(agrees(objective(back), objective(cold)), "{program}");
+
+        solver.replace(&other).unwrap();
+        let (replaced, cold) = (solver.solve().unwrap(), solve(&other));
+        prop_assert_eq!(replaced, cold, "{}", other);
     }
 }
 
@@ -361,4 +365,19 @@ fn a_relaxed_program_bounds_the_integer_one() {
     let whole = mip::solve(&program, &MipOptions::default()).unwrap().solution().unwrap();
     assert_eq!((whole.objective, whole.values), (3.0, vec![3.0]));
     assert!((solve(&program.relaxed()).optimal().unwrap().objective - 3.5).abs() < 1e-9);
+}
+
+/// HiGHS refuses coefficients of 1e15 and more, which no check of ours does.
+#[test]
+fn a_program_that_highs_refuses_leaves_an_empty_solver() {
+    let (program, [x, _], _) = textbook();
+    let mut solver = Solver::new(&program, &LpOptions::default()).unwrap();
+    let mut huge = LinearProgram::minimise();
+    let column = huge.column(0.0, 1.0, 1.0);
+    huge.at_most([(column, 1e16)], 1.0);
+    assert!(matches!(solver.replace(&huge), Err(LpError::Solver { call: "Highs_passLp", .. })));
+    assert_eq!(solver.row_count(), 0);
+    assert_eq!(solver.set_cost(x, 1.0), Err(LpError::NoSuchColumn { column: 0, count: 0 }));
+    solver.replace(&program).unwrap();
+    assert!(solver.solve().unwrap().optimal().is_some());
 }
