@@ -7,3 +7,4 @@ pub mod onnx;
 pub mod problem;
 pub mod property;
 pub mod random;
+pub mod search;

@@ -1,5 +1,7 @@
 //! What is searched: a network, a property about it, and what they have in common.
 
+use std::sync::OnceLock;
+
 use vnnlib::Query;
 
 use crate::network::{Network, Real};
@@ -15,6 +17,7 @@ pub struct Problem<T> {
     pub property: Property,
     /// The query that the property was made from: a witness is judged by its text.
     pub query: Query,
+    double: OnceLock<Network<f64>>,
 }
 
 /// Why a network and a query do not make a problem.
@@ -61,6 +64,11 @@ impl<T: Real> Problem<T> {
                 return Err(ProblemError::Dimensions { file: query.name().to_owned(), what, declared, has });
             }
         }
-        Ok(Self { network, property, query })
+        Ok(Self { network, property, query, double: OnceLock::new() })
+    }
+
+    /// The network in double precision, for whatever reasons rather than searches; made when first asked for.
+    pub fn double(&self) -> &Network<f64> {
+        self.double.get_or_init(|| self.network.cast())
     }
 }

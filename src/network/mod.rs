@@ -11,6 +11,7 @@
 pub mod backward;
 pub mod build;
 pub mod forward;
+pub mod frozen;
 pub mod kernel;
 pub mod matrix;
 pub mod op;

@@ -69,7 +69,7 @@ impl Property {
         let layout = Layout::new(query);
         let mut property =
             Self { query: query.clone(), layout, element, form, regions: Vec::new(), unreachable: false };
-        (property.regions, property.unreachable) = property.group();
+        (property.regions, property.unreachable) = property.group()?;
         Ok(property)
     }
 
@@ -120,7 +120,6 @@ impl Property {
                 // `group` has left such regions out.
                 Values::Unreachable | Values::Empty => (0.0, 0.0),
             };
-            self.check_bounded(input, lower, upper)?;
             region.lower.push(lower);
             region.upper.push(upper);
         }
@@ -140,7 +139,7 @@ impl Property {
 
     /// Joins neighbouring cases with the same input comparisons, and drops those whose box is empty; also says
     /// whether a box was dropped that is not empty but holds no number of the network's type.
-    fn group(&self) -> (Vec<Range<u64>>, bool) {
+    fn group(&self) -> Result<(Vec<Range<u64>>, bool), PropertyError> {
         let common = self.common_intervals();
         let (mut regions, mut unreachable): (Vec<Range<u64>>, bool) = (Vec::new(), false);
         let mut previous: Option<(Vec<InputBound<'_>>, bool)> = None;
@@ -167,34 +166,43 @@ impl Property {
                     }
                 }
             }
-            let kept = self.keeps(&common, &touched);
+            let kept = self.keeps(&common, &touched)?;
             unreachable |= kept.is_none();
             if kept == Some(true) {
                 regions.push(number..number + 1);
             }
             previous = Some((bounds, kept == Some(true)));
         }
-        (regions, unreachable)
+        Ok((regions, unreachable))
     }
 
     /// `Some(false)` if the box is empty, `None` if it is not but holds no number of the network's type.
-    fn keeps(&self, common: &[Interval<'_>], touched: &[(usize, Interval<'_>)]) -> Option<bool> {
+    fn keeps(
+        &self,
+        common: &[Interval<'_>],
+        touched: &[(usize, Interval<'_>)],
+    ) -> Result<Option<bool>, PropertyError> {
         let mut reachable = true;
         let changed = |input: usize| touched.iter().find(|(i, _)| *i == input).map(|(_, interval)| interval);
         let all = touched.len() == common.len();
-        let intervals: Vec<&Interval<'_>> = if all {
-            touched.iter().map(|(_, interval)| interval).collect()
+        let intervals: Vec<(usize, &Interval<'_>)> = if all {
+            touched.iter().map(|(i, interval)| (*i, interval)).collect()
         } else {
-            common.iter().enumerate().map(|(i, interval)| changed(i).unwrap_or(interval)).collect()
+            common.iter().enumerate().map(|(i, interval)| (i, changed(i).unwrap_or(interval))).collect()
         };
-        for interval in intervals {
+        let mut unbounded = Ok(());
+        for (input, interval) in intervals {
             match interval.values(self.element) {
-                Values::Empty => return Some(false),
+                Values::Empty => return Ok(Some(false)),
                 Values::Unreachable => reachable = false,
+                Values::Range(lower, upper) if unbounded.is_ok() => {
+                    unbounded = self.check_bounded(input, lower, upper);
+                }
                 Values::Range(..) | Values::Nearest(..) => {}
             }
         }
-        reachable.then_some(true)
+        unbounded?;
+        Ok(reachable.then_some(true))
     }
 
     fn common_intervals(&self) -> Intervals<'_> {
@@ -349,7 +357,8 @@ mod tests {
 
     #[test]
     fn a_missing_bound_is_named() {
-        let error = lower(&format!("{DECLARE}(assert (<= X_0 1))(assert (<= Y_0 0))")).region(0).unwrap_err();
+        let query = vnnlib::parse(format!("{DECLARE}(assert (<= X_0 1))(assert (<= Y_0 0))")).unwrap();
+        let error = Property::new(&query, ElementType::Float32).unwrap_err();
         assert_eq!(
             error.to_string(),
             "<query>: input X_0 has no lower bound (help: assert a bound of it in every disjunct)"

@@ -40,6 +40,15 @@ pub fn row_margins<T: Real>(row: &Row, block: Block<'_, T>, margins: &mut [T]) {
     }
 }
 
+/// Margin of one row in one lane, in double precision.
+pub fn lane_margin<T: Real>(row: &Row, block: Block<'_, T>, lane: usize) -> f64 {
+    let sum = |terms: &[(usize, f64)], values: &[T]| {
+        terms.iter().map(|&(i, c)| c * values[i * block.lanes + lane].widen()).sum::<f64>()
+    };
+    let gap = row.bound - sum(&row.inputs, block.inputs) - sum(&row.outputs, block.outputs);
+    if row.kind == RowKind::Differs { gap.abs() } else { gap }
+}
+
 /// Least margin of a conjunction's rows for each lane, and which row attains it.
 ///
 /// `scratch` holds `lanes` numbers. Without rows the margin is `+∞`.

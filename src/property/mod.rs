@@ -15,7 +15,7 @@ pub use lower::{Property, PropertyError};
 use std::collections::BTreeMap;
 
 /// Where a violating input may lie, and what its output must then satisfy.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Region {
     /// Smallest admissible value of each input, in the network's input type, widened.
     pub lower: Vec<f64>,

@@ -160,6 +160,19 @@ impl<T: Real> Op<T> {
         each!(self, op => op.vjp(operands, result, cotangent, gradients, pass), ());
     }
 
+    /// Whether the result is an affine function of the operands together (where it can be told from the kind).
+    pub fn is_affine(&self) -> bool {
+        matches!(
+            self,
+            Op::Input(_)
+                | Op::Constant(_)
+                | Op::Reshape(_)
+                | Op::Affine(_)
+                | Op::Rearrange(_)
+                | Op::Concat(_)
+        )
+    }
+
     /// Multiplications for one point, roughly, when the result has `shape`.
     pub fn multiplications(&self, shape: &[usize]) -> usize {
         match self {

@@ -1,0 +1,171 @@
+//! The local affine map of a piecewise-linear network, by evaluating it with its activation phases frozen.
+//!
+//! Inside the activation region of a point `x0` the network is affine. With every piecewise-linear function held to
+//! the piece that `x0` is on, it is affine everywhere, so its values at `x0` and at `x0 + δ_j e_j` give the map
+//! exactly up to rounding: one forward pass with a lane for each free input, whatever the layers in between are.
+
+use super::backward::Surrogate;
+use super::op::{BinaryFunction, Op, Operands, Pass, UnaryFunction};
+use super::{Network, NodeId, Workspace};
+
+/// The piece of a piecewise-linear function that a number lies on: `slope · x + shift` for `from ≤ x ≤ to`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Piece {
+    /// Lower end, possibly `-∞`.
+    pub from: f64,
+    /// Upper end, possibly `+∞`.
+    pub to: f64,
+    /// Slope on the piece.
+    pub slope: f64,
+    /// Value of its line at zero.
+    pub shift: f64,
+}
+
+/// The piece that `x` lies on; `None` for functions that are not piecewise linear and continuous.
+pub fn piece(function: UnaryFunction, x: f64) -> Option<Piece> {
+    use UnaryFunction::*;
+    const END: f64 = f64::INFINITY;
+    let piece = |from, to, slope, shift| Some(Piece { from, to, slope, shift });
+    let bent = |below: f64| if x > 0.0 { piece(0.0, END, 1.0, 0.0) } else { piece(-END, 0.0, below, 0.0) };
+    match function {
+        Relu => bent(0.0),
+        LeakyRelu { alpha } => bent(alpha),
+        Abs => bent(-1.0),
+        Neg => piece(-END, END, -1.0, 0.0),
+        Scale { scale, shift } => piece(-END, END, scale, shift),
+        Clip { low, .. } if x < low => piece(-END, low, 0.0, low),
+        Clip { high, .. } if x > high => piece(high, END, 0.0, high),
+        Clip { low, high } => piece(low, high, 1.0, 0.0),
+        HardSigmoid { alpha, beta } if alpha > 0.0 => {
+            let (low, high) = (-beta / alpha, (1.0 - beta) / alpha);
+            if x < low {
+                piece(-END, low, 0.0, 0.0)
+            } else if x > high {
+                piece(high, END, 0.0, 1.0)
+            } else {
+                piece(low, high, alpha, beta)
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Whether a function has more than one piece.
+fn bends(function: UnaryFunction) -> bool {
+    !matches!(function, UnaryFunction::Neg | UnaryFunction::Scale { .. })
+}
+
+/// The nodes of a piecewise-linear network that bend it.
+#[derive(Debug, Clone)]
+pub struct Frozen<'a> {
+    network: &'a Network<f64>,
+    /// Nodes whose function has several pieces, in order.
+    pub bends: Vec<NodeId>,
+}
+
+impl<'a> Frozen<'a> {
+    /// The view of a network that is built of affine operators and piecewise-linear functions; `None` otherwise.
+    pub fn new(network: &'a Network<f64>) -> Option<Self> {
+        let mut bends = Vec::new();
+        for (index, node) in network.nodes.iter().enumerate().filter(|(_, node)| node.varies) {
+            let varying = node.inputs.iter().filter(|&&id| network.node(id).varies).count();
+            match &node.op {
+                Op::Unary(op) => {
+                    piece(op.0, 0.0)?;
+                    if self::bends(op.0) {
+                        bends.push(NodeId(index));
+                    }
+                }
+                Op::Binary(op) => match op.0 {
+                    BinaryFunction::Add | BinaryFunction::Sub => {}
+                    BinaryFunction::Mul if varying == 1 => {}
+                    BinaryFunction::Div if network.node(node.inputs[0]).varies && varying == 1 => {}
+                    _ => return None,
+                },
+                op if op.is_affine() => {}
+                _ => return None,
+            }
+        }
+        Some(Self { network, bends })
+    }
+
+    /// Number of functions that bend, all values of all such nodes counted.
+    pub fn neurons(&self) -> usize {
+        self.bends.iter().map(|&id| self.network.node(id).len()).sum()
+    }
+
+    /// Evaluates the frozen network: lane 0 decides the pieces of all lanes.
+    pub fn forward(&self, workspace: &mut Workspace<f64>, inputs: &[f64]) {
+        let network = self.network;
+        let mut at = 0;
+        for &id in &network.inputs {
+            let buffer = &mut workspace.values[network.node(id).slot];
+            let len = buffer.len();
+            buffer.copy_from_slice(&inputs[at..at + len]);
+            at += len;
+        }
+        let lanes = workspace.lanes;
+        for node in &network.nodes {
+            if !node.varies || matches!(node.op, Op::Input(_) | Op::Reshape(_)) {
+                continue;
+            }
+            let mut output = std::mem::take(&mut workspace.values[node.slot]);
+            let operands =
+                Operands { nodes: &network.nodes, inputs: &node.inputs, values: &workspace.values };
+            if let Op::Unary(op) = &node.op {
+                let x = operands.get(0).data;
+                for (y, x) in output.chunks_exact_mut(lanes).zip(x.chunks_exact(lanes)) {
+                    // `new` has admitted only functions that have pieces.
+                    let Some(piece) = piece(op.0, x[0]) else { continue };
+                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = piece.slope * x + piece.shift);
+                }
+            } else {
+                let mut pass = Pass { lanes, scratch: &mut workspace.scratch, surrogate: Surrogate::exact() };
+                node.op.forward(operands, &mut output, &mut pass);
+            }
+            workspace.values[node.slot] = output;
+        }
+    }
+
+    /// The pre-activations of a bending node after a forward pass, and its function.
+    pub fn pre_activations<'w>(
+        &self,
+        workspace: &'w Workspace<f64>,
+        id: NodeId,
+    ) -> Option<(UnaryFunction, &'w [f64])> {
+        let node = self.network.node(id);
+        match &node.op {
+            Op::Unary(op) => Some((op.0, workspace.value(self.network, node.inputs[0]))),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_tangent_to_their_functions() {
+        use UnaryFunction::*;
+        let functions = [
+            Relu,
+            LeakyRelu { alpha: 0.1 },
+            Abs,
+            Neg,
+            Scale { scale: 2.0, shift: 1.0 },
+            Clip { low: -0.5, high: 1.5 },
+            HardSigmoid { alpha: 0.2, beta: 0.5 },
+        ];
+        for function in functions {
+            for x in [-9.0, -0.7, -0.1, 0.0, 0.3, 1.2, 1.5, 8.0] {
+                let piece = piece(function, x).unwrap();
+                assert!(piece.from <= x && x <= piece.to, "{function:?} at {x}: {piece:?}");
+                assert!((piece.slope * x + piece.shift - function.value(x)).abs() < 1e-12);
+                for end in [piece.from, piece.to].into_iter().filter(|end| end.is_finite()) {
+                    assert!((piece.slope * end + piece.shift - function.value(end)).abs() < 1e-12);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The search for a counterexample: strategies, what they evaluate through, and the schedule that runs them.
+//!
+//! A [`Falsifier`] is one idea in one file. It evaluates points through an [`Oracle`], which counts, remembers the
+//! best point, and hands every point that seems to violate the property to a [`Judge`]. The [`portfolio`] shares the
+//! time out.
+
+pub mod centre;
+pub mod oracle;
+pub mod pgd;
+pub mod portfolio;
+pub mod region_walk;
+pub mod sample;
+
+use std::collections::BTreeMap;
+
+use crate::budget::StopReason;
+use crate::network::Real;
+use crate::problem::Problem;
+use crate::property::Region;
+
+pub use oracle::{Objective, Oracle, Tally};
+pub use portfolio::{Ending, falsify};
+
+/// A point that violates the property as far as the fast engine can tell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate<T> {
+    /// The flat network input.
+    pub input: Vec<T>,
+    /// Inputs whose interval holds no number of type `T`: a witness prints this decimal of the file, and `input`
+    /// has the nearest number.
+    pub literals: BTreeMap<usize, String>,
+}
+
+/// What an independent replay says of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// It is a counterexample with a margin that no other engine's rounding will eat up: the search is over.
+    Confirmed,
+    /// It is one, but barely: the search goes on for a while, and this one is kept.
+    Thin,
+    /// It is none.
+    Rejected,
+}
+
+/// Decides about candidates, and keeps the witness that it confirms.
+pub trait Judge<T>: Sync {
+    /// Replays the candidate.
+    fn judge(&self, candidate: &Candidate<T>) -> Judgement;
+}
+
+/// Why a strategy has nothing to do on a problem.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotApplicable(pub &'static str);
+
+/// Why a strategy returns before its round is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halt {
+    /// A witness was confirmed.
+    Found,
+    /// Time or patience is up.
+    Stopped(StopReason),
+}
+
+impl From<StopReason> for Halt {
+    fn from(reason: StopReason) -> Self {
+        Self::Stopped(reason)
+    }
+}
+
+/// Whether another round makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It does.
+    More,
+    /// Everything that this strategy can try has been tried.
+    Exhausted,
+}
+
+/// One strategy on one region. Its state lasts from round to round.
+pub trait Falsifier<T: Real>: Send {
+    /// Does a bounded piece of work: a batch of restarts, one walk, a block of samples.
+    ///
+    /// # Errors
+    /// [`Halt`] when a witness was confirmed or the budget is used up.
+    fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt>;
+}
+
+/// Makes a strategy for a region from a seed, or says why it does not apply.
+pub type Make<T> = fn(&Problem<T>, &Region, u64) -> Result<Box<dyn Falsifier<T>>, NotApplicable>;
+
+/// Settings of a search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Seed of all randomness. Default 0.
+    pub seed: u64,
+    /// Threads, at least 1. One thread and one seed give one answer. Default 2.
+    pub threads: usize,
+    /// Names of the strategies to use; empty for all. Default empty.
+    pub only: Vec<String>,
+    /// Names of the strategies to leave out. Default empty.
+    pub without: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { seed: 0, threads: 2, only: Vec::new(), without: Vec::new() }
+    }
+}
+
+impl Config {
+    /// Whether a strategy is to be used.
+    pub fn admits(&self, name: &str) -> bool {
+        (self.only.is_empty() || self.only.iter().any(|n| n == name))
+            && !self.without.iter().any(|n| n == name)
+    }
+}

@@ -1,0 +1,386 @@
+//! Counted, batched evaluations of the network and the property's margins.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::{Candidate, Halt, Judge, Judgement};
+use crate::budget::{Budget, Interrupt, Stopwatch};
+use crate::network::{Network, Real, Surrogate, Workspace};
+use crate::problem::Problem;
+use crate::property::Region;
+use crate::property::margin::{Block, MarginGradient, add_row_gradient, conjunction_margins, lane_margin};
+
+/// What has been spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Points evaluated.
+    pub evaluations: u64,
+    /// Points differentiated.
+    pub gradients: u64,
+    /// Linear and mixed-integer programs solved.
+    pub programs: u64,
+    /// All of it in multiplications, roughly: what the schedule goes by, because it does not depend on the clock.
+    pub work: u64,
+}
+
+impl std::ops::Sub for Tally {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self {
+            evaluations: self.evaluations - other.evaluations,
+            gradients: self.gradients - other.gradients,
+            programs: self.programs - other.programs,
+            work: self.work - other.work,
+        }
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.evaluations += other.evaluations;
+        self.gradients += other.gradients;
+        self.programs += other.programs;
+        self.work += other.work;
+    }
+}
+
+/// What the threads of a search share.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// Raised when a witness is confirmed.
+    pub found: Interrupt,
+    /// Candidates that the judge rejected.
+    pub rejected: AtomicUsize,
+    thin: Mutex<Option<Stopwatch>>,
+}
+
+/// What a backward pass differentiates, lane by lane.
+#[derive(Debug, Clone, Copy)]
+pub enum Objective<'o, T> {
+    /// The margin of the conjunction that is nearest to being violated.
+    Nearest,
+    /// The margin (least row) of a given conjunction for each lane.
+    Target(&'o [u32]),
+    /// The sum of the rows that do not hold yet, of a given conjunction for each lane.
+    Hinge(&'o [u32]),
+    /// `Σ w · output` for these weights: `output_len × lanes` numbers.
+    Direction(&'o [T]),
+}
+
+/// The best point so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Best<T> {
+    /// Its margin; negative means no violation.
+    pub margin: T,
+    /// The flat input.
+    pub input: Vec<T>,
+}
+
+/// Evaluates blocks of points of one region.
+pub struct Oracle<'a, T: Real> {
+    /// The problem.
+    pub problem: &'a Problem<T>,
+    /// The region that is being searched.
+    pub region: Region,
+    /// Its lower ends.
+    pub lower: Vec<T>,
+    /// Its upper ends.
+    pub upper: Vec<T>,
+    /// What has been spent since the oracle was made.
+    pub tally: Tally,
+    /// The best point in the region.
+    pub best: Option<Best<T>>,
+    judge: &'a dyn Judge<T>,
+    shared: &'a Shared,
+    budget: &'a Budget,
+    workspace: Workspace<T>,
+    inputs: Vec<T>,
+    outputs: Vec<T>,
+    margins: Vec<T>,
+    nearest: Vec<u32>,
+    /// `conjunctions × lanes`, like `worst_rows`.
+    by_conjunction: Vec<T>,
+    worst_rows: Vec<u32>,
+    scratch: Vec<T>,
+    cotangent: Vec<T>,
+    gradient: Vec<T>,
+    own_gradient: Vec<T>,
+    /// A candidate has to beat this margin before the judge is asked again.
+    bar: T,
+    has_found: bool,
+}
+
+/// Points a block: enough for the vectors, few enough for the caches and the memory.
+pub fn lanes_for<T: Real>(network: &Network<T>) -> usize {
+    match network.values_per_lane() {
+        0..=100_000 => 64,
+        100_001..=1_500_000 => 16,
+        _ => 1,
+    }
+}
+
+impl<'a, T: Real> Oracle<'a, T> {
+    /// An oracle that has not entered a region yet.
+    pub fn new(
+        problem: &'a Problem<T>,
+        judge: &'a dyn Judge<T>,
+        shared: &'a Shared,
+        budget: &'a Budget,
+    ) -> Self {
+        let lanes = lanes_for(&problem.network);
+        Self {
+            problem,
+            region: Region::default(),
+            lower: Vec::new(),
+            upper: Vec::new(),
+            tally: Tally::default(),
+            best: None,
+            judge,
+            shared,
+            budget,
+            workspace: problem.network.workspace(lanes),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            margins: vec![T::zero(); lanes],
+            nearest: vec![0; lanes],
+            by_conjunction: Vec::new(),
+            worst_rows: Vec::new(),
+            scratch: vec![T::zero(); lanes],
+            cotangent: Vec::new(),
+            gradient: Vec::new(),
+            own_gradient: Vec::new(),
+            bar: T::neg_infinity(),
+            has_found: false,
+        }
+    }
+
+    /// Goes on with another region, whose best point so far is given; the memory is kept.
+    pub fn enter(&mut self, region: &Region, best: Option<Best<T>>) {
+        let narrow = |values: &[f64]| values.iter().map(|&x| T::of(x)).collect();
+        let size = region.conjunctions.len() * self.lanes();
+        self.lower = narrow(&region.lower);
+        self.upper = narrow(&region.upper);
+        self.by_conjunction.resize(size, T::zero());
+        self.worst_rows.resize(size, 0);
+        self.region.clone_from(region);
+        self.best = best;
+        self.bar = T::neg_infinity();
+    }
+
+    /// Points in a block.
+    pub fn lanes(&self) -> usize {
+        self.workspace.lanes()
+    }
+
+    /// Number of inputs.
+    pub fn dimensions(&self) -> usize {
+        self.lower.len()
+    }
+
+    /// The time that may be spent, for solvers that run on their own.
+    pub fn budget(&self) -> &Budget {
+        self.budget
+    }
+
+    /// Whether to stop.
+    ///
+    /// # Errors
+    /// [`Halt`] if so.
+    pub fn check(&self) -> Result<(), Halt> {
+        if self.shared.found.is_raised() || self.shared.patience_is_over(self.budget) {
+            return Err(Halt::Found);
+        }
+        Ok(self.budget.check()?)
+    }
+
+    /// Evaluates a block: `points` holds `dimensions × lanes` numbers, lanes innermost.
+    ///
+    /// # Errors
+    /// [`Halt`] when a witness was confirmed or the budget is used up.
+    pub fn evaluate(&mut self, points: &[T]) -> Result<(), Halt> {
+        self.check()?;
+        let network = &self.problem.network;
+        let lanes = self.lanes();
+        network.forward(&mut self.workspace, points);
+        network.outputs_into(&self.workspace, &mut self.outputs);
+        self.inputs.clear();
+        self.inputs.extend_from_slice(points);
+        self.tally.evaluations += lanes as u64;
+        self.tally.work += (network.multiplications() * lanes) as u64;
+        self.measure();
+        self.remember_best();
+        self.consider()
+    }
+
+    /// Whether a point of this oracle was confirmed.
+    pub fn has_found(&self) -> bool {
+        self.has_found
+    }
+
+    /// For each lane of the last block, the largest margin of the region's conjunctions.
+    pub fn margins(&self) -> &[T] {
+        &self.margins
+    }
+
+    /// The conjunction that attains it.
+    pub fn nearest(&self) -> &[u32] {
+        &self.nearest
+    }
+
+    /// Margins of one conjunction for the last block.
+    pub fn margins_of(&self, conjunction: usize) -> &[T] {
+        let lanes = self.lanes();
+        &self.by_conjunction[conjunction * lanes..][..lanes]
+    }
+
+    /// Outputs of the last block: `output_len × lanes` numbers.
+    pub fn outputs(&self) -> &[T] {
+        &self.outputs
+    }
+
+    /// The workspace of the last block.
+    pub fn workspace(&self) -> &Workspace<T> {
+        &self.workspace
+    }
+
+    /// The flat input of a lane of the last block.
+    pub fn point(&self, lane: usize) -> Vec<T> {
+        self.inputs.iter().skip(lane).step_by(self.lanes()).copied().collect()
+    }
+
+    /// The gradient of an objective at the last block's points: `dimensions × lanes` numbers.
+    pub fn gradient(&mut self, objective: Objective<'_, T>, surrogate: Surrogate<'_, T>) -> &[T] {
+        let lanes = self.lanes();
+        self.own_gradient.clear();
+        self.own_gradient.resize(self.inputs.len(), T::zero());
+        self.cotangent.clear();
+        self.cotangent.resize(self.outputs.len(), T::zero());
+        for lane in 0..lanes {
+            match objective {
+                Objective::Nearest => self.add_worst_row(self.nearest[lane] as usize, lane),
+                Objective::Target(targets) => self.add_worst_row(targets[lane] as usize, lane),
+                Objective::Hinge(targets) => self.add_open_rows(targets[lane] as usize, lane),
+                Objective::Direction(_) => {}
+            }
+        }
+        if let Objective::Direction(weights) = objective {
+            self.cotangent.copy_from_slice(weights);
+        }
+        let network = &self.problem.network;
+        network.backward(&mut self.workspace, &self.cotangent, surrogate, &mut self.gradient);
+        for (g, &own) in self.gradient.iter_mut().zip(&self.own_gradient) {
+            *g += own;
+        }
+        self.tally.gradients += lanes as u64;
+        self.tally.work += (2 * network.multiplications() * lanes) as u64;
+        &self.gradient
+    }
+
+    /// Counts a program of `rows` by `columns` entries. A cold simplex run of the region programs of ACAS Xu
+    /// (300 × 6) costs about what 2,000 evaluations of 13,000 multiplications do.
+    pub fn count_program(&mut self, rows: usize, columns: usize) {
+        self.tally.programs += 1;
+        self.tally.work += (14_000 * rows * columns) as u64;
+    }
+
+    fn add_worst_row(&mut self, conjunction: usize, lane: usize) {
+        let row = self.worst_rows[conjunction * self.workspace.lanes() + lane] as usize;
+        self.add_row(conjunction, row, lane);
+    }
+
+    /// The hinge: every row that does not hold yet counts; where all hold, the worst.
+    fn add_open_rows(&mut self, conjunction: usize, lane: usize) {
+        let block = Block { inputs: &self.inputs, outputs: &self.outputs, lanes: self.workspace.lanes() };
+        let rows = &self.region.conjunctions[conjunction].rows;
+        let open: Vec<usize> = (0..rows.len())
+            .filter(|&r| {
+                let margin = lane_margin(&rows[r], block, lane);
+                margin < 0.0 || (margin == 0.0 && !rows[r].admits_zero())
+            })
+            .collect();
+        if open.is_empty() {
+            self.add_worst_row(conjunction, lane);
+        }
+        open.into_iter().for_each(|row| self.add_row(conjunction, row, lane));
+    }
+
+    fn add_row(&mut self, conjunction: usize, row: usize, lane: usize) {
+        let Some(row) = self.region.conjunctions[conjunction].rows.get(row) else { return };
+        let block = Block { inputs: &self.inputs, outputs: &self.outputs, lanes: self.workspace.lanes() };
+        let mut gradient = MarginGradient { inputs: &mut self.own_gradient, outputs: &mut self.cotangent };
+        add_row_gradient(row, T::one(), block, lane, &mut gradient);
+    }
+
+    fn measure(&mut self) {
+        let lanes = self.lanes();
+        let block = Block { inputs: &self.inputs, outputs: &self.outputs, lanes };
+        self.margins.fill(T::neg_infinity());
+        for (number, conjunction) in self.region.conjunctions.iter().enumerate() {
+            let margins = &mut self.by_conjunction[number * lanes..][..lanes];
+            let worst = &mut self.worst_rows[number * lanes..][..lanes];
+            conjunction_margins(conjunction, block, margins, worst, &mut self.scratch);
+            for lane in 0..lanes {
+                if margins[lane] > self.margins[lane] {
+                    self.margins[lane] = margins[lane];
+                    self.nearest[lane] = number as u32;
+                }
+            }
+        }
+    }
+
+    fn best_lane(&self) -> usize {
+        let better = |a: usize, b: usize| if self.margins[b] > self.margins[a] { b } else { a };
+        (0..self.lanes()).reduce(better).unwrap_or(0)
+    }
+
+    fn remember_best(&mut self) {
+        let lane = self.best_lane();
+        let margin = self.margins[lane];
+        if self.best.as_ref().is_none_or(|best| margin > best.margin) {
+            self.best = Some(Best { margin, input: self.point(lane) });
+        }
+    }
+
+    /// Shows the best lane to the judge if it seems to violate the property. A point that was rejected or found
+    /// thin raises the bar, so that a slow climb does not ask at every step.
+    fn consider(&mut self) -> Result<(), Halt> {
+        let lane = self.best_lane();
+        let margin = self.margins[lane];
+        if margin < T::zero() || margin <= self.bar {
+            return Ok(());
+        }
+        let candidate = Candidate { input: self.point(lane), literals: self.region.literals.clone() };
+        match self.judge.judge(&candidate) {
+            Judgement::Confirmed => {
+                self.shared.found.raise();
+                self.has_found = true;
+                return Err(Halt::Found);
+            }
+            Judgement::Thin => self.shared.note_thin(),
+            Judgement::Rejected => {
+                self.shared.rejected.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.bar = margin + margin * T::of(0.5) + T::of(1e-7);
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn note_thin(&self) {
+        if let Ok(mut thin) = self.thin.lock() {
+            thin.get_or_insert_with(Stopwatch::start);
+        }
+    }
+
+    /// A thin witness is improved for a second, or for as long again as it took to find it, whichever is longer.
+    fn patience_is_over(&self, budget: &Budget) -> bool {
+        let Ok(thin) = self.thin.lock() else { return false };
+        thin.is_some_and(|since| {
+            let waited = since.elapsed();
+            let took = budget.elapsed().saturating_sub(waited);
+            waited > took.max(Duration::from_secs(1))
+        })
+    }
+}

@@ -1,0 +1,303 @@
+//! The schedule: which strategy works on which region, and for how long.
+//!
+//! Work is counted in multiplications, never in seconds, so that one seed on one thread gives one answer. Every
+//! region is first looked at briefly (centre, corners, a few samples); those with the best margins stay. Then the
+//! strategy that has spent least, weighed by what it is expected to bring, has its next round on the region whose
+//! turn it is. A second thread does the same with another seed.
+
+use std::iter;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use super::oracle::{Best, Oracle, Shared, Tally};
+use super::{Config, Falsifier, Halt, Judge, Make, NotApplicable, Progress};
+use super::{centre, pgd, region_walk, sample};
+use crate::budget::{Budget, StopReason, Stopwatch};
+use crate::network::Real;
+use crate::problem::Problem;
+use crate::property::Region;
+use crate::random::Random;
+
+/// A strategy's row in the table.
+struct Entry<T> {
+    name: &'static str,
+    make: Make<T>,
+    /// Its share of the work: one with weight 2 gets twice as much as one with weight 1.
+    weight: f64,
+}
+
+/// All strategies, from the cheapest to the dearest.
+fn table<T: Real>() -> Vec<Entry<T>> {
+    vec![
+        Entry { name: "centre", make: centre::make, weight: 1.0 },
+        Entry { name: "sample", make: sample::make, weight: 0.5 },
+        Entry { name: "pgd", make: pgd::make, weight: 1.0 },
+        Entry { name: "region-walk", make: region_walk::make, weight: 1.0 },
+    ]
+}
+
+/// Names of all strategies.
+pub fn names() -> Vec<&'static str> {
+    table::<f32>().iter().map(|entry| entry.name).collect()
+}
+
+/// Regions that are searched in depth; of more, those with the best margins stay.
+const MOST_REGIONS: usize = 64;
+
+/// How a search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The judge holds a witness.
+    Found,
+    /// No witness was confirmed; the judge may hold a thin one.
+    Stopped(StopReason),
+}
+
+/// What a search did.
+#[derive(Debug, Clone)]
+pub struct Summary<T> {
+    /// How it ended.
+    pub ending: Ending,
+    /// One entry a strategy, in the order of the table, all threads and regions together.
+    pub strategies: Vec<StrategySummary>,
+    /// The best point of all.
+    pub best: Option<Best<T>>,
+    /// Candidates that the judge rejected.
+    pub rejected: usize,
+}
+
+/// What one strategy did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StrategySummary {
+    /// Its name.
+    pub name: &'static str,
+    /// Rounds.
+    pub rounds: u64,
+    /// Evaluations, gradients, programs.
+    pub tally: Tally,
+    /// Time on all threads together.
+    pub time: Duration,
+    /// The best margin that it saw; `None` if it never ran.
+    pub best_margin: Option<f64>,
+    /// Why it never ran, where that is so.
+    pub not_applicable: Option<&'static str>,
+    /// Whether its last round confirmed the witness.
+    pub found: bool,
+}
+
+/// Searches until the judge has confirmed a witness, the budget is used up, or nothing is left to try.
+pub fn falsify<T: Real>(
+    problem: &Problem<T>,
+    config: &Config,
+    budget: &Budget,
+    judge: &dyn Judge<T>,
+) -> Summary<T> {
+    let shared = Shared::default();
+    let random = Random::new(config.seed);
+    let search = |thread: u64| {
+        let table = table().into_iter().filter(|entry| config.admits(entry.name)).collect();
+        Search::new(problem, budget, judge, &shared, random.fork(thread), table).run()
+    };
+    let mut summaries = thread::scope(|scope| {
+        let search = &search;
+        let others: Vec<_> = (1..config.threads as u64).map(|t| scope.spawn(move || search(t))).collect();
+        let own = search(0);
+        let others = others.into_iter().filter_map(|other| other.join().ok());
+        iter::once(own).chain(others).collect::<Vec<_>>()
+    });
+    let mut whole = summaries.remove(0);
+    summaries.into_iter().for_each(|other| whole.absorb(other));
+    whole.rejected = shared.rejected.load(Ordering::Relaxed);
+    whole
+}
+
+impl<T: Real> Summary<T> {
+    fn absorb(&mut self, other: Self) {
+        if other.ending == Ending::Found {
+            self.ending = Ending::Found;
+        }
+        if let Some(theirs) = other.best
+            && self.best.as_ref().is_none_or(|own| theirs.margin > own.margin)
+        {
+            self.best = Some(theirs);
+        }
+        for (own, theirs) in self.strategies.iter_mut().zip(other.strategies) {
+            own.rounds += theirs.rounds;
+            own.tally += theirs.tally;
+            own.time += theirs.time;
+            own.best_margin = own.best_margin.into_iter().chain(theirs.best_margin).reduce(f64::max);
+            own.not_applicable = own.not_applicable.or(theirs.not_applicable);
+            own.found |= theirs.found;
+        }
+    }
+}
+
+/// One thread's search.
+struct Search<'a, T: Real> {
+    oracle: Oracle<'a, T>,
+    table: Vec<Entry<T>>,
+    summaries: Vec<StrategySummary>,
+    random: Random,
+    sites: Vec<Site<T>>,
+    /// Which site the oracle is at.
+    current: Option<usize>,
+}
+
+/// A region with the strategies that work on it.
+struct Site<T: Real> {
+    region: Region,
+    best: Option<Best<T>>,
+    /// By the table's order; `None` where the strategy does not apply or has nothing left to try.
+    strategies: Vec<Option<Running<T>>>,
+    work: f64,
+}
+
+struct Running<T: Real> {
+    falsifier: Box<dyn Falsifier<T>>,
+    work: f64,
+}
+
+impl<'a, T: Real> Search<'a, T> {
+    fn new(
+        problem: &'a Problem<T>,
+        budget: &'a Budget,
+        judge: &'a dyn Judge<T>,
+        shared: &'a Shared,
+        random: Random,
+        table: Vec<Entry<T>>,
+    ) -> Self {
+        let summary = |entry: &Entry<T>| StrategySummary {
+            name: entry.name,
+            rounds: 0,
+            tally: Tally::default(),
+            time: Duration::ZERO,
+            best_margin: None,
+            not_applicable: None,
+            found: false,
+        };
+        let summaries = table.iter().map(summary).collect();
+        let oracle = Oracle::new(problem, judge, shared, budget);
+        Self { oracle, table, summaries, random, sites: Vec::new(), current: None }
+    }
+
+    fn run(mut self) -> Summary<T> {
+        let halt = match self.survey() {
+            Ok(()) => self.search(),
+            Err(halt) => halt,
+        };
+        self.leave();
+        let bests = self.sites.into_iter().filter_map(|site| site.best);
+        let best = bests.reduce(|a, b| if b.margin > a.margin { b } else { a });
+        let ending = match halt {
+            Halt::Found => Ending::Found,
+            Halt::Stopped(reason) => Ending::Stopped(reason),
+        };
+        Summary { ending, strategies: self.summaries, best, rejected: 0 }
+    }
+
+    /// Looks at every region once, with the cheapest strategy, and keeps the most promising.
+    fn survey(&mut self) -> Result<(), Halt> {
+        let problem = self.oracle.problem;
+        for index in 0..problem.property.region_count() {
+            let Ok(region) = problem.property.region(index) else { continue };
+            let site = self.open(region, index as u64);
+            self.sites.push(site);
+            let last = self.sites.len() - 1;
+            self.go_to(last);
+            self.round(last, 0)?;
+            if self.sites.len() >= 2 * MOST_REGIONS {
+                self.keep_best();
+            }
+        }
+        self.keep_best();
+        Ok(())
+    }
+
+    fn keep_best(&mut self) {
+        self.leave();
+        self.sites.sort_by(|a, b| b.margin().total_cmp(&a.margin()));
+        self.sites.truncate(MOST_REGIONS);
+    }
+
+    /// The site whose turn it is, then its strategy that has spent least for its weight, again and again.
+    fn search(&mut self) -> Halt {
+        loop {
+            let open = |site: &Site<T>| site.strategies.iter().any(Option::is_some);
+            let price = |&(rank, site): &(usize, &Site<T>)| site.work * (1.0 + rank as f64);
+            let sites = self.sites.iter().enumerate().filter(|(_, site)| open(site));
+            let Some((index, _)) = sites.min_by(|a, b| price(a).total_cmp(&price(b))) else {
+                return Halt::Stopped(StopReason::Exhausted);
+            };
+            self.go_to(index);
+            let spent = |&s: &usize| {
+                let running = self.sites[index].strategies[s].as_ref();
+                running.map_or(f64::INFINITY, |running| running.work / self.table[s].weight)
+            };
+            let Some(strategy) = (0..self.table.len()).min_by(|a, b| spent(a).total_cmp(&spent(b))) else {
+                return Halt::Stopped(StopReason::Exhausted);
+            };
+            if let Err(halt) = self.round(index, strategy) {
+                return halt;
+            }
+        }
+    }
+
+    fn open(&mut self, region: Region, label: u64) -> Site<T> {
+        let random = self.random.fork(label);
+        let mut strategies = Vec::with_capacity(self.table.len());
+        for (number, entry) in self.table.iter().enumerate() {
+            let seed = random.fork(number as u64).bits();
+            strategies.push(match (entry.make)(self.oracle.problem, &region, seed) {
+                Ok(falsifier) => Some(Running { falsifier, work: 0.0 }),
+                Err(NotApplicable(reason)) => {
+                    self.summaries[number].not_applicable = Some(reason);
+                    None
+                }
+            });
+        }
+        Site { region, best: None, strategies, work: 0.0 }
+    }
+
+    fn go_to(&mut self, index: usize) {
+        if self.current != Some(index) {
+            self.leave();
+            let site = &mut self.sites[index];
+            self.oracle.enter(&site.region, site.best.take());
+            self.current = Some(index);
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(index) = self.current.take() {
+            self.sites[index].best = self.oracle.best.take();
+        }
+    }
+
+    fn round(&mut self, index: usize, number: usize) -> Result<(), Halt> {
+        let site = &mut self.sites[index];
+        let Some(Some(running)) = site.strategies.get_mut(number) else { return Ok(()) };
+        let (before, watch) = (self.oracle.tally, Stopwatch::start());
+        let outcome = running.falsifier.round(&mut self.oracle);
+        let spent = self.oracle.tally - before;
+        running.work += spent.work as f64;
+        site.work += spent.work as f64;
+        let summary = &mut self.summaries[number];
+        summary.rounds += 1;
+        summary.tally += spent;
+        summary.time += watch.elapsed();
+        let margin = self.oracle.best.as_ref().map(|best| best.margin.widen());
+        summary.best_margin = summary.best_margin.into_iter().chain(margin).reduce(f64::max);
+        summary.found = self.oracle.has_found();
+        if outcome? == Progress::Exhausted {
+            site.strategies[number] = None;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Real> Site<T> {
+    fn margin(&self) -> f64 {
+        self.best.as_ref().map_or(f64::NEG_INFINITY, |best| best.margin.widen())
+    }
+}

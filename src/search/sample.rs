@@ -1,0 +1,96 @@
+//! Samples of the box: a low-discrepancy sequence (Owen-scrambled Sobol, Burley 2020) first, uniform points after.
+//!
+//! Sampling alone finds most counterexamples of small networks, and the points' margins tell where to look closer.
+
+use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
+use crate::network::Real;
+use crate::problem::Problem;
+use crate::property::Region;
+use crate::random::Random;
+
+/// Blocks a round.
+const BLOCKS: usize = 4;
+/// The sequence is good, and cheap, for so many inputs; further ones get uniform numbers.
+const SOBOL_DIMENSIONS: usize = 16;
+/// Points of the sequence before uniform ones: its index is 16 bits wide.
+const SOBOL_POINTS: u32 = 1 << 16;
+
+/// Low-discrepancy and uniform samples.
+struct Sample<T> {
+    sampler: Sampler,
+    points: Vec<T>,
+}
+
+/// Draws blocks of points.
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    free: Vec<usize>,
+    random: Random,
+    scramble: u32,
+    next: u32,
+}
+
+/// Makes the strategy; it applies where more than one point can be drawn.
+pub fn make<T: Real>(
+    _problem: &Problem<T>,
+    region: &Region,
+    seed: u64,
+) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
+    Ok(Box::new(Sample { sampler: Sampler::new(region, seed)?, points: Vec::new() }))
+}
+
+impl<T: Real> Falsifier<T> for Sample<T> {
+    fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
+        for _ in 0..BLOCKS {
+            self.sampler.draw(oracle, &mut self.points);
+            oracle.evaluate(&self.points)?;
+        }
+        Ok(Progress::More)
+    }
+}
+
+impl Sampler {
+    /// A sampler of a region with more than one point.
+    ///
+    /// # Errors
+    /// [`NotApplicable`] if there is only one.
+    pub fn new(region: &Region, seed: u64) -> Result<Self, NotApplicable> {
+        let free: Vec<usize> = region.free().collect();
+        if free.is_empty() {
+            return Err(NotApplicable("the region is a single point"));
+        }
+        let mut random = Random::new(seed);
+        let scramble = random.bits() as u32;
+        Ok(Self { free, random, scramble, next: 0 })
+    }
+
+    /// Fills a block with the next points.
+    pub fn draw<T: Real>(&mut self, oracle: &Oracle<'_, T>, points: &mut Vec<T>) {
+        let lanes = oracle.lanes();
+        fix(oracle, points);
+        for (dimension, &i) in self.free.iter().enumerate() {
+            for lane in 0..lanes {
+                let index = self.next.saturating_add(lane as u32);
+                let unit = if dimension < SOBOL_DIMENSIONS && index < SOBOL_POINTS {
+                    f64::from(sobol_burley::sample(index, dimension as u32, self.scramble))
+                } else {
+                    self.random.unit()
+                };
+                points[i * lanes + lane] = at(oracle.lower[i], oracle.upper[i], unit);
+            }
+        }
+        self.next = self.next.saturating_add(lanes as u32).min(SOBOL_POINTS);
+    }
+}
+
+/// Makes `points` a block with all inputs at their lower ends: strategies then write the free inputs.
+pub fn fix<T: Real>(oracle: &Oracle<'_, T>, points: &mut Vec<T>) {
+    points.clear();
+    points.extend(oracle.lower.iter().flat_map(|&x| std::iter::repeat_n(x, oracle.lanes())));
+}
+
+/// The point of an interval at `unit` of its length, never outside.
+pub fn at<T: Real>(lower: T, upper: T, unit: f64) -> T {
+    let (low, high) = (lower.widen(), upper.widen());
+    T::of(low + (high - low) * unit).max(lower).min(upper)
+}
