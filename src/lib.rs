@@ -7,4 +7,5 @@ pub mod onnx;
 pub mod problem;
 pub mod property;
 pub mod random;
+pub mod reference;
 pub mod search;

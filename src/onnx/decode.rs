@@ -19,7 +19,7 @@ use super::model::{Attribute, Dim, Graph, Model, Node, ValueInfo};
 use super::order;
 use super::outline::outline;
 use super::tensor::{ElementType, Tensor};
-use super::values::{self, element_type};
+use super::values;
 
 /// Versions of the default operator set that are read. The operators' meaning is checked against the ONNX project's
 /// tests up to 21; 22 to 25 add element types and operators, and change none of the old ones on floats.
@@ -190,7 +190,7 @@ fn value_info(proto: &ValueInfoProto, level: Level) -> Result<ValueInfo, ModelEr
         None => return fail("it has no type".into()),
         Some(_) => return fail("it is no dense tensor, and nothing else is supported".into()),
     };
-    let element = match element_type(tensor.elem_type) {
+    let element = match ElementType::from_number(tensor.elem_type) {
         Ok(element) => element,
         Err(_) if level == Level::Sub && tensor.elem_type == 0 => ElementType::Float32,
         Err(what) => return fail(format!("holds {what}")),

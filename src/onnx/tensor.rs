@@ -28,6 +28,33 @@ pub enum ElementType {
 }
 
 impl ElementType {
+    /// The element type with ONNX's number `number` (`TensorProto.DataType`). Else what it stands for, as in
+    /// "holds strings".
+    pub fn from_number(number: i32) -> Result<Self, String> {
+        use ElementType::*;
+        Ok(match number {
+            1 => Float32,
+            2 => UInt8,
+            3 => Int8,
+            4 => UInt16,
+            5 => Int16,
+            6 => Int32,
+            7 => Int64,
+            9 => Bool,
+            10 => Float16,
+            11 => Float64,
+            12 => UInt32,
+            13 => UInt64,
+            16 => BFloat16,
+            0 => return Err("no element type".into()),
+            8 => return Err("strings, which are no numbers".into()),
+            14 | 15 => return Err("complex numbers, which are not supported".into()),
+            17..=20 => return Err("8-bit floats, which are not supported".into()),
+            21 | 22 => return Err("4-bit integers, which are not supported".into()),
+            other => return Err(format!("element type {other}, which ONNX 1.16 does not have")),
+        })
+    }
+
     /// Whether values of this type are floating-point numbers.
     pub fn is_float(self) -> bool {
         matches!(self, Self::Float16 | Self::BFloat16 | Self::Float32 | Self::Float64)

@@ -16,32 +16,6 @@ const SPARSE_MIN_LEN: usize = 4096;
 /// A tensor is sparse when at most one in this many values is not zero: an index costs two values.
 const SPARSE_RATIO: usize = 8;
 
-/// The element type with ONNX's number `data_type`.
-pub(super) fn element_type(data_type: i32) -> Result<ElementType, String> {
-    use ElementType::*;
-    Ok(match data_type {
-        1 => Float32,
-        2 => UInt8,
-        3 => Int8,
-        4 => UInt16,
-        5 => Int16,
-        6 => Int32,
-        7 => Int64,
-        9 => Bool,
-        10 => Float16,
-        11 => Float64,
-        12 => UInt32,
-        13 => UInt64,
-        16 => BFloat16,
-        0 => return Err("no element type".into()),
-        8 => return Err("strings, which are no numbers".into()),
-        14 | 15 => return Err("complex numbers, which are not supported".into()),
-        17..=20 => return Err("8-bit floats, which are not supported".into()),
-        21 | 22 => return Err("4-bit integers, which are not supported".into()),
-        other => return Err(format!("element type {other}, which ONNX 1.16 does not have")),
-    })
-}
-
 /// Reads a tensor. `cut_out` are its raw bytes where [`outline`](super::outline) has taken them out of the proto.
 pub(super) fn tensor(
     mut proto: TensorProto,
@@ -50,7 +24,7 @@ pub(super) fn tensor(
 ) -> Result<Tensor, ModelError> {
     let place = Place::Value(proto.name.clone());
     let fail = |what: String| ModelError::new(place.clone(), what);
-    let element = element_type(proto.data_type).map_err(|what| fail(format!("holds {what}")))?;
+    let element = ElementType::from_number(proto.data_type).map_err(|what| fail(format!("holds {what}")))?;
     let shape = shape(&proto.dims).map_err(fail)?;
     let len: usize = shape.iter().product();
     let external = proto.data_location.enum_value() == Ok(DataLocation::EXTERNAL);

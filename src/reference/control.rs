@@ -1,0 +1,93 @@
+//! `If` and `Loop`, the operators that compute subgraphs.
+
+use std::sync::Arc;
+
+use crate::onnx::{Attribute, Data, ElementType, Graph, ModelError, Node, Tensor};
+
+use super::array;
+use super::call::{Call, single};
+use super::engine::{Scope, Walk};
+
+/// Names of the operators of this file.
+pub(super) const OPERATORS: [&str; 2] = ["If", "Loop"];
+
+/// A loop that goes on longer is refused: the file can ask for 2^63 rounds.
+const MAX_ROUNDS: usize = 100_000;
+
+pub(super) fn is_known(node: &Node) -> bool {
+    node.domain.is_empty() && OPERATORS.contains(&node.operator.as_str())
+}
+
+pub(super) fn run(walk: &Walk, call: &Call<'_>, scope: &Scope<'_>) -> Result<Vec<Tensor>, ModelError> {
+    let results = match call.node.operator.as_str() {
+        "If" => branch(walk, call, scope)?,
+        _ => rounds(walk, call, scope)?,
+    };
+    Ok(results.into_iter().map(Arc::unwrap_or_clone).collect())
+}
+
+fn body<'a>(call: &'a Call<'_>, name: &str) -> Result<&'a Graph, ModelError> {
+    match call.node.attributes.get(name) {
+        Some(Attribute::Graph(graph)) => Ok(graph),
+        _ => Err(call.node.error(format!("its attribute {name} is no graph"))),
+    }
+}
+
+fn compute(
+    walk: &Walk,
+    graph: &Graph,
+    inputs: Vec<Arc<Tensor>>,
+    scope: &Scope<'_>,
+) -> Result<Vec<Arc<Tensor>>, ModelError> {
+    let wanted: Vec<&str> = graph.outputs.iter().map(|o| o.name.as_str()).collect();
+    walk.graph(graph, inputs, Some(scope), &wanted)
+}
+
+fn branch(walk: &Walk, call: &Call<'_>, scope: &Scope<'_>) -> Result<Vec<Arc<Tensor>>, ModelError> {
+    let condition = call.input(0).and_then(single).map_err(|what| call.node.error(what))?;
+    let name = if condition != 0.0 { "then_branch" } else { "else_branch" };
+    compute(walk, body(call, name)?, Vec::new(), scope)
+}
+
+/// `Loop`: the body takes the round's number, the condition and the carried values; it gives the next condition, the
+/// next carried values and one slice of each scanned result.
+fn rounds(walk: &Walk, call: &Call<'_>, scope: &Scope<'_>) -> Result<Vec<Arc<Tensor>>, ModelError> {
+    let fail = |what: String| call.node.error(what);
+    let graph = body(call, "body")?;
+    let limit = call.scalar(0).map_err(fail)?;
+    let mut go_on = call.scalar(1).map_err(fail)?.is_none_or(|c| c != 0.0);
+    let mut carried: Vec<Arc<Tensor>> = call.inputs.iter().skip(2).flatten().cloned().collect();
+    let count = carried.len();
+    if graph.inputs.len() != count + 2 || graph.outputs.len() < count + 1 {
+        return Err(fail(format!("its body does not fit {count} carried values")));
+    }
+    let mut scanned: Vec<Vec<Arc<Tensor>>> = vec![Vec::new(); graph.outputs.len() - count - 1];
+    let mut round = 0;
+    while go_on && limit.is_none_or(|n| (round as f64) < n) {
+        if round == MAX_ROUNDS {
+            return Err(fail(format!("more than {MAX_ROUNDS} rounds")));
+        }
+        let number = Arc::new(array::int64(vec![], vec![round as i64]));
+        let condition = Tensor { element: ElementType::Bool, shape: vec![], data: Data::I64(vec![1]) };
+        let inputs = [number, Arc::new(condition)].into_iter().chain(carried).collect();
+        let mut results = compute(walk, graph, inputs, scope)?.into_iter();
+        go_on = results.next().is_some_and(|c| single(&c).is_ok_and(|c| c != 0.0));
+        carried = results.by_ref().take(count).collect();
+        scanned.iter_mut().zip(results).for_each(|(list, slice)| list.push(slice));
+        round += 1;
+    }
+    for slices in scanned {
+        carried.push(Arc::new(stacked(&slices).map_err(fail)?));
+    }
+    Ok(carried)
+}
+
+fn stacked(slices: &[Arc<Tensor>]) -> Result<Tensor, String> {
+    let Some(first) = slices.first() else { return Err("a loop of no rounds has no scanned result".into()) };
+    let views: Vec<&Tensor> = slices.iter().map(|s| &**s).collect();
+    if views.iter().any(|s| s.shape != first.shape) {
+        return Err("its rounds give results of different shapes".into());
+    }
+    let shape = [slices.len()].iter().chain(&first.shape).copied().collect();
+    Ok(Tensor { shape, ..array::concatenate(&views)? })
+}

@@ -1,0 +1,251 @@
+//! The walk over the graph: which value is where, and for how long it is needed.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::onnx::{
+    Attribute, Data, Dim, ElementType, Graph, Model, ModelError, Node, Place, Tensor, ValueInfo,
+};
+
+use super::array::floats;
+use super::call::Call;
+use super::{control, ops};
+
+/// The arithmetic of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// Each value in the element type that the model declares for it.
+    Model,
+    /// All floating-point values in double precision.
+    Double,
+}
+
+/// A computed value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// Its name in the graph.
+    pub name: String,
+    /// The element type that the model gives it, whatever precision it was computed in.
+    pub element: ElementType,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// Its values in row-major order.
+    pub values: Vec<f64>,
+}
+
+/// All nodes of a model that the engine has no operator for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsupported(pub Vec<ModelError>);
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.0.iter().enumerate() {
+            write!(f, "{}{error}", if i == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Unsupported {}
+
+/// An interpreter for one model.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    model: Arc<Model>,
+}
+
+impl Engine {
+    /// Takes a model all of whose operators are known; else all that are not, together.
+    pub fn new(model: Arc<Model>) -> Result<Self, Unsupported> {
+        let mut unknown = Vec::new();
+        find_unknown(&model.graph, &mut unknown);
+        if unknown.is_empty() { Ok(Self { model }) } else { Err(Unsupported(unknown)) }
+    }
+
+    /// The model that is run.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Computes all outputs. `inputs` holds one list of values for each input of the model, in its order and
+    /// row-major; symbolic dimensions are 1.
+    pub fn run(&self, inputs: &[&[f64]], precision: Precision) -> Result<Vec<Output>, ModelError> {
+        self.run_with_hidden(inputs, precision, &[])
+    }
+
+    /// As [`run`](Self::run); behind the outputs come the values named in `hidden`, in that order.
+    pub fn run_with_hidden(
+        &self,
+        inputs: &[&[f64]],
+        precision: Precision,
+        hidden: &[&str],
+    ) -> Result<Vec<Output>, ModelError> {
+        let declared = &self.model.graph.inputs;
+        self.expect_inputs(inputs.len())?;
+        let tensors = declared.iter().zip(inputs).map(|(info, values)| input_tensor(info, values, precision));
+        let results = self.run_tensors(tensors.collect::<Result<_, _>>()?, precision, hidden)?;
+        let output = |(name, tensor): (String, Arc<Tensor>)| Output {
+            name,
+            element: tensor.element,
+            shape: tensor.shape.clone(),
+            values: floats(&tensor).into_owned(),
+        };
+        Ok(results.into_iter().map(output).collect())
+    }
+
+    /// As [`run_with_hidden`](Self::run_with_hidden), for inputs of any shape and element type.
+    pub fn run_tensors(
+        &self,
+        inputs: Vec<Tensor>,
+        precision: Precision,
+        hidden: &[&str],
+    ) -> Result<Vec<(String, Arc<Tensor>)>, ModelError> {
+        self.expect_inputs(inputs.len())?;
+        let walk = Walk { opset: self.model.opset, precision };
+        let graph = &self.model.graph;
+        let wanted: Vec<&str> =
+            graph.outputs.iter().map(|o| o.name.as_str()).chain(hidden.iter().copied()).collect();
+        let values = walk.graph(graph, inputs.into_iter().map(Arc::new).collect(), None, &wanted)?;
+        Ok(wanted.into_iter().map(String::from).zip(values).collect())
+    }
+
+    fn expect_inputs(&self, given: usize) -> Result<(), ModelError> {
+        let needed = self.model.graph.inputs.len();
+        if needed == given {
+            return Ok(());
+        }
+        Err(ModelError::new(Place::File, format!("the model has {needed} inputs, {given} are given")))
+    }
+}
+
+fn find_unknown(graph: &Graph, unknown: &mut Vec<ModelError>) {
+    for node in &graph.nodes {
+        if !ops::is_known(node) && !control::is_known(node) {
+            let domain =
+                if node.domain.is_empty() { String::new() } else { format!(" of domain {}", node.domain) };
+            unknown.push(node.error(format!("this operator{domain} is not supported")));
+        }
+        for attribute in node.attributes.values() {
+            if let Attribute::Graph(body) = attribute {
+                find_unknown(body, unknown);
+            }
+        }
+    }
+}
+
+fn input_tensor(info: &ValueInfo, values: &[f64], precision: Precision) -> Result<Tensor, ModelError> {
+    let fail = |what: String| Err(ModelError::new(Place::Value(info.name.clone()), what));
+    let shape: Vec<usize> = match &info.shape {
+        Some(dims) => dims.iter().map(|d| if let Dim::Fixed(n) = d { *n } else { 1 }).collect(),
+        None => vec![values.len()],
+    };
+    if shape.iter().product::<usize>() != values.len() {
+        return fail(format!("it has the shape {shape:?}, {} values are given", values.len()));
+    }
+    let data = match info.element {
+        ElementType::Float64 => Data::F64(values.to_vec()),
+        e if e.is_float() && precision == Precision::Double => Data::F64(values.to_vec()),
+        e if e.is_float() => Data::F32(values.iter().map(|&x| x as f32).collect()),
+        _ => match values.iter().find(|x| x.fract() != 0.0) {
+            Some(x) => return fail(format!("it has the type {}, the value {x} is given", info.element)),
+            None => Data::I64(values.iter().map(|&x| x as i64).collect()),
+        },
+    };
+    Ok(Tensor { element: info.element, shape, data })
+}
+
+/// Names and values of a graph that is being computed, and of those around it.
+pub(super) struct Scope<'a> {
+    graph: &'a Graph,
+    values: HashMap<&'a str, Arc<Tensor>>,
+    outer: Option<&'a Scope<'a>>,
+}
+
+impl Scope<'_> {
+    pub(super) fn get(&self, name: &str) -> Option<Arc<Tensor>> {
+        let own = self.values.get(name).or_else(|| self.graph.initializers.get(name));
+        own.cloned().or_else(|| self.outer.and_then(|o| o.get(name)))
+    }
+}
+
+/// What stays the same during a run.
+#[derive(Clone, Copy)]
+pub(super) struct Walk {
+    opset: i64,
+    precision: Precision,
+}
+
+impl Walk {
+    /// Computes the values named in `wanted`.
+    pub(super) fn graph(
+        &self,
+        graph: &Graph,
+        inputs: Vec<Arc<Tensor>>,
+        outer: Option<&Scope<'_>>,
+        wanted: &[&str],
+    ) -> Result<Vec<Arc<Tensor>>, ModelError> {
+        let values = graph.inputs.iter().map(|i| i.name.as_str()).zip(inputs).collect();
+        let mut scope = Scope { graph, values, outer };
+        let kept: HashSet<&str> = wanted.iter().copied().collect();
+        let last_use = last_uses(graph);
+        for (i, node) in graph.nodes.iter().enumerate() {
+            let results = self.node(node, &scope)?;
+            for (name, value) in node.outputs.iter().zip(results).filter(|(name, _)| !name.is_empty()) {
+                if kept.contains(name.as_str()) || last_use.contains_key(name.as_str()) {
+                    scope.values.insert(name, Arc::new(value));
+                }
+            }
+            for name in node.inputs.iter().filter(|n| last_use.get(n.as_str()) == Some(&i)) {
+                if !kept.contains(name.as_str()) {
+                    scope.values.remove(name.as_str());
+                }
+            }
+        }
+        let find = |name: &&str| {
+            let missing =
+                || ModelError::new(Place::Value((*name).into()), "no node of the graph computes it");
+            scope.get(name).ok_or_else(missing)
+        };
+        wanted.iter().map(find).collect()
+    }
+
+    fn node(&self, node: &Node, scope: &Scope<'_>) -> Result<Vec<Tensor>, ModelError> {
+        let find = |name: &String| {
+            if name.is_empty() {
+                return Ok(None);
+            }
+            let missing = || node.error(format!("its operand {name} has no value"));
+            scope.get(name).map(Some).ok_or_else(missing)
+        };
+        let inputs = node.inputs.iter().map(find).collect::<Result<_, _>>()?;
+        let call = Call { node, opset: self.opset, precision: self.precision, inputs };
+        let results = if control::is_known(node) {
+            control::run(self, &call, scope)?
+        } else {
+            ops::run(&call).map_err(|what| node.error(what))?
+        };
+        match node.outputs.iter().skip(results.len()).find(|name| !name.is_empty()) {
+            None => Ok(results),
+            Some(name) => Err(node.error(format!("its result {name} is not supported"))),
+        }
+    }
+}
+
+/// For each name, the last node that needs it. Names that a subgraph uses are needed to the end.
+fn last_uses(graph: &Graph) -> HashMap<&str, usize> {
+    let mut last = HashMap::new();
+    for (i, node) in graph.nodes.iter().enumerate() {
+        last.extend(node.inputs.iter().map(|name| (name.as_str(), i)));
+    }
+    let mut bodies: Vec<&Graph> = vec![graph];
+    while let Some(body) = bodies.pop() {
+        if !std::ptr::eq(body, graph) {
+            let used = body.nodes.iter().flat_map(|n| &n.inputs).chain(body.outputs.iter().map(|o| &o.name));
+            last.extend(used.map(|name| (name.as_str(), usize::MAX)));
+        }
+        let attributes = body.nodes.iter().flat_map(|n| n.attributes.values());
+        bodies.extend(attributes.filter_map(|a| if let Attribute::Graph(g) = a { Some(&**g) } else { None }));
+    }
+    last
+}

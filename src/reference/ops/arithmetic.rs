@@ -1,0 +1,158 @@
+//! Arithmetic on two or more operands, broadcast to one shape.
+
+use super::super::array::{broadcast, broadcast_map, floats, integers, same_element};
+use super::super::call::{Call, Results, wrapped};
+use super::Entry;
+use super::unary::mapped;
+use crate::onnx::{ElementType, Tensor};
+
+pub(super) const OPERATORS: &[Entry] = &[
+    ("Add", |c| binary(c, |a, b| a + b, |a, b| Ok(a.wrapping_add(b)))),
+    ("Clip", clip),
+    ("Div", |c| binary(c, |a, b| a / b, |a, b| a.checked_div(b).ok_or_else(divided_by_zero))),
+    ("Max", |c| fold(c, maximum, i64::max)),
+    ("Mean", mean),
+    ("Min", |c| fold(c, minimum, i64::min)),
+    ("Mod", modulo),
+    ("Mul", |c| binary(c, |a, b| a * b, |a, b| Ok(a.wrapping_mul(b)))),
+    ("Pow", pow),
+    ("Sub", |c| binary(c, |a, b| a - b, |a, b| Ok(a.wrapping_sub(b)))),
+    ("Sum", |c| fold(c, |a, b| a + b, i64::wrapping_add)),
+];
+
+fn divided_by_zero() -> String {
+    "an integer is divided by zero".into()
+}
+
+/// A NaN on either side wins, as in ONNX Runtime.
+pub(super) fn maximum(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a > b { a } else { b }
+}
+
+pub(super) fn minimum(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a < b { a } else { b }
+}
+
+fn binary(call: &Call<'_>, f: fn(f64, f64) -> f64, g: fn(i64, i64) -> Result<i64, String>) -> Results {
+    Ok(vec![combine(call, call.input(0)?, call.input(1)?, f, g)?])
+}
+
+/// `f` (floats) or `g` (integers) of each pair of values of `a` and `b`, broadcast.
+fn combine(
+    call: &Call<'_>,
+    a: &Tensor,
+    b: &Tensor,
+    f: fn(f64, f64) -> f64,
+    g: fn(i64, i64) -> Result<i64, String>,
+) -> Result<Tensor, String> {
+    let element = same_element(&[a, b])?;
+    let shape = broadcast(&[&a.shape, &b.shape])?;
+    let pairs = broadcast_map(&a.shape, &shape).into_iter().zip(broadcast_map(&b.shape, &shape));
+    if element.is_float() {
+        let (x, y) = (floats(a), floats(b));
+        return Ok(call.store(element, shape, pairs.map(|(i, j)| f(x[i], y[j])).collect()));
+    }
+    let (x, y) = (integers(a)?, integers(b)?);
+    let values = pairs.map(|(i, j)| g(x[i], y[j]).map(|v| wrapped(element, v))).collect::<Result<_, _>>()?;
+    Ok(call.store_integers(element, shape, values))
+}
+
+/// Any number of operands, from left to right.
+fn fold(call: &Call<'_>, f: fn(f64, f64) -> f64, g: fn(i64, i64) -> i64) -> Results {
+    let all = call.all_inputs()?;
+    let element = same_element(&all)?;
+    let shape = broadcast(&all.iter().map(|t| t.shape.as_slice()).collect::<Vec<_>>())?;
+    if element.is_float() {
+        return Ok(vec![call.store(element, shape.clone(), folded(&all, &shape, floats_of, f))]);
+    }
+    let integers_of = |t: &Tensor| t.as_i64().unwrap_or_default().to_vec();
+    Ok(vec![call.store_integers(element, shape.clone(), folded(&all, &shape, integers_of, g))])
+}
+
+fn floats_of(tensor: &Tensor) -> Vec<f64> {
+    floats(tensor).into_owned()
+}
+
+fn folded<T: Copy>(
+    all: &[&Tensor],
+    shape: &[usize],
+    read: impl Fn(&Tensor) -> Vec<T>,
+    f: fn(T, T) -> T,
+) -> Vec<T> {
+    let mut total: Vec<T> = Vec::new();
+    for (k, tensor) in all.iter().enumerate() {
+        let values = read(tensor);
+        let map = broadcast_map(&tensor.shape, shape);
+        if k == 0 {
+            total = map.iter().map(|&i| values[i]).collect();
+        } else {
+            total.iter_mut().zip(map).for_each(|(t, i)| *t = f(*t, values[i]));
+        }
+    }
+    total
+}
+
+fn mean(call: &Call<'_>) -> Results {
+    let all = call.all_inputs()?;
+    let element = same_element(&all)?;
+    let shape = broadcast(&all.iter().map(|t| t.shape.as_slice()).collect::<Vec<_>>())?;
+    let mut total = folded(&all, &shape, floats_of, |a, b| a + b);
+    total.iter_mut().for_each(|t| *t /= all.len() as f64);
+    Ok(vec![call.store(element, shape, total)])
+}
+
+/// The bounds are attributes before operator set 11. Where they cross, the upper one wins.
+fn clip(call: &Call<'_>) -> Results {
+    let x = call.input(0)?;
+    let (low, high) = if call.opset < 11 {
+        let low = call.has("min").then(|| call.float("min", 0.0)).transpose()?;
+        (low, call.has("max").then(|| call.float("max", 0.0)).transpose()?)
+    } else {
+        (call.scalar(1)?, call.scalar(2)?)
+    };
+    if x.element.is_float() {
+        let clipped = |v: f64| minimum(maximum(v, low.unwrap_or(v)), high.unwrap_or(f64::INFINITY));
+        return Ok(vec![mapped(call, x, |v| if v.is_nan() { v } else { clipped(v) })]);
+    }
+    let bound = |i: usize, default| {
+        Ok::<_, String>(call.integers(i)?.and_then(|v| v.first().copied()).unwrap_or(default))
+    };
+    let (low, high) = (bound(1, i64::MIN)?, bound(2, i64::MAX)?);
+    let values = integers(x)?.iter().map(|&v| v.max(low).min(high)).collect();
+    Ok(vec![call.store_integers(x.element, x.shape.clone(), values)])
+}
+
+/// `fmod = 0` takes the divisor's sign (integers only), `fmod = 1` the dividend's.
+fn modulo(call: &Call<'_>) -> Results {
+    if call.flag("fmod", false)? {
+        return binary(call, |a, b| a % b, |a, b| a.checked_rem(b).ok_or_else(divided_by_zero));
+    }
+    let floored = |a: f64, b: f64| a - b * (a / b).floor();
+    binary(call, floored, |a, b| {
+        let rest = a.checked_rem(b).ok_or_else(divided_by_zero)?;
+        Ok(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
+    })
+}
+
+/// The exponent may have another type than the base, whose type the result has.
+fn pow(call: &Call<'_>) -> Results {
+    let (base, exponent) = (call.input(0)?, call.input(1)?);
+    let shape = broadcast(&[&base.shape, &exponent.shape])?;
+    let pairs = broadcast_map(&base.shape, &shape).into_iter().zip(broadcast_map(&exponent.shape, &shape));
+    if base.element.is_float() || exponent.element.is_float() {
+        let (x, y) = (floats(base), floats(exponent));
+        let values = pairs.map(|(i, j)| x[i].powf(y[j]));
+        return Ok(vec![match base.element {
+            ElementType::Float16 | ElementType::BFloat16 | ElementType::Float32 | ElementType::Float64 => {
+                call.store(base.element, shape, values.collect())
+            }
+            integer => call.store_integers(integer, shape, values.map(|v| v as i64).collect()),
+        }]);
+    }
+    let (x, y) = (integers(base)?, integers(exponent)?);
+    let power = |b: i64, e: i64| match u32::try_from(e) {
+        Ok(e) => b.wrapping_pow(e),
+        Err(_) => (b as f64).powf(e as f64) as i64,
+    };
+    Ok(vec![call.store_integers(base.element, shape, pairs.map(|(i, j)| power(x[i], y[j])).collect())])
+}

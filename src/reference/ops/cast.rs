@@ -1,0 +1,114 @@
+//! Conversions between element types, and quantisation.
+
+use super::super::array::{self, around, floats, integers};
+use super::super::call::{Call, Results};
+use super::Entry;
+use crate::onnx::{ElementType, Tensor};
+
+pub(super) const OPERATORS: &[Entry] = &[
+    ("Cast", |c| Ok(vec![cast(c, c.element("to")?.ok_or("it has no attribute to")?)?])),
+    ("CastLike", |c| Ok(vec![cast(c, c.input(1)?.element)?])),
+    ("DequantizeLinear", dequantize),
+    ("DynamicQuantizeLinear", dynamic_quantize),
+    ("QuantizeLinear", quantize),
+];
+
+/// Floats become integers by cutting the fraction off; integers wrap around.
+fn cast(call: &Call<'_>, to: ElementType) -> Result<Tensor, String> {
+    let x = call.input(0)?;
+    let shape = x.shape.clone();
+    if to == ElementType::Bool {
+        return Ok(call.store_bools(shape, floats(x).iter().map(|&v| v != 0.0)));
+    }
+    if to.is_float() {
+        return Ok(call.store(to, shape, floats(x).into_owned()));
+    }
+    let values = match x.as_i64() {
+        Some(values) => values.to_vec(),
+        None => floats(x).iter().map(|&v| v as i64).collect(),
+    };
+    Ok(call.store_integers(to, shape, values))
+}
+
+/// Smallest and largest number of an integer type of at most 32 bits.
+fn limits(element: ElementType) -> Result<(f64, f64), String> {
+    Ok(match element {
+        ElementType::UInt8 => (0.0, 255.0),
+        ElementType::Int8 => (-128.0, 127.0),
+        ElementType::UInt16 => (0.0, 65535.0),
+        ElementType::Int16 => (-32768.0, 32767.0),
+        ElementType::Int32 => (i32::MIN.into(), i32::MAX.into()),
+        other => return Err(format!("quantisation to {other}")),
+    })
+}
+
+/// For each value of `x` the number of the scale it belongs to: one for all, one for each index of `axis`, or
+/// (`block_size`, operator set 21) one for each block along `axis`.
+fn scale_numbers(call: &Call<'_>, x: &Tensor, scale: &Tensor) -> Result<Vec<usize>, String> {
+    if scale.len() == 1 {
+        return Ok(vec![0; x.len()]);
+    }
+    let axis = array::axis(call.int("axis", 1)?, x.shape.len())?;
+    let (_, n, inner) = around(&x.shape, axis);
+    let block = call.int("block_size", 0)? as usize;
+    if block == 0 && scale.shape == [n] {
+        return Ok((0..x.len()).map(|i| i / inner.max(1) % n).collect());
+    }
+    let mut expected = x.shape.clone();
+    expected[axis] = n.checked_div(block).unwrap_or(0);
+    if block == 0 || n % block != 0 || scale.shape != expected {
+        return Err(format!("scales of shape {:?} for an operand of shape {:?}", scale.shape, x.shape));
+    }
+    let blocks = n / block;
+    Ok((0..x.len()).map(|i| (i / inner / n * blocks + i / inner % n / block) * inner + i % inner).collect())
+}
+
+fn zero_points(call: &Call<'_>, scale: &Tensor) -> Result<Vec<i64>, String> {
+    match call.integers(2)? {
+        None => Ok(vec![0; scale.len()]),
+        Some(zeros) if zeros.len() == scale.len() => Ok(zeros.to_vec()),
+        Some(zeros) => Err(format!("{} zero points for {} scales", zeros.len(), scale.len())),
+    }
+}
+
+fn quantize(call: &Call<'_>) -> Results {
+    let (x, scale) = (call.input(0)?, call.input(1)?);
+    let element = match call.optional(2) {
+        Some(zero) => zero.element,
+        None => call.element("output_dtype")?.unwrap_or(ElementType::UInt8),
+    };
+    let (low, high) = limits(element)?;
+    let (scales, zeros) = (floats(scale), zero_points(call, scale)?);
+    let numbers = scale_numbers(call, x, scale)?;
+    let value = |(v, &s): (&f64, &usize)| {
+        ((v / scales[s]).round_ties_even() + zeros[s] as f64).clamp(low, high) as i64
+    };
+    let values = floats(x).iter().zip(&numbers).map(value).collect();
+    Ok(vec![call.store_integers(element, x.shape.clone(), values)])
+}
+
+fn dequantize(call: &Call<'_>) -> Results {
+    let (x, scale) = (call.input(0)?, call.input(1)?);
+    let (scales, zeros) = (floats(scale), zero_points(call, scale)?);
+    let numbers = scale_numbers(call, x, scale)?;
+    let values = integers(x)?.iter().zip(&numbers).map(|(v, &s)| (v - zeros[s]) as f64 * scales[s]).collect();
+    Ok(vec![call.store(scale.element, x.shape.clone(), values)])
+}
+
+/// To 8 bits, the scale taken from the operand's own range.
+fn dynamic_quantize(call: &Call<'_>) -> Results {
+    let x = call.input(0)?;
+    let values = floats(x);
+    let low = values.iter().copied().fold(0.0, f64::min);
+    let high = values.iter().copied().fold(0.0, f64::max);
+    let scale = f64::from(((high - low) / 255.0) as f32);
+    let divisor = if scale == 0.0 { 1.0 } else { scale };
+    let zero = (-low / divisor).clamp(0.0, 255.0).round_ties_even();
+    let rounded =
+        values.iter().map(|v| ((v / divisor).round_ties_even() + zero).clamp(0.0, 255.0) as i64).collect();
+    Ok(vec![
+        call.store_integers(ElementType::UInt8, x.shape.clone(), rounded),
+        call.store(ElementType::Float32, vec![], vec![scale]),
+        call.store_integers(ElementType::UInt8, vec![], vec![zero as i64]),
+    ])
+}

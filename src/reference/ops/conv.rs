@@ -1,0 +1,242 @@
+//! Convolutions with one to any number of spatial axes, and their transposes.
+//!
+//! A convolution is written as a matrix product: filters × columns, where a column holds the input values under one
+//! window. The transposed one goes the other way: a product first, whose rows are then added up where they overlap.
+
+use super::super::array::{self, same_element};
+use super::super::call::{Call, Results};
+use super::Entry;
+use super::linear::{Real, Sizes, centred, product, widened};
+use super::window::{self, Window};
+use crate::onnx::{Data, ElementType, Tensor};
+
+pub(super) const OPERATORS: &[Entry] =
+    &[("Conv", conv), ("ConvInteger", conv_integer), ("ConvTranspose", conv_transpose)];
+
+/// Values of the column matrix that are in memory at a time.
+const COLUMN_VALUES: usize = 1 << 22;
+
+/// Channels and groups of a convolution.
+#[derive(Clone, Copy)]
+struct Channels {
+    batch: usize,
+    groups: usize,
+    /// Input channels of one group.
+    input: usize,
+    /// Output channels of one group.
+    output: usize,
+}
+
+fn conv(call: &Call<'_>) -> Results {
+    let (x, w) = (call.input(0)?, call.input(1)?);
+    let element = same_element(&[x, w])?;
+    if !element.is_float() {
+        return Err(format!("floats are needed where {element} is given"));
+    }
+    convolve(call, x, w, call.optional(2))
+}
+
+/// 8-bit integers around their zero points, added up without rounding: in double they are exact.
+fn conv_integer(call: &Call<'_>) -> Results {
+    let exact = |tensor: &Tensor, zero, axis| -> Result<Tensor, String> {
+        let values = centred(tensor, zero, axis)?.into_iter().map(|x| x as f64).collect();
+        Ok(Tensor { element: ElementType::Float64, shape: tensor.shape.clone(), data: Data::F64(values) })
+    };
+    let x = exact(call.input(0)?, call.optional(2), 1)?;
+    let w = exact(call.input(1)?, call.optional(3), 0)?;
+    let result = convolve(call, &x, &w, None)?;
+    let cast = |t: Tensor| {
+        let values = t.to_f64().into_iter().map(|v| v as i64).collect();
+        call.store_integers(ElementType::Int32, t.shape, values)
+    };
+    Ok(result.into_iter().map(cast).collect())
+}
+
+fn convolve(call: &Call<'_>, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Results {
+    let ([batch, channels, spatial @ ..], [filters, depth, kernel @ ..]) =
+        (x.shape.as_slice(), w.shape.as_slice())
+    else {
+        return Err(format!("operands of shapes {:?} and {:?}", x.shape, w.shape));
+    };
+    let groups = usize::try_from(call.int("group", 1)?).unwrap_or(0);
+    if groups == 0 || depth * groups != *channels || filters % groups != 0 {
+        return Err(format!(
+            "filters of shape {:?} for an input of shape {:?} in {groups} groups",
+            w.shape, x.shape
+        ));
+    }
+    expect_kernel(call, kernel)?;
+    let axes = window::axes(call, spatial, kernel)?;
+    let windows = window::windows(&axes)?;
+    let channels = Channels { batch: *batch, groups, input: *depth, output: filters / groups };
+    let shape: Vec<usize> = [*batch, *filters].into_iter().chain(axes.iter().map(|a| a.output)).collect();
+    array::len(&shape)?;
+    let mut values = if call.is_single(x.element) {
+        widened(columns_product::<f32>(&f32::read(x), &f32::read(w), channels, &windows, (spatial, kernel)))
+    } else {
+        columns_product::<f64>(&f64::read(x), &f64::read(w), channels, &windows, (spatial, kernel))
+    };
+    add_bias(&mut values, bias, *filters, windows.len())?;
+    Ok(vec![call.store(x.element, shape, values)])
+}
+
+fn expect_kernel(call: &Call<'_>, kernel: &[usize]) -> Result<(), String> {
+    let declared = window::per_axis(call, "kernel_shape", kernel)?;
+    if declared == kernel {
+        return Ok(());
+    }
+    Err(format!("its attribute kernel_shape is {declared:?}, its filters have {kernel:?}"))
+}
+
+fn add_bias(values: &mut [f64], bias: Option<&Tensor>, filters: usize, plane: usize) -> Result<(), String> {
+    let Some(bias) = bias else { return Ok(()) };
+    let bias = array::floats(bias);
+    if bias.len() != filters {
+        return Err(format!("{} bias values for {filters} filters", bias.len()));
+    }
+    for (i, part) in values.chunks_mut(plane.max(1)).enumerate() {
+        part.iter_mut().for_each(|v| *v += bias[i % filters]);
+    }
+    Ok(())
+}
+
+fn columns_product<T: Real>(
+    x: &[T],
+    w: &[T],
+    channels: Channels,
+    windows: &[Window],
+    (spatial, kernel): (&[usize], &[usize]),
+) -> Vec<T> {
+    let Channels { batch, groups, input, output } = channels;
+    let (plane, taps): (usize, usize) = (spatial.iter().product(), kernel.iter().product());
+    let mut out = vec![T::default(); batch * groups * output * windows.len()];
+    let step = (COLUMN_VALUES / (input * taps).max(1)).max(1);
+    for (n, g) in (0..batch).flat_map(|n| (0..groups).map(move |g| (n, g))) {
+        let source = &x[(n * groups + g) * input * plane..][..input * plane];
+        let filters = &w[g * output * input * taps..][..output * input * taps];
+        for (block, windows_here) in windows.chunks(step).enumerate() {
+            let count = windows_here.len();
+            let mut columns = vec![T::default(); input * taps * count];
+            for (p, window) in windows_here.iter().enumerate() {
+                for (c, &(tap, at)) in (0..input).flat_map(|c| window.taps.iter().map(move |t| (c, t))) {
+                    columns[(c * taps + tap) * count + p] = source[c * plane + at];
+                }
+            }
+            let part = product(filters, &columns, Sizes { m: output, k: input * taps, n: count });
+            for (f, row) in part.chunks_exact(count).enumerate() {
+                let start = ((n * groups + g) * output + f) * windows.len() + block * step;
+                out[start..start + count].copy_from_slice(row);
+            }
+        }
+    }
+    out
+}
+
+fn conv_transpose(call: &Call<'_>) -> Results {
+    let (x, w) = (call.input(0)?, call.input(1)?);
+    let element = same_element(&[x, w])?;
+    if !element.is_float() {
+        return Err(format!("floats are needed where {element} is given"));
+    }
+    let ([batch, channels, spatial @ ..], [filters, depth, kernel @ ..]) =
+        (x.shape.as_slice(), w.shape.as_slice())
+    else {
+        return Err(format!("operands of shapes {:?} and {:?}", x.shape, w.shape));
+    };
+    let groups = usize::try_from(call.int("group", 1)?).unwrap_or(0);
+    if groups == 0 || filters != channels || filters % groups != 0 || kernel.len() != spatial.len() {
+        return Err(format!(
+            "filters of shape {:?} for an input of shape {:?} in {groups} groups",
+            w.shape, x.shape
+        ));
+    }
+    expect_kernel(call, kernel)?;
+    let axes = transposed_axes(call, spatial, kernel)?;
+    let windows = window::windows(&axes)?;
+    let channels = Channels { batch: *batch, groups, input: filters / groups, output: *depth };
+    let result: Vec<usize> = axes.iter().map(|a| a.input).collect();
+    array::len(&[*depth, kernel.iter().product(), windows.len()])?;
+    let shape: Vec<usize> = [*batch, depth * groups].into_iter().chain(result.iter().copied()).collect();
+    array::len(&shape)?;
+    let mut values = if call.is_single(element) {
+        widened(scattered_product::<f32>(&f32::read(x), &f32::read(w), channels, &windows, (&result, kernel)))
+    } else {
+        scattered_product::<f64>(&f64::read(x), &f64::read(w), channels, &windows, (&result, kernel))
+    };
+    add_bias(&mut values, call.optional(2), depth * groups, result.iter().product())?;
+    Ok(vec![call.store(element, shape, values)])
+}
+
+/// The windows of the convolution whose transpose this is: its input is our output.
+fn transposed_axes(
+    call: &Call<'_>,
+    spatial: &[usize],
+    kernel: &[usize],
+) -> Result<Vec<window::Axis>, String> {
+    let rank = spatial.len();
+    let ones = vec![1; rank];
+    let strides = window::per_axis(call, "strides", &ones)?;
+    let dilations = window::per_axis(call, "dilations", &ones)?;
+    let pads = window::per_axis(call, "pads", &vec![0; 2 * rank])?;
+    let extra = window::per_axis(call, "output_padding", &vec![0; rank])?;
+    let auto_pad = call.string("auto_pad", "NOTSET")?;
+    let asked =
+        call.has("output_shape").then(|| window::per_axis(call, "output_shape", &ones)).transpose()?;
+    let mut axes = Vec::with_capacity(rank);
+    for d in 0..rank {
+        if spatial[d] == 0 || kernel[d] == 0 || strides[d] == 0 || dilations[d] == 0 {
+            return Err(format!(
+                "kernel {kernel:?}, strides {strides:?}, dilations {dilations:?} for {spatial:?}"
+            ));
+        }
+        let mut axis = window::Axis {
+            input: 0,
+            output: spatial[d],
+            kernel: kernel[d],
+            stride: strides[d],
+            dilation: dilations[d],
+            pad_begin: pads[d],
+            pad_end: pads[rank + d],
+        };
+        let full = (spatial[d] - 1) * axis.stride + axis.reach() + extra[d];
+        let same = auto_pad.starts_with("SAME_").then(|| spatial[d] * strides[d]);
+        if let Some(size) = asked.as_ref().map(|s| s[d]).or(same) {
+            let total =
+                full.checked_sub(size).ok_or_else(|| format!("it cannot make {size} values of {full}"))?;
+            let (small, large) = (total / 2, total - total / 2);
+            (axis.pad_begin, axis.pad_end) =
+                if auto_pad == "SAME_UPPER" { (small, large) } else { (large, small) };
+        }
+        let pads = axis.pad_begin + axis.pad_end;
+        axis.input =
+            full.checked_sub(pads).ok_or_else(|| format!("a padding of {pads} for {full} values"))?;
+        axes.push(axis);
+    }
+    Ok(axes)
+}
+
+fn scattered_product<T: Real>(
+    x: &[T],
+    w: &[T],
+    channels: Channels,
+    windows: &[Window],
+    (result, kernel): (&[usize], &[usize]),
+) -> Vec<T> {
+    let Channels { batch, groups, input, output } = channels;
+    let (plane, taps): (usize, usize) = (result.iter().product(), kernel.iter().product());
+    let mut out = vec![T::default(); batch * groups * output * plane];
+    for (n, g) in (0..batch).flat_map(|n| (0..groups).map(move |g| (n, g))) {
+        let source = &x[(n * groups + g) * input * windows.len()..][..input * windows.len()];
+        let filters = &w[g * input * output * taps..][..input * output * taps];
+        let rows = output * taps;
+        let turned: Vec<T> = (0..rows * input).map(|i| filters[i % input * rows + i / input]).collect();
+        let parts = product(&turned, source, Sizes { m: rows, k: input, n: windows.len() });
+        for (f, (p, window)) in (0..output).flat_map(|f| windows.iter().enumerate().map(move |w| (f, w))) {
+            let target = &mut out[((n * groups + g) * output + f) * plane..][..plane];
+            for &(tap, at) in &window.taps {
+                target[at] += parts[(f * taps + tap) * windows.len() + p];
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,130 @@
+//! `Einsum`: a sum over all labels that the result does not have, exactly as the equation says.
+
+use std::collections::BTreeMap;
+
+use super::super::array::{self, flat, floats, for_each_index, same_element, strides};
+use super::super::call::{Call, Results};
+use super::Entry;
+use crate::onnx::Tensor;
+
+pub(super) const OPERATORS: &[Entry] = &[("Einsum", einsum)];
+
+/// A label: a letter, or the number of a dimension (from the right) that an ellipsis stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Label {
+    Ellipsis(usize),
+    Letter(char),
+}
+
+fn einsum(call: &Call<'_>) -> Results {
+    let operands = call.all_inputs()?;
+    let element = same_element(&operands)?;
+    let equation: String = call.string("equation", "")?.chars().filter(|c| !c.is_whitespace()).collect();
+    let (left, right) = match equation.split_once("->") {
+        Some((left, right)) => (left, Some(right)),
+        None => (equation.as_str(), None),
+    };
+    let terms: Vec<&str> = left.split(',').collect();
+    if terms.len() != operands.len() {
+        return Err(format!(
+            "its equation {equation:?} has {} terms for {} operands",
+            terms.len(),
+            operands.len()
+        ));
+    }
+    let labels: Vec<Vec<Label>> =
+        terms.iter().zip(&operands).map(|(t, o)| labels(t, o.shape.len())).collect::<Result<_, _>>()?;
+    let sizes = sizes(&labels, &operands)?;
+    let kept = match right {
+        Some(text) => {
+            let dots = sizes.keys().filter(|l| matches!(l, Label::Ellipsis(_))).count();
+            labels_of_result(text, dots)?
+        }
+        None => implied_result(&labels),
+    };
+    if kept.iter().any(|l| !sizes.contains_key(l)) {
+        return Err(format!("its equation {equation:?} has a label in the result that no operand has"));
+    }
+    let values = contract(&operands, &labels, &kept, &sizes)?;
+    let shape = kept.iter().map(|l| sizes[l]).collect();
+    Ok(vec![call.store(element, shape, values)])
+}
+
+/// The labels of an operand with `rank` dimensions.
+fn labels(term: &str, rank: usize) -> Result<Vec<Label>, String> {
+    let letters = term.chars().filter(|c| *c != '.').count();
+    let dots = rank.checked_sub(letters).ok_or_else(|| format!("the term {term:?} for {rank} dimensions"))?;
+    if !term.contains("...") && dots > 0 {
+        return Err(format!("the term {term:?} for {rank} dimensions"));
+    }
+    labels_of_result(term, dots)
+}
+
+fn labels_of_result(term: &str, dots: usize) -> Result<Vec<Label>, String> {
+    let (before, after) = term.split_once("...").unwrap_or((term, ""));
+    if before.contains('.')
+        || after.contains('.')
+        || !term.chars().all(|c| c == '.' || c.is_ascii_alphabetic())
+    {
+        return Err(format!("the term {term:?} of its equation is not understood"));
+    }
+    let middle = (0..if term.contains("...") { dots } else { 0 }).rev().map(Label::Ellipsis);
+    Ok(before.chars().map(Label::Letter).chain(middle).chain(after.chars().map(Label::Letter)).collect())
+}
+
+/// Without `->`: the ellipsis, then the letters that occur once, in alphabetical order.
+fn implied_result(labels: &[Vec<Label>]) -> Vec<Label> {
+    let mut counts: BTreeMap<Label, usize> = BTreeMap::new();
+    labels.iter().flatten().for_each(|l| *counts.entry(*l).or_default() += 1);
+    let dots = counts.keys().rev().filter(|l| matches!(l, Label::Ellipsis(_))).copied();
+    let letters = counts.iter().filter(|(l, n)| matches!(l, Label::Letter(_)) && **n == 1).map(|(l, _)| *l);
+    dots.chain(letters).collect()
+}
+
+fn sizes(labels: &[Vec<Label>], operands: &[&Tensor]) -> Result<BTreeMap<Label, usize>, String> {
+    let mut sizes = BTreeMap::new();
+    for (labels, operand) in labels.iter().zip(operands) {
+        for (&label, &size) in labels.iter().zip(&operand.shape) {
+            let known = sizes.entry(label).or_insert(size);
+            if *known == 1 {
+                *known = size;
+            } else if size != 1 && size != *known {
+                return Err(format!("label {label:?} stands for {known} and for {size}"));
+            }
+        }
+    }
+    Ok(sizes)
+}
+
+fn contract(
+    operands: &[&Tensor],
+    labels: &[Vec<Label>],
+    kept: &[Label],
+    sizes: &BTreeMap<Label, usize>,
+) -> Result<Vec<f64>, String> {
+    let summed: Vec<Label> = sizes.keys().filter(|l| !kept.contains(l)).copied().collect();
+    let shape = |labels: &[Label]| labels.iter().map(|l| sizes[l]).collect::<Vec<_>>();
+    let (outer, inner) = (shape(kept), shape(&summed));
+    array::len(&outer)?;
+    array::len(&inner)?;
+    // A label that an operand has twice walks its diagonal: both strides add up.
+    let steps = |operand: &Tensor, own: &[Label], wanted: &[Label]| -> Vec<usize> {
+        let strides = strides(&operand.shape);
+        let step = |d: usize| if operand.shape[d] == 1 { 0 } else { strides[d] };
+        wanted.iter().map(|w| (0..own.len()).filter(|&d| own[d] == *w).map(step).sum()).collect()
+    };
+    let values: Vec<_> = operands.iter().map(|o| floats(o)).collect();
+    let walks: Vec<(Vec<usize>, Vec<usize>)> =
+        operands.iter().zip(labels).map(|(o, l)| (steps(o, l, kept), steps(o, l, &summed))).collect();
+    let mut out = Vec::new();
+    for_each_index(&outer, |o| {
+        let starts: Vec<usize> = walks.iter().map(|(steps, _)| flat(o, steps)).collect();
+        let mut sum = 0.0;
+        for_each_index(&inner, |i| {
+            let factor = |k: usize| values[k][starts[k] + flat(i, &walks[k].1)];
+            sum += (0..operands.len()).map(factor).product::<f64>();
+        });
+        out.push(sum);
+    });
+    Ok(out)
+}

@@ -1,0 +1,65 @@
+//! Operators that write values into a copy of their operand, by index.
+
+use super::super::array::{self, dense, integers, same_element};
+use super::super::call::{Call, Results, wrapped};
+use super::Entry;
+use super::arithmetic::{maximum, minimum};
+use super::gather::{blocks, places};
+use crate::onnx::{Data, Tensor};
+
+pub(super) const OPERATORS: &[Entry] =
+    &[("Scatter", scatter_elements), ("ScatterElements", scatter_elements), ("ScatterND", scatter_nd)];
+
+/// What becomes of the old value `a` and the new value `b`.
+struct Reduction {
+    floats: fn(f64, f64) -> f64,
+    integers: fn(i64, i64) -> i64,
+}
+
+fn reduction(call: &Call<'_>) -> Result<Reduction, String> {
+    Ok(match call.string("reduction", "none")? {
+        "none" => Reduction { floats: |_, b| b, integers: |_, b| b },
+        "add" => Reduction { floats: |a, b| a + b, integers: i64::wrapping_add },
+        "mul" => Reduction { floats: |a, b| a * b, integers: i64::wrapping_mul },
+        "max" => Reduction { floats: maximum, integers: i64::max },
+        "min" => Reduction { floats: minimum, integers: i64::min },
+        other => return Err(format!("its attribute reduction is {other:?}")),
+    })
+}
+
+fn scatter_elements(call: &Call<'_>) -> Results {
+    let (x, indices, updates) = (call.input(0)?, call.input(1)?, call.input(2)?);
+    let axis = array::axis(call.int("axis", 0)?, x.shape.len())?;
+    if updates.shape != indices.shape {
+        return Err(format!("updates of shape {:?} at indices of shape {:?}", updates.shape, indices.shape));
+    }
+    let map = places(&x.shape, &indices.shape, integers(indices)?, axis)?;
+    write(call, x, updates, &map)
+}
+
+fn scatter_nd(call: &Call<'_>) -> Results {
+    let (x, indices, updates) = (call.input(0)?, call.input(1)?, call.input(2)?);
+    let (starts, inner) = blocks(&x.shape, &indices.shape, integers(indices)?, 0)?;
+    if updates.len() != starts.len() * inner {
+        return Err(format!("updates of shape {:?} at indices of shape {:?}", updates.shape, indices.shape));
+    }
+    let map: Vec<usize> = starts.into_iter().flat_map(|s| s..s + inner).collect();
+    write(call, x, updates, &map)
+}
+
+fn write(call: &Call<'_>, x: &Tensor, updates: &Tensor, map: &[usize]) -> Results {
+    same_element(&[x, updates])?;
+    let reduction = reduction(call)?;
+    if let Data::I64(old) = &x.data {
+        let mut values = old.clone();
+        for (&at, &new) in map.iter().zip(integers(updates)?) {
+            values[at] = wrapped(x.element, (reduction.integers)(values[at], new));
+        }
+        return Ok(vec![call.store_integers(x.element, x.shape.clone(), values)]);
+    }
+    let mut values = dense(x).to_f64();
+    for (&at, &new) in map.iter().zip(array::floats(updates).iter()) {
+        values[at] = (reduction.floats)(values[at], new);
+    }
+    Ok(vec![call.store(x.element, x.shape.clone(), values)])
+}
