@@ -8,4 +8,5 @@ pub mod problem;
 pub mod property;
 pub mod random;
 pub mod reference;
+pub mod report;
 pub mod search;
