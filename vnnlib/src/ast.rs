@@ -37,6 +37,8 @@ impl Span {
 
 /// The version of the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Version {
     /// VNN-LIB 1.0: `declare-const`, variables `X_i` and `Y_j`.
     V1,
@@ -49,6 +51,8 @@ pub enum Version {
 
 /// What a tensor is to its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Role {
     /// An input.
     Input,
@@ -150,6 +154,8 @@ impl Tensor {
 
 /// How a network relates to an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Equivalence {
     /// It is the same network as the one at this position.
     EqualTo(usize),

@@ -4,6 +4,8 @@ use std::fmt;
 
 /// The element type of a declared tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[allow(missing_docs, reason = "the names say it; `name` gives the spelling in VNN-LIB")]
 pub enum ElementType {
     /// Real arithmetic, whatever the type that the model computes in.

@@ -4,6 +4,7 @@
 
 mod ast;
 mod check;
+mod convert;
 mod element_type;
 mod error;
 mod evaluate;
@@ -16,11 +17,13 @@ mod normal_form;
 mod numeral;
 mod print;
 mod problem;
+mod tree;
 mod view;
 
 use std::sync::Arc;
 
 pub use ast::{Equivalence, Network, Query, Role, Span, Tensor, TensorId, Variable, Version};
+pub use convert::{ConvertError, Signature};
 pub use element_type::ElementType;
 pub use error::{Diagnostic, Errors};
 pub use evaluate::{Assignment, EvaluateError, Value, Violation};
@@ -30,6 +33,7 @@ pub use node::{Operator, Relation};
 pub use normal_form::{NormalForm, TooManyCases};
 pub use numeral::{Numeral, NumeralError};
 pub use problem::Problem;
+pub use tree::{FormulaTree, NetworkTree, QueryTree, TensorTree, TermTree, TooDeep};
 pub use view::{Assertion, Bound, Comparison, Event, Events, Formula, Formulas, Term, Terms};
 
 /// Reads a query of any version, which is told from the text.

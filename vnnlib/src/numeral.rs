@@ -141,6 +141,24 @@ impl<'a> Numeral<'a> {
         Exact::from(self).cmp(&Exact::from(other))
     }
 
+    /// The same value with a point and without exponent: `1.5e-3` is `0.0015`, `2` is `2.0`.
+    pub fn to_plain(self) -> String {
+        let (digits, exponent) = self.parts();
+        let (whole, after) = digits.split_once('.').unwrap_or((digits, ""));
+        let all = format!("{whole}{after}");
+        // Where the point goes, counted from the first digit.
+        let point = i64::try_from(whole.len()).unwrap_or(0) + i64::from(exponent);
+        let before = usize::try_from(-point).unwrap_or(0);
+        let padded = format!("{}{all}", "0".repeat(before));
+        let point = usize::try_from(point).unwrap_or(0);
+        let sign = if self.is_negative() { "-" } else { "" };
+        if point >= padded.len() {
+            return format!("{sign}{padded}{}.0", "0".repeat(point - padded.len()));
+        }
+        let (whole, after) = padded.split_at(point);
+        format!("{sign}{}.{after}", if whole.is_empty() { "0" } else { whole })
+    }
+
     fn is_negative(self) -> bool {
         self.text.starts_with('-')
     }

@@ -19,7 +19,7 @@ impl Query {
     pub fn variable_name(&self, variable: Variable) -> String {
         let mut name = String::new();
         // Writing to a string does not fail.
-        let _ = write_variable(self, variable, &mut name);
+        let _ = write_variable(&Style::of(self), variable, &mut name);
         name
     }
 }
@@ -33,12 +33,7 @@ impl fmt::Display for Query {
                 write_networks(self, f)?;
             }
         }
-        for assertion in self.assertions() {
-            f.write_str("(assert ")?;
-            write_formula(self, assertion.formula(), f)?;
-            f.write_str(")\n")?;
-        }
-        Ok(())
+        write_assertions(self, &Style::of(self), f)
     }
 }
 
@@ -71,7 +66,8 @@ fn write_networks(query: &Query, out: &mut impl Write) -> fmt::Result {
     Ok(())
 }
 
-fn write_tensor(tensor: &Tensor, out: &mut impl Write) -> fmt::Result {
+/// A tensor's declaration.
+pub(crate) fn write_tensor(tensor: &Tensor, out: &mut impl Write) -> fmt::Result {
     let role = match tensor.role() {
         Role::Input => "input",
         Role::Hidden => "hidden",
@@ -105,8 +101,35 @@ fn write_escaped(character: char, out: &mut impl Write) -> fmt::Result {
     }
 }
 
+/// How formulas are written.
+pub(crate) struct Style<'q> {
+    pub(crate) version: Version,
+    /// Names and shapes of the tensors, in declaration order.
+    pub(crate) tensors: Vec<(&'q str, &'q [u32])>,
+    /// Whether every number is written out with a point and without exponent.
+    pub(crate) plain_numbers: bool,
+}
+
+impl<'q> Style<'q> {
+    /// The style of the query itself.
+    fn of(query: &'q Query) -> Self {
+        let tensors = query.tensors().iter().map(|tensor| (tensor.name(), tensor.shape())).collect();
+        Self { version: query.version(), tensors, plain_numbers: false }
+    }
+}
+
+/// Writes all assertions, one a line.
+pub(crate) fn write_assertions(query: &Query, style: &Style<'_>, out: &mut impl Write) -> fmt::Result {
+    for assertion in query.assertions() {
+        out.write_str("(assert ")?;
+        write_formula(style, assertion.formula(), out)?;
+        out.write_str(")\n")?;
+    }
+    Ok(())
+}
+
 /// Writes a formula with a stack of what is open, however deep it is nested.
-fn write_formula(query: &Query, formula: Formula<'_>, out: &mut impl Write) -> fmt::Result {
+fn write_formula(style: &Style<'_>, formula: Formula<'_>, out: &mut impl Write) -> fmt::Result {
     let long = spans_lines(formula);
     let (mut depth, mut first) = (0_usize, true);
     for event in formula.events() {
@@ -124,14 +147,15 @@ fn write_formula(query: &Query, formula: Formula<'_>, out: &mut impl Write) -> f
         first = false;
         match event {
             Event::Open(operator) => {
-                write!(out, "({}", symbol(query.version(), operator))?;
+                write!(out, "({}", operator_symbol(style.version, operator))?;
                 depth += 1;
             }
             Event::Close { .. } => {
                 out.write_char(')')?;
                 depth -= 1;
             }
-            Event::Variable(variable) => write_variable(query, variable, out)?,
+            Event::Variable(variable) => write_variable(style, variable, out)?,
+            Event::Numeral(numeral) if style.plain_numbers => out.write_str(&numeral.to_plain())?,
             Event::Numeral(numeral) => out.write_str(numeral.as_str())?,
         }
     }
@@ -148,21 +172,23 @@ fn spans_lines(formula: Formula<'_>) -> bool {
     }
 }
 
-fn symbol(version: Version, operator: Operator) -> &'static str {
+/// The operator as the version writes it.
+pub(crate) fn operator_symbol(version: Version, operator: Operator) -> &'static str {
     match (version, operator) {
         (Version::V1, Operator::Compare(Relation::Equal)) => "=",
         _ => operator.symbol(),
     }
 }
 
-fn write_variable(query: &Query, variable: Variable, out: &mut impl Write) -> fmt::Result {
-    let Some(tensor) = query.tensors().get(variable.tensor().index()) else { return out.write_char('?') };
-    match query.version() {
-        Version::V1 => write!(out, "{}_{}", tensor.name(), variable.element()),
-        Version::V2 { .. } => {
-            out.write_str(tensor.name())?;
-            write_index(tensor.shape(), variable.element, out)
-        }
+fn write_variable(style: &Style<'_>, variable: Variable, out: &mut impl Write) -> fmt::Result {
+    // The checker knows every variable's tensor.
+    let Some((name, shape)) = style.tensors.get(variable.tensor().index()) else {
+        return out.write_char('?');
+    };
+    out.write_str(name)?;
+    match style.version {
+        Version::V1 => write!(out, "_{}", variable.element()),
+        Version::V2 { .. } => write_index(shape, variable.element, out),
     }
 }
 

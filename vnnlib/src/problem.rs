@@ -172,6 +172,9 @@ pub enum Problem {
     /// A comparison of numbers alone mixes integers with others.
     #[error("`{0}` is written otherwise than the numbers before it")]
     MixedNumbers(String),
+    /// The text of a [`crate::QueryTree`] reads as another tree.
+    #[error("the tree does not read back from its own text")]
+    AmbiguousTree,
     /// The text holds no assertion.
     #[error("the query has no assertion")]
     NoAssertion,
@@ -228,6 +231,9 @@ impl Problem {
             Self::DifferentTypes { .. } => "types are never converted: compare variables of one type".into(),
             Self::WrongNumber { expected, .. } => wrong_number_help(*expected),
             Self::MixedNumbers(_) => "write all of them with a point, or all without".into(),
+            Self::AmbiguousTree => {
+                "names and numbers must be single words of the language, and nesting at most 500 deep".into()
+            }
             Self::NoAssertion => "add `(assert ...)`; is the file cut off?".into(),
         }
     }
