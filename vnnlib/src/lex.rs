@@ -114,11 +114,12 @@ pub(crate) fn plain_numeral(input: &[u8]) -> Option<(&[u8], &[u8])> {
     found.ok()
 }
 
-/// The text behind a fixed word, if it begins with it. A letter, digit or `_` behind the word would be another word.
-pub(crate) fn keyword<'a>(input: &'a [u8], word: &str) -> Option<&'a [u8]> {
-    let rest = input.strip_prefix(word.as_bytes())?;
-    let ends = !rest.first().is_some_and(|&next| next.is_ascii_alphanumeric() || next == b'_');
-    ends.then_some(rest)
+/// The text behind `initialized`, if it begins with that word.
+pub(crate) fn initialized(input: &[u8]) -> Option<&[u8]> {
+    match name(input) {
+        Ok((rest, b"initialized")) => Some(rest),
+        _ => None,
+    }
 }
 
 /// `string = '"' { character | escape } '"'`; what is between the quotes, as written.

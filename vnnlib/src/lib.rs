@@ -1,4 +1,4 @@
-//! Reader, checker and printer of VNN-LIB, the language of neural-network verification queries.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -41,7 +41,7 @@ fn query(
     let (mut rest, version) = version(blank(text.as_bytes()))?;
     loop {
         rest = network(builder, declarations, rest)?.0;
-        if lex::keyword(blank(rest), "(declare-network").is_none() {
+        if !blank(rest).starts_with(b"(declare-network") {
             break;
         }
     }
@@ -76,10 +76,10 @@ fn version_number(input: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((rest.strip_prefix(b">")?, major, minor))
 }
 
-/// A word of the form `(keyword`, after blanks.
+/// A word of the form `(keyword`, after blanks. As in the standard's grammar it ends with the keyword, whatever follows.
 fn opening<'a>(input: &'a [u8], word: &str, expected: &'static str) -> Result<&'a [u8], nom::Err<Fault>> {
     let input = blank(input);
-    match lex::keyword(input, word) {
+    match input.strip_prefix(word.as_bytes()) {
         Some(rest) => Ok(rest),
         None => unexpected::<()>(input, expected).map(|(rest, ())| rest),
     }
@@ -109,7 +109,7 @@ fn equivalence<'a>(
     loop {
         let begin = blank(input);
         let (inside, relation): (_, fn(usize) -> Equivalence) =
-            match (lex::keyword(begin, "(equal-to"), lex::keyword(begin, "(isomorphic-to")) {
+            match (begin.strip_prefix(b"(equal-to"), begin.strip_prefix(b"(isomorphic-to")) {
                 (Some(inside), _) => (inside, Equivalence::EqualTo),
                 (_, Some(inside)) => (inside, Equivalence::IsomorphicTo),
                 _ => return Ok(input),
@@ -137,7 +137,7 @@ fn tensors<'a>(
         Role::Output => ("(declare-output", "`(declare-output NAME TYPE [SHAPE])`"),
     };
     let mut needed = role != Role::Hidden;
-    while needed || lex::keyword(blank(input), word).is_some() {
+    while needed || blank(input).starts_with(word.as_bytes()) {
         let rest = opening(input, word, expected)?;
         input = delimiter(tensor(builder, declarations, rest, role)?.0, b')', "`)`")?;
         needed = false;
@@ -157,7 +157,7 @@ fn tensor<'a>(
     let (rest, shape) = shape(rest)?;
     let (mut rest, mut initialized, mut onnx_name) = (rest, false, None);
     if role == Role::Input
-        && let Some(after) = lex::keyword(blank(rest), "initialized")
+        && let Some(after) = lex::initialized(blank(rest))
     {
         (rest, initialized) = (after, true);
     }
