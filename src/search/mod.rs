@@ -10,6 +10,8 @@ pub mod pgd;
 pub mod portfolio;
 pub mod region_walk;
 pub mod sample;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -1,0 +1,149 @@
+//! The whole search on small planted problems: every strategy, several seeds.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::{Candidate, Config, Ending, Judge, Judgement, falsify, portfolio};
+use crate::budget::{Budget, StopReason};
+use crate::network::Network;
+use crate::network::build::Builder;
+use crate::network::matrix::Matrix;
+use crate::network::op::{Affine, Op, Unary, UnaryFunction};
+use crate::onnx::ElementType::Float32;
+use crate::problem::Problem;
+use crate::random::Random;
+
+/// Confirms what the plain evaluation in double precision confirms.
+struct Plain<'p> {
+    problem: &'p Problem<f32>,
+    found: Mutex<Option<Vec<f32>>>,
+}
+
+impl Judge<f32> for Plain<'_> {
+    fn judge(&self, candidate: &Candidate<f32>) -> Judgement {
+        let x: Vec<f64> = candidate.input.iter().map(|&x| f64::from(x)).collect();
+        let y = self.problem.double().evaluate(&x);
+        let region = self.problem.property.region(0).unwrap();
+        let inside = x.iter().zip(region.lower.iter().zip(&region.upper)).all(|(x, (l, u))| l <= x && x <= u);
+        assert!(inside, "a candidate lies outside of the box");
+        if region.conjunctions.iter().any(|c| c.holds(&x, &y)) {
+            *self.found.lock().unwrap() = Some(candidate.input.clone());
+            return Judgement::Confirmed;
+        }
+        Judgement::Rejected
+    }
+}
+
+fn random_network(widths: &[usize], seed: u64) -> Network<f32> {
+    let mut random = Random::new(seed);
+    let mut builder = Builder::default();
+    let mut node = builder.input("x", Float32, vec![1, widths[0]]).unwrap();
+    for layer in 1..widths.len() {
+        let (inputs, outputs) = (widths[layer - 1], widths[layer]);
+        let mut draw = |count: usize, scale: f64| (0..count).map(|_| (scale * random.normal()) as f32).collect();
+        let matrix = Matrix::dense(outputs, inputs, draw(outputs * inputs, (2.0 / inputs as f64).sqrt()));
+        let affine = Affine { matrix, bias: draw(outputs, 0.3), axis: 1 };
+        node = builder.push("layer", Op::Affine(affine), &[node], Float32).unwrap();
+        if layer + 1 < widths.len() {
+            node = builder.push("relu", Op::Unary(Unary(UnaryFunction::Relu)), &[node], Float32).unwrap();
+        }
+    }
+    builder.finish(vec![node])
+}
+
+/// "Output 0 reaches `level`" over the unit box.
+fn problem(network: Network<f32>, level: f64) -> Problem<f32> {
+    let (inputs, outputs) = (network.input_len(), network.output_len());
+    let mut text = String::new();
+    (0..inputs).for_each(|i| text += &format!("(declare-const X_{i} Real)"));
+    (0..outputs).for_each(|i| text += &format!("(declare-const Y_{i} Real)"));
+    (0..inputs).for_each(|i| text += &format!("(assert (>= X_{i} 0))(assert (<= X_{i} 1))"));
+    text += &format!("(assert (>= Y_0 {level:.12}))");
+    Problem::new(vnnlib::parse(text).unwrap(), network).unwrap()
+}
+
+/// The largest first output over many samples: what a search has to reach.
+fn highest(network: &Network<f32>, samples: usize) -> f64 {
+    let mut random = Random::new(99);
+    let lanes = 64;
+    let mut workspace = network.workspace(lanes);
+    let mut best = f64::NEG_INFINITY;
+    for _ in 0..samples / lanes {
+        let points: Vec<f32> = (0..network.input_len() * lanes).map(|_| random.unit() as f32).collect();
+        network.forward(&mut workspace, &points);
+        let values = workspace.value(network, network.outputs()[0]);
+        best = values[..lanes].iter().map(|&y| f64::from(y)).fold(best, f64::max);
+    }
+    best
+}
+
+fn check(problem: &Problem<f32>, config: &Config, seconds: u64) -> (super::portfolio::Summary<f32>, Option<Vec<f32>>) {
+    let judge = Plain { problem, found: Mutex::new(None) };
+    let budget = Budget::unlimited().slice(Duration::from_secs(seconds));
+    let summary = falsify(problem, config, &budget, &judge);
+    let found = judge.found.into_inner().unwrap();
+    assert_eq!(found.is_some(), summary.ending == Ending::Found);
+    (summary, found)
+}
+
+#[test]
+fn gradients_and_walks_reach_what_samples_do_not() {
+    for seed in 0..4 {
+        let network = random_network(&[6, 24, 24, 24, 2], seed);
+        let level = highest(&network, 40_000);
+        let problem = problem(network, level + 1e-4);
+        for name in ["pgd", "region-walk"] {
+            let config = Config { only: vec![name.into()], threads: 1, seed, ..Config::default() };
+            let (summary, found) = check(&problem, &config, 60);
+            assert!(found.is_some(), "{name} misses {level} with seed {seed}: {summary:?}");
+        }
+    }
+}
+
+#[test]
+fn centre_and_samples_find_what_is_everywhere() {
+    let network = random_network(&[3, 8, 2], 5);
+    let problem = problem(network, -1e6);
+    for name in ["centre", "sample"] {
+        let config = Config { only: vec![name.into()], threads: 1, ..Config::default() };
+        assert!(check(&problem, &config, 60).1.is_some(), "{name}");
+    }
+}
+
+#[test]
+fn one_seed_and_one_thread_give_one_answer() {
+    let network = random_network(&[5, 20, 20, 2], 3);
+    let level = highest(&network, 10_000);
+    let problem = problem(network, level);
+    for seed in 0..3 {
+        let config = Config { threads: 1, seed, ..Config::default() };
+        let (first, point) = check(&problem, &config, 60);
+        let (second, again) = check(&problem, &config, 60);
+        assert_eq!(point, again);
+        let counts = |s: &super::portfolio::Summary<f32>| s.strategies.iter().map(|s| s.tally).collect::<Vec<_>>();
+        assert_eq!(counts(&first), counts(&second));
+    }
+}
+
+#[test]
+fn what_cannot_be_violated_ends_with_the_time_or_when_nothing_is_left() {
+    let network = random_network(&[3, 8, 2], 5);
+    let impossible = problem(network, 1e6);
+    let config = Config { threads: 2, ..Config::default() };
+    let budget = Budget::unlimited().slice(Duration::from_millis(50));
+    let judge = Plain { problem: &impossible, found: Mutex::new(None) };
+    let summary = falsify(&impossible, &config, &budget, &judge);
+    assert_eq!(summary.ending, Ending::Stopped(StopReason::TimeUp));
+    assert!(summary.best.is_some_and(|best| best.margin < 0.0));
+    let only_centre = Config { only: vec!["centre".into()], threads: 1, ..Config::default() };
+    assert_eq!(check(&impossible, &only_centre, 60).0.ending, Ending::Stopped(StopReason::Exhausted));
+}
+
+#[test]
+fn every_strategy_has_a_name_of_its_own() {
+    let mut names = portfolio::names();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
