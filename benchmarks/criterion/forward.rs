@@ -20,7 +20,8 @@ fn network() -> Network<f32> {
     for layer in 1..WIDTHS.len() {
         let (inputs, outputs) = (WIDTHS[layer - 1], WIDTHS[layer]);
         let scale = (2.0 / inputs as f64).sqrt();
-        let mut draw = |count: usize| (0..count).map(|_| (scale * random.normal()) as f32).collect::<Vec<_>>();
+        let mut draw =
+            |count: usize| (0..count).map(|_| (scale * random.normal()) as f32).collect::<Vec<_>>();
         let matrix = Matrix::dense(outputs, inputs, draw(outputs * inputs));
         let affine = Op::Affine(Affine { matrix, bias: draw(outputs), axis: 1 });
         node = builder.push("layer", affine, &[node], Float32).expect("the widths fit");

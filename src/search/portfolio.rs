@@ -18,6 +18,7 @@ use crate::network::Real;
 use crate::problem::Problem;
 use crate::property::Region;
 use crate::random::Random;
+use crate::report::observer::{Ended, Event, Observer};
 
 /// A strategy's row in the table.
 struct Entry<T> {
@@ -92,12 +93,14 @@ pub fn falsify<T: Real>(
     config: &Config,
     budget: &Budget,
     judge: &dyn Judge<T>,
+    observer: &dyn Observer,
 ) -> Summary<T> {
     let shared = Shared::default();
     let random = Random::new(config.seed);
     let search = |thread: u64| {
         let table = table().into_iter().filter(|entry| config.admits(entry.name)).collect();
-        Search::new(problem, budget, judge, &shared, random.fork(thread), table).run()
+        let oracle = Oracle::new(problem, judge, &shared, budget);
+        Search::new(oracle, observer, random.fork(thread), table).run()
     };
     let mut summaries = thread::scope(|scope| {
         let search = &search;
@@ -109,10 +112,33 @@ pub fn falsify<T: Real>(
     let mut whole = summaries.remove(0);
     summaries.into_iter().for_each(|other| whole.absorb(other));
     whole.rejected = shared.rejected.load(Ordering::Relaxed);
+    whole.report(observer);
     whole
 }
 
 impl<T: Real> Summary<T> {
+    fn report(&self, observer: &dyn Observer) {
+        for strategy in &self.strategies {
+            let ended = match (self.ending, strategy.not_applicable) {
+                _ if strategy.found => Ended::Found,
+                (_, Some(reason)) if strategy.rounds == 0 => Ended::NotApplicable(reason),
+                (Ending::Stopped(reason), _) => Ended::Stopped(reason),
+                // Another strategy has found the witness.
+                (Ending::Found, _) => Ended::Stopped(StopReason::Interrupted),
+            };
+            observer.event(&Event::StrategyFinished {
+                strategy: strategy.name,
+                rounds: strategy.rounds,
+                evaluations: strategy.tally.evaluations,
+                gradients: strategy.tally.gradients,
+                programs: strategy.tally.programs,
+                best_margin: strategy.best_margin,
+                time: strategy.time,
+                ended,
+            });
+        }
+    }
+
     fn absorb(&mut self, other: Self) {
         if other.ending == Ending::Found {
             self.ending = Ending::Found;
@@ -142,6 +168,9 @@ struct Search<'a, T: Real> {
     sites: Vec<Site<T>>,
     /// Which site the oracle is at.
     current: Option<usize>,
+    observer: &'a dyn Observer,
+    /// The best margin of all sites.
+    best_margin: f64,
 }
 
 /// A region with the strategies that work on it.
@@ -159,14 +188,7 @@ struct Running<T: Real> {
 }
 
 impl<'a, T: Real> Search<'a, T> {
-    fn new(
-        problem: &'a Problem<T>,
-        budget: &'a Budget,
-        judge: &'a dyn Judge<T>,
-        shared: &'a Shared,
-        random: Random,
-        table: Vec<Entry<T>>,
-    ) -> Self {
+    fn new(oracle: Oracle<'a, T>, observer: &'a dyn Observer, random: Random, table: Vec<Entry<T>>) -> Self {
         let summary = |entry: &Entry<T>| StrategySummary {
             name: entry.name,
             rounds: 0,
@@ -177,8 +199,8 @@ impl<'a, T: Real> Search<'a, T> {
             found: false,
         };
         let summaries = table.iter().map(summary).collect();
-        let oracle = Oracle::new(problem, judge, shared, budget);
-        Self { oracle, table, summaries, random, sites: Vec::new(), current: None }
+        let (sites, current, best_margin) = (Vec::new(), None, f64::NEG_INFINITY);
+        Self { oracle, table, summaries, random, sites, current, observer, best_margin }
     }
 
     fn run(mut self) -> Summary<T> {
@@ -289,6 +311,14 @@ impl<'a, T: Real> Search<'a, T> {
         let margin = self.oracle.best.as_ref().map(|best| best.margin.widen());
         summary.best_margin = summary.best_margin.into_iter().chain(margin).reduce(f64::max);
         summary.found = self.oracle.has_found();
+        if summary.rounds == 1 {
+            self.observer.event(&Event::StrategyStarted { strategy: summary.name });
+        }
+        if let Some(margin) = margin.filter(|&margin| margin > self.best_margin) {
+            self.best_margin = margin;
+            let evaluations = self.oracle.tally.evaluations;
+            self.observer.event(&Event::BestMargin { strategy: summary.name, margin, evaluations });
+        }
         if outcome? == Progress::Exhausted {
             site.strategies[number] = None;
         }

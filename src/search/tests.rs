@@ -12,6 +12,7 @@ use crate::network::op::{Affine, Op, Unary, UnaryFunction};
 use crate::onnx::ElementType::Float32;
 use crate::problem::Problem;
 use crate::random::Random;
+use crate::report::observer::Silent;
 
 /// Confirms what the plain evaluation in double precision confirms.
 struct Plain<'p> {
@@ -40,7 +41,8 @@ fn random_network(widths: &[usize], seed: u64) -> Network<f32> {
     let mut node = builder.input("x", Float32, vec![1, widths[0]]).unwrap();
     for layer in 1..widths.len() {
         let (inputs, outputs) = (widths[layer - 1], widths[layer]);
-        let mut draw = |count: usize, scale: f64| (0..count).map(|_| (scale * random.normal()) as f32).collect();
+        let mut draw =
+            |count: usize, scale: f64| (0..count).map(|_| (scale * random.normal()) as f32).collect();
         let matrix = Matrix::dense(outputs, inputs, draw(outputs * inputs, (2.0 / inputs as f64).sqrt()));
         let affine = Affine { matrix, bias: draw(outputs, 0.3), axis: 1 };
         node = builder.push("layer", Op::Affine(affine), &[node], Float32).unwrap();
@@ -77,10 +79,14 @@ fn highest(network: &Network<f32>, samples: usize) -> f64 {
     best
 }
 
-fn check(problem: &Problem<f32>, config: &Config, seconds: u64) -> (super::portfolio::Summary<f32>, Option<Vec<f32>>) {
+fn check(
+    problem: &Problem<f32>,
+    config: &Config,
+    seconds: u64,
+) -> (super::portfolio::Summary<f32>, Option<Vec<f32>>) {
     let judge = Plain { problem, found: Mutex::new(None) };
     let budget = Budget::unlimited().slice(Duration::from_secs(seconds));
-    let summary = falsify(problem, config, &budget, &judge);
+    let summary = falsify(problem, config, &budget, &judge, &Silent);
     let found = judge.found.into_inner().unwrap();
     assert_eq!(found.is_some(), summary.ending == Ending::Found);
     (summary, found)
@@ -120,7 +126,8 @@ fn one_seed_and_one_thread_give_one_answer() {
         let (first, point) = check(&problem, &config, 60);
         let (second, again) = check(&problem, &config, 60);
         assert_eq!(point, again);
-        let counts = |s: &super::portfolio::Summary<f32>| s.strategies.iter().map(|s| s.tally).collect::<Vec<_>>();
+        let counts =
+            |s: &super::portfolio::Summary<f32>| s.strategies.iter().map(|s| s.tally).collect::<Vec<_>>();
         assert_eq!(counts(&first), counts(&second));
     }
 }
@@ -132,7 +139,7 @@ fn what_cannot_be_violated_ends_with_the_time_or_when_nothing_is_left() {
     let config = Config { threads: 2, ..Config::default() };
     let budget = Budget::unlimited().slice(Duration::from_millis(50));
     let judge = Plain { problem: &impossible, found: Mutex::new(None) };
-    let summary = falsify(&impossible, &config, &budget, &judge);
+    let summary = falsify(&impossible, &config, &budget, &judge, &Silent);
     assert_eq!(summary.ending, Ending::Stopped(StopReason::TimeUp));
     assert!(summary.best.is_some_and(|best| best.margin < 0.0));
     let only_centre = Config { only: vec!["centre".into()], threads: 1, ..Config::default() };
