@@ -20,6 +20,9 @@ else
     echo 'shellcheck is not installed: the shell scripts are not linted' >&2
 fi
 
+step 'node tests of the ONNX project'
+./scripts/node_tests.sh
+
 step 'tests'
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --locked --workspace

@@ -147,11 +147,17 @@ impl Reader<'_> {
             Ok(AttributeType::INTS) => Attribute::Ints(proto.ints),
             Ok(AttributeType::STRINGS) => Attribute::Strings(proto.strings),
             Ok(AttributeType::TENSOR) => match proto.t.take() {
-                Some(tensor) => Attribute::Tensor(Arc::new(values::tensor(tensor, None, self.folder)?)),
+                Some(tensor) => {
+                    let tensor = values::tensor(tensor, None, self.folder)?;
+                    Attribute::Tensor(Arc::new(values::without_nan(&proto.name, tensor)?))
+                }
                 None => return fail("is a tensor without a value"),
             },
             Ok(AttributeType::SPARSE_TENSOR) => match proto.sparse_tensor.take() {
-                Some(tensor) => Attribute::Tensor(Arc::new(values::sparse_tensor(tensor, self.folder)?)),
+                Some(tensor) => {
+                    let tensor = values::sparse_tensor(tensor, self.folder)?;
+                    Attribute::Tensor(Arc::new(values::without_nan(&proto.name, tensor)?))
+                }
                 None => return fail("is a tensor without a value"),
             },
             Ok(AttributeType::GRAPH) => match proto.g.take() {
@@ -172,7 +178,7 @@ fn define(
     if name.is_empty() {
         return Err(ModelError::new(Place::File, "a constant without a name"));
     }
-    match constants.insert(name.clone(), Arc::new(tensor)) {
+    match constants.insert(name.clone(), Arc::new(values::without_nan(&name, tensor)?)) {
         None => Ok(()),
         Some(_) => Err(ModelError::new(Place::Value(name), "two constants have this name")),
     }

@@ -38,9 +38,7 @@ pub(super) fn tensor(
     } else {
         raw_values(element, len, &proto.raw_data)
     };
-    let data = data.map_err(fail)?;
-    refuse_nan(&data).map_err(|what| fail(what).help("the network is broken: train or export it again"))?;
-    Ok(Tensor { element, shape, data })
+    Ok(Tensor { element, shape, data: data.map_err(fail)? })
 }
 
 /// Reads a sparse tensor; its name is that of its values.
@@ -218,14 +216,19 @@ fn signed(values: Vec<u64>) -> Result<Vec<i64>, String> {
     values.into_iter().map(convert).collect()
 }
 
-/// Infinities are let through: attention masks are made of them. A NaN makes every later comparison false.
-fn refuse_nan(data: &Data) -> Result<(), String> {
-    let found = match data {
+/// Refuses constants of a model that are not numbers. Infinities are let through: attention masks are made of them.
+pub(super) fn without_nan(name: &str, tensor: Tensor) -> Result<Tensor, ModelError> {
+    let found = match &tensor.data {
         Data::F32(v) | Data::SparseF32(Sparse { values: v, .. }) => v.iter().any(|x| x.is_nan()),
         Data::F64(v) | Data::SparseF64(Sparse { values: v, .. }) => v.iter().any(|x| x.is_nan()),
         Data::I64(_) => false,
     };
-    if found { Err("holds NaN (not a number)".into()) } else { Ok(()) }
+    if !found {
+        return Ok(tensor);
+    }
+    let place = Place::Value(name.into());
+    Err(ModelError::new(place, "holds NaN (not a number)")
+        .help("the network is broken: train or export it again"))
 }
 
 #[cfg(test)]
@@ -233,7 +236,8 @@ mod tests {
     use super::*;
 
     fn read(proto: TensorProto) -> Result<Tensor, String> {
-        tensor(proto, None, &Folder::none()).map_err(|e| e.to_string())
+        let name = proto.name.clone();
+        tensor(proto, None, &Folder::none()).and_then(|t| without_nan(&name, t)).map_err(|e| e.to_string())
     }
 
     fn proto(data_type: i32, dims: &[i64]) -> TensorProto {

@@ -71,6 +71,11 @@ fn zero_points(call: &Call<'_>, scale: &Tensor) -> Result<Vec<i64>, String> {
     }
 }
 
+/// `v / scale` in the operand's own precision: rounding decides on which side of a tie it falls.
+fn quotient(v: f64, scale: f64, single: bool) -> f64 {
+    if single { f64::from(v as f32 / scale as f32) } else { v / scale }
+}
+
 fn quantize(call: &Call<'_>) -> Results {
     let (x, scale) = (call.input(0)?, call.input(1)?);
     let element = match call.optional(2) {
@@ -80,8 +85,9 @@ fn quantize(call: &Call<'_>) -> Results {
     let (low, high) = limits(element)?;
     let (scales, zeros) = (floats(scale), zero_points(call, scale)?);
     let numbers = scale_numbers(call, x, scale)?;
+    let single = call.is_single(x.element);
     let value = |(v, &s): (&f64, &usize)| {
-        ((v / scales[s]).round_ties_even() + zeros[s] as f64).clamp(low, high) as i64
+        (quotient(*v, scales[s], single).round_ties_even() + zeros[s] as f64).clamp(low, high) as i64
     };
     let values = floats(x).iter().zip(&numbers).map(value).collect();
     Ok(vec![call.store_integers(element, x.shape.clone(), values)])
@@ -103,9 +109,10 @@ fn dynamic_quantize(call: &Call<'_>) -> Results {
     let high = values.iter().copied().fold(0.0, f64::max);
     let scale = f64::from(((high - low) / 255.0) as f32);
     let divisor = if scale == 0.0 { 1.0 } else { scale };
-    let zero = (-low / divisor).clamp(0.0, 255.0).round_ties_even();
-    let rounded =
-        values.iter().map(|v| ((v / divisor).round_ties_even() + zero).clamp(0.0, 255.0) as i64).collect();
+    let single = call.is_single(x.element);
+    let zero = quotient(-low, divisor, single).clamp(0.0, 255.0).round_ties_even();
+    let value = |v: &f64| (quotient(*v, divisor, single).round_ties_even() + zero).clamp(0.0, 255.0) as i64;
+    let rounded = values.iter().map(value).collect();
     Ok(vec![
         call.store_integers(ElementType::UInt8, x.shape.clone(), rounded),
         call.store(ElementType::Float32, vec![], vec![scale]),

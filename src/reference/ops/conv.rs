@@ -201,14 +201,15 @@ fn transposed_axes(
         let full = (spatial[d] - 1) * axis.stride + axis.reach() + extra[d];
         let same = auto_pad.starts_with("SAME_").then(|| spatial[d] * strides[d]);
         if let Some(size) = asked.as_ref().map(|s| s[d]).or(same) {
-            let total =
-                full.checked_sub(size).ok_or_else(|| format!("it cannot make {size} values of {full}"))?;
+            // A result larger than what the windows reach has zeros at its end.
+            let total = full.saturating_sub(size);
+            axis.input = size.saturating_sub(full);
             let (small, large) = (total / 2, total - total / 2);
             (axis.pad_begin, axis.pad_end) =
                 if auto_pad == "SAME_UPPER" { (small, large) } else { (large, small) };
         }
         let pads = axis.pad_begin + axis.pad_end;
-        axis.input =
+        axis.input +=
             full.checked_sub(pads).ok_or_else(|| format!("a padding of {pads} for {full} values"))?;
         axes.push(axis);
     }
