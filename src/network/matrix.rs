@@ -1,4 +1,4 @@
-//! The matrix of an affine layer: dense and packed for the kernel, or sparse.
+//! The matrix of an affine layer: dense and packed for the kernel, sparse, or diagonal.
 
 use std::sync::OnceLock;
 
@@ -18,6 +18,8 @@ pub enum Matrix<T> {
     Dense(Dense<T>),
     /// The non-zero entries, by rows and by columns.
     Sparse(Box<Sparse<T>>),
+    /// The diagonal of a square matrix: a scaling.
+    Diagonal(Vec<T>),
 }
 
 /// A dense matrix, row-major; the packed forms are made when a pass first needs them.
@@ -67,6 +69,7 @@ impl<T: Real> Matrix<T> {
         match self {
             Self::Dense(m) => m.outputs,
             Self::Sparse(m) => m.rows.len(),
+            Self::Diagonal(d) => d.len(),
         }
     }
 
@@ -75,6 +78,7 @@ impl<T: Real> Matrix<T> {
         match self {
             Self::Dense(m) => m.inputs,
             Self::Sparse(m) => m.columns.len(),
+            Self::Diagonal(d) => d.len(),
         }
     }
 
@@ -83,6 +87,7 @@ impl<T: Real> Matrix<T> {
         match self {
             Self::Dense(m) => m.data.len(),
             Self::Sparse(m) => m.rows.values.len(),
+            Self::Diagonal(d) => d.len(),
         }
     }
 
@@ -95,6 +100,7 @@ impl<T: Real> Matrix<T> {
                 }
             }
             Self::Sparse(m) => m.rows.row(output).for_each(|(i, x)| visit(i, x)),
+            Self::Diagonal(d) => visit(output, d[output]),
         }
     }
 
@@ -120,6 +126,7 @@ impl<T: Real> Matrix<T> {
                 weighted_rows(m.forward_panels().view(), rows, start, out, lanes, lanes);
             }
             Self::Sparse(m) => m.rows.apply(x, start, out, lanes),
+            Self::Diagonal(d) => scale_rows(d, x, start, out, lanes),
         }
     }
 
@@ -132,6 +139,25 @@ impl<T: Real> Matrix<T> {
                 weighted_rows(m.backward_panels().view(), rows, Start::Accumulate, out, lanes, lanes);
             }
             Self::Sparse(m) => m.columns.apply(y, Start::Accumulate, out, lanes),
+            Self::Diagonal(d) => scale_rows(d, y, Start::Accumulate, out, lanes),
+        }
+    }
+
+    /// The matrix with each entry `x` replaced by `f(output, input, x)`; what is no entry stays zero.
+    pub fn map(&self, f: impl Fn(usize, usize, T) -> T) -> Self {
+        match self {
+            Self::Dense(m) => {
+                let data = m.data.iter().enumerate().map(|(at, &x)| f(at / m.inputs, at % m.inputs, x));
+                Self::dense(m.outputs, m.inputs, data.collect())
+            }
+            Self::Sparse(m) => {
+                let mut entries = Vec::with_capacity(m.rows.values.len());
+                for o in 0..m.rows.len() {
+                    entries.extend(m.rows.row(o).map(|(i, x)| (o as u32, i as u32, f(o, i, x))));
+                }
+                Self::sparse(self.outputs(), self.inputs(), entries)
+            }
+            Self::Diagonal(d) => Self::Diagonal(d.iter().enumerate().map(|(i, &x)| f(i, i, x)).collect()),
         }
     }
 
@@ -142,6 +168,7 @@ impl<T: Real> Matrix<T> {
             Self::Sparse(m) => {
                 Matrix::Sparse(Box::new(Sparse { rows: m.rows.cast(), columns: m.columns.cast() }))
             }
+            Self::Diagonal(d) => Matrix::Diagonal(cast(d)),
         }
     }
 }
@@ -237,6 +264,21 @@ impl<T: Real> Compressed<T> {
     fn cast<U: Real>(&self) -> Compressed<U> {
         Compressed { starts: self.starts.clone(), indices: self.indices.clone(), values: cast(&self.values) }
     }
+}
+
+/// `out[o][·] = start + diagonal[o] · x[o][·]`
+fn scale_rows<T: Real>(diagonal: &[T], x: &[T], start: Start<'_, T>, out: &mut [T], lanes: usize) {
+    if let (Start::Bias(bias), 1) = (start, lanes) {
+        let rows = out.iter_mut().zip(x).zip(diagonal).zip(bias);
+        return vectorized(|| rows.for_each(|(((y, &x), &d), &b)| *y = d * x + b));
+    }
+    initialise(start, out, lanes);
+    let rows = out.chunks_exact_mut(lanes.max(1)).zip(x.chunks_exact(lanes.max(1))).zip(diagonal);
+    vectorized(|| {
+        for ((out, x), &d) in rows {
+            out.iter_mut().zip(x).for_each(|(y, &x)| *y += d * x);
+        }
+    });
 }
 
 fn initialise<T: Real>(start: Start<'_, T>, out: &mut [T], lanes: usize) {

@@ -17,6 +17,7 @@ pub mod matrix;
 pub mod op;
 pub mod real;
 pub mod shape;
+pub mod simplify;
 
 use crate::onnx::ElementType;
 pub use backward::Surrogate;

@@ -4,12 +4,17 @@
 //! large constants out of that library's hands; `decode`, `values`, `external` and `functions` turn messages into
 //! plain data; `order` checks names and sorts the nodes.
 
+mod attribute;
+mod call;
+mod constant;
 mod decode;
 pub mod error;
 mod external;
 mod functions;
 mod guard;
+pub mod import;
 pub mod model;
+mod ops;
 mod order;
 mod outline;
 mod read;
@@ -18,6 +23,7 @@ mod values;
 mod wire;
 
 pub use error::{ModelError, Place};
+pub use import::{ImportError, UnsupportedNode, import, supported_operators};
 pub use model::{Attribute, Dim, Graph, Model, Node, ValueInfo};
 pub use read::{ReadError, from_bytes, read, read_tensor};
 pub use tensor::{Data, ElementType, MAX_LEN, Sparse, Tensor};

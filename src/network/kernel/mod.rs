@@ -3,4 +3,5 @@
 pub mod dispatch;
 pub mod dot;
 pub mod panels;
+pub mod products;
 pub mod vector;

@@ -13,12 +13,14 @@ use super::shape::{self, ShapeError};
 pub mod affine;
 pub mod binary;
 pub mod concat;
+pub mod matmul;
 pub mod rearrange;
 pub mod unary;
 
 pub use affine::Affine;
 pub use binary::{Binary, BinaryFunction};
 pub use concat::Concat;
+pub use matmul::MatMul;
 pub use rearrange::Rearrange;
 pub use unary::{Unary, UnaryFunction};
 
@@ -101,6 +103,8 @@ pub enum Op<T> {
     Rearrange(Rearrange),
     /// Operands joined along an axis.
     Concat(Concat),
+    /// A product of two values.
+    MatMul(MatMul),
 }
 
 /// A constant tensor, row-major.
@@ -122,6 +126,7 @@ macro_rules! each {
             Op::Binary($inner) => $body,
             Op::Rearrange($inner) => $body,
             Op::Concat($inner) => $body,
+            Op::MatMul($inner) => $body,
         }
     };
 }
@@ -193,6 +198,7 @@ impl<T: Real> Op<T> {
             Op::Binary(op) => Op::Binary(op.clone()),
             Op::Rearrange(op) => Op::Rearrange(op.clone()),
             Op::Concat(op) => Op::Concat(op.clone()),
+            Op::MatMul(op) => Op::MatMul(op.clone()),
         }
     }
 }

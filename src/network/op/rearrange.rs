@@ -26,6 +26,82 @@ pub struct Rearrange {
 impl Rearrange {
     /// Marks a number without a source.
     pub const FILL: u32 = u32::MAX;
+
+    /// The map in which the number at `index` comes from the flat index that `source` gives, or is `fill`.
+    pub fn from_fn(
+        from: &[usize],
+        to: &[usize],
+        fill: f64,
+        mut source: impl FnMut(&[usize]) -> Option<usize>,
+    ) -> Result<Self, ShapeError> {
+        let (from_len, len) = (shape::checked_len(from)?, shape::checked_len(to)?);
+        if from_len >= Self::FILL as usize || len >= Self::FILL as usize {
+            return Err(ShapeError(format!(
+                "a tensor of shape {from:?} or {to:?} is too large to be indexed"
+            )));
+        }
+        let mut map = Vec::with_capacity(len);
+        let mut index = vec![0; to.len()];
+        for _ in 0..len {
+            map.push(match source(&index) {
+                Some(at) if at < from_len => at as u32,
+                Some(at) => {
+                    return Err(ShapeError(format!("index {at} is outside a tensor of shape {from:?}")));
+                }
+                None => Self::FILL,
+            });
+            for axis in (0..to.len()).rev() {
+                index[axis] += 1;
+                if index[axis] < to[axis] {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+        Ok(Self { from: from.to_vec(), to: to.to_vec(), map: map.into(), fill })
+    }
+
+    /// The map whose source is `offset + Σ index · steps`.
+    pub fn strided(from: &[usize], to: &[usize], offset: isize, steps: &[isize]) -> Result<Self, ShapeError> {
+        Self::from_fn(from, to, 0.0, |index| {
+            let at = index.iter().zip(steps).map(|(&i, &step)| i as isize * step).sum::<isize>() + offset;
+            Some(at as usize)
+        })
+    }
+
+    /// The axes in another order: axis `i` of the result is axis `order[i]` of the operand.
+    pub fn transpose(from: &[usize], order: &[usize]) -> Result<Self, ShapeError> {
+        let mut seen = vec![false; from.len()];
+        let fits = order.iter().all(|&axis| axis < from.len() && !std::mem::replace(&mut seen[axis], true));
+        if !fits || order.len() != from.len() {
+            return Err(ShapeError(format!("{order:?} is not an order of the axes of shape {from:?}")));
+        }
+        shape::checked_len(from)?;
+        let strides = shape::strides(from);
+        let to: Vec<usize> = order.iter().map(|&axis| from[axis]).collect();
+        let steps: Vec<isize> = order.iter().map(|&axis| strides[axis] as isize).collect();
+        Self::strided(from, &to, 0, &steps)
+    }
+
+    /// Axes of length 1, or missing in front, repeated up to the shape `to`.
+    pub fn expand(from: &[usize], to: &[usize]) -> Result<Self, ShapeError> {
+        if shape::broadcast(&[from, to])? != to {
+            return Err(ShapeError(format!("shape {from:?} cannot be expanded to {to:?}")));
+        }
+        let strides = shape::strides(from);
+        let missing = to.len() - from.len();
+        let step = |axis: usize| match axis.checked_sub(missing) {
+            Some(own) if from[own] != 1 => strides[own] as isize,
+            _ => 0,
+        };
+        Self::strided(from, to, 0, &(0..to.len()).map(step).collect::<Vec<_>>())
+    }
+
+    /// Whether every number stays where it is.
+    pub fn is_identity(&self) -> bool {
+        self.map.len() == shape::len(&self.from)
+            && self.map.iter().enumerate().all(|(i, &at)| i == at as usize)
+    }
 }
 
 impl<T: Real> Operator<T> for Rearrange {

@@ -1,0 +1,32 @@
+//! The table of operators: ONNX name → builder function, one file a family.
+
+use super::call::Build;
+use super::import::Importer;
+use crate::network::Real;
+
+mod arithmetic;
+mod constants;
+mod elementwise;
+mod layout;
+mod linear;
+mod slicing;
+#[cfg(test)]
+mod tests;
+
+/// A row of the table.
+pub(super) type Entry<T> = (&'static str, Build<T>);
+
+impl<T: Real> Importer<T> {
+    const FAMILIES: &'static [&'static [Entry<T>]] =
+        &[Self::ARITHMETIC, Self::CONSTANTS, Self::ELEMENTWISE, Self::LAYOUT, Self::LINEAR, Self::SLICING];
+}
+
+/// All rows.
+pub(super) fn entries<T: Real>() -> impl Iterator<Item = &'static Entry<T>> {
+    Importer::<T>::FAMILIES.iter().flat_map(|family| family.iter())
+}
+
+/// The row of an operator.
+pub(super) fn find<T: Real>(operator: &str) -> Option<&'static Entry<T>> {
+    entries::<T>().find(|entry| entry.0 == operator)
+}
