@@ -73,7 +73,8 @@ fn gradient(net: &str, inputs: &str) -> Result<(), Failure> {
         let mut slope = Vec::new();
         network.backward(&mut workspace, &weights, Surrogate::exact(), &mut slope);
         let norm = slope.iter().map(|g| g * g).sum::<f64>().sqrt();
-        let fixed: Vec<f64> = (0..width).map(|i| (i as f64 * 1.3 + 0.5).cos() / (width as f64).sqrt()).collect();
+        let fixed: Vec<f64> =
+            (0..width).map(|i| (i as f64 * 1.3 + 0.5).cos() / (width as f64).sqrt()).collect();
         let along: Vec<f64> = slope.iter().map(|g| if norm > 0.0 { g / norm } else { 0.0 }).collect();
         for direction in [fixed, along] {
             let want: f64 = slope.iter().zip(&direction).map(|(g, d)| g * d).sum();

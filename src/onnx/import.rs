@@ -62,12 +62,14 @@ pub(crate) enum Operand {
 /// The state of an import.
 pub(crate) struct Importer<T> {
     pub(super) builder: Builder<T>,
-    pub(super) opset: i64,
     /// Values by name, one map a graph: an inner graph sees the values of the graphs around it.
     scopes: Vec<HashMap<String, Operand>>,
     /// Constants that have become nodes already, by address; the `Arc` keeps the address taken.
     nodes_of_constants: HashMap<usize, (Arc<Tensor>, NodeId)>,
 }
+
+/// Before this operator set, operators broadcast their operands in another way.
+const OLDEST_OPSET: i64 = 7;
 
 /// Makes the network of a model.
 ///
@@ -76,6 +78,11 @@ pub(crate) struct Importer<T> {
 /// # Errors
 /// All unsupported operators together, or the first thing that is wrong, with its node.
 pub fn import<T: Real>(model: &Model) -> Result<Network<T>, ImportError> {
+    if model.opset < OLDEST_OPSET {
+        let what = format!("operator set {} is older than {OLDEST_OPSET}", model.opset);
+        let error = ModelError::new(Place::File, what).help("convert the model with onnx.version_converter");
+        return Err(error.into());
+    }
     let mut unsupported = Vec::new();
     scan(&model.graph, &mut unsupported);
     if !unsupported.is_empty() {
@@ -83,7 +90,6 @@ pub fn import<T: Real>(model: &Model) -> Result<Network<T>, ImportError> {
     }
     let mut importer = Importer::<T> {
         builder: Builder::default(),
-        opset: model.opset,
         scopes: vec![HashMap::new()],
         nodes_of_constants: HashMap::new(),
     };

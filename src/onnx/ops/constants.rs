@@ -163,8 +163,8 @@ fn range<T: Real>(call: &mut Call<'_, T>) -> Built {
         call.constant(i)?.scalar().ok_or_else(|| call.error(format!("operand {i} is not a single number")))
     };
     let (start, limit, step) = (number(0)?, number(1)?, number(2)?);
-    let count = ((limit - start) / step).ceil().max(0.0);
-    if step == 0.0 || !(count <= MOST_VALUES as f64) {
+    let count = ((limit - start) / step).ceil();
+    if step == 0.0 || count.is_nan() || count > MOST_VALUES as f64 {
         return Err(call.error(format!("a range from {start} to {limit} in steps of {step} is too long")));
     }
     let values: Vec<f64> = (0..count as usize).map(|i| start + i as f64 * step).collect();

@@ -72,7 +72,7 @@ fn reshape<T: Real>(call: &mut Call<'_, T>) -> Built {
     if let Some(i) = open {
         let known = call.at(shape::checked_len(&to))?;
         let len = shape::len(&from);
-        if known == 0 || len % known != 0 {
+        if known == 0 || !len.is_multiple_of(known) {
             return Err(call.error(format!("shape {from:?} cannot be reshaped to {dims:?}")));
         }
         to[i] = len / known;

@@ -6,6 +6,7 @@ use crate::network::Real;
 
 mod arithmetic;
 mod constants;
+mod control;
 mod elementwise;
 mod layout;
 mod linear;
@@ -17,8 +18,15 @@ mod tests;
 pub(super) type Entry<T> = (&'static str, Build<T>);
 
 impl<T: Real> Importer<T> {
-    const FAMILIES: &'static [&'static [Entry<T>]] =
-        &[Self::ARITHMETIC, Self::CONSTANTS, Self::ELEMENTWISE, Self::LAYOUT, Self::LINEAR, Self::SLICING];
+    const FAMILIES: &'static [&'static [Entry<T>]] = &[
+        Self::ARITHMETIC,
+        Self::CONSTANTS,
+        Self::CONTROL,
+        Self::ELEMENTWISE,
+        Self::LAYOUT,
+        Self::LINEAR,
+        Self::SLICING,
+    ];
 }
 
 /// All rows.
