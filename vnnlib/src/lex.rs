@@ -114,6 +114,30 @@ pub(crate) fn plain_numeral(input: &[u8]) -> Option<(&[u8], &[u8])> {
     found.ok()
 }
 
+/// The length of `[ "-" ] digits [ "." digits ]` at the beginning, for the fast path.
+pub(crate) fn plain_length(input: &[u8]) -> Option<usize> {
+    let digits_from = |from: usize| {
+        let count = input.get(from..)?.iter().position(|byte| !byte.is_ascii_digit())?;
+        (count > 0).then_some(from + count)
+    };
+    let whole = digits_from(usize::from(input.first() == Some(&b'-')))?;
+    if input[whole] == b'.' { digits_from(whole + 1) } else { Some(whole) }
+}
+
+/// A number of at most nine digits at the beginning, and the rest.
+pub(crate) fn small_number(input: &[u8]) -> Option<(&[u8], u32)> {
+    let mut value = 0;
+    for (at, byte) in input.iter().enumerate().take(10) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return (at > 0).then_some((&input[at..], value));
+        }
+        // Too large only at the tenth digit, where the loop ends without a result.
+        value = value.wrapping_mul(10).wrapping_add(u32::from(digit));
+    }
+    None
+}
+
 /// The text behind `initialized`, if it begins with that word.
 pub(crate) fn initialized(input: &[u8]) -> Option<&[u8]> {
     match name(input) {

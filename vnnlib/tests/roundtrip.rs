@@ -273,3 +273,56 @@ const WORDS: [&str; 30] = [
     "(assert (<= X_0 1.0))",
     "(assert (<= X[0] 1.0))",
 ];
+
+/// The fast path for bounds in the usual layout against the general way, which a second blank forces.
+#[test]
+fn bounds_are_read_alike_in_every_layout() {
+    let variables = [
+        "X_0",
+        "X_2",
+        "X_3",
+        "Y_2",
+        "X_00",
+        "X_4294967295",
+        "Z_0",
+        "X[0,1]",
+        "X[1,2]",
+        "X[2,0]",
+        "X[0]",
+        "X",
+        "H",
+        "H[0]",
+        "Y[0,1,1]",
+        "I[0]",
+        "U[0]",
+        "B",
+        "X[00,1]",
+        "X[0,99999999999]",
+    ];
+    let numbers =
+        ["1.0", "1", "-1", "-0.50", "007", "1e3", "1.5E-3", ".5", "5.", "-", "+1", "1.0.0", "1e99999", "0x1"];
+    let relations = ["<=", ">=", "<", ">", "=", "==", "!=", "=>"];
+    let two = "(vnnlib-version <2.0>)(declare-network N (declare-input X real [2,3])(declare-input H real [])\
+               (declare-input I int64 [1])(declare-input U uint8 [1])(declare-input B bool [])(declare-output Y real [1,2,2]))\n";
+    let mut accepted = 0;
+    for declarations in [declarations(Language::One), two] {
+        for (variable, number) in variables.iter().flat_map(|v| numbers.iter().map(move |n| (v, n))) {
+            for relation in relations {
+                let read = |bound: String| {
+                    vnnlib::parse(format!("{declarations}(assert (or {bound}))")).map_err(|errors| {
+                        errors
+                            .diagnostics()
+                            .iter()
+                            .map(|found| found.problem().to_string())
+                            .collect::<Vec<_>>()
+                    })
+                };
+                let usual = read(format!("({relation} {variable} {number})"));
+                let general = read(format!("({relation}  {variable} {number})"));
+                accepted += usize::from(usual.is_ok());
+                assert_eq!(usual, general, "{relation} {variable} {number}");
+            }
+        }
+    }
+    assert_eq!(accepted, 195);
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::ast::{Network, Role, Span, Tensor, TensorId, Variable};
 use crate::element_type::ElementType;
 use crate::error::Collector;
-use crate::lex::shown;
+use crate::lex::{shown, small_number};
 use crate::problem::Problem;
 
 /// The declared variables of one letter.
@@ -94,6 +94,18 @@ impl Variables {
                 Variable { tensor: INPUT, element: 0 }
             }
         }
+    }
+
+    /// A declared variable at the beginning of the text, if its name is in the usual form.
+    pub(crate) fn plain<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], Variable)> {
+        let (tensor, digits) = match input {
+            [b'X', b'_', digits @ ..] => (INPUT, digits),
+            [b'Y', b'_', digits @ ..] => (OUTPUT, digits),
+            _ => return None,
+        };
+        let (rest, element) = small_number(digits)?;
+        let leading_zero = digits[0] == b'0' && digits.len() - rest.len() > 1;
+        (!leading_zero && element < self.row(tensor).count).then_some((rest, Variable { tensor, element }))
     }
 
     /// Looks for gaps and empty declarations at the end of the text.

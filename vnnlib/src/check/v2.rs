@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::ast::{Equivalence, Network, Role, Span, Tensor, TensorId, Variable};
 use crate::element_type::ElementType;
 use crate::error::Collector;
-use crate::lex::shown;
+use crate::lex::{name, shown, small_number};
 use crate::node::Node;
 use crate::problem::Problem;
 
@@ -151,14 +151,47 @@ impl Declarations {
         span: Span,
         problems: &mut Collector,
     ) -> Variable {
-        let found = match self.by_name.get(name) {
+        let found = match self.tensor_named(name) {
             None => Err(Problem::Undeclared(shown(name))),
-            Some(&tensor) => self.element(tensor, indices).map(|element| Variable { tensor, element }),
+            Some(tensor) => self.element(tensor, indices).map(|element| Variable { tensor, element }),
         };
         found.unwrap_or_else(|problem| {
             problems.push(span, problem);
             Variable { tensor: TensorId(0), element: UNKNOWN }
         })
+    }
+
+    /// A declared variable at the beginning of the text, if it is written without blanks and its indices are right.
+    pub(crate) fn plain<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], Variable)> {
+        let (mut rest, name) = name(input).ok()?;
+        let tensor = self.tensor_named(name)?;
+        let mut element = 0;
+        for (axis, &extent) in self.tensors[tensor.index()].shape.iter().enumerate() {
+            let (after, index) = small_number(rest.strip_prefix(if axis == 0 { b"[" } else { b"," })?)?;
+            if index >= extent {
+                return None;
+            }
+            // Below the tensor's count, which fits.
+            element = element * extent + index;
+            rest = after;
+        }
+        let rest =
+            if self.tensors[tensor.index()].shape.is_empty() { rest } else { rest.strip_prefix(b"]")? };
+        Some((rest, Variable { tensor, element }))
+    }
+
+    /// Few tensors are found faster by comparing than by hashing.
+    fn tensor_named(&self, name: &[u8]) -> Option<TensorId> {
+        if self.tensors.len() > 8 {
+            return self.by_name.get(name).copied();
+        }
+        let at = self.tensors.iter().rposition(|tensor| tensor.name.as_bytes() == name)?;
+        u16::try_from(at).ok().map(TensorId)
+    }
+
+    /// Whether a number as written belongs to the variable's type.
+    pub(crate) fn admits(&self, variable: Variable, number: &[u8]) -> bool {
+        admits(self.tensors[variable.tensor.index()].element_type, number)
     }
 
     /// The row-major position of an element.
@@ -223,7 +256,7 @@ pub(crate) fn check_types(declarations: &Declarations, text: &str, nodes: &[Node
                     expected,
                 })
             }
-            (Node::Numeral { .. }, Kind::Variable(expected)) => (!admits(expected, written))
+            (Node::Numeral { .. }, Kind::Variable(expected)) => (!admits(expected, written.as_bytes()))
                 .then(|| Problem::WrongNumber { number: written.into(), expected }),
             (Node::Numeral { .. }, kind) => {
                 let found = if written.contains('.') { Kind::Decimal } else { Kind::Integer };
@@ -238,12 +271,14 @@ pub(crate) fn check_types(declarations: &Declarations, text: &str, nodes: &[Node
 }
 
 /// Whether a number as written belongs to the type: `1` is not a float32, `1.0` not an int32, `-1` not a uint8.
-fn admits(element_type: ElementType, written: &str) -> bool {
+fn admits(element_type: ElementType, written: &[u8]) -> bool {
     use ElementType as T;
     match element_type {
         T::Bool | T::String | T::Complex64 | T::Complex128 => false,
-        T::Int8 | T::Int16 | T::Int32 | T::Int64 => !written.contains('.'),
-        T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64 => !written.contains(['.', '-']),
-        _ => written.contains('.'),
+        T::Int8 | T::Int16 | T::Int32 | T::Int64 => !written.contains(&b'.'),
+        T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64 => {
+            !written.contains(&b'.') && !written.starts_with(b"-")
+        }
+        _ => written.contains(&b'.'),
     }
 }

@@ -11,8 +11,8 @@
 
 use crate::ast::{Span, Variable};
 use crate::error::Collector;
-use crate::lex::{Parsed, blank, fail, shown, unexpected};
-use crate::node::{BoundNode, Node, Operator};
+use crate::lex::{self, Parsed, blank, fail, shown, unexpected};
+use crate::node::{BoundNode, Node, Operator, Relation};
 use crate::numeral::Numeral;
 use crate::problem::Problem;
 
@@ -23,6 +23,15 @@ pub(crate) trait Dialect {
 
     /// `operand = numeral | variable`: reads one and adds its node.
     fn operand<'a>(&mut self, builder: &mut Builder, input: &'a [u8]) -> Parsed<'a, ()>;
+
+    /// A declared variable at the very beginning of the text, written without blanks. `None` if it is not plainly one:
+    /// [`Self::operand`] then reads it again and says what is wrong.
+    fn plain_variable<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], Variable)>;
+
+    /// Whether a number belongs to the variable's type.
+    fn admits(&self, _variable: Variable, _number: &[u8]) -> bool {
+        true
+    }
 
     /// Checks the types of a comparison whose nodes are those given.
     fn check_comparison(&self, _nodes: &[Node], _problems: &mut Collector) {}
@@ -49,7 +58,13 @@ struct Open {
 impl Builder {
     /// A builder for a text of `total` bytes.
     pub(crate) fn new(total: u32) -> Self {
-        Self { total, nodes: Vec::new(), open: Vec::new(), problems: Collector::default() }
+        // A bound takes about 24 bytes of text, and most files are made of bounds. Memory that is not used costs nothing.
+        Self {
+            total,
+            nodes: Vec::with_capacity(total as usize / 24),
+            open: Vec::new(),
+            problems: Collector::default(),
+        }
     }
 
     /// The position of the rest of the text.
@@ -100,7 +115,10 @@ pub(crate) fn formula<'a>(
         rest = blank(rest);
         rest = match rest.first() {
             Some(b')') => closing(dialect, builder, rest)?.0,
-            Some(b'(') => opening(dialect, builder, rest)?.0,
+            Some(b'(') => match plain_bound(dialect, builder, open, rest) {
+                Some(after) => after,
+                None => opening(dialect, builder, rest)?.0,
+            },
             None => return unclosed(builder, open, input),
             Some(_) if open.operator.takes_formulas() => {
                 return unexpected(rest, "a formula such as `(<= X_0 1.0)`, or `)`");
@@ -113,6 +131,48 @@ pub(crate) fn formula<'a>(
         };
     }
     Ok((rest, root))
+}
+
+/// `"(" relation variable numeral ")"` in the usual layout: the one form that nearly all of a large file consists of.
+///
+/// Several times as fast as the general way, which reads everything that this function declines, and gives the same
+/// nodes: printed queries have this layout, so every round trip compares the two.
+fn plain_bound<'a>(
+    dialect: &impl Dialect,
+    builder: &mut Builder,
+    open: Open,
+    input: &'a [u8],
+) -> Option<&'a [u8]> {
+    let (relation, rest) = match input {
+        [b'(', b'<', b'=', b' ', rest @ ..] => (Relation::LessEqual, rest),
+        [b'(', b'>', b'=', b' ', rest @ ..] => (Relation::GreaterEqual, rest),
+        [b'(', b'<', b' ', rest @ ..] => (Relation::Less, rest),
+        [b'(', b'>', b' ', rest @ ..] => (Relation::Greater, rest),
+        _ => return None,
+    };
+    if !open.operator.takes_formulas() {
+        return None;
+    }
+    let (rest, variable) = dialect.plain_variable(rest)?;
+    let number = rest.strip_prefix(b" ")?;
+    let length = lex::plain_length(number)?;
+    let [b')', rest @ ..] = &number[length..] else { return None };
+    if !dialect.admits(variable, &number[..length]) {
+        return None;
+    }
+    let bound = BoundNode {
+        element: variable.element,
+        start: builder.position(input),
+        tensor: variable.tensor.0,
+        length: u16::try_from(input.len() - rest.len()).ok()?,
+        numeral_at: u16::try_from(input.len() - number.len()).ok()?,
+        numeral_length: u8::try_from(length).ok()?,
+        relation,
+        numeral_first: false,
+    };
+    count_operand(builder);
+    builder.nodes.push(Node::Bound(bound));
+    Some(rest)
 }
 
 /// `"(" operator`

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::expression::{Builder, Dialect, formula};
-use crate::ast::{Data, Query, Span, Version};
+use crate::ast::{Data, Query, Span, Variable, Version};
 use crate::check::v1::Variables;
 use crate::error::Errors;
 use crate::lex::{self, Fault, Parsed, blank, delimiter, fail, shown, symbol, unexpected};
@@ -151,6 +151,10 @@ impl Dialect for Names<'_> {
         let variable = self.0.look_up(word, span, &mut builder.problems);
         builder.variable(span, variable);
         Ok((rest, ()))
+    }
+
+    fn plain_variable<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], Variable)> {
+        self.0.plain(input)
     }
 
     fn symbol(&self, operator: Operator) -> &'static str {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::expression::{Builder, Dialect, formula};
-use crate::ast::{Data, Equivalence, Query, Role, Span, Version};
+use crate::ast::{Data, Equivalence, Query, Role, Span, Variable, Version};
 use crate::check::v2::{Declarations, NewTensor, check_types};
 use crate::element_type::ElementType;
 use crate::error::{Collector, Errors};
@@ -305,6 +305,14 @@ impl Dialect for Names<'_> {
         let variable = self.declarations.look_up(word, &indices, span, &mut builder.problems);
         builder.variable(span, variable);
         Ok((rest, ()))
+    }
+
+    fn plain_variable<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], Variable)> {
+        self.declarations.plain(input)
+    }
+
+    fn admits(&self, variable: Variable, number: &[u8]) -> bool {
+        self.declarations.admits(variable, number)
     }
 
     fn check_comparison(&self, nodes: &[Node], problems: &mut Collector) {
