@@ -30,6 +30,7 @@ else
     cargo test --locked --workspace --lib --bins --tests
 fi
 cargo test --locked --workspace --doc
+cargo test --locked -p vnnlib --features serde --test tree
 
 step 'documentation'
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps

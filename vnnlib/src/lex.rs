@@ -67,7 +67,7 @@ fn word_at(input: &[u8]) -> &[u8] {
     &input[..whole]
 }
 
-/// `blank = { " " | tab | form feed | line end | ";" { any character but line end } }`
+/// `blank = { " " | tab | form feed | line end | ";" { any character but line end } } ;`
 pub(crate) fn blank(mut input: &[u8]) -> &[u8] {
     loop {
         match input {
@@ -81,28 +81,28 @@ pub(crate) fn blank(mut input: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether the byte may stand in a symbol: everything but blanks, brackets, commas, quotes and comments.
+/// `symbol character = ? any character but blanks, ( ) [ ] , " and ; ? ;`
 pub(crate) fn is_symbol(byte: u8) -> bool {
     !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0c | b'(' | b')' | b'[' | b']' | b',' | b'"' | b';')
 }
 
-/// `symbol = symbol-character { symbol-character }`
+/// `symbol = symbol character { symbol character } ;`
 pub(crate) fn symbol(input: &[u8]) -> Parsed<'_, &[u8]> {
     take_while1(is_symbol).parse(input)
 }
 
-/// `numeral = [ "-" ] digit { digit } [ "." digit { digit } ] [ ( "e" | "E" ) [ "+" | "-" ] digit { digit } ]`
+/// `numeral = [ "-" ] digits [ "." digits ] [ ( "e" | "E" ) [ "+" | "-" ] digits ] ;`
 pub(crate) fn numeral(input: &[u8]) -> Parsed<'_, &[u8]> {
     let exponent = (one_of("eE"), opt(one_of("+-")), digit1);
     recognize((opt(char('-')), digit1, opt((char('.'), digit1)), opt(exponent))).parse(input)
 }
 
-/// `digits = digit { digit }`
+/// `digits = digit { digit } ;`
 pub(crate) fn digits(input: &[u8]) -> Parsed<'_, &[u8]> {
     digit1.parse(input)
 }
 
-/// `name = letter { letter | digit | "_" }`
+/// A word of letters, digits and `_` that begins with a letter.
 pub(crate) fn name(input: &[u8]) -> Parsed<'_, &[u8]> {
     let letter = take_while_m_n(1, 1, |byte: u8| byte.is_ascii_alphabetic());
     recognize((letter, take_while(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_'))).parse(input)
@@ -146,7 +146,12 @@ pub(crate) fn initialized(input: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// `string = '"' { character | escape } '"'`; what is between the quotes, as written.
+/// What stands between the quotes, as written.
+///
+/// ```ebnf
+/// onnx name = '"' { ? any character but '"' and backslash ? | escape } '"' ;
+/// escape = ? backslash, then one of '"', backslash, "n", "t", "r", "f" ? ;
+/// ```
 pub(crate) fn string(input: &[u8]) -> Parsed<'_, &[u8]> {
     let mut at = 1;
     loop {
@@ -194,7 +199,12 @@ pub(crate) fn delimiter<'a>(
     }
 }
 
-/// A balanced rest of an ignored command, up to and without its closing parenthesis.
+/// The rest of an ignored command, up to and without its closing parenthesis.
+///
+/// ```ebnf
+/// token = symbol | string | "[" | "]" | "," | "(" { token } ")" ;
+/// string = '"' { any character but '"' } '"' ;
+/// ```
 pub(crate) fn skip_arguments(mut input: &[u8]) -> Parsed<'_, ()> {
     let mut depth = 0_usize;
     loop {

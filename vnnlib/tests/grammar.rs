@@ -127,6 +127,34 @@ fn texts_of_version_2_are_rejected() {
     check("reject/2", rejected);
 }
 
+/// Every production is quoted word for word above the function that reads it. Digits and letters are nom's.
+#[test]
+fn every_production_is_quoted_in_the_parser() {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let quoted = |sources: &[&str]| -> String {
+        let lines = sources.iter().map(|path| read(path)).collect::<String>();
+        words(&lines.lines().filter_map(|line| line.trim().strip_prefix("///")).collect::<Vec<_>>().join(" "))
+    };
+    let shared = ["src/grammar/expression.rs", "src/lex.rs"];
+    let versions =
+        [("1", ["src/grammar/v1.rs", "src/check/v1.rs"]), ("2", ["src/grammar/v2.rs", "src/check/v2.rs"])];
+    for (version, own) in versions {
+        let quoted = quoted(&[&shared[..], &own[..]].concat());
+        let grammar = read(&format!("../grammar/vnnlib-{version}.ebnf"));
+        let productions = grammar.split_once("*)").unwrap().1.split(" ;\n").map(words);
+        for production in productions.filter(|production| !production.is_empty()) {
+            let name = production.split_once(" =").unwrap().0;
+            if !matches!(name, "digit" | "nonzero digit" | "letter") {
+                assert!(
+                    quoted.contains(&format!("{production} ;")),
+                    "version {version} does not quote: {production}"
+                );
+            }
+        }
+    }
+}
+
 /// Nesting is limited by the text's size only; every walk of the crate keeps its own stack.
 #[test]
 fn a_million_nested_parentheses_are_read() {

@@ -48,7 +48,9 @@ pub(crate) struct Variables {
 const INPUT: TensorId = TensorId(0);
 const OUTPUT: TensorId = TensorId(1);
 
-/// Reads `X_i` or `Y_j`: no leading zeros, and an index below `u32::MAX`, so that counts fit.
+/// `index = "0" | nonzero digit { digit } ;`
+///
+/// It is below `u32::MAX`, so that counts fit.
 fn variable(word: &[u8]) -> Option<Variable> {
     let (tensor, digits) = match word {
         [b'X', b'_', digits @ ..] => (INPUT, digits),

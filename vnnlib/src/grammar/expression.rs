@@ -1,11 +1,5 @@
 //! Formulas and terms, which have the same form in both versions.
 //!
-//! ```ebnf
-//! formula    = "(" ( "and" | "or" ) formula { formula } ")" | comparison ;
-//! comparison = "(" relation term term ")" ;
-//! term       = numeral | variable | "(" "-" term ")" | "(" ( "+" | "-" | "*" ) term term { term } ")" ;
-//! ```
-//!
 //! The nesting is kept on a stack of open operators rather than the call stack: texts nested a million deep are read
 //! like others. Each step, [`opening`], an operand or [`closing`], is linear in what it reads.
 
@@ -18,10 +12,10 @@ use crate::problem::Problem;
 
 /// What the versions do not share.
 pub(crate) trait Dialect {
-    /// `operator`: the operator at the beginning of the text behind an opening parenthesis, and the rest.
+    /// `operator`, which stands behind an opening parenthesis.
     fn operator<'a>(&self, input: &'a [u8]) -> Parsed<'a, Operator>;
 
-    /// `operand = numeral | variable`: reads one and adds its node.
+    /// `numeral | variable`: reads one and adds its node.
     fn operand<'a>(&mut self, builder: &mut Builder, input: &'a [u8]) -> Parsed<'a, ()>;
 
     /// A declared variable at the very beginning of the text, written without blanks. `None` if it is not plainly one:
@@ -104,6 +98,12 @@ impl Builder {
 }
 
 /// Reads one formula, which becomes the nodes from the returned one on.
+///
+/// ```ebnf
+/// formula = "(" ( "and" | "or" ) formula { formula } ")" | comparison ;
+/// comparison = "(" relation term term ")" ;
+/// term = numeral | variable | "(" "-" term ")" | "(" ( "+" | "-" | "*" ) term { term } ")" ;
+/// ```
 pub(crate) fn formula<'a>(
     dialect: &mut impl Dialect,
     builder: &mut Builder,

@@ -97,7 +97,9 @@ fn assertion<'a>(state: &mut Script, command: &'a [u8], input: &'a [u8]) -> Pars
     Ok((rest, ()))
 }
 
-/// `ignored = ( "set-logic" | "set-info" | "set-option" | "check-sat" | "get-model" | "get-value" | "exit" ) { token } ;`
+/// ```ebnf
+/// ignored = ( "set-logic" | "set-info" | "set-option" | "check-sat" | "get-model" | "get-value" | "exit" ) { token } ;
+/// ```
 ///
 /// They do not change what is asked. Declarations and assertions behind the last three would, and are refused.
 fn ignored<'a>(state: &mut Script, input: &'a [u8], word: &[u8]) -> Parsed<'a, ()> {
@@ -136,7 +138,8 @@ impl Dialect for Names<'_> {
         Ok((rest, operator))
     }
 
-    /// `variable = ( "X" | "Y" ) "_" index ;`
+    /// `variable = ( "X" | "Y" ) "_" index ;`, which the checker takes apart, or
+    /// `numeral = [ "-" ] digits [ "." digits ] [ ( "e" | "E" ) [ "+" | "-" ] digits ] ;`
     fn operand<'a>(&mut self, builder: &mut Builder, input: &'a [u8]) -> Parsed<'a, ()> {
         let Ok((rest, word)) = symbol(input) else {
             return unexpected(input, "a number or a variable such as `X_0`");

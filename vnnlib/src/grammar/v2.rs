@@ -122,9 +122,11 @@ fn equivalence<'a>(
 
 /// All declarations of one role. There is at least one input and one output.
 ///
-/// `input  = "(declare-input" name element type shape [ "initialized" ] ")" ;`
-/// `hidden = "(declare-hidden" name element type shape string ")" ;`
-/// `output = "(declare-output" name element type shape ")" ;`
+/// ```ebnf
+/// input = "(declare-input" name element type shape [ "initialized" ] ")" ;
+/// hidden = "(declare-hidden" name element type shape onnx name ")" ;
+/// output = "(declare-output" name element type shape ")" ;
+/// ```
 fn tensors<'a>(
     builder: &mut Builder,
     declarations: &mut Declarations,
@@ -174,7 +176,7 @@ fn tensor<'a>(
     Ok((rest, ()))
 }
 
-/// `name = letter { letter | digit | "_" } ;`
+/// `name = ( letter { letter | digit | "_" } ) - ( "and" | "or" | "initialized" ) ;`
 fn identifier<'a>(builder: &Builder, input: &'a [u8]) -> Parsed<'a, (&'a [u8], Span)> {
     let input = blank(input);
     match name(input) {
