@@ -1,10 +1,10 @@
 //! Files → [`Model`]: finding, unpacking and recognising what is no model at all.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 
 use super::decode;
 use super::error::{ModelError, Place};
@@ -47,6 +47,14 @@ pub fn read(path: &Path) -> Result<Model, ReadError> {
         .map_err(|error| ReadError::Model { path: found, error })
 }
 
+/// The unpacked content of a model file that is gzipped; `None` for one that is not.
+pub fn unpacked(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
+    let io_error = |source| ReadError::Io { path: path.to_path_buf(), source };
+    let mut file = File::open(path).map_err(io_error)?;
+    let packed = is_gzip(&mut file).map_err(io_error)?;
+    if packed { Ok(Some(read_bytes(path)?.1)) } else { Ok(None) }
+}
+
 /// Reads a model from bytes (not gzipped) that came from no file: it can have no external data.
 pub fn from_bytes(bytes: &[u8]) -> Result<Model, ModelError> {
     recognise(bytes)?;
@@ -72,7 +80,7 @@ fn read_bytes(path: &Path) -> Result<(PathBuf, Vec<u8>), ReadError> {
         }
         opened => (path.to_path_buf(), opened.map_err(io_error(path))?),
     };
-    let bytes = unpacked(file).map_err(io_error(&path))?;
+    let bytes = content(file).map_err(io_error(&path))?;
     match recognise(&bytes) {
         Ok(()) => Ok((path, bytes)),
         Err(error) => Err(ReadError::Model { path, error }),
@@ -85,17 +93,22 @@ fn with_gz(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn unpacked(mut file: File) -> io::Result<Vec<u8>> {
-    let size = file.metadata()?.len();
+/// Whether the file begins as gzip does. It can be read from its beginning afterwards.
+fn is_gzip(file: &mut File) -> io::Result<bool> {
     let mut magic = Vec::new();
-    (&mut file).take(2).read_to_end(&mut magic)?;
-    let gzip = magic == [0x1f, 0x8b];
-    let whole = magic.as_slice().chain(file);
+    file.take(2).read_to_end(&mut magic)?;
+    file.rewind()?;
+    Ok(magic == [0x1f, 0x8b])
+}
+
+fn content(mut file: File) -> io::Result<Vec<u8>> {
+    let size = file.metadata()?.len();
+    let gzip = is_gzip(&mut file)?;
     let mut bytes = Vec::with_capacity(if gzip { 0 } else { size.min(MAX_BYTES) as usize });
     if gzip {
-        MultiGzDecoder::new(whole).take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        MultiGzDecoder::new(io::BufReader::new(file)).take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     } else {
-        whole.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     }
     if bytes.len() as u64 > MAX_BYTES {
         return Err(io::Error::other("more than 2 GiB unpacked, which no ONNX file may have"));

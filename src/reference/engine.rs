@@ -82,7 +82,7 @@ impl Engine {
         hidden: &[&str],
     ) -> Result<Vec<Output>, ModelError> {
         let declared = &self.model.graph.inputs;
-        self.expect_inputs(inputs.len())?;
+        expect_inputs(self.model.graph.inputs.len(), inputs.len())?;
         let tensors = declared.iter().zip(inputs).map(|(info, values)| input_tensor(info, values, precision));
         let results = self.run_tensors(tensors.collect::<Result<_, _>>()?, precision, hidden)?;
         let output = |(name, tensor): (String, Arc<Tensor>)| Output {
@@ -101,7 +101,7 @@ impl Engine {
         precision: Precision,
         hidden: &[&str],
     ) -> Result<Vec<(String, Arc<Tensor>)>, ModelError> {
-        self.expect_inputs(inputs.len())?;
+        expect_inputs(self.model.graph.inputs.len(), inputs.len())?;
         let walk = Walk { opset: self.model.opset, precision };
         let graph = &self.model.graph;
         let wanted: Vec<&str> =
@@ -109,14 +109,26 @@ impl Engine {
         let values = walk.graph(graph, inputs.into_iter().map(Arc::new).collect(), None, &wanted)?;
         Ok(wanted.into_iter().map(String::from).zip(values).collect())
     }
+}
 
-    fn expect_inputs(&self, given: usize) -> Result<(), ModelError> {
-        let needed = self.model.graph.inputs.len();
-        if needed == given {
-            return Ok(());
-        }
-        Err(ModelError::new(Place::File, format!("the model has {needed} inputs, {given} are given")))
+pub(super) fn expect_inputs(needed: usize, given: usize) -> Result<(), ModelError> {
+    if needed == given {
+        return Ok(());
     }
+    Err(ModelError::new(Place::File, format!("the model has {needed} inputs, {given} are given")))
+}
+
+/// The shape of an input that `len` values are given for; symbolic dimensions are 1.
+pub(super) fn input_shape(info: &ValueInfo, len: usize) -> Result<Vec<usize>, ModelError> {
+    let shape: Vec<usize> = match &info.shape {
+        Some(dims) => dims.iter().map(|d| if let Dim::Fixed(n) = d { *n } else { 1 }).collect(),
+        None => vec![len],
+    };
+    if shape.iter().product::<usize>() == len {
+        return Ok(shape);
+    }
+    let what = format!("it has the shape {shape:?}, {len} values are given");
+    Err(ModelError::new(Place::Value(info.name.clone()), what))
 }
 
 fn find_unknown(graph: &Graph, unknown: &mut Vec<ModelError>) {
@@ -136,13 +148,7 @@ fn find_unknown(graph: &Graph, unknown: &mut Vec<ModelError>) {
 
 fn input_tensor(info: &ValueInfo, values: &[f64], precision: Precision) -> Result<Tensor, ModelError> {
     let fail = |what: String| Err(ModelError::new(Place::Value(info.name.clone()), what));
-    let shape: Vec<usize> = match &info.shape {
-        Some(dims) => dims.iter().map(|d| if let Dim::Fixed(n) = d { *n } else { 1 }).collect(),
-        None => vec![values.len()],
-    };
-    if shape.iter().product::<usize>() != values.len() {
-        return fail(format!("it has the shape {shape:?}, {} values are given", values.len()));
-    }
+    let shape = input_shape(info, values.len())?;
     let data = match info.element {
         ElementType::Float64 => Data::F64(values.to_vec()),
         e if e.is_float() && precision == Precision::Double => Data::F64(values.to_vec()),

@@ -12,6 +12,8 @@ mod array;
 mod call;
 mod control;
 mod engine;
+#[cfg(feature = "ort")]
+pub mod onnxruntime;
 mod ops;
 
 pub use engine::{Engine, Output, Precision, Unsupported};
