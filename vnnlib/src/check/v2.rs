@@ -15,6 +15,7 @@ pub(crate) struct Declarations {
     networks: Vec<Network>,
     tensors: Vec<Tensor>,
     by_name: HashMap<Vec<u8>, TensorId>,
+    network_names: HashMap<Vec<u8>, usize>,
 }
 
 /// What a tensor's declaration says besides its name.
@@ -41,13 +42,9 @@ impl Declarations {
         self.tensors.len() as u16
     }
 
-    fn network_named(&self, name: &[u8]) -> Option<usize> {
-        self.networks.iter().position(|network| network.name.as_bytes() == name)
-    }
-
     /// Notes a network's beginning.
     pub(crate) fn begin_network(&mut self, name: &[u8], span: Span, problems: &mut Collector) {
-        if self.network_named(name).is_some() {
+        if self.network_names.insert(name.to_vec(), self.networks.len()).is_some() {
             problems.push(span, Problem::DeclaredTwice(shown(name)));
         }
         let name = String::from_utf8_lossy(name).into_owned();
@@ -66,7 +63,7 @@ impl Declarations {
         relation: fn(usize) -> Equivalence,
         problems: &mut Collector,
     ) {
-        let target = self.network_named(name);
+        let target = self.network_names.get(name).copied();
         let current = self.networks.len().saturating_sub(1);
         let Some(network) = self.networks.get(current) else { return };
         let problem = match target {
