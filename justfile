@@ -37,6 +37,6 @@ bench NAME:
 deny:
     cargo deny check
 
-# Fuzz one target for ten minutes (needs cargo-fuzz and a nightly toolchain), for instance `just fuzz parse_vnnlib`.
+# Fuzz one target for ten minutes (needs cargo-fuzz; RUSTC_BOOTSTRAP lets the stable toolchain do), for instance `just fuzz parse_vnnlib`.
 fuzz TARGET:
-    cargo +nightly fuzz run {{TARGET}} -- -max_total_time=600
+    RUSTC_BOOTSTRAP=1 cargo fuzz run {{TARGET}} -- -max_total_time=600

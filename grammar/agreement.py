@@ -57,13 +57,14 @@ def folder_texts(folder, binary, scratch):
 
 
 def reference(text):
-    """The reference parser's query, or its message."""
+    """The reference parser's query, or the kind of its error and the first hint."""
     try:
-        return vnnlib.parse_query_string(text), None
+        return vnnlib.parse_query_string(text), None, None
     except Exception as error:
         message = str(error)
-        code = re.findall(r'"errorCode": "(\w+)"', message)
-        return None, ' '.join(sorted(set(code))) or re.sub(r'line \d+, column \d+', 'L:C', message)
+        codes = ' '.join(sorted(set(re.findall(r'"errorCode": "(\w+)"', message))))
+        hints = re.findall(r'"hint": "(.*)"', message)
+        return None, codes or re.sub(r'line \d+, column \d+', 'L:C', message), hints[0] if hints else message
 
 
 def ours(binary, texts, scratch):
@@ -112,7 +113,7 @@ def mutate(text, rng):
 def compare_texts(binary, texts, scratch):
     wrong = 0
     for name, text in texts:
-        query, why = reference(text)
+        query, why, _ = reference(text)
         path = scratch / 'text.vnnlib'
         path.write_text(text, newline='')
         done = subprocess.run([binary, path], capture_output=True, text=True)
@@ -120,7 +121,7 @@ def compare_texts(binary, texts, scratch):
             wrong += 1
             print(f'{name}: reference {why or "accepts"}; ours {done.stderr or "accepts"}')
         elif query is not None:
-            again, why = reference(done.stdout)
+            again, why, _ = reference(done.stdout)
             # The reference has no name for Real with a capital, and prints it as it prints every unknown type.
             if again is None or str(again) != str(query).replace(' Real ', ' real '):
                 wrong += 1
@@ -138,15 +139,15 @@ def compare_mutations(binary, texts, count, seed, scratch):
     for start in range(0, count, 1000):
         chunk = mutants[start:start + 1000]
         for text, our_verdict in zip(chunk, ours(binary, chunk, scratch), strict=True):
-            query, why = reference(text)
+            query, why, hint = reference(text)
             accepted += query is not None
             if (query is not None) != our_verdict:
                 said = message(binary, text, scratch)
-                groups[re.sub(r'`[^`]*`', '`…`', f'reference: {why or "accepts"} | ours: {said or "accepts"}')].append((said, text))
+                groups[re.sub(r'`[^`]*`', '`…`', f'reference: {why or "accepts"} | ours: {said or "accepts"}')].append(said or hint)
     total = sum(map(len, groups.values()))
     print(f'{count} mutations of {len(small)} texts (seed {seed}): {accepted} accepted by the reference, {total} disagreements')
     for label, examples in sorted(groups.items(), key=lambda item: -len(item[1])):
-        print(f'{len(examples):5} {label}\n      e.g. {examples[0][0]}')
+        print(f'{len(examples):5} {label}\n      e.g. {"; ".join(dict.fromkeys(examples[:3]))}')
     return groups
 
 
