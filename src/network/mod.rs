@@ -9,6 +9,7 @@
 //! A [`Network`] is immutable and shared between threads; a [`Workspace`] holds the values of one block.
 
 pub mod backward;
+pub mod bounds;
 pub mod build;
 pub mod forward;
 pub mod frozen;

@@ -1,0 +1,237 @@
+//! Linear bounds, backwards from rows to the inputs.
+//!
+//! A row `Σ a · value` is rewritten, node by node from the last to the first, into a row over the inputs that is
+//! nowhere larger on the box: affine nodes are substituted exactly, a bending function is replaced by the line below
+//! it where its coefficient is positive and by the line above where it is negative. What rounding can change is
+//! collected in one number for each row: a coefficient that is off by `δ` changes the row by at most `δ` times the
+//! magnitude of the value that it multiplies, and the intervals bound that.
+
+use super::{Bounder, Rule, gamma, len_of, magnitude_of, relax};
+use crate::network::backward::Gradients;
+use crate::network::op::{Op, Operands, Pass, View};
+use crate::network::{NodeId, Surrogate};
+
+/// Rows bounded in one sweep.
+const LANES: usize = 32;
+
+/// `Σ coefficient · input + Σ coefficient · output`, by flat indices: what is to be bounded from below.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row<'r> {
+    /// Input terms.
+    pub inputs: &'r [(usize, f64)],
+    /// Output terms.
+    pub outputs: &'r [(usize, f64)],
+}
+
+/// A row's bound over the box and the linear function that gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinearBound {
+    /// The row is at least this everywhere in the box.
+    pub least: f64,
+    /// Coefficients over the flat inputs: the row is at least this function, up to the rounding in `least`.
+    pub slopes: Vec<f64>,
+}
+
+/// Constants and rounding of the rows of one sweep.
+struct Sums {
+    constant: [f64; LANES],
+    /// `Σ |terms|` of the constant, and what the coefficients' rounding can change.
+    absolute: [f64; LANES],
+    rounding: [f64; LANES],
+}
+
+impl Bounder<'_> {
+    /// Bounds rows over the box of the last [`Bounder::intervals`].
+    pub fn rows(&mut self, rows: &[Row<'_>]) -> Vec<LinearBound> {
+        let network = self.network;
+        let mut bounds = Vec::with_capacity(rows.len());
+        for part in rows.chunks(LANES) {
+            self.clear(network.nodes.len());
+            for (ids, terms) in [(&network.inputs, 0), (&network.outputs, 1)] {
+                for (lane, row) in part.iter().enumerate() {
+                    for &(index, coefficient) in if terms == 0 { row.inputs } else { row.outputs } {
+                        let mut at = index;
+                        for &id in ids {
+                            let len = len_of(network, id);
+                            if at < len {
+                                let slot = network.node(id).slot;
+                                self.cotangents[slot][at * LANES + lane] += coefficient;
+                                break;
+                            }
+                            at -= len;
+                        }
+                    }
+                }
+            }
+            self.sweep(network.nodes.len(), part.len(), &mut bounds);
+        }
+        bounds
+    }
+
+    /// Tightens the interval of a pre-activation where it leaves the phase open.
+    pub(super) fn tighten(&mut self, operand: NodeId) {
+        let network = self.network;
+        let slot = network.node(operand).slot;
+        let first_layer = matches!(network.node(operand).op, Op::Input(_));
+        let open = |i: &usize| self.lower[slot][*i] < 0.0 && self.upper[slot][*i] > 0.0;
+        let neurons: Vec<usize> = (0..self.lower[slot].len()).filter(open).collect();
+        if first_layer {
+            return;
+        }
+        let mut bounds = Vec::new();
+        for part in neurons.chunks(LANES / 2) {
+            self.clear(operand.0 + 1);
+            for (pair, &neuron) in part.iter().enumerate() {
+                self.cotangents[slot][neuron * LANES + 2 * pair] = 1.0;
+                self.cotangents[slot][neuron * LANES + 2 * pair + 1] = -1.0;
+            }
+            self.sweep(operand.0 + 1, 2 * part.len(), &mut bounds);
+        }
+        for (&neuron, pair) in neurons.iter().zip(bounds.chunks_exact(2)) {
+            let (low, high) = (&mut self.lower[slot][neuron], &mut self.upper[slot][neuron]);
+            *low = low.max(pair[0].least);
+            *high = high.min(-pair[1].least);
+            // Rounding may let the two ends pass each other on a box that is nearly a point.
+            if *low > *high {
+                (*low, *high) = (*high, *low);
+            }
+        }
+    }
+
+    fn clear(&mut self, end: usize) {
+        for node in &self.network.nodes[..end] {
+            if node.varies {
+                let buffer = &mut self.cotangents[node.slot];
+                buffer.clear();
+                buffer.resize(self.lower[node.slot].len() * LANES, 0.0);
+            }
+        }
+    }
+
+    fn sweep(&mut self, end: usize, count: usize, bounds: &mut Vec<LinearBound>) {
+        let network = self.network;
+        let mut sums = Sums { constant: [0.0; LANES], absolute: [0.0; LANES], rounding: [0.0; LANES] };
+        for index in (0..end).rev() {
+            let node = &network.nodes[index];
+            if !node.varies || matches!(node.op, Op::Reshape(_) | Op::Input(_)) {
+                continue;
+            }
+            let cotangent = std::mem::take(&mut self.cotangents[node.slot]);
+            self.account(node.slot, &cotangent, &mut sums);
+            match &self.rules[index] {
+                Rule::Unary => self.through_unary(NodeId(index), &cotangent, &mut sums),
+                Rule::Affine(_) => self.through_affine(NodeId(index), &cotangent, &mut sums),
+                Rule::Extremum => self.through_constant(NodeId(index), &cotangent, &mut sums),
+                Rule::Leaf => {}
+            }
+            self.cotangents[node.slot] = cotangent;
+        }
+        self.concretise(count, &sums, bounds);
+    }
+
+    /// Rounding of the coefficients that were added up at a value: one addition for each use.
+    fn account(&self, slot: usize, cotangent: &[f64], sums: &mut Sums) {
+        let unit = gamma(self.uses[slot]);
+        for (i, row) in cotangent.chunks_exact(LANES).enumerate() {
+            let size = unit * magnitude_of(self.lower[slot][i], self.upper[slot][i]);
+            for (r, c) in sums.rounding.iter_mut().zip(row) {
+                *r += c.abs() * size;
+            }
+        }
+    }
+
+    fn through_unary(&mut self, id: NodeId, cotangent: &[f64], sums: &mut Sums) {
+        let node = self.network.node(id);
+        let Op::Unary(op) = &node.op else { return };
+        let from = self.network.node(node.inputs[0]).slot;
+        for i in 0..self.lower[from].len() {
+            let (under, over) = relax::lines(op.0, self.lower[from][i], self.upper[from][i]);
+            let target = &mut self.cotangents[from][i * LANES..][..LANES];
+            for lane in 0..LANES {
+                let c = cotangent[i * LANES + lane];
+                let line = if c >= 0.0 { under } else { over };
+                target[lane] += c * line.slope;
+                sums.constant[lane] += c * line.shift;
+                sums.absolute[lane] += (c * line.shift).abs();
+            }
+        }
+    }
+
+    fn through_affine(&mut self, id: NodeId, cotangent: &[f64], sums: &mut Sums) {
+        let node = self.network.node(id);
+        let Rule::Affine(rule) = &self.rules[id.0] else { return };
+        // Σ_i |A_i| (|W| H + |b|)_i bounds what the rounding of A W and A b can change.
+        let sizes = rule.magnitude.as_ref().map(|magnitude| {
+            let from = self.network.node(node.inputs[0]).slot;
+            let mut values = self.temporary[from].clone();
+            for (v, (&l, &u)) in values.iter_mut().zip(self.lower[from].iter().zip(&self.upper[from])) {
+                *v = magnitude_of(l, u);
+            }
+            (magnitude, from, values)
+        });
+        if let Some((magnitude, from, values)) = sizes {
+            let unit = gamma(rule.terms);
+            self.temporary[from] = values;
+            let mut sizes = vec![0.0; self.lower[node.slot].len()];
+            let operands =
+                Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };
+            let mut pass = Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
+            magnitude.forward(operands, &mut sizes, &mut pass);
+            for (row, size) in cotangent.chunks_exact(LANES).zip(sizes) {
+                for (r, c) in sums.rounding.iter_mut().zip(row) {
+                    *r += unit * c.abs() * size;
+                }
+            }
+        }
+        for (row, &b) in cotangent.chunks_exact(LANES).zip(&rule.at_zero) {
+            if b != 0.0 {
+                for lane in 0..LANES {
+                    sums.constant[lane] += row[lane] * b;
+                    sums.absolute[lane] += (row[lane] * b).abs();
+                }
+            }
+        }
+        let operands = Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };
+        let result = View { shape: &node.shape, data: &self.lower[node.slot] };
+        let mut gradients =
+            Gradients { network: self.network, inputs: &node.inputs, buffers: &mut self.cotangents };
+        let mut pass = Pass { lanes: LANES, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
+        node.op.vjp(operands, result, cotangent, &mut gradients, &mut pass);
+    }
+
+    /// A node without lines: its interval's ends.
+    fn through_constant(&mut self, id: NodeId, cotangent: &[f64], sums: &mut Sums) {
+        let slot = self.network.node(id).slot;
+        for (i, row) in cotangent.chunks_exact(LANES).enumerate() {
+            for lane in 0..LANES {
+                let c = row[lane];
+                let value = c * if c >= 0.0 { self.lower[slot][i] } else { self.upper[slot][i] };
+                sums.constant[lane] += value;
+                sums.absolute[lane] += value.abs();
+            }
+        }
+    }
+
+    /// The least value of each row over the input box.
+    fn concretise(&self, count: usize, sums: &Sums, bounds: &mut Vec<LinearBound>) {
+        let dimensions: usize = self.network.input_len();
+        for lane in 0..count {
+            let (mut least, mut absolute) = (sums.constant[lane], sums.absolute[lane]);
+            let mut slopes = Vec::with_capacity(dimensions);
+            for &id in &self.network.inputs {
+                let slot = self.network.node(id).slot;
+                for i in 0..self.lower[slot].len() {
+                    let c = self.cotangents[slot][i * LANES + lane];
+                    let term = c * if c >= 0.0 { self.lower[slot][i] } else { self.upper[slot][i] };
+                    least += term;
+                    absolute += c.abs() * magnitude_of(self.lower[slot][i], self.upper[slot][i]);
+                    slopes.push(c);
+                }
+            }
+            // Terms of the constant: at most one for each value of the network and each input.
+            let terms = self.lower.iter().map(Vec::len).sum::<usize>() + dimensions;
+            let rounding = gamma(terms) * absolute + 1.01 * sums.rounding[lane];
+            bounds.push(LinearBound { least: super::below(least - rounding), slopes });
+        }
+    }
+}

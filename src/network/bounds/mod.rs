@@ -1,0 +1,191 @@
+//! Sound bounds of a network's values over a box of inputs.
+//!
+//! Two kinds, both in double precision and both widened by what rounding can do, so that what they exclude is
+//! excluded: intervals, propagated forwards ([`interval`]), and linear bounds, propagated backwards from rows of the
+//! output to the inputs ([`linear`]; CROWN, Zhang et al. 2018, and DeepPoly, Singh et al. 2019). The backward bounds
+//! also tighten the intervals of the pre-activations, layer by layer.
+//!
+//! Rounding: a sum of `n` products computed in any order differs from the exact one by at most
+//! `γ_n · Σ |terms|` with `γ_n = n·u / (1 − n·u)`, `u = 2⁻⁵³` (Higham, Accuracy and Stability, section 3.1). Every
+//! operator with weights therefore has a twin with their absolute values, which bounds `Σ |terms|`.
+
+mod interval;
+mod linear;
+mod relax;
+
+pub use interval::Tightening;
+pub use linear::{LinearBound, Row};
+
+use super::op::{Affine, BinaryFunction, Op, Operands, Pass};
+
+use super::{Network, NodeId, Surrogate, shape};
+
+/// Why no bounds can be had: an operator without a rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there are no sound bounds for node {node}")]
+pub struct NotSupported {
+    /// The node.
+    pub node: String,
+}
+
+/// `γ_n` with room for the few operations around a sum.
+fn gamma(terms: usize) -> f64 {
+    (terms + 8) as f64 * (1.01 * f64::EPSILON / 2.0)
+}
+
+/// How a node is bounded.
+#[derive(Debug, Clone)]
+enum Rule {
+    /// An input or a constant.
+    Leaf,
+    /// A function of one number.
+    Unary,
+    /// Larger or smaller of two operands.
+    Extremum,
+    /// An affine function of its varying operands.
+    Affine(Box<AffineRule>),
+}
+
+/// What is precomputed of an affine node.
+#[derive(Debug, Clone)]
+struct AffineRule {
+    /// Its value where all varying operands are zero.
+    at_zero: Vec<f64>,
+    /// The same operator with absolute weights, and no bias.
+    magnitude: Option<Op<f64>>,
+    /// Products in a sum.
+    terms: usize,
+}
+
+/// Computes bounds of one network; keeps its memory from box to box.
+#[derive(Debug, Clone)]
+pub struct Bounder<'n> {
+    network: &'n Network<f64>,
+    rules: Vec<Rule>,
+    /// How many nodes use each slot.
+    uses: Vec<usize>,
+    /// Interval ends, one buffer a slot.
+    lower: Vec<Vec<f64>>,
+    upper: Vec<Vec<f64>>,
+    scratch: Vec<f64>,
+    temporary: Vec<Vec<f64>>,
+    cotangents: Vec<Vec<f64>>,
+}
+
+impl<'n> Bounder<'n> {
+    /// Prepares a network.
+    ///
+    /// # Errors
+    /// [`NotSupported`] names the first node without a rule.
+    pub fn new(network: &'n Network<f64>) -> Result<Self, NotSupported> {
+        let mut uses = vec![0; network.slots];
+        for node in &network.nodes {
+            node.inputs.iter().for_each(|&id| uses[network.node(id).slot] += 1);
+        }
+        let zeros = vec![Vec::new(); network.slots];
+        let mut bounder = Self {
+            network,
+            rules: Vec::with_capacity(network.nodes.len()),
+            uses,
+            lower: zeros.clone(),
+            upper: zeros.clone(),
+            scratch: Vec::new(),
+            temporary: zeros.clone(),
+            cotangents: zeros,
+        };
+        for (index, node) in network.nodes.iter().enumerate() {
+            for buffers in [&mut bounder.lower, &mut bounder.upper, &mut bounder.temporary] {
+                buffers[node.slot].resize(node.len(), 0.0);
+            }
+            if let Op::Constant(constant) = &node.op {
+                bounder.lower[node.slot].copy_from_slice(&constant.data);
+                bounder.upper[node.slot].copy_from_slice(&constant.data);
+                bounder.temporary[node.slot].copy_from_slice(&constant.data);
+            }
+            let rule = bounder.rule(NodeId(index)).ok_or_else(|| NotSupported { node: node.name.clone() })?;
+            bounder.rules.push(rule);
+        }
+        Ok(bounder)
+    }
+
+    fn rule(&mut self, id: NodeId) -> Option<Rule> {
+        let node = self.network.node(id);
+        if !node.varies || matches!(node.op, Op::Input(_) | Op::Reshape(_)) {
+            return Some(Rule::Leaf);
+        }
+        let varying: Vec<NodeId> =
+            node.inputs.iter().copied().filter(|&id| self.network.node(id).varies).collect();
+        let affine = match &node.op {
+            Op::Unary(op) => return relax::is_bounded(op.0).then_some(Rule::Unary),
+            Op::Binary(op) => match op.0 {
+                BinaryFunction::Max | BinaryFunction::Min => return Some(Rule::Extremum),
+                // The same operand twice would need its slot to hold two values at once.
+                BinaryFunction::Add => true,
+                BinaryFunction::Sub => {
+                    let slots: Vec<usize> = varying.iter().map(|&id| self.network.node(id).slot).collect();
+                    slots.len() < 2 || slots[0] != slots[1]
+                }
+                BinaryFunction::Mul => varying.len() == 1,
+                BinaryFunction::Div => varying.len() == 1 && self.network.node(node.inputs[0]).varies,
+                _ => false,
+            },
+            op => op.is_affine(),
+        };
+        if !affine {
+            return None;
+        }
+        let (magnitude, terms) = magnitude(&node.op)?;
+        for &operand in &varying {
+            let slot = self.network.node(operand).slot;
+            self.temporary[slot].fill(0.0);
+        }
+        let mut at_zero = vec![0.0; node.len()];
+        let operands = Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };
+        let mut pass = Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
+        node.op.forward(operands, &mut at_zero, &mut pass);
+        Some(Rule::Affine(Box::new(AffineRule { at_zero, magnitude, terms })))
+    }
+
+    /// The interval of a node's values after [`Bounder::intervals`]: lower and upper ends.
+    pub fn interval_of(&self, id: NodeId) -> (&[f64], &[f64]) {
+        let slot = self.network.node(id).slot;
+        (&self.lower[slot], &self.upper[slot])
+    }
+}
+
+/// The operator with absolute weights and no bias, and how many products make a sum; `None` for the operator where
+/// it only copies, adds or scales single numbers. The outer `None` marks an operator whose weights are not known.
+fn magnitude(op: &Op<f64>) -> Option<(Option<Op<f64>>, usize)> {
+    Some(match op {
+        Op::Affine(affine) => {
+            let bias = vec![0.0; affine.bias.len()];
+            let magnitude = Affine { matrix: affine.matrix.map(|_, _, x| x.abs()), bias, axis: affine.axis };
+            (Some(Op::Affine(magnitude)), affine.matrix.inputs())
+        }
+        Op::Reshape(_) | Op::Rearrange(_) | Op::Concat(_) | Op::Binary(_) => (None, 2),
+        _ => return None,
+    })
+}
+
+/// Larger of the two absolute values.
+fn magnitude_of(lower: f64, upper: f64) -> f64 {
+    lower.abs().max(upper.abs())
+}
+
+/// Number of values of a node.
+fn len_of(network: &Network<f64>, id: NodeId) -> usize {
+    shape::len(&network.node(id).shape)
+}
+
+/// `x` less a few units in the last place: below what a library function rounded to it.
+fn below(x: f64) -> f64 {
+    x - (x.abs() * 4.0 * f64::EPSILON + f64::MIN_POSITIVE)
+}
+
+/// `x` and a few units in the last place.
+fn above(x: f64) -> f64 {
+    -below(-x)
+}
+
+#[cfg(test)]
+mod tests;
