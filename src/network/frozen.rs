@@ -51,7 +51,7 @@ pub fn piece(function: UnaryFunction, x: f64) -> Option<Piece> {
 }
 
 /// Whether a function has more than one piece.
-fn bends(function: UnaryFunction) -> bool {
+pub(crate) fn bends(function: UnaryFunction) -> bool {
     !matches!(function, UnaryFunction::Neg | UnaryFunction::Scale { .. })
 }
 

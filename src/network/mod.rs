@@ -14,6 +14,7 @@ pub mod build;
 pub mod forward;
 pub mod frozen;
 pub mod kernel;
+pub mod layered;
 pub mod matrix;
 pub mod op;
 pub mod real;

@@ -6,8 +6,10 @@
 
 pub mod centre;
 pub mod oracle;
+pub mod patch;
 pub mod pgd;
 pub mod portfolio;
+pub mod programs;
 pub mod region_walk;
 pub mod sample;
 #[cfg(test)]

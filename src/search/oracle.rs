@@ -280,8 +280,13 @@ impl<'a, T: Real> Oracle<'a, T> {
     /// Counts a program of `rows` by `columns` entries. A cold simplex run of the region programs of ACAS Xu
     /// (300 × 6) costs about what 2,000 evaluations of 13,000 multiplications do.
     pub fn count_program(&mut self, rows: usize, columns: usize) {
-        self.tally.programs += 1;
-        self.tally.work += (14_000 * rows * columns) as u64;
+        self.count_programs(1, rows * columns);
+    }
+
+    /// Counts several programs whose rows times columns add up to `size`.
+    pub fn count_programs(&mut self, programs: u64, size: usize) {
+        self.tally.programs += programs;
+        self.tally.work += 14_000 * size as u64;
     }
 
     fn add_worst_row(&mut self, conjunction: usize, lane: usize) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::oracle::{Best, Oracle, Shared, Tally};
 use super::{Config, Falsifier, Halt, Judge, Make, NotApplicable, Progress};
-use super::{centre, pgd, region_walk, sample};
+use super::{centre, patch, pgd, region_walk, sample};
 use crate::budget::{Budget, StopReason, Stopwatch};
 use crate::network::Real;
 use crate::problem::Problem;
@@ -35,6 +35,7 @@ fn table<T: Real>() -> Vec<Entry<T>> {
         Entry { name: "sample", make: sample::make, weight: 0.5 },
         Entry { name: "pgd", make: pgd::make, weight: 1.0 },
         Entry { name: "region-walk", make: region_walk::make, weight: 1.0 },
+        Entry { name: "patch", make: patch::strategy::make, weight: 0.25 },
     ]
 }
 

@@ -37,7 +37,7 @@ const LEAST_GAIN: f64 = 1e-7;
 /// Entries of a program (inputs × neurons) over which this strategy costs more than it finds.
 const MOST_ENTRIES: usize = 1_000_000;
 /// Where the ray through the program's optimum is looked at, in units of the distance to it.
-const RAY: [f64; 16] =
+pub(super) const RAY: [f64; 16] =
     [1.0, 1.05, 1.5, 3.0, 0.5, 1.0001, 1.001, 1.01, 1.2, 2.0, 5.0, 10.0, 30.0, 0.25, 0.75, 0.9];
 
 /// Walks from promising samples.

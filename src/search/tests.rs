@@ -79,7 +79,7 @@ fn highest(network: &Network<f32>, samples: usize) -> f64 {
     best
 }
 
-fn check(
+pub(super) fn check(
     problem: &Problem<f32>,
     config: &Config,
     seconds: u64,

@@ -1,0 +1,269 @@
+//! Cutting a network at its activations, and writing out what lies between.
+
+use super::{EdgeLayer, Edges, Layered};
+use crate::network::backward::Surrogate;
+use crate::network::frozen::{self, Frozen};
+use crate::network::op::{Binary, BinaryFunction, Op, Operands, Pass, Unary, UnaryFunction};
+use crate::network::shape::split;
+use crate::network::{Network, NodeId, Workspace};
+
+/// Entries of all matrices together (8 bytes each) over which the view is refused.
+const MOST_ENTRIES: usize = 24_000_000;
+/// Unit vectors evaluated at once.
+const LANES: usize = 64;
+
+/// Why a network cannot be seen as edge layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.reason())]
+pub enum NotLayered {
+    /// Some operator is neither affine nor a function of one number.
+    Operator,
+    /// A value skips an activation, or two activations stand side by side.
+    Branches,
+    /// The written-out matrices are too large.
+    TooLarge,
+    /// The part in front of the fully connected layers is not piecewise linear.
+    NotPiecewise,
+}
+
+impl NotLayered {
+    /// The reason in words.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Operator => "the network has an operator that is neither affine nor an activation",
+            Self::Branches => "the network is not a chain of layers",
+            Self::TooLarge => "the network's layers are too large to be written out",
+            Self::NotPiecewise => "the convolutional part is not piecewise linear",
+        }
+    }
+}
+
+/// Where a network is cut: the level of a node is the number of activations in front of it.
+pub(super) struct Cuts<'a> {
+    network: &'a Network<f64>,
+    /// `None` for constants.
+    levels: Vec<Option<usize>>,
+    /// The activation that ends each level but the last, in order.
+    bends: Vec<(NodeId, UnaryFunction)>,
+}
+
+impl<'a> Cuts<'a> {
+    pub(super) fn of(network: &'a Network<f64>) -> Result<Self, NotLayered> {
+        let mut cuts = Self { network, levels: Vec::new(), bends: Vec::new() };
+        for (index, node) in network.nodes.iter().enumerate() {
+            let level = match &node.op {
+                Op::Input(_) => Some(0),
+                _ if !node.varies => None,
+                _ => Some(cuts.level_of(&node.inputs)?),
+            };
+            let level = match (&node.op, level) {
+                (Op::Unary(Unary(function)), Some(level)) if frozen::bends(*function) => {
+                    if cuts.bends.len() != level {
+                        return Err(NotLayered::Branches);
+                    }
+                    cuts.bends.push((NodeId(index), *function));
+                    Some(level + 1)
+                }
+                (op, Some(_)) if !is_affine(op, &node.inputs, network) => return Err(NotLayered::Operator),
+                (_, level) => level,
+            };
+            cuts.levels.push(level);
+        }
+        let ends = network.outputs.iter().all(|id| cuts.levels[id.0] == Some(cuts.bends.len()));
+        if ends && !network.outputs.is_empty() { Ok(cuts) } else { Err(NotLayered::Branches) }
+    }
+
+    /// The common level of the operands that vary.
+    fn level_of(&self, inputs: &[NodeId]) -> Result<usize, NotLayered> {
+        let mut levels = inputs.iter().filter_map(|id| self.levels[id.0]);
+        let level = levels.next().ok_or(NotLayered::Branches)?;
+        if levels.all(|other| other == level) { Ok(level) } else { Err(NotLayered::Branches) }
+    }
+
+    pub(super) fn layered(&self) -> Result<Layered, NotLayered> {
+        self.within_limits(0)?;
+        let layers = (0..=self.bends.len()).map(|level| self.layer(level)).collect();
+        Ok(Layered { entry: None, layers })
+    }
+
+    /// The activation behind the last convolution, and its level; `None` without convolutions.
+    pub(super) fn features(&self) -> Result<Option<(NodeId, usize)>, NotLayered> {
+        let Some(last) = (0..=self.bends.len()).rfind(|&level| self.is_shared(level)) else {
+            self.within_limits(0)?;
+            return Ok(None);
+        };
+        // A convolution in the last layer leaves nothing behind it that could be changed edge by edge.
+        let &(features, _) = self.bends.get(last).ok_or(NotLayered::Branches)?;
+        self.within_limits(last + 1)?;
+        if self.network.node(features).len().saturating_mul(self.network.input_len()) > MOST_ENTRIES {
+            return Err(NotLayered::TooLarge);
+        }
+        Ok(Some((features, last + 1)))
+    }
+
+    pub(super) fn behind_convolutions(&self, x: &[f64]) -> Result<Layered, NotLayered> {
+        let Some((features, level)) = self.features()? else { return self.layered() };
+        let frozen = Frozen::new(self.network).ok_or(NotLayered::NotPiecewise)?;
+        let entry = linearise(self.network, &frozen, features, x);
+        let layers = (level..=self.bends.len()).map(|level| self.layer(level)).collect();
+        Ok(Layered { entry: Some(entry), layers })
+    }
+
+    fn within_limits(&self, first: usize) -> Result<(), NotLayered> {
+        let len = |ids: &[NodeId]| ids.iter().map(|&id| self.network.node(id).len()).sum::<usize>();
+        let entries = (first..=self.bends.len())
+            .map(|level| len(&self.sources(level)).saturating_mul(len(&self.targets(level))));
+        if entries.fold(0, usize::saturating_add) > MOST_ENTRIES {
+            return Err(NotLayered::TooLarge);
+        }
+        Ok(())
+    }
+
+    /// The nodes that a level starts from.
+    fn sources(&self, level: usize) -> Vec<NodeId> {
+        match level.checked_sub(1) {
+            Some(bend) => vec![self.bends[bend].0],
+            None => self.network.inputs.clone(),
+        }
+    }
+
+    /// The nodes that a level ends with: what goes into its activation, or the outputs.
+    fn targets(&self, level: usize) -> Vec<NodeId> {
+        match self.bends.get(level) {
+            Some(&(bend, _)) => vec![self.network.node(bend).inputs[0]],
+            None => self.network.outputs.clone(),
+        }
+    }
+
+    /// The nodes that compute something within a level.
+    fn inner(&self, level: usize) -> impl Iterator<Item = usize> + '_ {
+        let sources = self.sources(level);
+        (0..self.levels.len()).filter(move |&index| {
+            let op = &self.network.nodes[index].op;
+            self.levels[index] == Some(level)
+                && !sources.contains(&NodeId(index))
+                && !matches!(op, Op::Reshape(_))
+        })
+    }
+
+    /// Whether some operator of a level mixes values other than by one matrix over all of them.
+    fn is_shared(&self, level: usize) -> bool {
+        self.inner(level).any(|index| {
+            let node = &self.network.nodes[index];
+            match &node.op {
+                Op::Affine(affine) => {
+                    let split = split(&node.shape, affine.axis);
+                    split.outer * split.inner != 1
+                }
+                Op::Unary(_) | Op::Binary(_) => false,
+                _ => true,
+            }
+        })
+    }
+
+    fn layer(&self, level: usize) -> EdgeLayer {
+        let edges = self.read_off(level).unwrap_or_else(|| self.write_out(level));
+        let activation = self.bends.get(level).map(|&(_, function)| function);
+        EdgeLayer { edges, activation, shared: self.is_shared(level) }
+    }
+
+    /// The matrix of a level that is a single product over all values: exact to the bit.
+    fn read_off(&self, level: usize) -> Option<Edges> {
+        let mut inner = self.inner(level);
+        let (only, None) = (inner.next()?, inner.next()) else { return None };
+        let (sources, targets) = (self.sources(level), self.targets(level));
+        let node = &self.network.nodes[only];
+        let Op::Affine(affine) = &node.op else { return None };
+        let split = split(&node.shape, affine.axis);
+        // Reshapes between the product and the ends of the level keep the row-major order.
+        let spans = split.outer * split.inner == 1 && sources.len() == 1 && targets.len() == 1;
+        spans.then(|| Edges {
+            weights: affine.matrix.to_dense(),
+            bias: affine.bias.clone(),
+            inputs: affine.matrix.inputs(),
+        })
+    }
+
+    /// The matrix of a level by evaluating it at zero and at the unit vectors.
+    pub(super) fn write_out(&self, level: usize) -> Edges {
+        let (sources, targets) = (self.sources(level), self.targets(level));
+        let len = |ids: &[NodeId]| ids.iter().map(|&id| self.network.node(id).len()).sum::<usize>();
+        let (inputs, outputs) = (len(&sources), len(&targets));
+        let mut edges = Edges { weights: vec![0.0; inputs * outputs], bias: vec![0.0; outputs], inputs };
+        let mut workspace = self.network.workspace(LANES);
+        for start in (0..inputs.max(1)).step_by(LANES - 1) {
+            // Lane 0 is zero, lane k the unit vector `start + k - 1`.
+            let mut first = 0;
+            for &id in &sources {
+                let node = self.network.node(id);
+                let buffer = &mut workspace.values[node.slot];
+                buffer.fill(0.0);
+                for lane in 1..LANES {
+                    let unit = start + lane - 1;
+                    if (first..first + node.len()).contains(&unit) {
+                        buffer[(unit - first) * LANES + lane] = 1.0;
+                    }
+                }
+                first += node.len();
+            }
+            self.run(level, &mut workspace);
+            let values = targets.iter().flat_map(|&id| workspace.value(self.network, id).chunks_exact(LANES));
+            for (o, lanes) in values.enumerate() {
+                edges.bias[o] = lanes[0];
+                for (unit, &y) in (start..inputs).zip(&lanes[1..]) {
+                    edges.weights[o * inputs + unit] = y - lanes[0];
+                }
+            }
+        }
+        edges
+    }
+
+    fn run(&self, level: usize, workspace: &mut Workspace<f64>) {
+        for index in self.inner(level) {
+            let node = &self.network.nodes[index];
+            let mut output = std::mem::take(&mut workspace.values[node.slot]);
+            let operands =
+                Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &workspace.values };
+            let (lanes, surrogate) = (workspace.lanes, Surrogate::exact());
+            let mut pass = Pass { lanes, scratch: &mut workspace.scratch, surrogate };
+            node.op.forward(operands, &mut output, &mut pass);
+            workspace.values[node.slot] = output;
+        }
+    }
+}
+
+/// Whether a node is an affine function of the operands that vary.
+fn is_affine(op: &Op<f64>, inputs: &[NodeId], network: &Network<f64>) -> bool {
+    let varies = |i: usize| inputs.get(i).is_some_and(|&id| network.node(id).varies);
+    match op {
+        Op::Unary(Unary(function)) => matches!(function, UnaryFunction::Neg | UnaryFunction::Scale { .. }),
+        Op::Binary(Binary(BinaryFunction::Add | BinaryFunction::Sub)) => true,
+        Op::Binary(Binary(BinaryFunction::Mul)) => !(varies(0) && varies(1)),
+        Op::Binary(Binary(BinaryFunction::Div)) => !varies(1),
+        op => op.is_affine(),
+    }
+}
+
+/// The values of `node` as an affine function of the inputs, exact in the activation region of `x`.
+fn linearise(network: &Network<f64>, frozen: &Frozen<'_>, node: NodeId, x: &[f64]) -> Edges {
+    let (inputs, outputs) = (x.len(), network.node(node).len());
+    let mut edges = Edges { weights: vec![0.0; inputs * outputs], bias: vec![0.0; outputs], inputs };
+    let mut workspace = network.workspace(LANES);
+    for start in (0..inputs).step_by(LANES - 1) {
+        let mut points: Vec<f64> = x.iter().flat_map(|&x| std::iter::repeat_n(x, LANES)).collect();
+        for (lane, unit) in (1..LANES).zip(start..inputs) {
+            points[unit * LANES + lane] += 1.0;
+        }
+        frozen.forward(&mut workspace, &points);
+        for (o, lanes) in workspace.value(network, node).chunks_exact(LANES).enumerate() {
+            edges.bias[o] = lanes[0];
+            for (unit, &y) in (start..inputs).zip(&lanes[1..]) {
+                edges.weights[o * inputs + unit] = y - lanes[0];
+            }
+        }
+    }
+    for o in 0..outputs {
+        edges.bias[o] -= super::dot(edges.row(o), x);
+    }
+    edges
+}

@@ -1,0 +1,45 @@
+//! φ′: what an earlier layer has to bring about once a later one has been patched.
+
+use super::marking::Mark;
+use crate::network::frozen::piece;
+use crate::network::op::UnaryFunction;
+use crate::property::Conjunction;
+
+/// What the last layer of a chopped network has to do.
+#[derive(Debug, Clone)]
+pub enum Goal<'a> {
+    /// The network is whole: its outputs have to satisfy these rows.
+    Property(&'a Conjunction),
+    /// φ′: each sum has to lie in its range.
+    Sums(Vec<(f64, f64)>),
+}
+
+/// How strictly the sums `c` of a patched layer are to be reproduced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Targets {
+    /// `z = c`
+    Exact,
+    /// The same values behind the activation: where it is flat at `c`, any sum on that piece will do (for ReLU
+    /// `z ≤ 0` in place of `z = c ≤ 0`).
+    Rectified,
+    /// And marked neurons may overshoot: `z ≥ c` for increment, `z ≤ c` for decrement, nothing for idle ones.
+    Marked,
+}
+
+impl Targets {
+    /// The ranges that will do for the sums `c` of a layer with these marks.
+    pub fn around(self, sums: &[f64], marks: &[Mark], activation: Option<UnaryFunction>) -> Vec<(f64, f64)> {
+        let flat = |c: f64| match activation.and_then(|function| piece(function, c)) {
+            Some(piece) if piece.slope == 0.0 => (piece.from, piece.to),
+            _ => (c, c),
+        };
+        let range = |(&c, &mark): (&f64, &Mark)| match (self, mark) {
+            (Self::Exact, _) => (c, c),
+            (Self::Rectified, _) | (Self::Marked, Mark::Neutral) => flat(c),
+            (Self::Marked, Mark::Increment) => (flat(c).0, f64::INFINITY),
+            (Self::Marked, Mark::Decrement) => (f64::NEG_INFINITY, flat(c).1),
+            (Self::Marked, Mark::Idle) => (f64::NEG_INFINITY, f64::INFINITY),
+        };
+        sums.iter().zip(marks).map(range).collect()
+    }
+}
