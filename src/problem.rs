@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use vnnlib::Query;
 
+use crate::network::bounds::{Bounder, NotSupported, Prepared};
 use crate::network::{Network, Real};
 use crate::onnx::ElementType;
 use crate::property::{Property, PropertyError};
@@ -18,6 +19,7 @@ pub struct Problem<T> {
     /// The query that the property was made from: a witness is judged by its text.
     pub query: Query,
     double: OnceLock<Network<f64>>,
+    prepared: OnceLock<Result<Prepared, NotSupported>>,
 }
 
 /// Why a network and a query do not make a problem.
@@ -64,11 +66,23 @@ impl<T: Real> Problem<T> {
                 return Err(ProblemError::Dimensions { file: query.name().to_owned(), what, declared, has });
             }
         }
-        Ok(Self { network, property, query, double: OnceLock::new() })
+        Ok(Self { network, property, query, double: OnceLock::new(), prepared: OnceLock::new() })
     }
 
     /// The network in double precision, for whatever reasons rather than searches; made when first asked for.
     pub fn double(&self) -> &Network<f64> {
         self.double.get_or_init(|| self.network.cast())
+    }
+
+    /// Sound bounds of the network.
+    ///
+    /// # Errors
+    /// If an operator has none.
+    pub fn bounder(&self) -> Result<Bounder<'_>, NotSupported> {
+        let prepare = || Bounder::new(self.double()).map(|bounder| bounder.prepared());
+        match self.prepared.get_or_init(prepare) {
+            Ok(prepared) => Ok(Bounder::resume(self.double(), prepared)),
+            Err(error) => Err(error.clone()),
+        }
     }
 }

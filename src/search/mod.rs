@@ -12,6 +12,7 @@ pub mod portfolio;
 pub mod programs;
 pub mod region_walk;
 pub mod sample;
+pub mod split;
 #[cfg(test)]
 mod tests;
 
@@ -60,9 +61,9 @@ pub struct NotApplicable(pub &'static str);
 /// Why a strategy returns before its round is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Halt {
-    /// A witness was confirmed.
-    Found,
-    /// Time or patience is up.
+    /// A witness was confirmed, here or on another thread, or it was proved that there is none.
+    Over,
+    /// The budget is used up.
     Stopped(StopReason),
 }
 
@@ -79,6 +80,8 @@ pub enum Progress {
     More,
     /// Everything that this strategy can try has been tried.
     Exhausted,
+    /// The region holds no counterexample: bounds that are sound exclude it.
+    Proved,
 }
 
 /// One strategy on one region. Its state lasts from round to round.

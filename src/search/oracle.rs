@@ -20,6 +20,8 @@ pub struct Tally {
     pub gradients: u64,
     /// Linear and mixed-integer programs solved.
     pub programs: u64,
+    /// Boxes bounded.
+    pub boxes: u64,
     /// All of it in multiplications, roughly: what the schedule goes by, because it does not depend on the clock.
     pub work: u64,
 }
@@ -31,6 +33,7 @@ impl std::ops::Sub for Tally {
             evaluations: self.evaluations - other.evaluations,
             gradients: self.gradients - other.gradients,
             programs: self.programs - other.programs,
+            boxes: self.boxes - other.boxes,
             work: self.work - other.work,
         }
     }
@@ -41,6 +44,7 @@ impl std::ops::AddAssign for Tally {
         self.evaluations += other.evaluations;
         self.gradients += other.gradients;
         self.programs += other.programs;
+        self.boxes += other.boxes;
         self.work += other.work;
     }
 }
@@ -48,8 +52,8 @@ impl std::ops::AddAssign for Tally {
 /// What the threads of a search share.
 #[derive(Debug, Default)]
 pub struct Shared {
-    /// Raised when a witness is confirmed.
-    pub found: Interrupt,
+    /// Raised when a witness is confirmed, or it is proved that there is none.
+    pub over: Interrupt,
     /// Candidates that the judge rejected.
     pub rejected: AtomicUsize,
     thin: Mutex<Option<Stopwatch>>,
@@ -188,8 +192,8 @@ impl<'a, T: Real> Oracle<'a, T> {
     /// # Errors
     /// [`Halt`] if so.
     pub fn check(&self) -> Result<(), Halt> {
-        if self.shared.found.is_raised() || self.shared.patience_is_over(self.budget) {
-            return Err(Halt::Found);
+        if self.shared.over.is_raised() || self.shared.patience_is_over(self.budget) {
+            return Err(Halt::Over);
         }
         Ok(self.budget.check()?)
     }
@@ -211,6 +215,11 @@ impl<'a, T: Real> Oracle<'a, T> {
         self.measure();
         self.remember_best();
         self.consider()
+    }
+
+    /// Ends the search on all threads: it is proved that there is no counterexample.
+    pub fn end_all(&self) {
+        self.shared.over.raise();
     }
 
     /// Whether a point of this oracle was confirmed.
@@ -289,6 +298,12 @@ impl<'a, T: Real> Oracle<'a, T> {
         self.tally.work += 14_000 * size as u64;
     }
 
+    /// Counts the bounds of a box, by their multiplications.
+    pub fn count_bounds(&mut self, multiplications: usize) {
+        self.tally.boxes += 1;
+        self.tally.work += 2 * multiplications as u64;
+    }
+
     fn add_worst_row(&mut self, conjunction: usize, lane: usize) {
         let row = self.worst_rows[conjunction * self.workspace.lanes() + lane] as usize;
         self.add_row(conjunction, row, lane);
@@ -358,9 +373,9 @@ impl<'a, T: Real> Oracle<'a, T> {
         let candidate = Candidate { input: self.point(lane), literals: self.region.literals.clone() };
         match self.judge.judge(&candidate) {
             Judgement::Confirmed => {
-                self.shared.found.raise();
+                self.shared.over.raise();
                 self.has_found = true;
-                return Err(Halt::Found);
+                return Err(Halt::Over);
             }
             Judgement::Thin => self.shared.note_thin(),
             Judgement::Rejected => {
@@ -373,6 +388,11 @@ impl<'a, T: Real> Oracle<'a, T> {
 }
 
 impl Shared {
+    /// Whether the judge holds a thin witness.
+    pub fn has_thin(&self) -> bool {
+        self.thin.lock().is_ok_and(|thin| thin.is_some())
+    }
+
     fn note_thin(&self) {
         if let Ok(mut thin) = self.thin.lock() {
             thin.get_or_insert_with(Stopwatch::start);

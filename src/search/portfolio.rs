@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::oracle::{Best, Oracle, Shared, Tally};
 use super::{Config, Falsifier, Halt, Judge, Make, NotApplicable, Progress};
-use super::{centre, patch, pgd, region_walk, sample};
+use super::{centre, patch, pgd, region_walk, sample, split};
 use crate::budget::{Budget, StopReason, Stopwatch};
 use crate::network::Real;
 use crate::problem::Problem;
@@ -26,16 +26,19 @@ struct Entry<T> {
     make: Make<T>,
     /// Its share of the work: one with weight 2 gets twice as much as one with weight 1.
     weight: f64,
+    /// Whether it does the same on every thread, so that one of them is enough.
+    once: bool,
 }
 
 /// All strategies, from the cheapest to the dearest.
 fn table<T: Real>() -> Vec<Entry<T>> {
     vec![
-        Entry { name: "centre", make: centre::make, weight: 1.0 },
-        Entry { name: "sample", make: sample::make, weight: 0.5 },
-        Entry { name: "pgd", make: pgd::make, weight: 1.0 },
-        Entry { name: "region-walk", make: region_walk::make, weight: 1.0 },
-        Entry { name: "patch", make: patch::strategy::make, weight: 0.25 },
+        Entry { name: "centre", make: centre::make, weight: 1.0, once: false },
+        Entry { name: "sample", make: sample::make, weight: 0.5, once: false },
+        Entry { name: "pgd", make: pgd::make, weight: 1.0, once: false },
+        Entry { name: "region-walk", make: region_walk::make, weight: 1.0, once: false },
+        Entry { name: "split", make: split::make, weight: 1.0, once: true },
+        Entry { name: "patch", make: patch::strategy::make, weight: 0.25, once: false },
     ]
 }
 
@@ -50,9 +53,11 @@ const MOST_REGIONS: usize = 64;
 /// How a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// The judge holds a witness.
+    /// The judge holds a witness, if only a thin one.
     Found,
-    /// No witness was confirmed; the judge may hold a thin one.
+    /// Sound bounds exclude a counterexample everywhere.
+    Proved,
+    /// Neither.
     Stopped(StopReason),
 }
 
@@ -99,7 +104,8 @@ pub fn falsify<T: Real>(
     let shared = Shared::default();
     let random = Random::new(config.seed);
     let search = |thread: u64| {
-        let table = table().into_iter().filter(|entry| config.admits(entry.name)).collect();
+        let admitted = |entry: &Entry<T>| config.admits(entry.name) && (thread == 0 || !entry.once);
+        let table = table().into_iter().filter(admitted).collect();
         let oracle = Oracle::new(problem, judge, &shared, budget);
         Search::new(oracle, observer, random.fork(thread), table).run()
     };
@@ -112,6 +118,9 @@ pub fn falsify<T: Real>(
     });
     let mut whole = summaries.remove(0);
     summaries.into_iter().for_each(|other| whole.absorb(other));
+    if whole.ending != Ending::Proved && shared.has_thin() {
+        whole.ending = Ending::Found;
+    }
     whole.rejected = shared.rejected.load(Ordering::Relaxed);
     whole.report(observer);
     whole
@@ -124,8 +133,8 @@ impl<T: Real> Summary<T> {
                 _ if strategy.found => Ended::Found,
                 (_, Some(reason)) if strategy.rounds == 0 => Ended::NotApplicable(reason),
                 (Ending::Stopped(reason), _) => Ended::Stopped(reason),
-                // Another strategy has found the witness.
-                (Ending::Found, _) => Ended::Stopped(StopReason::Interrupted),
+                // Another strategy has settled it.
+                (Ending::Found | Ending::Proved, _) => Ended::Stopped(StopReason::Interrupted),
             };
             observer.event(&Event::StrategyFinished {
                 strategy: strategy.name,
@@ -141,15 +150,16 @@ impl<T: Real> Summary<T> {
     }
 
     fn absorb(&mut self, other: Self) {
-        if other.ending == Ending::Found {
-            self.ending = Ending::Found;
+        if matches!(other.ending, Ending::Found | Ending::Proved) {
+            self.ending = other.ending;
         }
         if let Some(theirs) = other.best
             && self.best.as_ref().is_none_or(|own| theirs.margin > own.margin)
         {
             self.best = Some(theirs);
         }
-        for (own, theirs) in self.strategies.iter_mut().zip(other.strategies) {
+        for theirs in other.strategies {
+            let Some(own) = self.strategies.iter_mut().find(|own| own.name == theirs.name) else { continue };
             own.rounds += theirs.rounds;
             own.tally += theirs.tally;
             own.time += theirs.time;
@@ -172,6 +182,9 @@ struct Search<'a, T: Real> {
     observer: &'a dyn Observer,
     /// The best margin of all sites.
     best_margin: f64,
+    /// Regions that are proved to hold no counterexample.
+    proved_regions: usize,
+    proved: bool,
 }
 
 /// A region with the strategies that work on it.
@@ -201,7 +214,18 @@ impl<'a, T: Real> Search<'a, T> {
         };
         let summaries = table.iter().map(summary).collect();
         let (sites, current, best_margin) = (Vec::new(), None, f64::NEG_INFINITY);
-        Self { oracle, table, summaries, random, sites, current, observer, best_margin }
+        Self {
+            oracle,
+            table,
+            summaries,
+            random,
+            sites,
+            current,
+            observer,
+            best_margin,
+            proved_regions: 0,
+            proved: false,
+        }
     }
 
     fn run(mut self) -> Summary<T> {
@@ -213,7 +237,9 @@ impl<'a, T: Real> Search<'a, T> {
         let bests = self.sites.into_iter().filter_map(|site| site.best);
         let best = bests.reduce(|a, b| if b.margin > a.margin { b } else { a });
         let ending = match halt {
-            Halt::Found => Ending::Found,
+            _ if self.oracle.has_found() => Ending::Found,
+            _ if self.proved => Ending::Proved,
+            Halt::Over => Ending::Stopped(StopReason::Interrupted),
             Halt::Stopped(reason) => Ending::Stopped(reason),
         };
         Summary { ending, strategies: self.summaries, best, rejected: 0 }
@@ -320,8 +346,19 @@ impl<'a, T: Real> Search<'a, T> {
             let evaluations = self.oracle.tally.evaluations;
             self.observer.event(&Event::BestMargin { strategy: summary.name, margin, evaluations });
         }
-        if outcome? == Progress::Exhausted {
-            site.strategies[number] = None;
+        match outcome? {
+            Progress::More => {}
+            Progress::Exhausted => site.strategies[number] = None,
+            Progress::Proved => {
+                site.strategies.iter_mut().for_each(|strategy| *strategy = None);
+                self.proved_regions += 1;
+                let property = &self.oracle.problem.property;
+                if self.proved_regions == property.region_count() && !property.has_unreachable_regions() {
+                    self.proved = true;
+                    self.oracle.end_all();
+                    return Err(Halt::Over);
+                }
+            }
         }
         Ok(())
     }

@@ -136,7 +136,7 @@ fn one_seed_and_one_thread_give_one_answer() {
 fn what_cannot_be_violated_ends_with_the_time_or_when_nothing_is_left() {
     let network = random_network(&[3, 8, 2], 5);
     let impossible = problem(network, 1e6);
-    let config = Config { threads: 2, ..Config::default() };
+    let config = Config { threads: 2, without: vec!["split".into()], ..Config::default() };
     let budget = Budget::unlimited().slice(Duration::from_millis(50));
     let judge = Plain { problem: &impossible, found: Mutex::new(None) };
     let summary = falsify(&impossible, &config, &budget, &judge, &Silent);
@@ -144,6 +144,20 @@ fn what_cannot_be_violated_ends_with_the_time_or_when_nothing_is_left() {
     assert!(summary.best.is_some_and(|best| best.margin < 0.0));
     let only_centre = Config { only: vec!["centre".into()], threads: 1, ..Config::default() };
     assert_eq!(check(&impossible, &only_centre, 60).0.ending, Ending::Stopped(StopReason::Exhausted));
+}
+
+#[test]
+fn what_bounds_exclude_is_proved_and_what_exists_is_not() {
+    for seed in 0..8 {
+        let network = random_network(&[3, 8, 8, 2], seed);
+        let level = highest(&network, 10_000);
+        for (above, want) in [(0.5, true), (-1e-3, false)] {
+            let problem = problem(network.clone(), level + above);
+            let config = Config { only: vec!["split".into()], ..Config::default() };
+            let ending = check(&problem, &config, 60).0.ending;
+            assert_eq!(ending, if want { Ending::Proved } else { Ending::Found }, "seed {seed}");
+        }
+    }
 }
 
 #[test]

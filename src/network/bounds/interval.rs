@@ -1,5 +1,7 @@
 //! Interval bounds, forwards through the network.
 
+use std::sync::Arc;
+
 use super::{Bounder, Rule, above, below, gamma, relax};
 use crate::network::op::{BinaryFunction, Op, Operands, Pass};
 use crate::network::{Node, NodeId, Surrogate};
@@ -14,8 +16,16 @@ pub enum Tightening {
 }
 
 impl Bounder<'_> {
-    /// Bounds all values over the box `lower ≤ x ≤ upper` of flat inputs.
-    pub fn intervals(&mut self, lower: &[f64], upper: &[f64], tightening: Tightening) {
+    /// Bounds all values over the box `lower ≤ x ≤ upper` of flat inputs. Tightening a large network takes long:
+    /// `keep_going` is asked now and then, and once it says no, the answer is `false` and there are no bounds.
+    pub fn intervals(
+        &mut self,
+        lower: &[f64],
+        upper: &[f64],
+        tightening: Tightening,
+        keep_going: &dyn Fn() -> bool,
+    ) -> bool {
+        self.swept = 0;
         let mut at = 0;
         for &id in &self.network.inputs {
             let slot = self.network.node(id).slot;
@@ -25,12 +35,13 @@ impl Bounder<'_> {
             at += len;
         }
         let network = self.network;
+        let rules = Arc::clone(&self.rules);
         for (index, node) in network.nodes.iter().enumerate() {
-            match &self.rules[index] {
+            match &rules[index] {
                 Rule::Leaf => {}
                 Rule::Unary => {
-                    if tightening == Tightening::OpenPhases {
-                        self.tighten(node.inputs[0]);
+                    if tightening == Tightening::OpenPhases && !self.tighten(node.inputs[0], keep_going) {
+                        return false;
                     }
                     self.unary(node);
                 }
@@ -40,6 +51,7 @@ impl Bounder<'_> {
                 Rule::Affine(_) => self.affine(NodeId(index)),
             }
         }
+        true
     }
 
     fn unary(&mut self, node: &Node<f64>) {
@@ -66,7 +78,8 @@ impl Bounder<'_> {
     fn affine(&mut self, id: NodeId) {
         let network = self.network;
         let node = network.node(id);
-        let Rule::Affine(rule) = &self.rules[id.0] else { return };
+        let rules = Arc::clone(&self.rules);
+        let Rule::Affine(rule) = &rules[id.0] else { return };
         let Some(magnitude) = &rule.magnitude else { return self.simple(node) };
         let terms = gamma(rule.terms);
         let from = network.node(node.inputs[0]).slot;
@@ -83,7 +96,6 @@ impl Bounder<'_> {
             self.temporary[from][i] = above(radius) + terms * c.abs();
         }
         let radius = self.run(node, magnitude);
-        let Rule::Affine(rule) = &self.rules[id.0] else { return };
         for i in 0..middle.len() {
             let r = radius[i] * (1.0 + 2.0 * terms) + 2.0 * terms * rule.at_zero[i].abs();
             self.lower[node.slot][i] = below(middle[i] - r);

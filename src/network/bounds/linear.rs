@@ -6,6 +6,8 @@
 //! collected in one number for each row: a coefficient that is off by `δ` changes the row by at most `δ` times the
 //! magnitude of the value that it multiplies, and the intervals bound that.
 
+use std::sync::Arc;
+
 use super::{Bounder, Rule, gamma, len_of, magnitude_of, relax};
 use crate::network::backward::Gradients;
 use crate::network::op::{Op, Operands, Pass, View};
@@ -69,17 +71,20 @@ impl Bounder<'_> {
     }
 
     /// Tightens the interval of a pre-activation where it leaves the phase open.
-    pub(super) fn tighten(&mut self, operand: NodeId) {
+    pub(super) fn tighten(&mut self, operand: NodeId, keep_going: &dyn Fn() -> bool) -> bool {
         let network = self.network;
         let slot = network.node(operand).slot;
         let first_layer = matches!(network.node(operand).op, Op::Input(_));
         let open = |i: &usize| self.lower[slot][*i] < 0.0 && self.upper[slot][*i] > 0.0;
         let neurons: Vec<usize> = (0..self.lower[slot].len()).filter(open).collect();
         if first_layer {
-            return;
+            return true;
         }
         let mut bounds = Vec::new();
         for part in neurons.chunks(LANES / 2) {
+            if !keep_going() {
+                return false;
+            }
             self.clear(operand.0 + 1);
             for (pair, &neuron) in part.iter().enumerate() {
                 self.cotangents[slot][neuron * LANES + 2 * pair] = 1.0;
@@ -96,6 +101,28 @@ impl Bounder<'_> {
                 (*low, *high) = (*high, *low);
             }
         }
+        true
+    }
+
+    /// Multiplications of the backward sweeps since the last [`Bounder::intervals`] began: what the bounds of a box
+    /// cost.
+    pub fn swept(&self) -> usize {
+        self.swept
+    }
+
+    /// `Σ |coefficient| · |value|` at most, over the box.
+    pub fn magnitude(&self, inputs: &[(usize, f64)], outputs: &[(usize, f64)]) -> f64 {
+        let sum = |ids: &[NodeId], terms: &[(usize, f64)]| {
+            let sizes: Vec<f64> = ids
+                .iter()
+                .flat_map(|&id| {
+                    let (low, high) = self.interval_of(id);
+                    low.iter().zip(high).map(|(&l, &u)| magnitude_of(l, u))
+                })
+                .collect();
+            terms.iter().map(|&(i, c)| c.abs() * sizes[i]).sum::<f64>()
+        };
+        sum(&self.network.inputs, inputs) + sum(&self.network.outputs, outputs)
     }
 
     fn clear(&mut self, end: usize) {
@@ -110,7 +137,11 @@ impl Bounder<'_> {
 
     fn sweep(&mut self, end: usize, count: usize, bounds: &mut Vec<LinearBound>) {
         let network = self.network;
+        self.swept +=
+            network.nodes[..end].iter().map(|node| node.op.multiplications(&node.shape)).sum::<usize>()
+                * LANES;
         let mut sums = Sums { constant: [0.0; LANES], absolute: [0.0; LANES], rounding: [0.0; LANES] };
+        let rules = Arc::clone(&self.rules);
         for index in (0..end).rev() {
             let node = &network.nodes[index];
             if !node.varies || matches!(node.op, Op::Reshape(_) | Op::Input(_)) {
@@ -118,7 +149,7 @@ impl Bounder<'_> {
             }
             let cotangent = std::mem::take(&mut self.cotangents[node.slot]);
             self.account(node.slot, &cotangent, &mut sums);
-            match &self.rules[index] {
+            match &rules[index] {
                 Rule::Unary => self.through_unary(NodeId(index), &cotangent, &mut sums),
                 Rule::Affine(_) => self.through_affine(NodeId(index), &cotangent, &mut sums),
                 Rule::Extremum => self.through_constant(NodeId(index), &cotangent, &mut sums),
@@ -159,7 +190,8 @@ impl Bounder<'_> {
 
     fn through_affine(&mut self, id: NodeId, cotangent: &[f64], sums: &mut Sums) {
         let node = self.network.node(id);
-        let Rule::Affine(rule) = &self.rules[id.0] else { return };
+        let rules = Arc::clone(&self.rules);
+        let Rule::Affine(rule) = &rules[id.0] else { return };
         // Σ_i |A_i| (|W| H + |b|)_i bounds what the rounding of A W and A b can change.
         let sizes = rule.magnitude.as_ref().map(|magnitude| {
             let from = self.network.node(node.inputs[0]).slot;

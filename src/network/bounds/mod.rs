@@ -13,6 +13,8 @@ mod interval;
 mod linear;
 mod relax;
 
+use std::sync::Arc;
+
 pub use interval::Tightening;
 pub use linear::{LinearBound, Row};
 
@@ -57,19 +59,27 @@ struct AffineRule {
     terms: usize,
 }
 
+/// What bounds need of a network, whatever the box: computed once, shared by all that bound it.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    rules: Arc<Vec<Rule>>,
+    uses: Arc<Vec<usize>>,
+}
+
 /// Computes bounds of one network; keeps its memory from box to box.
 #[derive(Debug, Clone)]
 pub struct Bounder<'n> {
     network: &'n Network<f64>,
-    rules: Vec<Rule>,
+    rules: Arc<Vec<Rule>>,
     /// How many nodes use each slot.
-    uses: Vec<usize>,
+    uses: Arc<Vec<usize>>,
     /// Interval ends, one buffer a slot.
     lower: Vec<Vec<f64>>,
     upper: Vec<Vec<f64>>,
     scratch: Vec<f64>,
     temporary: Vec<Vec<f64>>,
     cotangents: Vec<Vec<f64>>,
+    swept: usize,
 }
 
 impl<'n> Bounder<'n> {
@@ -82,30 +92,45 @@ impl<'n> Bounder<'n> {
         for node in &network.nodes {
             node.inputs.iter().for_each(|&id| uses[network.node(id).slot] += 1);
         }
-        let zeros = vec![Vec::new(); network.slots];
-        let mut bounder = Self {
-            network,
-            rules: Vec::with_capacity(network.nodes.len()),
-            uses,
-            lower: zeros.clone(),
-            upper: zeros.clone(),
-            scratch: Vec::new(),
-            temporary: zeros.clone(),
-            cotangents: zeros,
-        };
+        let mut bounder = Self::with(network, Arc::default(), Arc::new(uses));
+        let mut rules = Vec::with_capacity(network.nodes.len());
         for (index, node) in network.nodes.iter().enumerate() {
-            for buffers in [&mut bounder.lower, &mut bounder.upper, &mut bounder.temporary] {
-                buffers[node.slot].resize(node.len(), 0.0);
-            }
-            if let Op::Constant(constant) = &node.op {
-                bounder.lower[node.slot].copy_from_slice(&constant.data);
-                bounder.upper[node.slot].copy_from_slice(&constant.data);
-                bounder.temporary[node.slot].copy_from_slice(&constant.data);
-            }
             let rule = bounder.rule(NodeId(index)).ok_or_else(|| NotSupported { node: node.name.clone() })?;
-            bounder.rules.push(rule);
+            rules.push(rule);
         }
+        bounder.rules = Arc::new(rules);
         Ok(bounder)
+    }
+
+    /// A bounder with buffers of its own that shares what was prepared for the same network.
+    pub fn resume(network: &'n Network<f64>, prepared: &Prepared) -> Self {
+        Self::with(network, Arc::clone(&prepared.rules), Arc::clone(&prepared.uses))
+    }
+
+    /// What was computed from the network alone.
+    pub fn prepared(&self) -> Prepared {
+        Prepared { rules: Arc::clone(&self.rules), uses: Arc::clone(&self.uses) }
+    }
+
+    fn with(network: &'n Network<f64>, rules: Arc<Vec<Rule>>, uses: Arc<Vec<usize>>) -> Self {
+        let mut ends = vec![Vec::new(); network.slots];
+        for node in &network.nodes {
+            match &node.op {
+                Op::Constant(constant) => ends[node.slot].clone_from(&constant.data),
+                _ => ends[node.slot].resize(node.len(), 0.0),
+            }
+        }
+        Self {
+            network,
+            rules,
+            uses,
+            lower: ends.clone(),
+            upper: ends.clone(),
+            temporary: ends,
+            scratch: Vec::new(),
+            cotangents: vec![Vec::new(); network.slots],
+            swept: 0,
+        }
     }
 
     fn rule(&mut self, id: NodeId) -> Option<Rule> {

@@ -39,7 +39,7 @@ fn check(function: UnaryFunction, seed: u64, width: f64, tightening: Tightening)
     let mut random = Random::new(seed + 1000);
     let lower: Vec<f64> = (0..3).map(|_| random.between(-1.0, 1.0)).collect();
     let upper: Vec<f64> = lower.iter().map(|l| l + width).collect();
-    bounder.intervals(&lower, &upper, tightening);
+    assert!(bounder.intervals(&lower, &upper, tightening, &|| true));
     let terms: [&[(usize, f64)]; 3] = [&[(0, 1.0)], &[(0, -1.0), (1, 0.5)], &[(1, 1.0)]];
     let inputs: &[(usize, f64)] = &[(2, -0.7)];
     let rows: Vec<Row<'_>> = terms.iter().map(|&outputs| Row { inputs, outputs }).collect();
@@ -92,7 +92,7 @@ fn tightening_tightens() {
         let mut bounder = Bounder::new(&network).unwrap();
         let row = Row { inputs: &[], outputs: &[(0, 1.0)] };
         let mut bound = |tightening| {
-            bounder.intervals(&[-0.3; 3], &[0.3; 3], tightening);
+            assert!(bounder.intervals(&[-0.3; 3], &[0.3; 3], tightening, &|| true));
             bounder.rows(&[row])[0].least
         };
         let (loose, tight) = (bound(Tightening::None), bound(Tightening::OpenPhases));
