@@ -27,6 +27,10 @@ pub fn make<T: Real>(
 }
 
 impl<T: Real> Falsifier<T> for Centre {
+    fn price(&self, _problem: &Problem<T>) -> u64 {
+        0
+    }
+
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         let lanes = oracle.lanes();
         let mut points = Vec::with_capacity(oracle.dimensions() * lanes);

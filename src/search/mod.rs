@@ -86,6 +86,9 @@ pub enum Progress {
 
 /// One strategy on one region. Its state lasts from round to round.
 pub trait Falsifier<T: Real>: Send {
+    /// What the first round costs, roughly, in multiplications: strategies begin in the order of their prices.
+    fn price(&self, problem: &Problem<T>) -> u64;
+
     /// Does a bounded piece of work: a batch of restarts, one walk, a block of samples.
     ///
     /// # Errors

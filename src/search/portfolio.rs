@@ -1,9 +1,9 @@
 //! The schedule: which strategy works on which region, and for how long.
 //!
 //! Work is counted in multiplications, never in seconds, so that one seed on one thread gives one answer. Every
-//! region is first looked at briefly (centre, corners, a few samples); those with the best margins stay. Then the
-//! strategy that has spent least, weighed by what it is expected to bring, has its next round on the region whose
-//! turn it is. A second thread does the same with another seed.
+//! region is first looked at briefly (its centre and corners); those with the best margins stay. Then the strategy
+//! that has spent least, weighed by what it is expected to bring, has its next round on the region whose turn it
+//! is; the price of its first round counts as spent from the start, so that the cheapest begins. A second thread does the same with another seed.
 
 use std::iter;
 use std::sync::atomic::Ordering;
@@ -198,6 +198,9 @@ struct Site<T: Real> {
 
 struct Running<T: Real> {
     falsifier: Box<dyn Falsifier<T>>,
+    /// What its first round is expected to cost.
+    price: f64,
+    /// What its rounds have cost.
     work: f64,
 }
 
@@ -281,7 +284,8 @@ impl<'a, T: Real> Search<'a, T> {
             self.go_to(index);
             let spent = |&s: &usize| {
                 let running = self.sites[index].strategies[s].as_ref();
-                running.map_or(f64::INFINITY, |running| running.work / self.table[s].weight)
+                running
+                    .map_or(f64::INFINITY, |running| running.work.max(running.price) / self.table[s].weight)
             };
             let Some(strategy) = (0..self.table.len()).min_by(|a, b| spent(a).total_cmp(&spent(b))) else {
                 return Halt::Stopped(StopReason::Exhausted);
@@ -298,7 +302,10 @@ impl<'a, T: Real> Search<'a, T> {
         for (number, entry) in self.table.iter().enumerate() {
             let seed = random.fork(number as u64).bits();
             strategies.push(match (entry.make)(self.oracle.problem, &region, seed) {
-                Ok(falsifier) => Some(Running { falsifier, work: 0.0 }),
+                Ok(falsifier) => {
+                    let price = falsifier.price(self.oracle.problem) as f64;
+                    Some(Running { falsifier, price, work: 0.0 })
+                }
                 Err(NotApplicable(reason)) => {
                     self.summaries[number].not_applicable = Some(reason);
                     None

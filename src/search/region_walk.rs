@@ -13,6 +13,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::oracle::{lanes_for, program_work};
 use super::sample::{Sampler, fix};
 use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
 use crate::lp::{LinearProgram, LpOptions, LpOutcome, Solver};
@@ -43,6 +44,8 @@ pub(super) const RAY: [f64; 16] =
 /// Walks from promising samples.
 struct RegionWalk<T> {
     sampler: Sampler,
+    /// Inputs × neurons: the size of a program.
+    entries: usize,
     blocks: usize,
     seeds: Vec<Seed<T>>,
     seen: HashSet<u64>,
@@ -64,11 +67,13 @@ pub fn make<T: Real>(
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let sampler = Sampler::new(region, seed)?;
     let frozen = Frozen::new(problem.double()).ok_or(NotApplicable("the network is not piecewise linear"))?;
-    if frozen.neurons().saturating_mul(region.free().count()) > MOST_ENTRIES {
+    let entries = frozen.neurons().saturating_mul(region.free().count());
+    if entries > MOST_ENTRIES {
         return Err(NotApplicable("the region programs would be too large"));
     }
     Ok(Box::new(RegionWalk {
         sampler,
+        entries,
         blocks: FIRST_BLOCKS,
         seeds: Vec::new(),
         seen: HashSet::new(),
@@ -78,6 +83,11 @@ pub fn make<T: Real>(
 }
 
 impl<T: Real> Falsifier<T> for RegionWalk<T> {
+    fn price(&self, problem: &Problem<T>) -> u64 {
+        let samples = 3 * FIRST_BLOCKS * lanes_for(&problem.network) * problem.network.multiplications();
+        samples as u64 + program_work(self.entries)
+    }
+
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         if self.seeds.is_empty() {
             self.gather_seeds(oracle)?;

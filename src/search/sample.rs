@@ -2,6 +2,7 @@
 //!
 //! Sampling alone finds most counterexamples of small networks, and the points' margins tell where to look closer.
 
+use super::oracle::lanes_for;
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::network::Real;
 use crate::problem::Problem;
@@ -40,6 +41,10 @@ pub fn make<T: Real>(
 }
 
 impl<T: Real> Falsifier<T> for Sample<T> {
+    fn price(&self, problem: &Problem<T>) -> u64 {
+        (BLOCKS * lanes_for(&problem.network) * problem.network.multiplications()) as u64
+    }
+
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         for _ in 0..BLOCKS {
             self.sampler.draw(oracle, &mut self.points);

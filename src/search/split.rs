@@ -14,8 +14,9 @@ use std::collections::BinaryHeap;
 
 use super::sample::fix;
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
-use crate::network::Real;
 use crate::network::bounds::{Bounder, LinearBound, Row as BoundRow, Tightening};
+use crate::network::op::Op;
+use crate::network::{Node, Real};
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region, Row, RowKind};
 
@@ -79,6 +80,13 @@ pub fn make<T: Real>(
 }
 
 impl<T: Real> Falsifier<T> for Split<T> {
+    fn price(&self, problem: &Problem<T>) -> u64 {
+        let bends = |node: &&Node<f64>| matches!(node.op, Op::Unary(_));
+        let neurons: usize = problem.double().nodes().iter().filter(bends).map(Node::len).sum();
+        // Two rows a neuron, through half of the network on average, in double precision.
+        2 * (neurons * problem.network.multiplications()) as u64
+    }
+
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         let problem = oracle.problem;
         let Ok(mut bounder) = problem.bounder() else { return Ok(Progress::Exhausted) };

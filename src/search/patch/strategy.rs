@@ -18,6 +18,7 @@ use crate::network::layered::bounds::Ranges;
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region};
 use crate::search::centre::middle;
+use crate::search::oracle::program_work;
 use crate::search::programs::{Obstacle, Programs};
 use crate::search::region_walk::RAY;
 use crate::search::sample::{Sampler, fix};
@@ -131,6 +132,11 @@ pub fn make<T: Real>(
 }
 
 impl<T: Real> Falsifier<T> for Patch<T> {
+    fn price(&self, problem: &Problem<T>) -> u64 {
+        // A dozen variants, each a program over the edges of several layers.
+        12 * program_work(problem.network.multiplications())
+    }
+
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         let Some((start, target)) = self.next_start(oracle)? else { return Ok(Progress::More) };
         let own;
