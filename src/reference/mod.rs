@@ -15,6 +15,8 @@ mod engine;
 #[cfg(feature = "ort")]
 pub mod onnxruntime;
 mod ops;
+#[cfg(test)]
+mod tests;
 
 pub use engine::{Engine, Output, Precision, Unsupported};
 

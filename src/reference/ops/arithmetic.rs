@@ -9,7 +9,7 @@ use crate::onnx::{ElementType, Tensor};
 pub(super) const OPERATORS: &[Entry] = &[
     ("Add", |c| binary(c, |a, b| a + b, |a, b| Ok(a.wrapping_add(b)))),
     ("Clip", clip),
-    ("Div", |c| binary(c, |a, b| a / b, |a, b| a.checked_div(b).ok_or_else(divided_by_zero))),
+    ("Div", |c| binary(c, |a, b| a / b, quotient)),
     ("Max", |c| fold(c, maximum, i64::max)),
     ("Mean", mean),
     ("Min", |c| fold(c, minimum, i64::min)),
@@ -20,8 +20,13 @@ pub(super) const OPERATORS: &[Entry] = &[
     ("Sum", |c| fold(c, |a, b| a + b, i64::wrapping_add)),
 ];
 
-fn divided_by_zero() -> String {
-    "an integer is divided by zero".into()
+/// Integers are cut towards zero; the one quotient that does not fit wraps around.
+fn quotient(a: i64, b: i64) -> Result<i64, String> {
+    if b == 0 { Err("an integer is divided by zero".into()) } else { Ok(a.wrapping_div(b)) }
+}
+
+fn remainder(a: i64, b: i64) -> Result<i64, String> {
+    if b == 0 { Err("an integer is divided by zero".into()) } else { Ok(a.wrapping_rem(b)) }
 }
 
 /// A NaN on either side wins, as in ONNX Runtime.
@@ -125,11 +130,11 @@ fn clip(call: &Call<'_>) -> Results {
 /// `fmod = 0` takes the divisor's sign (integers only), `fmod = 1` the dividend's.
 fn modulo(call: &Call<'_>) -> Results {
     if call.flag("fmod", false)? {
-        return binary(call, |a, b| a % b, |a, b| a.checked_rem(b).ok_or_else(divided_by_zero));
+        return binary(call, |a, b| a % b, remainder);
     }
     let floored = |a: f64, b: f64| a - b * (a / b).floor();
     binary(call, floored, |a, b| {
-        let rest = a.checked_rem(b).ok_or_else(divided_by_zero)?;
+        let rest = remainder(a, b)?;
         Ok(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
     })
 }
