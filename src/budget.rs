@@ -65,8 +65,7 @@ impl Budget {
     /// complete results file: at `timeout − max(0.5 s, 2%)`, but never before half of `timeout`.
     pub fn of_process(timeout: Duration) -> Self {
         let start = process_start();
-        let reserve = (timeout / 50).max(Duration::from_millis(500)).min(timeout / 2);
-        Self { start, deadline: start.checked_add(timeout - reserve), interrupts: Vec::new() }
+        Self { start, deadline: start.checked_add(timeout - reserve(timeout)), interrupts: Vec::new() }
     }
 
     /// The same budget, ended early by `interrupt` too.
@@ -123,6 +122,11 @@ impl Stopwatch {
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// The part of a time limit that is kept for writing a complete results file.
+pub fn reserve(timeout: Duration) -> Duration {
+    (timeout / 50).max(Duration::from_millis(500)).min(timeout / 2)
 }
 
 /// When the process began, as the kernel says (to 10 ms); now, where it does not say.

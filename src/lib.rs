@@ -1,12 +1,17 @@
 //! Counterpatch, a falsifier for neural networks.
 
 pub mod budget;
+pub mod cli;
+pub mod error;
 pub mod lp;
 pub mod network;
 pub mod onnx;
+pub mod pipeline;
 pub mod problem;
 pub mod property;
 pub mod random;
 pub mod reference;
 pub mod report;
 pub mod search;
+mod unpack;
+pub mod witness;

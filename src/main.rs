@@ -1,2 +1,7 @@
-//! The command line.
-fn main() {}
+//! The `counterpatch` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    counterpatch::cli::run().into()
+}

@@ -88,3 +88,26 @@ pub enum Event<'a> {
     /// Something that the user may want to know, such as what the schedule was chosen by.
     Note(&'a str),
 }
+
+/// Several observers as one.
+#[derive(Default)]
+pub struct Listeners<'a> {
+    observers: Vec<&'a dyn Observer>,
+}
+
+impl<'a> Listeners<'a> {
+    /// Tells this one too.
+    pub fn add(&mut self, observer: &'a dyn Observer) {
+        self.observers.push(observer);
+    }
+}
+
+impl Observer for Listeners<'_> {
+    fn listens(&self) -> bool {
+        self.observers.iter().any(|observer| observer.listens())
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        self.observers.iter().for_each(|observer| observer.event(event));
+    }
+}

@@ -1,0 +1,118 @@
+//! What was typed. What it means is decided in [`super::config`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::exit;
+
+/// Finds inputs on which a neural network does what it must not do.
+#[derive(Debug, Parser)]
+#[command(version, after_help = exit::HELP, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    /// Print the name of this program
+    #[arg(long)]
+    pub(super) name: bool,
+    /// The command.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Search for a counterexample
+    Verify(Verify),
+    /// Judge a counterexample that any tool has written, as the competition does
+    Check(Check),
+    /// Say what this program can do
+    Supports(Supports),
+}
+
+/// `counterpatch verify`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP, override_usage = "counterpatch verify [OPTIONS] <NETWORK> <PROPERTY>
+       counterpatch verify [OPTIONS] <PROPERTY> --network <NAME=FILE>...")]
+pub(super) struct Verify {
+    /// The network (ONNX) and the property (VNN-LIB), in this order; only the property with --network.
+    /// Either may be gzipped
+    #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
+    pub(super) files: Vec<String>,
+    /// A network by the name that the property declares
+    #[arg(long = "network", value_name = "NAME=FILE")]
+    pub(super) networks: Vec<String>,
+    /// Seconds that the whole run may take, counted from the start of the process; a decimal number, at most a
+    /// year [default: no limit]
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    pub(super) timeout: Option<String>,
+    /// Where to write the answer in the competition's format
+    #[arg(long, value_name = "FILE")]
+    pub(super) results_file: Option<PathBuf>,
+    /// Seed of all randomness
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Threads, 1 to 256. With one thread, one seed gives one answer
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(super) threads: usize,
+    /// Use this strategy only; may be repeated
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub(super) only: Vec<String>,
+    /// Leave this strategy out; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(super) without: Vec<String>,
+    /// Say on standard error what each strategy has spent and reached
+    #[arg(long)]
+    pub(super) stats: bool,
+    /// Write events and the verdict to standard output as one JSON object a line
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+/// `counterpatch check`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP, override_usage = "counterpatch check [OPTIONS] <NETWORK> <PROPERTY> <RESULTS>
+       counterpatch check [OPTIONS] <PROPERTY> <RESULTS> --network <NAME=FILE>...")]
+pub(super) struct Check {
+    /// The network (ONNX), the property (VNN-LIB) and the results file or counterexample, in this order; no network
+    /// with --network. All may be gzipped
+    #[arg(required = true, num_args = 2..=3, value_name = "FILE")]
+    pub(super) files: Vec<String>,
+    /// A network by the name that the property declares
+    #[arg(long = "network", value_name = "NAME=FILE")]
+    pub(super) networks: Vec<String>,
+    /// Whose rules decide
+    #[arg(long, value_enum, default_value_t = Rules::Of2026)]
+    pub(super) rules: Rules,
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// The rules of a year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Rules {
+    /// Listed outputs do not count; inputs may be off by 1e-4
+    #[value(name = "2026")]
+    Of2026,
+    /// Listed outputs count; strictly correct is what needs a tolerance of at most 1e-7
+    #[value(name = "2025-small")]
+    Of2025Small,
+    /// Listed outputs count; strictly correct is what needs no tolerance
+    #[value(name = "2025-zero")]
+    Of2025Zero,
+}
+
+/// `counterpatch supports`
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Supports {
+    /// Names of the ONNX operators, one a line
+    #[arg(long)]
+    pub(super) onnx_operators: bool,
+    /// Names of the search strategies, one a line
+    #[arg(long)]
+    pub(super) strategies: bool,
+}

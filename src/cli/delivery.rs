@@ -1,0 +1,64 @@
+//! Where a verdict goes: the results file and standard output. There is one verdict a run. The search, the time limit
+//! and a signal may all have one; the first stays.
+
+use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+
+use super::exit::Exit;
+use crate::report::json;
+use crate::witness::{Answer, ResultsFile};
+
+/// How standard output is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// The verdict, and the counterexample if there is no results file for it.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Takes the verdict of a run.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    file: Option<ResultsFile>,
+    style: Style,
+    delivered: Mutex<bool>,
+}
+
+impl Delivery {
+    /// Delivers to `file`, if there is one, and to standard output.
+    pub(super) fn new(file: Option<ResultsFile>, style: Style) -> Self {
+        Self { file, style, delivered: Mutex::new(false) }
+    }
+
+    /// Delivers a verdict, unless one was delivered before: then `None`.
+    pub(super) fn deliver(&self, answer: Answer<'_>) -> Option<Exit> {
+        let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut *delivered, true) {
+            return None;
+        }
+        if let Some(Err(error)) = self.file.as_ref().map(|file| file.write(answer)) {
+            eprintln!("error: {error}");
+            return Some(Exit::CannotWrite);
+        }
+        match self.print(answer, &mut io::stdout().lock()) {
+            Err(_) if self.file.is_none() => Some(Exit::CannotWrite),
+            _ => Some(Exit::Answered),
+        }
+    }
+
+    fn print(&self, answer: Answer<'_>, out: &mut impl Write) -> io::Result<()> {
+        match (self.style, answer) {
+            (Style::Json, _) => writeln!(out, "{}", json::verdict(answer))?,
+            // Nothing but a verdict may stand on standard output.
+            (Style::Text, Answer::Error) => {}
+            // The standard's word; the competition's is `timeout`.
+            (Style::Text, Answer::Timeout) => writeln!(out, "timed-out")?,
+            (Style::Text, Answer::Sat(_)) if self.file.is_none() => {
+                answer.write_to(&mut io::BufWriter::new(&mut *out))?
+            }
+            (Style::Text, _) => writeln!(out, "{}", answer.word())?,
+        }
+        out.flush()
+    }
+}

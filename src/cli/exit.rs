@@ -1,0 +1,45 @@
+//! Exit codes. They are an interface: scripts rely on them, so their numbers stay.
+
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// There is a verdict: `sat`, `unsat`, `unknown` or `timeout`; of `check`, a strictly correct counterexample.
+    /// Also after SIGTERM, SIGINT and SIGHUP, which end a search with `unknown`: the competition ignores the results
+    /// file of a program that ends with anything else.
+    Answered = 0,
+    /// The command line is wrong.
+    Usage = 2,
+    /// A file cannot be read, or what it says cannot be used. The results file says `error`.
+    BadInput = 3,
+    /// The results file, or standard output, cannot be written.
+    CannotWrite = 4,
+    /// A bug in this program. The results file says `error`.
+    Bug = 5,
+    /// `check`: the counterexample holds within the competition's tolerance only.
+    WithinTolerance = 10,
+    /// `check`: the counterexample is wrong.
+    Incorrect = 11,
+    /// `check`: the file claims something other than `sat`.
+    NoClaim = 12,
+}
+
+/// For `--help`.
+pub(super) const HELP: &str = "\
+Exit status:
+  0   there is a verdict (sat, unsat, unknown, timeout); check: the counterexample is strictly correct
+  2   the command line is wrong
+  3   a file cannot be read, or what it says cannot be used
+  4   the results file cannot be written
+  5   a bug in this program
+  10  check: the counterexample holds within tolerance only
+  11  check: the counterexample is wrong
+  12  check: the file claims something other than sat";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,56 @@
+//! The command line: the only part that prints.
+
+mod args;
+mod check;
+mod config;
+mod delivery;
+pub mod exit;
+mod input;
+mod networks;
+mod supports;
+mod verify;
+mod watchdog;
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Arguments, Command};
+use exit::Exit;
+
+use crate::witness::{Answer, ResultsFile};
+
+/// Runs the program with the arguments of the process.
+pub fn run() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nothing can be done about a closed terminal.
+            let _ = error.print();
+            return if error.use_stderr() { misunderstood() } else { Exit::Answered };
+        }
+    };
+    match arguments.command {
+        Some(Command::Verify(args)) => verify::run(&args),
+        Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Supports(args)) => supports::run(&args),
+        None => {
+            println!("{}", env!("CARGO_PKG_NAME"));
+            Exit::Answered
+        }
+    }
+}
+
+/// A results file that was asked for says `error`, whatever else was wrong with the command line.
+fn misunderstood() -> Exit {
+    let matches = Arguments::command().ignore_errors(true).try_get_matches();
+    let file = matches.ok().and_then(|matches| {
+        let (_, verify) = matches.subcommand().filter(|(name, _)| *name == "verify")?;
+        verify.get_one::<PathBuf>("results_file").cloned()
+    });
+    let written = file.map(|path| ResultsFile::open(&path).and_then(|file| file.write(Answer::Error)));
+    if let Some(Err(error)) = written {
+        eprintln!("error: {error}");
+    }
+    Exit::Usage
+}

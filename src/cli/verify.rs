@@ -1,0 +1,171 @@
+//! `counterpatch verify`: files in, verdict out, in time.
+
+use std::io::{self, IsTerminal};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::config::{self, UsageError};
+use super::delivery::{Delivery, Style};
+use super::exit::Exit;
+use super::watchdog::Watchdog;
+use super::{args, input};
+use crate::budget::{self, Budget, Interrupt};
+use crate::error::Error;
+use crate::pipeline::{self, Verdict};
+use crate::report::{JsonLines, Listeners, Progress, Statistics};
+use crate::witness::{Answer, ResultsFile};
+
+/// Why there is no verdict.
+enum Failure {
+    Usage(UsageError),
+    Input(Box<Error>),
+    /// A panic, which has printed its message.
+    Bug,
+    /// Threads or signal handlers are refused.
+    System(io::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Input(Box::new(error))
+    }
+}
+
+impl From<UsageError> for Failure {
+    fn from(error: UsageError) -> Self {
+        Self::Usage(error)
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &args::Verify) -> Exit {
+    let file = match args.results_file.as_deref().map(ResultsFile::open).transpose() {
+        Ok(file) => file,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Exit::CannotWrite;
+        }
+    };
+    let style = if args.json { Style::Json } else { Style::Text };
+    let delivery = Arc::new(Delivery::new(file, style));
+    let result = catch_unwind(AssertUnwindSafe(|| verify(args, &delivery))).unwrap_or(Err(Failure::Bug));
+    match result {
+        Ok(exit) => exit,
+        Err(failure) => failed(&failure, &delivery),
+    }
+}
+
+fn failed(failure: &Failure, delivery: &Delivery) -> Exit {
+    let exit = match failure {
+        Failure::Usage(error) => {
+            eprintln!("error: {error}");
+            Exit::Usage
+        }
+        Failure::Input(error) => {
+            eprintln!("error: {error}");
+            Exit::BadInput
+        }
+        Failure::Bug => {
+            eprintln!("error: this is a bug in counterpatch; please report it with the two files");
+            Exit::Bug
+        }
+        Failure::System(error) => {
+            eprintln!("error: the system refuses a thread or a signal handler: {error}");
+            Exit::Bug
+        }
+    };
+    match delivery.deliver(Answer::Error) {
+        Some(Exit::Answered) => exit,
+        Some(other) => other,
+        // The watchdog was faster, and its answer stands.
+        None => Exit::Answered,
+    }
+}
+
+/// Searches, and delivers what comes of it.
+fn verify(args: &args::Verify, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
+    let config = config::Verify::try_from(args)?;
+    let interrupt = Interrupt::default();
+    let budget =
+        config.timeout.map_or_else(Budget::unlimited, Budget::of_process).with_interrupt(interrupt.clone());
+    let searching = Arc::new(AtomicBool::new(false));
+    let watchdog = Watchdog { delivery: Arc::clone(delivery), searching: Arc::clone(&searching), interrupt };
+    let delay = config.timeout.map(budget::reserve).unwrap_or_default() / 2;
+    watchdog.start(&budget, delay).map_err(Failure::System)?;
+
+    let statistics = Statistics::default();
+    let verdict = search(args, &config, &budget, &statistics, &searching)?;
+    let exit = match &verdict {
+        Found::Verdict(Verdict::Sat(witness)) => delivery.deliver(Answer::Sat(witness)),
+        Found::Verdict(Verdict::Unsat(_)) => delivery.deliver(Answer::Unsat),
+        Found::Verdict(Verdict::Unknown(_)) | Found::NotAttempted(_) => delivery.deliver(Answer::Unknown),
+        Found::OutOfTime => delivery.deliver(Answer::Timeout),
+    };
+    if !args.quiet {
+        explain(&verdict, &statistics);
+    }
+    if args.stats {
+        eprint!("{}", statistics.table(budget.elapsed()));
+    }
+    Ok(exit.unwrap_or(Exit::Answered))
+}
+
+/// What came of it.
+enum Found {
+    Verdict(Verdict),
+    /// The time was up before the search could begin.
+    OutOfTime,
+    /// Why there was no search.
+    NotAttempted(&'static str),
+}
+
+fn search(
+    args: &args::Verify,
+    config: &config::Verify,
+    budget: &Budget,
+    statistics: &Statistics,
+    searching: &AtomicBool,
+) -> Result<Found, Failure> {
+    let query = input::property(&config.property)?;
+    if let vnnlib::Version::V2 { .. } = query.version() {
+        return Ok(Found::NotAttempted("properties in VNN-LIB 2.0 can be read, but not searched yet"));
+    }
+    let files = config.networks.files_for(&query)?;
+    let models = input::models(&files)?;
+    let Some(model) = models.into_iter().next() else {
+        return Ok(Found::NotAttempted("the property declares no network"));
+    };
+    if budget.check() == Err(crate::budget::StopReason::TimeUp) {
+        return Ok(Found::OutOfTime);
+    }
+    searching.store(true, Ordering::Relaxed);
+    let mut listeners = Listeners::default();
+    listeners.add(statistics);
+    let lines = args.json.then(|| JsonLines::new(io::stdout()));
+    let progress = (!args.quiet && !args.json && io::stderr().is_terminal()).then(Progress::start);
+    lines.iter().for_each(|lines| listeners.add(lines));
+    progress.iter().for_each(|progress| listeners.add(progress));
+    Ok(Found::Verdict(pipeline::falsify(query, model, &config.search, budget, &listeners)?))
+}
+
+/// One line on standard error that says what the verdict rests on.
+fn explain(found: &Found, statistics: &Statistics) {
+    match found {
+        Found::Verdict(Verdict::Sat(witness)) if witness.excess() < 0.0 => {
+            eprintln!(
+                "note: the counterexample holds with zero tolerance, but by so little that another engine's \
+                 rounding may hide it (short by {:.1e})",
+                -witness.excess()
+            );
+        }
+        Found::Verdict(Verdict::Sat(_)) => {}
+        Found::Verdict(Verdict::Unsat(reason)) => eprintln!("note: {reason}"),
+        Found::Verdict(Verdict::Unknown(reason)) => match statistics.best_margin() {
+            Some(margin) => eprintln!("note: {reason}; the best margin was {margin:.3e}, 0 is needed"),
+            None => eprintln!("note: {reason}"),
+        },
+        Found::OutOfTime => eprintln!("note: the time was up before the search could begin"),
+        Found::NotAttempted(reason) => eprintln!("note: {reason}"),
+    }
+}

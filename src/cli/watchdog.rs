@@ -1,0 +1,72 @@
+//! A thread that makes sure of an answer in time: it waits for a signal or for the end of the time, and answers in
+//! place of a main thread that is busy, be it in a file system, in a solver or in one long evaluation.
+//!
+//! SIGTERM, SIGINT and SIGHUP raise an interrupt that ends a search at its next look at the budget; the watchdog
+//! answers itself if the main thread has not done so after a moment.
+
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
+
+use super::delivery::Delivery;
+use crate::budget::{Budget, Interrupt};
+use crate::witness::Answer;
+
+/// How long the main thread may take to answer after a signal.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// What the watchdog needs to know.
+pub(super) struct Watchdog {
+    /// Where its answer goes.
+    pub(super) delivery: Arc<Delivery>,
+    /// Whether the search has begun: then the answer is `unknown`, before `timeout`.
+    pub(super) searching: Arc<AtomicBool>,
+    /// Raised by signals.
+    pub(super) interrupt: Interrupt,
+}
+
+impl Watchdog {
+    /// Starts the thread. It fires when `budget`, which the search respects, has been over for `delay`.
+    ///
+    /// # Errors
+    /// If the system refuses signal handlers or threads.
+    pub(super) fn start(self, budget: &Budget, delay: Duration) -> io::Result<()> {
+        let (signals, wake) = UnixStream::pair()?;
+        for signal in [SIGTERM, SIGINT, SIGHUP] {
+            flag::register(signal, self.interrupt.flag())?;
+            low_level::pipe::register(signal, wake.try_clone()?)?;
+        }
+        let patience = budget.remaining().map(|left| left.saturating_add(delay));
+        // A timeout of zero would mean none.
+        signals.set_read_timeout(patience.map(|patience| patience.max(Duration::from_millis(1))))?;
+        thread::Builder::new().name("watchdog".into()).spawn(move || self.watch(signals))?;
+        Ok(())
+    }
+
+    fn watch(self, mut signals: UnixStream) {
+        let signalled = loop {
+            match signals.read(&mut [0]) {
+                Err(interrupted) if interrupted.kind() == io::ErrorKind::Interrupted => {}
+                result => break result.is_ok(),
+            }
+        };
+        if signalled {
+            thread::sleep(GRACE);
+        }
+        let answer = if signalled || self.searching.load(Ordering::Relaxed) {
+            Answer::Unknown
+        } else {
+            Answer::Timeout
+        };
+        if let Some(exit) = self.delivery.deliver(answer) {
+            process::exit(i32::from(exit as u8));
+        }
+    }
+}

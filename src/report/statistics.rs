@@ -1,0 +1,134 @@
+//! What each strategy has spent and reached, as a table.
+
+use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::observer::{Ended, Event, Observer};
+
+/// Collects what a search reports when it ends.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rows: Vec<[String; 8]>,
+    best_margin: Option<f64>,
+    rejected: u64,
+    thin: u64,
+}
+
+impl Statistics {
+    /// The best margin of all strategies; `None` if nothing was evaluated.
+    pub fn best_margin(&self) -> Option<f64> {
+        self.lock().best_margin
+    }
+
+    /// The table: one line a strategy, then one with what was spent in all.
+    pub fn table(&self, elapsed: Duration) -> String {
+        const HEAD: [&str; 8] =
+            ["strategy", "rounds", "evaluations", "gradients", "programs", "best margin", "seconds", "ended"];
+        let state = self.lock();
+        let rows = || std::iter::once(HEAD.map(str::to_owned)).chain(state.rows.iter().cloned());
+        let mut widths = [0; 8];
+        for row in rows() {
+            widths.iter_mut().zip(&row).for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
+        }
+        let mut table = String::new();
+        for row in rows() {
+            let last = row.len() - 1;
+            for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+                // Writing to a String cannot fail. Words to the left, numbers to the right.
+                let _ = match column {
+                    0 => write!(table, "{cell:<width$}"),
+                    _ if column == last => writeln!(table, "  {cell}"),
+                    _ => write!(table, "  {cell:>width$}"),
+                };
+            }
+        }
+        let seconds = elapsed.as_secs_f64();
+        let (rejected, thin) = (state.rejected, state.thin);
+        let _ = writeln!(table, "{seconds:.3} s in all; {rejected} candidates rejected, {thin} found thin");
+        table
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Statistics {
+    fn event(&self, event: &Event<'_>) {
+        let mut state = self.lock();
+        match *event {
+            Event::StrategyFinished {
+                strategy,
+                rounds,
+                evaluations,
+                gradients,
+                programs,
+                best_margin,
+                time,
+                ended,
+            } => {
+                state.best_margin = state.best_margin.into_iter().chain(best_margin).reduce(f64::max);
+                state.rows.push([
+                    strategy.to_owned(),
+                    rounds.to_string(),
+                    evaluations.to_string(),
+                    gradients.to_string(),
+                    programs.to_string(),
+                    best_margin.map_or_else(|| "-".to_owned(), |margin| format!("{margin:.3e}")),
+                    format!("{:.3}", time.as_secs_f64()),
+                    of_ended(ended),
+                ]);
+            }
+            Event::CandidateRejected { .. } => state.rejected += 1,
+            Event::ThinWitness { .. } => state.thin += 1,
+            Event::StrategyStarted { .. } | Event::BestMargin { .. } | Event::Note(_) => {}
+        }
+    }
+}
+
+fn of_ended(ended: Ended<'_>) -> String {
+    match ended {
+        Ended::Found => "found".to_owned(),
+        Ended::Stopped(reason) => reason.to_string(),
+        Ended::NotApplicable(reason) => format!("not applicable: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::StopReason;
+
+    #[test]
+    fn the_table_has_a_line_for_every_strategy() {
+        let statistics = Statistics::default();
+        let finished = |strategy, best_margin, ended| Event::StrategyFinished {
+            strategy,
+            rounds: 12,
+            evaluations: 3456,
+            gradients: 0,
+            programs: 7,
+            best_margin,
+            time: Duration::from_millis(1500),
+            ended,
+        };
+        statistics.event(&finished("pgd", Some(-0.25), Ended::Found));
+        statistics.event(&finished("region-walk", None, Ended::NotApplicable("no ReLU")));
+        statistics.event(&finished("sample", Some(-1.5), Ended::Stopped(StopReason::TimeUp)));
+        statistics.event(&Event::CandidateRejected { reason: "why" });
+        insta::assert_snapshot!(statistics.table(Duration::from_millis(2345)), @r"
+        strategy     rounds  evaluations  gradients  programs  best margin  seconds  ended
+        pgd              12         3456          0         7    -2.500e-1    1.500  found
+        region-walk      12         3456          0         7            -    1.500  not applicable: no ReLU
+        sample           12         3456          0         7     -1.500e0    1.500  the time is up
+        2.345 s in all; 1 candidates rejected, 0 found thin
+        ");
+        assert_eq!(statistics.best_margin(), Some(-0.25));
+    }
+}

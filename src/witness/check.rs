@@ -1,0 +1,238 @@
+//! Judging what any tool has written, as the competition does: replay the listed inputs, and see whether the property
+//! is violated strictly, within the tolerance, or not at all.
+
+use vnnlib::{Query, Role, Version};
+
+use super::judge::Rules;
+use super::read::{Claim, Listed, Reading, Values};
+use super::replay::{Replay, ReplayError};
+use super::robustness::{Twice, excess};
+use super::validate::{Printed, Unmet};
+use crate::reference::Precision;
+
+/// The rules of a year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Year {
+    /// Listed outputs do not count; inputs may be off by 1e-4.
+    Of2026,
+    /// Listed outputs count, and must be within 1e-3 of the replay; everything may be off by 1e-4. Strictly correct
+    /// is what needs no more than 1e-7.
+    Of2025Small,
+    /// As before; strictly correct is what needs no tolerance at all and lists the outputs exactly.
+    Of2025Zero,
+}
+
+/// How a file is judged. The words are the competition's.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Class {
+    /// A strict counterexample: proves `sat`.
+    Correct,
+    /// Scored, but proves nothing.
+    WithinTolerance,
+    /// The point does not violate the property.
+    NotViolated,
+    /// Another number of values than the network has inputs.
+    WrongShape {
+        /// How many there are.
+        listed: usize,
+        /// How many there should be.
+        wanted: usize,
+    },
+    /// The tensors do not match their declarations (2.0); a file that cannot be read is none at all.
+    Mismatch(String),
+    /// The listed outputs are not those of the network (2025).
+    OutputsDiffer {
+        /// The largest difference, relative to the largest listed output.
+        relative: f64,
+    },
+    /// `sat` without a counterexample.
+    NoCounterexample,
+    /// The file claims something else.
+    NoClaim(String),
+}
+
+impl Class {
+    /// The competition's word.
+    pub fn word(&self) -> String {
+        match self {
+            Self::Correct => "correct".into(),
+            Self::WithinTolerance => "correct_up_to_tolerance".into(),
+            Self::NotViolated => "incorrect:spec_not_violated".into(),
+            Self::WrongShape { .. } => "incorrect:wrong_shape".into(),
+            Self::Mismatch(_) => "incorrect:malformed_ce".into(),
+            Self::OutputsDiffer { .. } => "incorrect:exec_doesnt_match".into(),
+            Self::NoCounterexample => "incorrect:no_ce".into(),
+            Self::NoClaim(word) => format!("no_witness:{word}"),
+        }
+    }
+}
+
+/// The verdict with what led to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The verdict.
+    pub class: Class,
+    /// Assertions that do not hold exactly: listed decimals against the property's, replayed outputs unrounded. Such
+    /// a file can still be correct, because judges round.
+    pub unmet: Vec<Unmet>,
+    /// Whether the verdict hangs on the last bits: in double precision it is another one, or the property is violated
+    /// by less than engines differ. The judge's own replay may then come out otherwise.
+    pub fragile: bool,
+    /// The largest absolute difference between listed and replayed outputs; `None` where none are listed.
+    pub output_error: Option<f64>,
+}
+
+impl Report {
+    fn only(class: Class) -> Self {
+        Self { class, unmet: Vec::new(), fragile: false, output_error: None }
+    }
+}
+
+/// Judges a file.
+///
+/// # Errors
+/// If the network cannot be run.
+pub fn check(replay: &Replay, reading: &Reading, year: Year) -> Result<Report, ReplayError> {
+    let query = replay.query();
+    if let Claim::Other(word) = &reading.claim {
+        return Ok(Report::only(Class::NoClaim(word.clone())));
+    }
+    let Some(listed) = &reading.assignment else { return Ok(Report::only(Class::NoCounterexample)) };
+    let lists = match by_tensor(query, listed) {
+        Ok(lists) => lists,
+        Err(class) => return Ok(Report::only(class)),
+    };
+    let given: Vec<Vec<f64>> = lists.iter().map(|values| values.floats.clone()).collect();
+    let held = replay.rounded(given.clone());
+    let run = replay.run(held.clone(), Precision::Model)?;
+    let class = match year {
+        Year::Of2026 => class_2026(replay, &run),
+        Year::Of2025Small => class_2025(query, &given, &run, (1e-7, 1e-6)),
+        Year::Of2025Zero => class_2025(query, &given, &run, (0.0, 0.0)),
+    };
+    let fragile = match (year, &class) {
+        (Year::Of2026, Class::Correct | Class::WithinTolerance | Class::NotViolated) => {
+            let double = replay.run(held, Precision::Double)?;
+            let hangs = excess(query, &Twice { model: &run, double: &double }) < 0.0;
+            class_2026(replay, &double) != class || class == Class::Correct && hangs
+        }
+        _ => false,
+    };
+    let unmet = unmet(query, &lists, &run);
+    Ok(Report { class, unmet, fragile, output_error: output_error(query, &given, &run) })
+}
+
+/// The listed values in declaration order; lists of outputs may be empty in the first form.
+fn by_tensor<'a>(query: &Query, listed: &'a Listed) -> Result<Vec<&'a Values>, Class> {
+    match (query.version(), listed) {
+        (Version::V1, Listed::Pairs { inputs, outputs }) => {
+            let wanted: usize = sizes(query, Role::Input);
+            if inputs.floats.len() != wanted {
+                return Err(Class::WrongShape { listed: inputs.floats.len(), wanted });
+            }
+            let of = |tensor: &vnnlib::Tensor| if tensor.role() == Role::Input { inputs } else { outputs };
+            Ok(query.tensors().iter().map(of).collect())
+        }
+        (Version::V2 { .. }, Listed::Tensors(tensors)) => {
+            if tensors.len() != query.tensors().len() {
+                let (has, wanted) = (tensors.len(), query.tensors().len());
+                return Err(Class::Mismatch(format!("{has} tensors are listed, {wanted} are declared")));
+            }
+            let pairs = tensors.iter().zip(query.tensors());
+            pairs.map(|(listed, tensor)| matching(listed, tensor).map(|()| &listed.values)).collect()
+        }
+        (Version::V1, Listed::Tensors(_)) => {
+            Err(Class::Mismatch("tensors are listed, the property wants pairs such as `(X_0 0.5)`".into()))
+        }
+        (Version::V2 { .. }, Listed::Pairs { .. }) => {
+            Err(Class::Mismatch("pairs are listed, the property wants tensors".into()))
+        }
+    }
+}
+
+fn sizes(query: &Query, role: Role) -> usize {
+    query.tensors().iter().filter(|tensor| tensor.role() == role).map(vnnlib::Tensor::len).sum()
+}
+
+fn matching(listed: &super::read::ListedTensor, tensor: &vnnlib::Tensor) -> Result<(), Class> {
+    let fail = |what: String| Err(Class::Mismatch(format!("line {}: {what}", listed.line)));
+    let (declared, written) = (tensor.element_type(), listed.element_type.to_ascii_lowercase());
+    if listed.name != tensor.name() {
+        return fail(format!("tensor {} is listed where {} is declared", listed.name, tensor.name()));
+    }
+    if listed.shape != tensor.shape() {
+        let name = tensor.name();
+        return fail(format!("{name} has the shape {:?}, not {:?}", listed.shape, tensor.shape()));
+    }
+    let is_float = declared.is_real_valued();
+    if written != declared.name() && !(is_float && written == "real") {
+        return fail(format!("{} has the type {}, not {declared}", tensor.name(), listed.element_type));
+    }
+    Ok(())
+}
+
+fn class_2026(replay: &Replay, run: &[Vec<f64>]) -> Class {
+    let (query, element) = (replay.query(), replay.element());
+    if Rules::strict_2026(element).holds(query, run) {
+        Class::Correct
+    } else if Rules::lenient_2026(element).holds(query, run) {
+        Class::WithinTolerance
+    } else {
+        Class::NotViolated
+    }
+}
+
+fn class_2025(query: &Query, given: &[Vec<f64>], run: &[Vec<f64>], strict: (f64, f64)) -> Class {
+    let (tolerance, relative_tolerance) = strict;
+    let relative = match outputs(query, given, run) {
+        Some(pairs) => relative_difference(&pairs),
+        None => f64::INFINITY,
+    };
+    if relative > 1e-3 {
+        return Class::OutputsDiffer { relative };
+    }
+    if !Rules::of_2025(1e-4).holds(query, given) {
+        return Class::NotViolated;
+    }
+    if relative <= relative_tolerance && Rules::of_2025(tolerance).holds(query, given) {
+        Class::Correct
+    } else {
+        Class::WithinTolerance
+    }
+}
+
+/// Listed and replayed outputs in pairs, if all are listed.
+fn outputs(query: &Query, given: &[Vec<f64>], run: &[Vec<f64>]) -> Option<Vec<(f64, f64)>> {
+    let mut pairs = Vec::new();
+    for (tensor, (given, run)) in query.tensors().iter().zip(given.iter().zip(run)) {
+        if tensor.role() != Role::Input {
+            if given.len() != run.len() {
+                return None;
+            }
+            pairs.extend(given.iter().copied().zip(run.iter().copied()));
+        }
+    }
+    Some(pairs)
+}
+
+fn relative_difference(pairs: &[(f64, f64)]) -> f64 {
+    let largest = pairs.iter().map(|(listed, _)| listed.abs()).fold(0.0, f64::max);
+    let difference = pairs.iter().map(|(listed, run)| (listed - run).abs()).fold(0.0, f64::max);
+    if largest < 1e-6 { 0.0 } else { difference / largest }
+}
+
+fn output_error(query: &Query, given: &[Vec<f64>], run: &[Vec<f64>]) -> Option<f64> {
+    let pairs = outputs(query, given, run)?;
+    Some(pairs.iter().map(|(listed, run)| (listed - run).abs()).fold(0.0, f64::max))
+}
+
+/// Assertions that fail exactly. Numbers that are no plain decimals (`.5`, `inf`) count as their doubles.
+fn unmet(query: &Query, lists: &[&Values], run: &[Vec<f64>]) -> Vec<Unmet> {
+    let exact = |(tensor, values): (&vnnlib::Tensor, &&Values)| {
+        let plain = values.decimals.iter().all(|decimal| vnnlib::Numeral::new(decimal).is_ok());
+        if tensor.role() == Role::Input && plain { values.decimals.clone() } else { Default::default() }
+    };
+    let decimals: Vec<_> = query.tensors().iter().zip(lists).map(exact).collect();
+    let violations = query.violations(&Printed { decimals: &decimals, floats: run });
+    violations.unwrap_or_default().iter().map(|violation| Unmet::of(query, violation)).collect()
+}

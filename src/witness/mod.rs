@@ -1,0 +1,28 @@
+//! From a candidate to a results file, and back.
+//!
+//! [`validate`] is the only place that makes a [`Witness`], and [`write`] writes nothing else after `sat`: a wrong
+//! `sat` cannot be written. What it guarantees, on exactly the numbers that the printed text parses back to:
+//! - the inputs lie in the input set as the decimals of the property say, not as rounded ones do;
+//! - the outputs of the reference engine violate the property with zero tolerance, in the model's type and in double;
+//! - the competition's judges of 2025 and 2026, which round here and there, come to the same verdict ([`judge`]).
+//!
+//! [`read`] reads what any tool has written, and [`check`] judges it.
+
+pub mod check;
+pub mod decimals;
+pub mod judge;
+pub mod read;
+pub mod replay;
+mod robustness;
+#[cfg(test)]
+mod tests;
+pub mod validate;
+pub mod write;
+
+pub use check::{Class, Report};
+pub use decimals::Decimals;
+pub use judge::Rules;
+pub use read::{Claim, Malformed, Reading};
+pub use replay::{Replay, ReplayError};
+pub use validate::{Rejection, Validation, Validator, Witness, WitnessTensor};
+pub use write::{Answer, ResultsFile};

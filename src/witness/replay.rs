@@ -1,0 +1,213 @@
+//! Replay: the declared tensors of a query, computed by the reference engine from the inputs' values.
+//!
+//! VNN-LIB 1.0 declares one tensor `X` and one `Y`; 2.0 declares tensors of several networks. Either way the flat
+//! values of a network's declared inputs, one after the other, are those of its model's inputs, one after the other;
+//! and so for the outputs. Hidden tensors are asked for by name.
+
+use std::sync::Arc;
+
+use vnnlib::{Equivalence, Query, Role};
+
+use crate::onnx::{Dim, ElementType, Model, ModelError, ValueInfo};
+use crate::reference::{Engine, Precision, Unsupported};
+
+/// Why a query cannot be replayed on the given models.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ReplayError {
+    /// A declared network has no model.
+    #[error("network {0} has no model (help: name its file with --network {0}=FILE)")]
+    NoModel(String),
+    /// The reference engine lacks operators.
+    #[error("{0}")]
+    Unsupported(Unsupported),
+    /// The numbers of values differ.
+    #[error(
+        "network {network} has {has} {what} values, the property declares {declared} \
+         (help: check that the network and the property belong together)"
+    )]
+    Dimensions {
+        /// The declared network.
+        network: String,
+        /// `input` or `output`.
+        what: &'static str,
+        /// How many values the model has.
+        has: usize,
+        /// How many the query declares.
+        declared: usize,
+    },
+    /// An input's values are of a type that no number can be read into.
+    #[error(
+        "input {name} has no fixed number of values (help: declare its shape when the model is exported)"
+    )]
+    Shapeless {
+        /// The model's input.
+        name: String,
+    },
+    /// The run itself failed.
+    #[error("{0}")]
+    Run(#[from] ModelError),
+}
+
+/// A value as a model's input of this type holds it; integers are cut off towards zero, as a cast does.
+pub fn cast(element: ElementType, x: f64) -> f64 {
+    match element {
+        ElementType::Float64 => x,
+        ElementType::Float32 => f64::from(x as f32),
+        ElementType::Float16 => half::f16::from_f64(x).to_f64(),
+        ElementType::BFloat16 => half::bf16::from_f64(x).to_f64(),
+        ElementType::Bool => f64::from(u8::from(x != 0.0)),
+        _ => x.trunc(),
+    }
+}
+
+/// One declared network with its engine.
+struct Unit {
+    engine: Engine,
+    /// Positions of its declared tensors in the query, by role.
+    inputs: Vec<usize>,
+    hidden: Vec<(usize, String)>,
+    outputs: Vec<usize>,
+    /// Type and number of values of each model input.
+    feeds: Vec<(ElementType, usize)>,
+}
+
+/// The engines of a query's networks.
+pub struct Replay {
+    query: Query,
+    units: Vec<Unit>,
+}
+
+impl Replay {
+    /// Matches the declared networks with models, in declaration order; a network declared equal to an earlier one
+    /// takes that one's model and none of its own.
+    ///
+    /// # Errors
+    /// If a network has no model, an operator is unknown to the reference engine, or the sizes of inputs differ.
+    pub fn new(query: Query, models: impl IntoIterator<Item = Arc<Model>>) -> Result<Self, ReplayError> {
+        let mut models = models.into_iter();
+        let mut units: Vec<Unit> = Vec::new();
+        for network in query.networks() {
+            let engine = match network.equivalence() {
+                Some(Equivalence::EqualTo(other)) => units.get(other).map(|unit| unit.engine.clone()),
+                _ => models.next().map(Engine::new).transpose().map_err(ReplayError::Unsupported)?,
+            };
+            let engine = engine.ok_or_else(|| ReplayError::NoModel(network.name().to_owned()))?;
+            units.push(Unit::new(&query, network, engine)?);
+        }
+        Ok(Self { query, units })
+    }
+
+    /// The query.
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// The type of the first network's first input: what a judge compares in.
+    pub fn element(&self) -> ElementType {
+        let first = self.units.first().and_then(|unit| unit.feeds.first());
+        first.map_or(ElementType::Float32, |&(element, _)| element)
+    }
+
+    /// The values that the models hold when they are given these: each rounded to its model input's type. `point`
+    /// and the result have one list a tensor; lists that are no input's are left as they are.
+    pub fn rounded(&self, mut point: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+        for unit in &self.units {
+            let mut elements =
+                unit.feeds.iter().flat_map(|&(element, len)| std::iter::repeat_n(element, len));
+            for &tensor in &unit.inputs {
+                for value in point.get_mut(tensor).into_iter().flatten() {
+                    *value = cast(elements.next().unwrap_or(ElementType::Float32), *value);
+                }
+            }
+        }
+        point
+    }
+
+    /// Fills in the outputs (and hidden tensors) that belong to the inputs of `point`, which has one list a tensor
+    /// in declaration order.
+    ///
+    /// # Errors
+    /// If the engine fails, or computes another number of values than the query declares.
+    pub fn run(&self, mut point: Vec<Vec<f64>>, precision: Precision) -> Result<Vec<Vec<f64>>, ReplayError> {
+        point.resize(self.query.tensors().len(), Vec::new());
+        for unit in &self.units {
+            let results = unit.run(&point, precision)?;
+            let hidden = results.len().saturating_sub(unit.hidden.len());
+            let (outputs, named) = results.split_at(hidden);
+            unit.store(&self.query, outputs.concat(), &unit.outputs, &mut point)?;
+            for ((tensor, _), values) in unit.hidden.iter().zip(named) {
+                unit.store(&self.query, values.clone(), &[*tensor], &mut point)?;
+            }
+        }
+        Ok(point)
+    }
+}
+
+impl Unit {
+    fn new(query: &Query, network: &vnnlib::Network, engine: Engine) -> Result<Self, ReplayError> {
+        let of_role = |role| {
+            let tensors = network.tensors().map(vnnlib::TensorId::index);
+            tensors.filter(|&t| query.tensors()[t].role() == role).collect::<Vec<_>>()
+        };
+        let inputs = of_role(Role::Input);
+        let hidden = of_role(Role::Hidden).into_iter().filter_map(|tensor| {
+            let name = query.tensors()[tensor].onnx_name()?;
+            Some((tensor, name.trim_matches('"').to_owned()))
+        });
+        let feeds = engine.model().graph.inputs.iter().map(feed).collect::<Result<Vec<_>, _>>()?;
+        let declared: usize = inputs.iter().map(|&tensor| query.tensors()[tensor].len()).sum();
+        let has = feeds.iter().map(|&(_, len)| len).sum();
+        if declared != has {
+            let network = network.name().to_owned();
+            return Err(ReplayError::Dimensions { network, what: "input", has, declared });
+        }
+        Ok(Self { inputs, hidden: hidden.collect(), outputs: of_role(Role::Output), feeds, engine })
+    }
+
+    fn run(&self, point: &[Vec<f64>], precision: Precision) -> Result<Vec<Vec<f64>>, ReplayError> {
+        let given = self.inputs.iter().filter_map(|&tensor| point.get(tensor));
+        let flat: Vec<f64> = given.flatten().copied().collect();
+        let (mut feeds, mut rest) = (Vec::with_capacity(self.feeds.len()), flat.as_slice());
+        for &(_, len) in &self.feeds {
+            let (feed, behind) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+            feeds.push(feed);
+            rest = behind;
+        }
+        let hidden: Vec<&str> = self.hidden.iter().map(|(_, name)| name.as_str()).collect();
+        let outputs = self.engine.run_with_hidden(&feeds, precision, &hidden)?;
+        Ok(outputs.into_iter().map(|output| output.values).collect())
+    }
+
+    /// Shares flat values out to declared tensors.
+    fn store(
+        &self,
+        query: &Query,
+        flat: Vec<f64>,
+        tensors: &[usize],
+        point: &mut [Vec<f64>],
+    ) -> Result<(), ReplayError> {
+        let lengths = || tensors.iter().map(|&tensor| query.tensors()[tensor].len());
+        let declared = lengths().sum();
+        if declared != flat.len() {
+            let network = tensors.first().map_or(0, |&tensor| query.tensors()[tensor].network());
+            let network = query.networks().get(network).map_or("", vnnlib::Network::name).to_owned();
+            return Err(ReplayError::Dimensions { network, what: "output", has: flat.len(), declared });
+        }
+        let mut rest = flat.as_slice();
+        for (&tensor, len) in tensors.iter().zip(lengths()) {
+            let (values, behind) = rest.split_at(len);
+            point[tensor] = values.to_vec();
+            rest = behind;
+        }
+        Ok(())
+    }
+}
+
+/// Type and number of values of a model input; symbolic dimensions count as 1.
+fn feed(info: &ValueInfo) -> Result<(ElementType, usize), ReplayError> {
+    let shapeless = || ReplayError::Shapeless { name: info.name.clone() };
+    let dims = info.shape.as_ref().ok_or_else(shapeless)?;
+    let extent = |dim: &Dim| if let Dim::Fixed(extent) = dim { *extent } else { 1 };
+    let count = dims.iter().try_fold(1_usize, |product, dim| product.checked_mul(extent(dim)));
+    Ok((info.element, count.ok_or_else(shapeless)?))
+}

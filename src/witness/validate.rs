@@ -1,0 +1,345 @@
+//! Candidate to witness: every check that stands between a point that the fast engine likes and the word `sat`.
+//!
+//! In order: the inputs are printed (shortest decimals of the values widened to double; a bound's own decimal where
+//! no number of the network's type lies in the interval) and read back; the reference engine runs on what was read,
+//! in the model's type and in double; each result must satisfy the query exactly, decimals against decimals; the
+//! judges' own arithmetic must agree; and the margin is measured.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use vnnlib::{Assignment, EvaluateError, Numeral, Query, Role, Value, Variable, Version};
+
+use super::decimals::Decimals;
+use super::judge::Rules;
+use super::replay::{Replay, ReplayError};
+use super::robustness::{Twice, excess};
+use crate::onnx::Model;
+use crate::reference::Precision;
+
+/// A counterexample that has passed every check. Only [`Validator::validate`] makes one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Witness {
+    version: Version,
+    tensors: Vec<WitnessTensor>,
+    excess: f64,
+}
+
+/// One declared tensor of a witness.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WitnessTensor {
+    name: String,
+    element_type: vnnlib::ElementType,
+    shape: Vec<u32>,
+    values: Decimals,
+}
+
+impl Witness {
+    /// The version of the language that the property is written in, which decides the form of the file.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// All tensors in declaration order.
+    pub fn tensors(&self) -> &[WitnessTensor] {
+        &self.tensors
+    }
+
+    /// By how much the margin exceeds what other engines' rounding may cost; negative for a thin witness.
+    pub fn excess(&self) -> f64 {
+        self.excess
+    }
+}
+
+impl WitnessTensor {
+    /// The declared name; `X` or `Y` in VNN-LIB 1.0.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The declared element type.
+    pub fn element_type(&self) -> vnnlib::ElementType {
+        self.element_type
+    }
+
+    /// The declared shape.
+    pub fn shape(&self) -> &[u32] {
+        &self.shape
+    }
+
+    /// The values as printed, row-major.
+    pub fn values(&self) -> &Decimals {
+        &self.values
+    }
+}
+
+/// What validation says of a candidate.
+#[derive(Debug)]
+pub enum Validation {
+    /// A witness with a margin that no other engine's rounding should eat up.
+    Confirmed(Witness),
+    /// A witness that holds with zero tolerance everywhere, but by less than that.
+    Thin(Witness),
+    /// No witness.
+    Rejected(Rejection),
+}
+
+/// Why a candidate is no witness.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Rejection {
+    /// It has another number of inputs than the query.
+    #[error("the candidate has {has} inputs, the property declares {declared}")]
+    Length {
+        /// Inputs of the candidate.
+        has: usize,
+        /// Inputs of the property.
+        declared: usize,
+    },
+    /// An input is NaN, infinite, or no number of the network's type.
+    #[error("input {0} is no finite number of the network's type")]
+    NotRepresentable(usize),
+    /// The replay failed.
+    #[error("the replay failed: {0}")]
+    Replay(#[from] ReplayError),
+    /// The replay gave NaN or an infinity, or a number too large for exact arithmetic.
+    #[error("{run}: {error}")]
+    NotEvaluable {
+        /// Which run.
+        run: Run,
+        /// Why.
+        error: EvaluateError,
+    },
+    /// The replay gave NaN or an infinity for an output that the property does not speak about.
+    #[error("the replay gave an output that is not finite")]
+    NotFinite,
+    /// The point does not violate the property.
+    #[error("{run}: {unmet}")]
+    NotViolated {
+        /// Which run.
+        run: Run,
+        /// The assertion that fails.
+        unmet: Unmet,
+    },
+    /// It does, but not as a judge of the competition computes.
+    #[error("the judge of {0} would not accept it")]
+    Judge(u16),
+}
+
+/// Which evaluation a rejection is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    /// The reference engine in the model's type.
+    Model,
+    /// The reference engine in double precision.
+    Double,
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Model => "replayed in the model's type",
+            Self::Double => "replayed in double precision",
+        })
+    }
+}
+
+/// An assertion that does not hold: where and by how much.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unmet {
+    /// File, line and column of the comparison that decides.
+    pub place: String,
+    /// Its text, shortened.
+    pub text: String,
+    /// How far its sides are apart.
+    pub amount: f64,
+}
+
+impl Unmet {
+    /// The first violation, in words.
+    pub(super) fn of(query: &Query, violation: &vnnlib::Violation) -> Self {
+        let (line, column) = query.line_and_column(violation.comparison);
+        let text = query.text().get(violation.comparison.start()..violation.comparison.end());
+        let text = text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = match text.char_indices().nth(60) {
+            Some((at, _)) => format!("{}...", &text[..at]),
+            None => text,
+        };
+        Self { place: format!("{}:{line}:{column}", query.name()), text, amount: violation.amount }
+    }
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} does not hold, by {:e}", self.place, self.text, self.amount)
+    }
+}
+
+/// How non-literal inputs are printed.
+#[derive(Clone, Copy, PartialEq)]
+enum Spelling {
+    Shortest,
+    /// All digits. Needed where a bound has more digits than the shortest decimal, so that the value lies inside and
+    /// its shortest decimal does not.
+    Exact,
+}
+
+/// Checks candidates for one query.
+pub struct Validator {
+    replay: Replay,
+}
+
+impl Validator {
+    /// A validator for a query and the models of its networks, in declaration order.
+    ///
+    /// # Errors
+    /// As [`Replay::new`].
+    pub fn new(query: Query, models: impl IntoIterator<Item = Arc<Model>>) -> Result<Self, ReplayError> {
+        Ok(Self { replay: Replay::new(query, models)? })
+    }
+
+    /// The engines.
+    pub fn replay(&self) -> &Replay {
+        &self.replay
+    }
+
+    /// Checks a candidate: all inputs of the query in declaration order, as doubles. Where `literals` has an entry,
+    /// that decimal is printed and counts instead of the number.
+    pub fn validate(&self, input: &[f64], literals: &BTreeMap<usize, String>) -> Validation {
+        match self.check(input, literals) {
+            Ok(witness) if witness.excess >= 0.0 => Validation::Confirmed(witness),
+            Ok(witness) => Validation::Thin(witness),
+            Err(rejection) => Validation::Rejected(rejection),
+        }
+    }
+
+    fn check(&self, input: &[f64], literals: &BTreeMap<usize, String>) -> Result<Witness, Rejection> {
+        let query = self.replay.query();
+        let mut printed = self.print_inputs(input, literals, Spelling::Shortest)?;
+        let mut read = self.read_back(&printed, input, literals)?;
+        let held = self.replay.rounded(read.clone());
+        let model = self.replay.run(held.clone(), Precision::Model)?;
+        if self.satisfies(&printed, &model, Run::Model).is_err() {
+            printed = self.print_inputs(input, literals, Spelling::Exact)?;
+            read = self.read_back(&printed, input, literals)?;
+            self.satisfies(&printed, &model, Run::Model)?;
+        }
+        let double = self.replay.run(held, Precision::Double)?;
+        self.satisfies(&printed, &double, Run::Double)?;
+        if !Rules::strict_2026(self.replay.element()).holds(query, &model) {
+            return Err(Rejection::Judge(2026));
+        }
+        let listed = with_inputs(query, &read, &model);
+        if query.version() == Version::V1 && !Rules::of_2025(0.0).holds(query, &listed) {
+            return Err(Rejection::Judge(2025));
+        }
+        let excess = excess(query, &Twice { model: &listed, double: &with_inputs(query, &read, &double) });
+        for (tensor, outputs) in printed.iter_mut().zip(&model).filter(|(printed, _)| printed.is_empty()) {
+            if !outputs.iter().all(|value| value.is_finite()) {
+                return Err(Rejection::NotFinite);
+            }
+            outputs.iter().for_each(|&value| tensor.push_shortest(value));
+        }
+        Ok(Witness { version: query.version(), tensors: labelled(query, printed), excess })
+    }
+
+    /// One list a tensor; those of outputs stay empty.
+    fn print_inputs(
+        &self,
+        input: &[f64],
+        literals: &BTreeMap<usize, String>,
+        spelling: Spelling,
+    ) -> Result<Vec<Decimals>, Rejection> {
+        let tensors = self.replay.query().tensors();
+        let is_input = |tensor: &vnnlib::Tensor| tensor.role() == Role::Input;
+        let declared = tensors.iter().filter(|t| is_input(t)).map(vnnlib::Tensor::len).sum();
+        if declared != input.len() {
+            return Err(Rejection::Length { has: input.len(), declared });
+        }
+        let mut numbered = input.iter().copied().enumerate();
+        let mut lists = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
+            let mut list = Decimals::default();
+            if is_input(tensor) {
+                list = Decimals::with_capacity(tensor.len());
+                for (index, x) in numbered.by_ref().take(tensor.len()) {
+                    match literals.get(&index) {
+                        Some(literal) => list.push(literal),
+                        None if !x.is_finite() => return Err(Rejection::NotRepresentable(index)),
+                        None if spelling == Spelling::Exact => list.push_exact(x),
+                        None => list.push_shortest(x),
+                    }
+                }
+            }
+            lists.push(list);
+        }
+        Ok(lists)
+    }
+
+    /// What a reader gets from the printed text: doubles. Everything but a literal must be the candidate's number.
+    fn read_back(
+        &self,
+        printed: &[Decimals],
+        input: &[f64],
+        literals: &BTreeMap<usize, String>,
+    ) -> Result<Vec<Vec<f64>>, Rejection> {
+        let parse = |decimal: &str| decimal.parse::<f64>().unwrap_or(f64::NAN);
+        let read: Vec<Vec<f64>> = printed.iter().map(|list| list.iter().map(parse).collect()).collect();
+        let held = self.replay.rounded(read.clone());
+        for (index, (held, wanted)) in held.iter().flatten().zip(input).enumerate() {
+            let same = held.to_bits() == wanted.to_bits();
+            if !held.is_finite() || !same && !literals.contains_key(&index) {
+                return Err(Rejection::NotRepresentable(index));
+            }
+        }
+        Ok(read)
+    }
+
+    fn satisfies(&self, printed: &[Decimals], run: &[Vec<f64>], which: Run) -> Result<(), Rejection> {
+        let query = self.replay.query();
+        let point = Printed { decimals: printed, floats: run };
+        let not_evaluable = |error| Rejection::NotEvaluable { run: which, error };
+        if query.holds(&point).map_err(not_evaluable)? {
+            return Ok(());
+        }
+        let violations = query.violations(&point).map_err(not_evaluable)?;
+        match violations.first() {
+            Some(violation) => Err(Rejection::NotViolated { run: which, unmet: Unmet::of(query, violation) }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A replayed point with other input lists.
+fn with_inputs(query: &Query, inputs: &[Vec<f64>], run: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let lists = query.tensors().iter().zip(inputs).zip(run);
+    lists
+        .map(|((tensor, input), run)| (if tensor.role() == Role::Input { input } else { run }).clone())
+        .collect()
+}
+
+fn labelled(query: &Query, lists: Vec<Decimals>) -> Vec<WitnessTensor> {
+    let label = |(tensor, values): (&vnnlib::Tensor, Decimals)| WitnessTensor {
+        name: tensor.name().to_owned(),
+        element_type: tensor.element_type(),
+        shape: tensor.shape().to_vec(),
+        values,
+    };
+    query.tensors().iter().zip(lists).map(label).collect()
+}
+
+/// A point whose inputs are the printed decimals and whose outputs are floats.
+pub(super) struct Printed<'a> {
+    pub(super) decimals: &'a [Decimals],
+    pub(super) floats: &'a [Vec<f64>],
+}
+
+impl Assignment for Printed<'_> {
+    fn value(&self, variable: Variable) -> Option<Value<'_>> {
+        let (tensor, element) = (variable.tensor().index(), variable.element());
+        match self.decimals.get(tensor).and_then(|list| list.get(element)) {
+            Some(decimal) => Numeral::new(decimal).ok().map(Value::Decimal),
+            None => self.floats.get(tensor)?.get(element).map(|&float| Value::Float(float)),
+        }
+    }
+}

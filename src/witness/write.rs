@@ -1,0 +1,250 @@
+//! Results files, never half written.
+//!
+//! A [`ResultsFile`] is complete from the moment that it is opened: it says `unknown` until a better answer replaces
+//! it, so that even a killed process leaves an answer. Each answer is written to a new file beside the old one, which
+//! then takes its name. Where that cannot be (a pipe, a device, a folder without write permission), the file itself
+//! is written.
+//!
+//! Format: `grammar/witness.ebnf`, after the rules of VNN-COMP and the VNN-LIB 2.0 standard.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use vnnlib::Version;
+
+use super::validate::{Witness, WitnessTensor};
+
+/// The answer of a run, as the competition names them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Answer<'a> {
+    /// A counterexample was found.
+    Sat(&'a Witness),
+    /// There is none: proved.
+    Unsat,
+    /// None was found.
+    Unknown,
+    /// The time was up before the search could begin.
+    Timeout,
+    /// The files cannot be used.
+    Error,
+}
+
+impl Answer<'_> {
+    /// The word that stands in the first line of a results file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Sat(_) => "sat",
+            Self::Unsat => "unsat",
+            Self::Unknown => "unknown",
+            Self::Timeout => "timeout",
+            Self::Error => "error",
+        }
+    }
+
+    /// Writes the file's whole content.
+    ///
+    /// # Errors
+    /// If `out` fails.
+    pub fn write_to(self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "{}", self.word())?;
+        match self {
+            Self::Sat(witness) => witness.write_to(out),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Witness {
+    /// Writes the assignment, in the form of the property's version.
+    ///
+    /// # Errors
+    /// If `out` fails.
+    pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        match self.version() {
+            Version::V1 => self.write_v1(out),
+            Version::V2 { .. } => self.tensors().iter().try_for_each(|tensor| write_v2(tensor, out)),
+        }
+    }
+
+    fn write_v1(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut opening = "(";
+        for tensor in self.tensors() {
+            for (index, value) in tensor.values().iter().enumerate() {
+                write!(out, "{opening}({}_{index} {value})", tensor.name())?;
+                opening = "\n ";
+            }
+        }
+        writeln!(out, ")")
+    }
+}
+
+fn write_v2(tensor: &WitnessTensor, out: &mut impl Write) -> io::Result<()> {
+    let shape: Vec<String> = tensor.shape().iter().map(u32::to_string).collect();
+    writeln!(out, "{} {} [{}]", tensor.name(), tensor.element_type(), shape.join(","))?;
+    tensor.values().iter().try_for_each(|value| writeln!(out, "{value}"))
+}
+
+/// A results file cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source} (help: name a file in a folder that exists and can be written)", .path.display())]
+pub struct WriteError {
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// Where the answer of a run goes.
+#[derive(Debug)]
+pub struct ResultsFile {
+    path: PathBuf,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// A file that another one can take the place of.
+    Replaced(PathBuf),
+    /// Something that can only be written to.
+    Direct,
+}
+
+impl ResultsFile {
+    /// Makes sure that the file can be written, and lets it say `unknown` for the time being.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn open(path: &Path) -> Result<Self, WriteError> {
+        let fail = |source| WriteError { path: path.to_path_buf(), source };
+        let target = target(path).map_err(fail)?;
+        let mut file = Self { path: path.to_path_buf(), target };
+        if let Target::Replaced(whole) = &file.target
+            && let Err(refused) = replace(whole, Answer::Unknown, Durability::Name)
+        {
+            if !whole.exists() {
+                return Err(fail(refused));
+            }
+            file.target = Target::Direct;
+        }
+        if matches!(file.target, Target::Direct) && !is_stream(path) {
+            overwrite(path, Answer::Unknown).map_err(fail)?;
+        }
+        Ok(file)
+    }
+
+    /// Writes an answer in place of whatever the file says.
+    ///
+    /// # Errors
+    /// If it cannot be written. The file then says what it said before.
+    pub fn write(&self, answer: Answer<'_>) -> Result<(), WriteError> {
+        let written = match &self.target {
+            Target::Replaced(whole) => replace(whole, answer, Durability::Content),
+            Target::Direct => overwrite(&self.path, answer),
+        };
+        written.map_err(|source| WriteError { path: self.path.clone(), source })
+    }
+}
+
+/// Streams get one answer only, and no other file can take their place.
+fn is_stream(path: &Path) -> bool {
+    path.starts_with("/dev") || path.starts_with("/proc") || fs::metadata(path).is_ok_and(|m| !m.is_file())
+}
+
+fn target(path: &Path) -> io::Result<Target> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
+        Ok(_) if is_stream(path) => Ok(Target::Direct),
+        // Behind a symbolic link the file is replaced, not the link.
+        Ok(_) => Ok(Target::Replaced(fs::canonicalize(path)?)),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(Target::Replaced(path.to_path_buf())),
+        Err(other) => Err(other),
+    }
+}
+
+/// What must have reached the disk before the new file takes the old one's name.
+#[derive(Clone, Copy, PartialEq)]
+enum Durability {
+    /// Its content, so that it survives a crash of the machine.
+    Content,
+    /// Nothing: another process sees it at once all the same.
+    Name,
+}
+
+fn replace(path: &Path, answer: Answer<'_>, durability: Durability) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
+    let fresh = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let written = (|| {
+        let file = File::create(&fresh)?;
+        let mut out = BufWriter::new(&file);
+        answer.write_to(&mut out)?;
+        out.flush()?;
+        if durability == Durability::Content {
+            file.sync_data()?;
+        }
+        fs::rename(&fresh, path)
+    })();
+    if written.is_err() {
+        // Whatever is left of it; the first error is the one to report.
+        let _ = fs::remove_file(&fresh);
+    }
+    written
+}
+
+fn overwrite(path: &Path, answer: Answer<'_>) -> io::Result<()> {
+    // Not opened with `create`: only what exists is written directly. One write call, so that a reader of a pipe or
+    // a killed process gets as much as possible.
+    let mut text = Vec::new();
+    answer.write_to(&mut text)?;
+    let stream = is_stream(path);
+    let mut file = OpenOptions::new().write(true).truncate(!stream).append(false).open(path)?;
+    file.write_all(&text)?;
+    if stream { Ok(()) } else { file.sync_data() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &Path) -> String {
+        fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn a_file_is_complete_from_the_first_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.txt");
+        fs::write(&path, "sat\nleft over from another run\n").unwrap();
+        let file = ResultsFile::open(&path).unwrap();
+        assert_eq!(read(&path), "unknown\n");
+        file.write(Answer::Unsat).unwrap();
+        assert_eq!(read(&path), "unsat\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+    }
+
+    #[test]
+    fn a_link_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("real.txt"), folder.path().join("link.txt"));
+        fs::write(&path, "").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        ResultsFile::open(&link).unwrap().write(Answer::Timeout).unwrap();
+        assert_eq!(read(&path), "timeout\n");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["no/such/folder/out.txt", ".", ""] {
+            let error = ResultsFile::open(&folder.path().join(path)).map(|_| ()).unwrap_err();
+            assert!(error.to_string().contains("(help: name a file"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_device_is_written_directly() {
+        let file = ResultsFile::open(Path::new("/dev/null")).unwrap();
+        file.write(Answer::Unknown).unwrap();
+    }
+}

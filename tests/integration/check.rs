@@ -1,0 +1,75 @@
+//! `check`: verdicts, exit codes, and what is said about a wrong counterexample.
+
+use crate::program::{Program, shipped};
+
+/// A point of `paper_fig1` with its outputs, and the file's inputs replaced by these.
+fn check(inputs: &str, outputs: &str, rules: &str) -> (Option<i32>, String, String) {
+    let program = Program::new();
+    program.write("w.txt", format!("sat\n({inputs}\n {outputs})\n"));
+    let (network, property) = (shipped("paper_fig1.onnx"), shipped("paper_fig1.vnnlib"));
+    let run = program.run(&["check", &network, &property, "w.txt", "--rules", rules]);
+    (run.exit, run.first_line().to_owned(), run.out)
+}
+
+const RIGHT: &str = "(X_0 0.8277025818824768) (X_1 0.40919914841651917)";
+const OUTPUTS: &str = "(Y_0 -2.631977081298828) (Y_1 1.1624670028686523)";
+
+#[test]
+fn every_class_has_its_word_and_its_exit_code() {
+    let cases = [
+        (RIGHT, OUTPUTS, "2026", 0, "correct"),
+        (RIGHT, OUTPUTS, "2025-zero", 0, "correct"),
+        (RIGHT, "(Y_0 -2.6319) (Y_1 1.1624)", "2025-zero", 10, "correct_up_to_tolerance"),
+        (RIGHT, "(Y_0 2.6) (Y_1 1.1)", "2025-small", 11, "incorrect:exec_doesnt_match"),
+        (RIGHT, "", "2026", 0, "correct"),
+        ("(X_0 1.00005) (X_1 0.4)", "", "2026", 10, "correct_up_to_tolerance"),
+        ("(X_0 1.001) (X_1 0.4)", "", "2026", 11, "incorrect:spec_not_violated"),
+        ("(X_0 0.5) (X_1 0.95)", "", "2026", 11, "incorrect:spec_not_violated"),
+        ("(X_0 0.5)", "", "2026", 11, "incorrect:wrong_shape"),
+        ("(X_1 0.5)", "", "2026", 11, "incorrect:malformed_ce"),
+    ];
+    for (inputs, outputs, rules, exit, word) in cases {
+        let (got, first, out) = check(inputs, outputs, rules);
+        assert_eq!((got, first.as_str()), (Some(exit), word), "{inputs} {outputs} by {rules}: {out}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    let (_, _, out) = check("(X_0 1.00005) (X_1 0.4)", "", "2026");
+    assert!(out.contains("paper_fig1.vnnlib:8:9: (<= X_0 1.0) does not hold, by 5"), "{out}");
+    let (_, _, out) = check("(X_1 0.5)", "", "2026");
+    assert!(out.contains("w.txt:2:3: expected `X_0`, found `X_1`"), "{out}");
+    let (_, _, out) = check(RIGHT, "(Y_0 -2.6319) (Y_1 1.1624)", "2026");
+    assert!(out.contains("listed and replayed outputs differ by at most 7.7e-5"), "{out}");
+}
+
+#[test]
+fn other_claims_are_no_counterexamples() {
+    let program = Program::new();
+    let (network, property) = (shipped("paper_fig1.onnx"), shipped("paper_fig1.vnnlib"));
+    for (text, exit, word) in [
+        ("unsat\n", 12, "no_witness:unsat"),
+        ("timeout", 12, "no_witness:timeout"),
+        ("sat", 11, "incorrect:no_ce"),
+    ] {
+        program.write("w.txt", text);
+        let run = program.run(&["check", &network, &property, "w.txt"]);
+        assert_eq!((run.exit, run.first_line()), (Some(exit), word), "{run:?}");
+    }
+    let run = program.run(&["check", &network, &property, "missing.txt"]);
+    assert_eq!(run.exit, Some(3), "{run:?}");
+    let run = program.run(&["check", &network, &property]);
+    assert_eq!(run.exit, Some(2), "{run:?}");
+}
+
+#[test]
+fn json_says_the_same() {
+    let program = Program::new();
+    program.write("w.txt", "((X_0 1.00005) (X_1 0.4))");
+    let (network, property) = (shipped("paper_fig1.onnx"), shipped("paper_fig1.vnnlib"));
+    let run = program.run(&["check", &network, &property, "w.txt", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(report["verdict"], "correct_up_to_tolerance");
+    assert_eq!(report["unmet"][0]["text"], "(<= X_0 1.0)");
+}

@@ -1,0 +1,8 @@
+//! The program as its users see it: arguments in; output, results file and exit status out.
+
+mod bad_input;
+mod check;
+mod model;
+mod program;
+mod signals;
+mod verify;

@@ -1,0 +1,86 @@
+//! A run that is told to end leaves a complete results file and exit status 0, wherever it is at the time.
+
+use std::process::{Child, Command, Stdio};
+
+use crate::model::model;
+use crate::program::Program;
+
+const IMPOSSIBLE: &str = "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)(declare-const Y_1 Real)\
+    (assert (<= X_0 1))(assert (>= X_0 0))(assert (<= X_1 1))(assert (>= X_1 0))(assert (>= Y_0 2.5))";
+
+fn kill(signal: &str, child: &Child) {
+    let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+fn start(program: &Program, arguments: &[&str]) -> Child {
+    program.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn ended(program: &Program, child: Child, signal: &str) {
+    kill(signal, &child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{signal}: {output:?}");
+    assert_eq!(output.stdout, b"unknown\n", "{signal}: {output:?}");
+    assert_eq!(program.read("out.txt").as_deref(), Some("unknown\n"), "{signal}");
+}
+
+#[test]
+fn a_search_ends_with_unknown() {
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        let program = Program::new();
+        program.write("sum.onnx", model("Add", [1.0, 2.0]));
+        program.write("impossible.vnnlib", IMPOSSIBLE);
+        // The strategy that never ends by itself.
+        let arguments =
+            ["verify", "sum.onnx", "impossible.vnnlib", "--results-file", "out.txt", "--strategy", "sample"];
+        let mut child = start(&program, &[&arguments[..], &["--json"]].concat());
+        // The first event says that the handlers are in place and the search runs.
+        let mut first = [0; 1];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
+        kill(signal, &child);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{signal}: {output:?}");
+        assert_eq!(program.read("out.txt").as_deref(), Some("unknown\n"), "{signal}");
+    }
+}
+
+#[test]
+fn a_run_that_waits_for_its_input_ends_too() {
+    let program = Program::new();
+    program.write("sum.onnx", model("Add", [1.0, 2.0]));
+    // Nobody ever writes to this property: reading it does not return.
+    let pipe = program.path().join("pipe.vnnlib");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let arguments = ["verify", "sum.onnx", "pipe.vnnlib", "--results-file", "out.txt"];
+    let child = start(&program, &arguments);
+    // Opening the pipe for writing returns as soon as the child, its handlers in place, opens it for reading.
+    let writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    ended(&program, child, "-TERM");
+    drop(writer);
+
+    // Open both ways, so that it waits for nobody.
+    let writer = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    let child = start(&program, &[&arguments[..], &["--timeout", "0.2"]].concat());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.code(), output.stdout.as_slice()),
+        (Some(0), &b"timed-out\n"[..]),
+        "{output:?}"
+    );
+    assert_eq!(program.read("out.txt").as_deref(), Some("timeout\n"));
+    drop(writer);
+}
+
+#[test]
+fn even_a_killed_run_leaves_a_complete_file() {
+    let program = Program::new();
+    let pipe = program.path().join("pipe.vnnlib");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut child = start(&program, &["verify", "sum.onnx", "pipe.vnnlib", "--results-file", "out.txt"]);
+    let writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(writer);
+    assert_eq!(program.read("out.txt").as_deref(), Some("unknown\n"));
+}

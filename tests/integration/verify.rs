@@ -1,0 +1,161 @@
+//! Verdicts: of the shipped networks, of what is not supported yet, and of a search that finds nothing.
+
+use crate::model::model;
+use crate::program::{Program, shipped};
+
+const TWO: &str =
+    "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)(declare-const Y_1 Real)";
+const BOX: &str = "(assert (<= X_0 1))(assert (>= X_0 0))(assert (<= X_1 1))(assert (>= X_1 0))";
+
+/// `y = x + (1, 2)` with properties that are easy to see through.
+fn folder() -> Program {
+    let program = Program::new();
+    program.write("sum.onnx", model("Add", [1.0, 2.0]));
+    program.write("possible.vnnlib", format!("{TWO}{BOX}(assert (>= Y_0 1.25))(assert (<= Y_1 2.5))"));
+    program.write("impossible.vnnlib", format!("{TWO}{BOX}(assert (>= Y_0 2.5))"));
+    program.write(
+        "second.vnnlib",
+        "(vnnlib-version <2.0>)\
+         (declare-network N (declare-input X float32 [2]) (declare-output Y float32 [2]))\
+         (assert (and (<= X[0] 1.0) (>= X[0] 0.0) (<= X[1] 1.0) (>= X[1] 0.0)))\
+         (assert (>= Y[0] 1.25))",
+    );
+    program
+}
+
+#[test]
+fn a_counterexample_is_printed_and_passes_the_check() {
+    let program = folder();
+    let run = program.run(&["verify", "sum.onnx", "possible.vnnlib", "--timeout", "60"]);
+    assert_eq!((run.exit, run.first_line()), (Some(0), "sat"), "{run:?}");
+    assert!(run.out.starts_with("sat\n((X_0 ") && run.out.ends_with(")\n"), "{run:?}");
+    program.write("printed.txt", &run.out);
+    let judged = program.run(&["check", "sum.onnx", "possible.vnnlib", "printed.txt"]);
+    assert_eq!((judged.exit, judged.first_line()), (Some(0), "correct"), "{judged:?}");
+
+    let run = program.run(&["verify", "sum.onnx", "possible.vnnlib", "--results-file", "out.txt"]);
+    assert_eq!((run.exit, run.out.as_str()), (Some(0), "sat\n"), "the counterexample is in the file");
+    let judged = program.run(&["check", "sum.onnx", "possible.vnnlib", "out.txt"]);
+    assert_eq!(judged.first_line(), "correct", "{judged:?}");
+}
+
+#[test]
+fn the_same_seed_on_one_thread_gives_the_same_file() {
+    let program = Program::new();
+    let (network, property) = (shipped("digits_mlp.onnx"), shipped("digits_mlp_tight.vnnlib"));
+    let run = |seed: &str| {
+        let arguments = ["verify", &network, &property, "--threads", "1", "--seed", seed, "--timeout", "60"];
+        let run = program.run(&arguments);
+        assert_eq!(run.first_line(), "sat", "{run:?}");
+        run.out
+    };
+    assert_eq!(run("7"), run("7"));
+}
+
+#[test]
+fn networks_may_be_packed_listed_or_named() {
+    let program = folder();
+    let packed = {
+        use std::io::Write;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&model("Add", [1.0, 2.0])).unwrap();
+        encoder.finish().unwrap()
+    };
+    program.write("packed.onnx.gz", packed);
+    for arguments in [
+        &["packed.onnx", "possible.vnnlib"][..],
+        &["./packed.onnx.gz", "./possible.vnnlib"],
+        &["[('N', 'sum.onnx')]", "possible.vnnlib"],
+        &["possible.vnnlib", "--network", "N=sum.onnx"],
+    ] {
+        let run = program.run(&[&["verify"], arguments].concat());
+        assert_eq!((run.exit, run.first_line()), (Some(0), "sat"), "{arguments:?}: {run:?}");
+    }
+}
+
+#[test]
+fn a_search_without_success_is_unknown_and_says_how_near_it_came() {
+    let program = folder();
+    let arguments = [
+        "verify",
+        "sum.onnx",
+        "impossible.vnnlib",
+        "--timeout",
+        "1",
+        "--results-file",
+        "out.txt",
+        "--strategy",
+        "sample",
+    ];
+    let run = program.run(&arguments);
+    assert_eq!((run.exit, run.out.as_str()), (Some(0), "unknown\n"), "{run:?}");
+    assert_eq!(program.read("out.txt").as_deref(), Some("unknown\n"));
+    assert!(run.err.contains("the time is up; the best margin was -5."), "{run:?}");
+    let quiet = program.run(&[&arguments[..], &["--quiet"]].concat());
+    assert_eq!(quiet.err, "");
+}
+
+#[test]
+fn bounds_prove_what_no_search_can() {
+    let program = folder();
+    let run = program.run(&["verify", "sum.onnx", "impossible.vnnlib", "--timeout", "60"]);
+    assert_eq!((run.exit, run.out.as_str()), (Some(0), "unsat\n"), "{run:?}");
+    assert!(run.err.contains("proved"), "{run:?}");
+}
+
+#[test]
+fn a_property_in_version_2_is_unknown_for_now() {
+    let program = folder();
+    for network in ["sum.onnx", "[('N', 'sum.onnx'), ('M', 'missing.onnx')]"] {
+        let run = program.run(&["verify", network, "second.vnnlib", "--results-file", "out.txt"]);
+        assert_eq!((run.exit, run.out.as_str()), (Some(0), "unknown\n"), "{run:?}");
+        assert!(run.err.contains("VNN-LIB 2.0"), "{run:?}");
+        assert_eq!(program.read("out.txt").as_deref(), Some("unknown\n"));
+    }
+}
+
+#[test]
+fn statistics_and_events_are_told_on_request() {
+    let program = folder();
+    let run = program.run(&["verify", "sum.onnx", "possible.vnnlib", "--stats"]);
+    assert!(run.err.contains("strategy") && run.err.contains("evaluations"), "{run:?}");
+    assert!(run.err.lines().any(|line| line.contains("found")), "{run:?}");
+
+    let run = program.run(&["verify", "sum.onnx", "possible.vnnlib", "--json"]);
+    let lines: Vec<serde_json::Value> =
+        run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = lines.last().unwrap();
+    assert_eq!(last["verdict"], "sat", "{run:?}");
+    assert_eq!(last["witness"]["X"].as_array().map(Vec::len), Some(2), "{run:?}");
+    assert!(lines.iter().any(|line| line["event"] == "finished"), "{run:?}");
+}
+
+#[test]
+fn the_answer_may_go_to_a_stream() {
+    let program = folder();
+    let run =
+        program.run(&["verify", "sum.onnx", "possible.vnnlib", "--results-file", "/dev/stderr", "--quiet"]);
+    assert_eq!((run.exit, run.out.as_str()), (Some(0), "sat\n"), "{run:?}");
+    assert!(run.err.starts_with("sat\n((X_0 "), "{run:?}");
+}
+
+#[test]
+fn behind_a_link_the_file_is_replaced() {
+    let program = folder();
+    program.write("real.txt", "");
+    std::os::unix::fs::symlink("real.txt", program.path().join("link.txt")).unwrap();
+    program.run(&["verify", "sum.onnx", "possible.vnnlib", "--results-file", "link.txt"]);
+    assert!(program.read("real.txt").unwrap().starts_with("sat\n"));
+}
+
+#[test]
+fn names_and_versions_are_told() {
+    let program = Program::new();
+    assert_eq!(program.run(&["--name"]).out, "counterpatch\n");
+    assert!(program.run(&["--version"]).out.starts_with("counterpatch "));
+    let operators = program.run(&["supports", "--onnx-operators"]).out;
+    assert!(operators.lines().any(|name| name == "Relu"), "{operators}");
+    assert_eq!(program.run(&["supports"]).exit, Some(2));
+    let help = program.run(&["verify", "--help"]).out;
+    assert!(help.contains("Exit status:") && help.contains("<NETWORK> <PROPERTY>"), "{help}");
+}
