@@ -12,9 +12,11 @@ const MAX_LEN: usize = 1 << 27;
 
 /// Number of values of a tensor of this shape. An error where it is more than a tensor may have.
 pub(super) fn len(shape: &[usize]) -> Result<usize, String> {
-    let product = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+    // A size of 0 may not hide what the other sizes would cost on the way there.
+    let product = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)));
     product
         .filter(|&n| n <= MAX_LEN)
+        .map(|_| shape.iter().product())
         .ok_or_else(|| format!("a result of shape {shape:?}, which has more than {MAX_LEN} values"))
 }
 

@@ -132,6 +132,7 @@ fn sized(shape: &[usize], sizes: &[f64], policy: &str) -> Result<Vec<Axis>, Stri
 
 fn interpolate(call: &Call<'_>, axes: &[Axis], method: &Method<'_>) -> Results {
     let x = call.input(0)?;
+    array::len(&axes.iter().map(|a| a.output).collect::<Vec<_>>())?;
     let mut shape = x.shape.clone();
     let mut values = floats(x).into_owned();
     for (d, axis) in axes.iter().enumerate() {

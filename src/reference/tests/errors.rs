@@ -67,6 +67,7 @@ fn huge_results_are_refused_before_they_are_allocated() {
     let one = || floats(&[1], &[0.0]);
     let repeated = Attribute::Int(1);
     check("Expand", &[], &[one(), ints(&[huge])], "more than");
+    check("Expand", &[], &[floats(&[1, 0], &[]), ints(&[huge, 1])], "more than");
     check("Tile", &[], &[one(), ints(&[huge])], "more than");
     check("ConstantOfShape", &[], &[ints(&[huge, huge])], "more than");
     check("Pad", &[], &[one(), ints(&[0, huge])], "more than");
