@@ -3,7 +3,7 @@
 
 Points are drawn from the input box of the first property that names the network (0 to 1 where it has none). The
 difference is relative to the largest output. Fails where the model's precision differs by more than 1e-5 (1e-4 behind
-more than 30 layers) and by more than twice what separates ONNX Runtime from double precision, its own rounding error.
+more than 30 layers) and by more than four times what separates ONNX Runtime from double precision, its own rounding error.
 """
 
 import argparse
@@ -90,7 +90,7 @@ def main():
             paths = arguments.folder / network, arguments.folder / query
             layers, errors, seconds = compare(binary, *paths, arguments.points, pathlib.Path(scratch))
             limit = 1e-4 if layers > 30 else 1e-5
-            bad = isinstance(errors[-1], str) or not errors[0] <= max(limit, 2 * errors[1])
+            bad = isinstance(errors[-1], str) or not errors[0] <= max(limit, 4 * errors[1])
             worst += bad
             shown = " | ".join(e if isinstance(e, str) else f"{e:.1e}" for e in errors)
             print(f"| {network} | {layers} | {shown} | {seconds:.3f} |{' **differs**' if bad else ''}", flush=True)
