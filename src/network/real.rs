@@ -13,6 +13,10 @@ pub trait Real:
     fn of(x: f64) -> Self;
     /// The same value in double precision, exactly.
     fn widen(self) -> f64;
+    /// The number, where this type is `f32`: known when compiling, so that a choice by it costs nothing.
+    fn as_single(self) -> Option<f32>;
+    /// A number of single precision, exactly.
+    fn from_single(x: f32) -> Self;
     /// `self * a + b`, fused where the compilation target fuses (the kernels dispatch at run time instead).
     #[inline(always)]
     fn fma(self, a: Self, b: Self) -> Self {
@@ -29,6 +33,14 @@ impl Real for f32 {
     fn widen(self) -> f64 {
         f64::from(self)
     }
+    #[inline(always)]
+    fn as_single(self) -> Option<f32> {
+        Some(self)
+    }
+    #[inline(always)]
+    fn from_single(x: f32) -> Self {
+        x
+    }
 }
 
 impl Real for f64 {
@@ -39,5 +51,13 @@ impl Real for f64 {
     #[inline(always)]
     fn widen(self) -> f64 {
         self
+    }
+    #[inline(always)]
+    fn as_single(self) -> Option<f32> {
+        None
+    }
+    #[inline(always)]
+    fn from_single(x: f32) -> Self {
+        Self::from(x)
     }
 }

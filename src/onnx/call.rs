@@ -26,6 +26,11 @@ pub(crate) struct Call<'a, T> {
 }
 
 impl<T: Real> Call<'_, T> {
+    /// Version of the operator set.
+    pub(crate) fn opset(&self) -> i64 {
+        self.importer.opset
+    }
+
     /// An error at this node.
     pub(crate) fn error(&self, what: impl Into<String>) -> ModelError {
         self.node.error(what)

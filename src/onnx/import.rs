@@ -62,6 +62,7 @@ pub(crate) enum Operand {
 /// The state of an import.
 pub(crate) struct Importer<T> {
     pub(super) builder: Builder<T>,
+    pub(super) opset: i64,
     /// Values by name, one map a graph: an inner graph sees the values of the graphs around it.
     scopes: Vec<HashMap<String, Operand>>,
     /// Constants that have become nodes already, by address; the `Arc` keeps the address taken.
@@ -90,6 +91,7 @@ pub fn import<T: Real>(model: &Model) -> Result<Network<T>, ImportError> {
     }
     let mut importer = Importer::<T> {
         builder: Builder::default(),
+        opset: model.opset,
         scopes: vec![HashMap::new()],
         nodes_of_constants: HashMap::new(),
     };

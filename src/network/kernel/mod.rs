@@ -2,6 +2,7 @@
 
 pub mod dispatch;
 pub mod dot;
+pub mod functions;
 pub mod panels;
 pub mod products;
 pub mod vector;

@@ -80,8 +80,15 @@ pub enum Rows<'a, T> {
         /// Distance between two of them.
         stride: usize,
     },
-    /// `row_k` is the `k`-th slice: convolutions point at pixels and, beyond the border, at a row of zeros.
-    Listed(&'a [&'a [T]]),
+    /// `row_k = data[offsets[k] * unit ..]`: convolutions name the places where taps meet the image.
+    Offset {
+        /// What the rows lie in.
+        data: &'a [T],
+        /// Where they begin, in units.
+        offsets: &'a [usize],
+        /// Numbers a unit.
+        unit: usize,
+    },
 }
 
 impl<T> Rows<'_, T> {
@@ -90,8 +97,9 @@ impl<T> Rows<'_, T> {
             Rows::Strided { data, stride } => {
                 assert!(inputs == 0 || data.len() >= (inputs - 1) * stride + lanes, "rows are too short");
             }
-            Rows::Listed(list) => {
-                assert!(list.len() >= inputs && list[..inputs].iter().all(|row| row.len() >= lanes));
+            Rows::Offset { data, offsets, unit } => {
+                let last = offsets[..inputs].iter().max().map_or(0, |&at| at * unit + lanes);
+                assert!(data.len() >= last, "a row is outside of the data");
             }
         }
     }
@@ -190,7 +198,11 @@ unsafe fn run<T: Real, V: Vector<Number = T>, const NV: usize, const MR: usize>(
             let count = MR.min(job.weights.outputs - output);
             // SAFETY: as this function's.
             unsafe {
-                if left >= wide {
+                if left >= wide && count == 1 {
+                    block::<T, V, NV, 1>(job, output, count, lane);
+                } else if left >= wide && count == 2 {
+                    block::<T, V, NV, 2>(job, output, count, lane);
+                } else if left >= wide {
                     block::<T, V, NV, MR>(job, output, count, lane);
                 } else if left >= V::LANES {
                     block::<T, V, 1, MR>(job, output, count, lane);
@@ -233,7 +245,7 @@ unsafe fn block<T: Real, V: Vector<Number = T>, const NV: usize, const MR: usize
         for k in 0..inputs {
             let row = match job.rows {
                 Rows::Strided { data, stride } => data.as_ptr().add(k * stride),
-                Rows::Listed(list) => list.get_unchecked(k).as_ptr(),
+                Rows::Offset { data, offsets, unit } => data.as_ptr().add(offsets.get_unchecked(k) * unit),
             }
             .add(lane);
             let mut x = [V::splat(T::zero()); NV];
@@ -281,7 +293,7 @@ unsafe fn tail<T: Real, V: Vector<Number = T>, const MR: usize>(
         for k in 0..inputs {
             let row = match job.rows {
                 Rows::Strided { data, stride } => data.as_ptr().add(k * stride),
-                Rows::Listed(list) => list.get_unchecked(k).as_ptr(),
+                Rows::Offset { data, offsets, unit } => data.as_ptr().add(offsets.get_unchecked(k) * unit),
             }
             .add(lane);
             let x = V::load_partial(row, left);
@@ -305,9 +317,10 @@ mod tests {
         let x: Vec<T> = (0..inputs * lanes).map(|i| T::of(((i * 7) % 19) as f64 / 9.0 - 1.0)).collect();
         let bias: Vec<T> = (0..outputs).map(|m| T::of(m as f64 / 3.0)).collect();
         let panels = Panels::pack(outputs, inputs, w);
-        let rows: Vec<&[T]> = x.chunks(lanes).collect();
+        let offsets: Vec<usize> = (0..inputs).collect();
         for set in InstructionSet::available() {
-            for rows in [Rows::Strided { data: &x, stride: lanes }, Rows::Listed(&rows)] {
+            let offset = Rows::Offset { data: &x, offsets: &offsets, unit: lanes };
+            for rows in [Rows::Strided { data: &x, stride: lanes }, offset] {
                 let mut out = vec![T::zero(); outputs * lanes];
                 weighted_rows_with(set, panels.view(), rows, Start::Bias(&bias), &mut out, lanes, lanes);
                 weighted_rows_with(set, panels.view(), rows, Start::Accumulate, &mut out, lanes, lanes);

@@ -13,15 +13,28 @@ use super::shape::{self, ShapeError};
 pub mod affine;
 pub mod binary;
 pub mod concat;
+pub mod conv;
 pub mod matmul;
+pub mod max_pool;
+pub mod rank;
 pub mod rearrange;
+pub mod reduce;
+pub mod select;
+pub mod softmax;
 pub mod unary;
+pub mod windows;
 
 pub use affine::Affine;
 pub use binary::{Binary, BinaryFunction};
 pub use concat::Concat;
+pub use conv::Conv;
 pub use matmul::MatMul;
+pub use max_pool::MaxPool;
+pub use rank::{ArgExtreme, TopK};
 pub use rearrange::Rearrange;
+pub use reduce::{Reduce, Reduction};
+pub use select::{Pick, Select};
+pub use softmax::Softmax;
 pub use unary::{Unary, UnaryFunction};
 
 /// A value for a whole block: ONNX shape and `len(shape) * lanes` numbers, lanes innermost.
@@ -105,6 +118,22 @@ pub enum Op<T> {
     Concat(Concat),
     /// A product of two values.
     MatMul(MatMul),
+    /// A convolution or its transpose.
+    Conv(Conv<T>),
+    /// The largest number of each window.
+    MaxPool(MaxPool),
+    /// Numbers joined along an axis.
+    Reduce(Reduce),
+    /// The place of the largest or smallest number along an axis.
+    ArgExtreme(ArgExtreme),
+    /// The largest or smallest numbers along an axis.
+    TopK(TopK),
+    /// Softmax or its logarithm.
+    Softmax(Softmax),
+    /// A choice between two values.
+    Select(Select),
+    /// Rows named by indices that depend on the input.
+    Pick(Pick),
 }
 
 /// A constant tensor, row-major.
@@ -127,6 +156,14 @@ macro_rules! each {
             Op::Rearrange($inner) => $body,
             Op::Concat($inner) => $body,
             Op::MatMul($inner) => $body,
+            Op::Conv($inner) => $body,
+            Op::MaxPool($inner) => $body,
+            Op::Reduce($inner) => $body,
+            Op::ArgExtreme($inner) => $body,
+            Op::TopK($inner) => $body,
+            Op::Softmax($inner) => $body,
+            Op::Select($inner) => $body,
+            Op::Pick($inner) => $body,
         }
     };
 }
@@ -183,6 +220,7 @@ impl<T: Real> Op<T> {
         match self {
             Op::Input(_) | Op::Constant(_) | Op::Reshape(_) => 0,
             Op::Affine(affine) => affine.multiplications(shape),
+            Op::Conv(conv) => conv.multiplications() * shape[0],
             _ => shape::len(shape),
         }
     }
@@ -199,6 +237,14 @@ impl<T: Real> Op<T> {
             Op::Rearrange(op) => Op::Rearrange(op.clone()),
             Op::Concat(op) => Op::Concat(op.clone()),
             Op::MatMul(op) => Op::MatMul(op.clone()),
+            Op::Conv(op) => Op::Conv(op.cast()),
+            Op::MaxPool(op) => Op::MaxPool(op.clone()),
+            Op::Reduce(op) => Op::Reduce(op.clone()),
+            Op::ArgExtreme(op) => Op::ArgExtreme(op.clone()),
+            Op::TopK(op) => Op::TopK(op.clone()),
+            Op::Softmax(op) => Op::Softmax(op.clone()),
+            Op::Select(op) => Op::Select(op.clone()),
+            Op::Pick(op) => Op::Pick(op.clone()),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{Operands, Operator, Pass, View};
 use crate::network::backward::Gradients;
 use crate::network::kernel::dispatch::vectorized;
+use crate::network::kernel::functions::{erf, exp, sigmoid, tanh};
 use crate::network::real::Real;
 use crate::network::shape::ShapeError;
 
@@ -146,7 +147,7 @@ impl UnaryFunction {
             }
             Scale { scale, shift } => of(scale) * x + of(shift),
             Sigmoid => sigmoid(x),
-            Tanh => x.tanh(),
+            Tanh => tanh(x),
             Elu { alpha } => {
                 if x < zero {
                     of(alpha) * x.exp_m1()
@@ -161,10 +162,10 @@ impl UnaryFunction {
             HardSwish => x * (x / of(6.0) + of(0.5)).max(zero).min(one),
             Mish => x * Softplus.value(x).tanh(),
             Gelu => of(0.5) * x * (one + erf(x * of(std::f64::consts::FRAC_1_SQRT_2))),
-            GeluTanh => of(0.5) * x * (one + gelu_inner(x).tanh()),
+            GeluTanh => of(0.5) * x * (one + tanh(gelu_inner(x))),
             Swish { alpha } => x * sigmoid(of(alpha) * x),
             Erf => erf(x),
-            Exp => x.exp(),
+            Exp => exp(x),
             Log => x.ln(),
             Sqrt => x.sqrt(),
             Reciprocal => one / x,
@@ -270,11 +271,11 @@ impl UnaryFunction {
                 t + x * (one - t * t) * sigmoid(x)
             }
             Gelu => {
-                let density = (-x * x * of(0.5)).exp() * of(0.398_942_280_401_432_7);
+                let density = exp(-x * x * of(0.5)) * of(0.398_942_280_401_432_7);
                 of(0.5) * (one + erf(x * of(std::f64::consts::FRAC_1_SQRT_2))) + x * density
             }
             GeluTanh => {
-                let t = gelu_inner(x).tanh();
+                let t = tanh(gelu_inner(x));
                 let inner = of(0.797_884_560_802_865_4) * (one + of(3.0 * 0.044715) * x * x);
                 of(0.5) * (one + t) + of(0.5) * x * (one - t * t) * inner
             }
@@ -317,16 +318,9 @@ fn truth<T: Real>(is: bool) -> T {
     if is { T::one() } else { T::zero() }
 }
 
-fn sigmoid<T: Real>(x: T) -> T {
-    T::one() / (T::one() + (-x).exp())
-}
-
+#[inline(always)]
 fn gelu_inner<T: Real>(x: T) -> T {
     T::of(0.797_884_560_802_865_4) * (x + T::of(0.044715) * x * x * x)
-}
-
-fn erf<T: Real>(x: T) -> T {
-    T::of(libm::erf(x.widen()))
 }
 
 fn power<T: Real>(x: T, exponent: f64) -> T {
@@ -363,12 +357,25 @@ impl<T: Real> Operator<T> for Unary {
     fn forward(&self, operands: Operands<'_, T>, output: &mut [T], _pass: &mut Pass<'_, T>) {
         use UnaryFunction::*;
         let x = operands.get(0).data;
-        // One loop a function where the loop is cheap enough for the choice inside it to show.
+        // One loop a function where the loop is fast enough for a choice inside it to show.
         match self.0 {
             Relu => map(x, output, |x| if x > T::zero() { x } else { T::zero() }),
-            LeakyRelu { .. } | Abs | Neg | Clip { .. } | HardSigmoid { .. } | Scale { .. } | Sign => {
-                self.forward_cheap(x, output);
-            }
+            LeakyRelu { alpha } => map(x, output, |x| LeakyRelu { alpha }.value(x)),
+            Abs => map(x, output, |x| Abs.value(x)),
+            Neg => map(x, output, |x| Neg.value(x)),
+            Clip { low, high } => map(x, output, |x| Clip { low, high }.value(x)),
+            HardSigmoid { alpha, beta } => map(x, output, |x| HardSigmoid { alpha, beta }.value(x)),
+            Scale { scale, shift } => map(x, output, |x| Scale { scale, shift }.value(x)),
+            Sign => map(x, output, |x| Sign.value(x)),
+            Sigmoid => map(x, output, |x| Sigmoid.value(x)),
+            Tanh => map(x, output, |x| Tanh.value(x)),
+            Exp => map(x, output, |x| Exp.value(x)),
+            Erf => map(x, output, |x| Erf.value(x)),
+            Gelu => map(x, output, |x| Gelu.value(x)),
+            GeluTanh => map(x, output, |x| GeluTanh.value(x)),
+            Swish { alpha } => map(x, output, |x| Swish { alpha }.value(x)),
+            Sqrt => map(x, output, |x| Sqrt.value(x)),
+            Reciprocal => map(x, output, |x| Reciprocal.value(x)),
             f => output.iter_mut().zip(x).for_each(|(y, &x)| *y = f.value(x)),
         }
     }
@@ -395,31 +402,49 @@ impl<T: Real> Operator<T> for Unary {
                     *g += if y > T::zero() { c } else { T::zero() };
                 }
             }),
-            (f, _) => {
-                let sharpness = pass.surrogate.sharpness;
-                for (((g, &c), &x), &y) in gradient.iter_mut().zip(cotangent).zip(x).zip(result.data) {
-                    if c != T::zero() {
-                        *g += c * f.derivative(x, y, sharpness);
-                    }
+            (f, _) => slopes(f, x, result.data, cotangent, gradient, pass.surrogate.sharpness),
+        }
+    }
+}
+
+/// `gradient += cotangent · f'(x)`: again one loop for each of the frequent functions.
+fn slopes<T: Real>(
+    f: UnaryFunction,
+    x: &[T],
+    y: &[T],
+    cotangent: &[T],
+    gradient: &mut [T],
+    sharpness: Option<T>,
+) {
+    use UnaryFunction::*;
+    match f {
+        LeakyRelu { alpha } => {
+            chain(x, y, cotangent, gradient, |x, y| LeakyRelu { alpha }.derivative(x, y, None))
+        }
+        Scale { scale, .. } => chain(x, y, cotangent, gradient, |_, _| T::of(scale)),
+        Sigmoid => chain(x, y, cotangent, gradient, |x, y| Sigmoid.derivative(x, y, None)),
+        Tanh => chain(x, y, cotangent, gradient, |x, y| Tanh.derivative(x, y, None)),
+        Exp => chain(x, y, cotangent, gradient, |_, y| y),
+        Gelu => chain(x, y, cotangent, gradient, |x, y| Gelu.derivative(x, y, None)),
+        GeluTanh => chain(x, y, cotangent, gradient, |x, y| GeluTanh.derivative(x, y, None)),
+        f => {
+            for (((g, &c), &x), &y) in gradient.iter_mut().zip(cotangent).zip(x).zip(y) {
+                // A derivative may be infinite where nothing asks for it.
+                if c != T::zero() {
+                    *g += c * f.derivative(x, y, sharpness);
                 }
             }
         }
     }
 }
 
-impl Unary {
-    fn forward_cheap<T: Real>(&self, x: &[T], output: &mut [T]) {
-        use UnaryFunction::*;
-        match self.0 {
-            LeakyRelu { alpha } => map(x, output, |x| LeakyRelu { alpha }.value(x)),
-            Abs => map(x, output, |x| Abs.value(x)),
-            Neg => map(x, output, |x| Neg.value(x)),
-            Clip { low, high } => map(x, output, |x| Clip { low, high }.value(x)),
-            HardSigmoid { alpha, beta } => map(x, output, |x| HardSigmoid { alpha, beta }.value(x)),
-            Scale { scale, shift } => map(x, output, |x| Scale { scale, shift }.value(x)),
-            f => map(x, output, |x| f.value(x)),
+#[inline(always)]
+fn chain<T: Real>(x: &[T], y: &[T], cotangent: &[T], gradient: &mut [T], f: impl Fn(T, T) -> T) {
+    vectorized(|| {
+        for (((g, &c), &x), &y) in gradient.iter_mut().zip(cotangent).zip(x).zip(y) {
+            *g += c * f(x, y);
         }
-    }
+    });
 }
 
 /// One row of a leaky backward pass: an inactive neuron passes on `slopes[lane]` of its cotangent.

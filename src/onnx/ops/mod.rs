@@ -7,9 +7,13 @@ use crate::network::Real;
 mod arithmetic;
 mod constants;
 mod control;
+mod convolution;
 mod elementwise;
 mod layout;
 mod linear;
+mod normalization;
+mod pooling;
+mod reduction;
 mod slicing;
 #[cfg(test)]
 mod tests;
@@ -22,9 +26,13 @@ impl<T: Real> Importer<T> {
         Self::ARITHMETIC,
         Self::CONSTANTS,
         Self::CONTROL,
+        Self::CONVOLUTION,
         Self::ELEMENTWISE,
         Self::LAYOUT,
         Self::LINEAR,
+        Self::NORMALIZATION,
+        Self::POOLING,
+        Self::REDUCTION,
         Self::SLICING,
     ];
 }

@@ -1,0 +1,409 @@
+//! Convolution with constant weights in one to three dimensions, and its transpose.
+//!
+//! Both directions are weighted sums of rows (`kernel::panels`): the forward pass weights rows of the image's
+//! planes (see [`windows`](super::windows)), the backward pass rows of the padded cotangent, one plane of the
+//! image at a time. A transposed convolution is the same operator with the directions exchanged.
+
+use std::sync::OnceLock;
+
+use super::windows::{AXES, Windows};
+use super::{Operands, Operator, Pass, View, cast};
+use crate::network::backward::Gradients;
+use crate::network::kernel::panels::{Panels, PanelsView, Rows, Start, weighted_rows};
+use crate::network::real::Real;
+use crate::network::shape::ShapeError;
+
+/// Rows of at least this many numbers are summed one by one; shorter ones as one run with the numbers between
+/// them, which are thrown away: four 512-bit vectors keep the kernel busy.
+const LONG_ROW: usize = 64;
+
+/// `y[o][w] = bias[o] + Σ_{c, tap} weights[o][c][tap] · x[c][w·stride + tap·dilation − pad]`, or its transpose.
+#[derive(Debug, Clone)]
+pub struct Conv<T> {
+    /// `[outputs][inputs / groups][taps]`; "outputs" and "inputs" are those of the convolution, so that a
+    /// transposed one takes `outputs` channels and gives `inputs`.
+    pub weights: Vec<T>,
+    /// One number a channel of the result.
+    pub bias: Vec<T>,
+    /// Channels of the image.
+    pub inputs: usize,
+    /// Channels of the windows.
+    pub outputs: usize,
+    /// Both kinds of channels are split into this many independent groups.
+    pub groups: usize,
+    /// The image and the windows on it.
+    pub windows: Windows,
+    /// How many of the image's axes ONNX knows of.
+    pub rank: usize,
+    /// Whether the operand is the windows and the result the image.
+    pub transposed: bool,
+    prepared: OnceLock<Prepared<T>>,
+}
+
+/// What both passes need and the weights determine.
+#[derive(Debug, Clone)]
+struct Prepared<T> {
+    /// For each group the weights `[outputs][inputs × taps]`.
+    forward: Vec<Panels<T>>,
+    /// Where the rows of the first window lie in the planes of a group's channels.
+    forward_rows: Vec<usize>,
+    backward: Vec<Phase<T>>,
+    /// Lengths of a padded cotangent channel.
+    padded: [usize; AXES],
+}
+
+/// The taps that lie in one plane.
+#[derive(Debug, Clone)]
+struct Phase<T> {
+    plane: usize,
+    /// For each group the weights `[inputs][outputs × taps of this plane]`.
+    weights: Vec<Panels<T>>,
+    rows: Vec<usize>,
+}
+
+/// A block of rows that sums are made for: `counts[2]` numbers long, `counts[0] × counts[1]` of them.
+struct Block {
+    counts: [usize; AXES],
+    /// Lengths of the tensor that the rows of the operand lie in.
+    from: [usize; AXES],
+    /// Lengths of the tensor that the rows of the result lie in.
+    to: [usize; AXES],
+}
+
+impl<T: Real> Conv<T> {
+    /// A convolution; `weights` must hold `outputs × inputs / groups × taps` numbers and `bias` one a channel of
+    /// the result.
+    pub fn new(
+        weights: Vec<T>,
+        bias: Vec<T>,
+        (outputs, inputs, groups): (usize, usize, usize),
+        windows: Windows,
+        rank: usize,
+        transposed: bool,
+    ) -> Result<Self, ShapeError> {
+        let fits = groups > 0
+            && inputs.is_multiple_of(groups)
+            && outputs.is_multiple_of(groups)
+            && weights.len() == outputs * (inputs / groups) * windows.taps()
+            && bias.len() == if transposed { inputs } else { outputs };
+        if !fits {
+            return Err(ShapeError(format!(
+                "{} weights and {} biases do not make a convolution of {inputs} to {outputs} channels in {groups} groups",
+                weights.len(),
+                bias.len()
+            )));
+        }
+        let prepared = OnceLock::new();
+        Ok(Self { weights, bias, inputs, outputs, groups, windows, rank, transposed, prepared })
+    }
+
+    /// Multiplications for one point and one image.
+    pub fn multiplications(&self) -> usize {
+        self.weights.len() * self.windows.count()
+    }
+
+    /// The same convolution in another precision.
+    pub fn cast<U: Real>(&self) -> Conv<U> {
+        Conv {
+            weights: cast(&self.weights),
+            bias: cast(&self.bias),
+            inputs: self.inputs,
+            outputs: self.outputs,
+            groups: self.groups,
+            windows: self.windows.clone(),
+            rank: self.rank,
+            transposed: self.transposed,
+            prepared: OnceLock::new(),
+        }
+    }
+
+    /// `weights[output][input of its group][tap]`
+    pub fn weight(&self, output: usize, input: usize, tap: usize) -> T {
+        self.weights[(output * (self.inputs / self.groups) + input) * self.windows.taps() + tap]
+    }
+
+    fn prepared(&self) -> &Prepared<T> {
+        self.prepared.get_or_init(|| self.prepare())
+    }
+
+    fn prepare(&self) -> Prepared<T> {
+        let (inputs, outputs) = (self.inputs / self.groups, self.outputs / self.groups);
+        let (taps, planes) = (self.windows.taps(), self.windows.planes_len());
+        let offsets = self.windows.offsets();
+        let forward = |g: usize| {
+            Panels::pack(outputs, inputs * taps, |o, k| self.weights[(g * outputs + o) * inputs * taps + k])
+        };
+        let reach = self.windows.0.each_ref().map(|axis| axis.reach());
+        let padded: [usize; AXES] = std::array::from_fn(|i| self.windows.0[i].plane() + reach[i]);
+        let mut places = Vec::new();
+        self.windows.each_tap(|phases, tap| {
+            let back: [usize; AXES] = std::array::from_fn(|i| reach[i] - tap[i]);
+            places.push((
+                self.windows.plane_number(phases),
+                (back[0] * padded[1] + back[1]) * padded[2] + back[2],
+            ));
+        });
+        let channel: usize = padded.iter().product();
+        let phase = |plane: usize| {
+            let own: Vec<usize> = (0..taps).filter(|&tap| places[tap].0 == plane).collect();
+            let weights = |g: usize| {
+                Panels::pack(inputs, outputs * own.len(), |i, k| {
+                    self.weight(g * outputs + k / own.len(), i, own[k % own.len()])
+                })
+            };
+            Phase {
+                plane,
+                weights: (0..self.groups).map(weights).collect(),
+                rows: (0..outputs)
+                    .flat_map(|o| own.iter().map(move |&tap| (o, tap)))
+                    .map(|(o, tap)| o * channel + places[tap].1)
+                    .collect(),
+            }
+        };
+        let planes_count = self.windows.0.iter().map(|axis| axis.phases()).product();
+        Prepared {
+            forward: (0..self.groups).map(forward).collect(),
+            forward_rows: (0..inputs).flat_map(|c| offsets.iter().map(move |&at| c * planes + at)).collect(),
+            backward: (0..planes_count).map(phase).collect(),
+            padded,
+        }
+    }
+
+    /// From images to windows: `y (+)= conv(x)` for one image.
+    fn gather(&self, x: &[T], y: &mut [T], accumulate: bool, lanes: usize, scratch: &mut Vec<T>) {
+        let prepared = self.prepared();
+        let (inputs, outputs) = (self.inputs / self.groups, self.outputs / self.groups);
+        let (plane_len, image) = (self.windows.planes_len() * lanes, self.windows.image_len() * lanes);
+        let plain = self.windows.is_plain();
+        let block = Block {
+            counts: self.windows.0.each_ref().map(|axis| axis.windows),
+            from: self.windows.plane_shape(),
+            to: self.windows.0.each_ref().map(|axis| axis.windows),
+        };
+        let run = if block.is_long(lanes) { 0 } else { block.run(lanes) * outputs };
+        let planes_len = if plain { 0 } else { inputs * plane_len };
+        scratch.resize(scratch.len().max(planes_len + run), T::zero());
+        let (planes, rest) = scratch.split_at_mut(planes_len);
+        for g in 0..self.groups {
+            let group = &x[g * inputs * image..][..inputs * image];
+            let rows = if plain {
+                group
+            } else {
+                for (image, planes) in group.chunks_exact(image).zip(planes.chunks_exact_mut(plane_len)) {
+                    self.windows.to_planes(image, planes, lanes, T::zero());
+                }
+                &*planes
+            };
+            let start = match (accumulate, self.transposed) {
+                (true, _) => Start::Accumulate,
+                (false, false) => Start::Bias(&self.bias[g * outputs..][..outputs]),
+                (false, true) => Start::Zero,
+            };
+            let len = self.windows.count() * lanes;
+            let y = &mut y[g * outputs * len..][..outputs * len];
+            block.sum(prepared.forward[g].view(), rows, &prepared.forward_rows, start, y, lanes, rest);
+        }
+    }
+
+    /// From windows to images: `x += convᵀ(y)` for one image.
+    fn scatter(&self, y: &[T], x: &mut [T], lanes: usize, scratch: &mut Vec<T>) {
+        let prepared = self.prepared();
+        let (inputs, outputs) = (self.inputs / self.groups, self.outputs / self.groups);
+        let (count, image) = (self.windows.count() * lanes, self.windows.image_len() * lanes);
+        let padded_len = prepared.padded.iter().product::<usize>() * lanes;
+        let plane = self.windows.plane_shape();
+        let direct = self.windows.0.iter().all(|axis| axis.stride == 1);
+        let block = Block {
+            counts: if direct {
+                std::array::from_fn(|i| {
+                    self.windows.0[i].image.min(plane[i].saturating_sub(self.windows.0[i].pad))
+                })
+            } else {
+                plane
+            },
+            from: prepared.padded,
+            to: if direct { self.windows.0.each_ref().map(|axis| axis.image) } else { plane },
+        };
+        if block.counts.contains(&0) {
+            return;
+        }
+        let pad = self.windows.0.each_ref().map(|axis| if direct { axis.pad } else { 0 });
+        let shift = ((pad[0] * block.from[1] + pad[1]) * block.from[2] + pad[2]) * lanes;
+        let run = if block.is_long(lanes) { 0 } else { block.run(lanes) * inputs };
+        let phases = prepared.backward.len();
+        let plane_len = plane.iter().product::<usize>() * lanes;
+        let planes_len = if direct { 0 } else { inputs * phases * plane_len };
+        scratch.resize(scratch.len().max(outputs * padded_len + planes_len + run), T::zero());
+        let (padded, rest) = scratch.split_at_mut(outputs * padded_len);
+        let (planes, rest) = rest.split_at_mut(planes_len);
+        for g in 0..self.groups {
+            let group = &y[g * outputs * count..][..outputs * count];
+            for (windows, padded) in group.chunks_exact(count).zip(padded.chunks_exact_mut(padded_len)) {
+                self.pad_windows(windows, padded, prepared.padded, lanes);
+            }
+            let x = &mut x[g * inputs * image..][..inputs * image];
+            for phase in &prepared.backward {
+                let weights = phase.weights[g].view();
+                if direct {
+                    block.sum(weights, &padded[shift..], &phase.rows, Start::Accumulate, x, lanes, rest);
+                } else {
+                    let own = &mut planes[phase.plane * plane_len..];
+                    let to = Strided { out: own, stride: phases * plane_len };
+                    block.sum_strided(weights, padded, &phase.rows, Start::Zero, to, lanes, rest);
+                }
+            }
+            if !direct {
+                for (planes, image) in planes.chunks_exact(phases * plane_len).zip(x.chunks_exact_mut(image))
+                {
+                    self.windows.add_planes(planes, image, lanes);
+                }
+            }
+        }
+    }
+
+    /// Copies a channel of windows into the middle of a padded one.
+    fn pad_windows(&self, windows: &[T], padded: &mut [T], shape: [usize; AXES], lanes: usize) {
+        let counts = self.windows.0.each_ref().map(|axis| axis.windows);
+        let reach = self.windows.0.each_ref().map(|axis| axis.reach());
+        padded.fill(T::zero());
+        let row = counts[2] * lanes;
+        for (at, source) in windows.chunks_exact(row.max(1)).enumerate() {
+            let (i, j) = (at / counts[1] + reach[0], at % counts[1] + reach[1]);
+            let to = ((i * shape[1] + j) * shape[2] + reach[2]) * lanes;
+            padded[to..to + row].copy_from_slice(source);
+        }
+    }
+
+    fn shapes(&self) -> ((usize, usize), (usize, usize)) {
+        let image = (self.inputs, self.windows.image_len());
+        let windows = (self.outputs, self.windows.count());
+        if self.transposed { (windows, image) } else { (image, windows) }
+    }
+}
+
+/// Results that are `stride` numbers apart.
+struct Strided<'a, T> {
+    out: &'a mut [T],
+    stride: usize,
+}
+
+impl Block {
+    fn is_long(&self, lanes: usize) -> bool {
+        self.counts[2] * lanes >= LONG_ROW || self.counts[0] * self.counts[1] == 1
+    }
+
+    /// Numbers from the first row's start to the last row's end.
+    fn run(&self, lanes: usize) -> usize {
+        let [a, b, c] = self.counts;
+        (((a - 1) * self.from[1] + b - 1) * self.from[2] + c) * lanes
+    }
+
+    fn sum<T: Real>(
+        &self,
+        weights: PanelsView<'_, T>,
+        data: &[T],
+        offsets: &[usize],
+        start: Start<'_, T>,
+        out: &mut [T],
+        lanes: usize,
+        scratch: &mut [T],
+    ) {
+        let stride = self.to.iter().product::<usize>() * lanes;
+        self.sum_strided(weights, data, offsets, start, Strided { out, stride }, lanes, scratch);
+    }
+
+    fn sum_strided<T: Real>(
+        &self,
+        weights: PanelsView<'_, T>,
+        data: &[T],
+        offsets: &[usize],
+        start: Start<'_, T>,
+        to: Strided<'_, T>,
+        lanes: usize,
+        scratch: &mut [T],
+    ) {
+        let [a, b, c] = self.counts;
+        let rows = (0..a).flat_map(|i| (0..b).map(move |j| (i, j)));
+        let from = |(i, j): (usize, usize)| (i * self.from[1] + j) * self.from[2] * lanes;
+        let target = |(i, j): (usize, usize)| (i * self.to[1] + j) * self.to[2] * lanes;
+        if self.is_long(lanes) {
+            for row in rows {
+                let source = Rows::Offset { data: &data[from(row)..], offsets, unit: lanes };
+                weighted_rows(weights, source, start, &mut to.out[target(row)..], to.stride, c * lanes);
+            }
+            return;
+        }
+        let run = self.run(lanes);
+        let accumulate = matches!(start, Start::Accumulate);
+        let start = if accumulate { Start::Zero } else { start };
+        let sums = &mut scratch[..run * weights.outputs];
+        weighted_rows(weights, Rows::Offset { data, offsets, unit: lanes }, start, sums, run, run);
+        for (m, sums) in sums.chunks_exact(run).enumerate() {
+            for row in rows.clone() {
+                let source = &sums[from(row)..][..c * lanes];
+                let target = &mut to.out[m * to.stride + target(row)..][..c * lanes];
+                if accumulate {
+                    target.iter_mut().zip(source).for_each(|(t, &s)| *t += s);
+                } else {
+                    target.copy_from_slice(source);
+                }
+            }
+        }
+    }
+}
+
+impl<T: Real> Operator<T> for Conv<T> {
+    fn output_shape(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, ShapeError> {
+        let axes = &self.windows.0[AXES - self.rank..];
+        let ((channels, _), (results, _)) = self.shapes();
+        let (from, to): (Vec<usize>, Vec<usize>) = axes
+            .iter()
+            .map(|axis| if self.transposed { (axis.windows, axis.image) } else { (axis.image, axis.windows) })
+            .unzip();
+        match inputs[0] {
+            [batch, c, image @ ..] if *c == channels && image == from => {
+                Ok([&[*batch, results], to.as_slice()].concat())
+            }
+            other => Err(ShapeError(format!(
+                "a convolution made for {channels} channels of {from:?} does not fit shape {other:?}"
+            ))),
+        }
+    }
+
+    fn forward(&self, operands: Operands<'_, T>, output: &mut [T], pass: &mut Pass<'_, T>) {
+        let ((channels, len), (results, result_len)) = self.shapes();
+        let lanes = pass.lanes;
+        let images = operands.get(0).data.chunks_exact((channels * len * lanes).max(1));
+        for (x, y) in images.zip(output.chunks_exact_mut((results * result_len * lanes).max(1))) {
+            if self.transposed {
+                for (row, &bias) in y.chunks_exact_mut(result_len * lanes).zip(&self.bias) {
+                    row.fill(bias);
+                }
+                self.scatter(x, y, lanes, pass.scratch);
+            } else {
+                self.gather(x, y, false, lanes, pass.scratch);
+            }
+        }
+    }
+
+    fn vjp(
+        &self,
+        _operands: Operands<'_, T>,
+        _result: View<'_, T>,
+        cotangent: &[T],
+        gradients: &mut Gradients<'_, T>,
+        pass: &mut Pass<'_, T>,
+    ) {
+        let Some(gradient) = gradients.wrt(0) else { return };
+        let ((channels, len), (results, result_len)) = self.shapes();
+        let lanes = pass.lanes;
+        let images = gradient.chunks_exact_mut((channels * len * lanes).max(1));
+        for (g, c) in images.zip(cotangent.chunks_exact((results * result_len * lanes).max(1))) {
+            if self.transposed {
+                self.gather(c, g, true, lanes, pass.scratch);
+            } else {
+                self.scatter(c, g, lanes, pass.scratch);
+            }
+        }
+    }
+}
