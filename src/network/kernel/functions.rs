@@ -5,6 +5,9 @@
 //! in the last place, see the tests. In double precision the standard library's functions are used: double
 //! precision reasons, single precision hurries.
 
+// Coefficients are quoted as published.
+#![allow(clippy::excessive_precision, clippy::approx_constant)]
+
 use crate::network::real::Real;
 
 /// `e^x`
@@ -69,7 +72,7 @@ fn tanh_single(x: f32) -> f32 {
     let a = x.abs();
     let square = x * x;
     let mut p = -5.704_988_7e-3;
-    for c in [2.063_908_9e-2, -5.373_971e-2, 1.333_144_2e-1, -3.333_328_2e-1] {
+    for c in [2.063_908_9e-2, -5.373_971_2e-2, 1.333_144_2e-1, -3.333_328_2e-1] {
         p = p * square + c;
     }
     let small = p * square * x + x;

@@ -8,12 +8,17 @@ mod arithmetic;
 mod constants;
 mod control;
 mod convolution;
+mod einsum;
 mod elementwise;
 mod layout;
 mod linear;
 mod normalization;
 mod pooling;
+mod quantization;
+mod recurrent;
 mod reduction;
+mod resize;
+mod selection;
 mod slicing;
 #[cfg(test)]
 mod tests;
@@ -27,12 +32,17 @@ impl<T: Real> Importer<T> {
         Self::CONSTANTS,
         Self::CONTROL,
         Self::CONVOLUTION,
+        Self::EINSUM,
         Self::ELEMENTWISE,
         Self::LAYOUT,
         Self::LINEAR,
         Self::NORMALIZATION,
         Self::POOLING,
+        Self::QUANTIZATION,
+        Self::RECURRENT,
         Self::REDUCTION,
+        Self::RESIZE,
+        Self::SELECTION,
         Self::SLICING,
     ];
 }

@@ -9,8 +9,13 @@ use crate::onnx::call::{Built, Call};
 use crate::onnx::import::{Importer, Operand};
 
 impl<T: Real> Importer<T> {
-    pub(super) const SLICING: &'static [Entry<T>] =
-        &[("Concat", concat), ("Gather", gather), ("Slice", slice), ("Split", split)];
+    pub(super) const SLICING: &'static [Entry<T>] = &[
+        ("Concat", concat),
+        ("Pad", pad),
+        ("ReverseSequence", reverse_sequence),
+        ("Slice", slice),
+        ("Split", split),
+    ];
 }
 
 fn concat<T: Real>(call: &mut Call<'_, T>) -> Built {
@@ -77,15 +82,6 @@ impl<T: Real> Call<'_, T> {
         let bad = || self.error(format!("an index of operand {i} is outside an axis of length {len}"));
         list.iter().map(front).collect::<Option<_>>().ok_or_else(bad)
     }
-}
-
-fn gather<T: Real>(call: &mut Call<'_, T>) -> Built {
-    let x = call.operand(0)?;
-    let shape = call.shape(&x);
-    let axis = call.axis(call.node.int("axis")?.unwrap_or(0), shape.len())?;
-    let indices = call.indices(1, shape[axis])?;
-    let indices_shape = call.constant(1)?.shape.clone();
-    Ok(vec![call.pick(&x, axis, &indices, &indices_shape)?])
 }
 
 /// Start, step and count of a slice along an axis of length `len`, as the standard clamps them.
@@ -159,6 +155,74 @@ fn split<T: Real>(call: &mut Call<'_, T>) -> Built {
         start += size;
     }
     Ok(parts)
+}
+
+/// The place in an axis of length `len` that position `at` of the padded axis shows, if any.
+fn padded_place(at: i64, len: i64, mode: &str) -> Option<usize> {
+    let inside = |at: i64| usize::try_from(at).ok().filter(|&at| (at as i64) < len);
+    match mode {
+        "edge" => inside(at.clamp(0, (len - 1).max(0))),
+        "wrap" if len > 0 => inside(at.rem_euclid(len)),
+        "reflect" if len > 1 => {
+            let period = 2 * (len - 1);
+            let folded = at.rem_euclid(period);
+            inside(if folded < len { folded } else { period - folded })
+        }
+        "reflect" => inside(0),
+        _ => inside(at),
+    }
+}
+
+/// Pads are an attribute before operator set 11 and an operand after; negative ones cut off.
+fn pad<T: Real>(call: &mut Call<'_, T>) -> Built {
+    let x = call.operand(0)?;
+    let from = call.shape(&x);
+    let pads = call.ints_or_attribute(1, "pads")?.ok_or_else(|| call.error("pads are missing"))?;
+    let fill = call.number_or_attribute(2, "value")?.unwrap_or(0.0);
+    let mode = call.node.string("mode")?.unwrap_or("constant").to_owned();
+    if !matches!(mode.as_str(), "constant" | "edge" | "reflect" | "wrap") {
+        return Err(call.error(format!("mode is {mode:?}")));
+    }
+    let axes = match call.optional(3) {
+        Some(_) => call.ints(3)?,
+        None => (0..from.len() as i64).collect(),
+    };
+    if pads.len() != 2 * axes.len() {
+        return Err(call.error(format!("{} pads do not fit {} axes", pads.len(), axes.len())));
+    }
+    let (mut before, mut to) = (vec![0i64; from.len()], from.clone());
+    for (i, &axis) in axes.iter().enumerate() {
+        let axis = call.axis(axis, from.len())?;
+        let (front, back) = (pads[i], pads[i + axes.len()]);
+        let len = (from[axis] as i64).checked_add(front).and_then(|len| len.checked_add(back));
+        let len = len.and_then(|len| usize::try_from(len).ok());
+        to[axis] = len.ok_or_else(|| call.error(format!("pads {pads:?} leave nothing of shape {from:?}")))?;
+        before[axis] = front;
+    }
+    let strides = shape::strides(&from);
+    let map = Rearrange::from_fn(&from, &to, fill, |at| {
+        let place = |i: usize| padded_place(at[i] as i64 - before[i], from[i] as i64, &mode);
+        (0..from.len()).try_fold(0, |sum, i| place(i).map(|p| sum + p * strides[i]))
+    });
+    Ok(vec![call.rearrange(&x, map)?])
+}
+
+fn reverse_sequence<T: Real>(call: &mut Call<'_, T>) -> Built {
+    let x = call.operand(0)?;
+    let shape = call.shape(&x);
+    let batch_axis = call.axis(call.node.int("batch_axis")?.unwrap_or(1), shape.len())?;
+    let time_axis = call.axis(call.node.int("time_axis")?.unwrap_or(0), shape.len())?;
+    let lengths = call.ints(1)?;
+    if lengths.len() != shape[batch_axis] || lengths.iter().any(|&n| n < 0 || n > shape[time_axis] as i64) {
+        return Err(call.error(format!("sequence lengths {lengths:?} do not fit shape {shape:?}")));
+    }
+    let strides = shape::strides(&shape);
+    let map = Rearrange::from_fn(&shape, &shape, 0.0, |at| {
+        let (len, time) = (lengths[at[batch_axis]] as usize, at[time_axis]);
+        let time = if time < len { len - 1 - time } else { time };
+        Some((0..shape.len()).map(|i| if i == time_axis { time } else { at[i] } * strides[i]).sum())
+    });
+    Ok(vec![call.rearrange(&x, map)?])
 }
 
 #[cfg(test)]

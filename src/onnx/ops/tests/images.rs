@@ -122,7 +122,11 @@ fn other_convolutions() {
     let w = |s: Sketch, shape: &[usize]| s.floats("w", shape, &numbers(shape.iter().product(), 3));
     let x = |shape: &[usize]| Sketch::new(13).input("x", shape);
     one("1-D", w(x(&[1, 2, 9]), &[3, 2, 3]), ("Conv", &["x", "w"], &[("strides", ints(&[2]))]));
-    one("3-D", w(x(&[1, 2, 4, 5, 4]), &[3, 2, 2, 3, 2]), ("Conv", &["x", "w"], &[("pads", ints(&[1, 1, 0, 0, 1, 1]))]));
+    one(
+        "3-D",
+        w(x(&[1, 2, 4, 5, 4]), &[3, 2, 2, 3, 2]),
+        ("Conv", &["x", "w"], &[("pads", ints(&[1, 1, 0, 0, 1, 1]))]),
+    );
     one("batch", w(x(&[3, 2, 5, 5]), &[2, 2, 3, 3]), ("Conv", &["x", "w"], &[]));
     one("whole image", w(x(&[1, 2, 3, 4]), &[5, 2, 3, 4]), ("Conv", &["x", "w"], &[]));
     for pad in ["SAME_UPPER", "SAME_LOWER", "VALID"] {
@@ -143,7 +147,8 @@ fn weights_that_vary_and_weights_that_do_not_give_the_same_result() {
     let (x, w) = (numbers(4 * 5 * 6, 1), numbers(6 * 2 * 3 * 2, 2));
     let constant = Sketch::new(13).input("x", &[1, 4, 5, 6]).floats("w", &[6, 2, 3, 2], &w);
     let varying = Sketch::new(13).input("x", &[1, 4, 5, 6]).input("w", &[6, 2, 3, 2]);
-    let [a, b] = [constant, varying].map(|s| s.node("Conv", &["x", "w"], &["y"], &list).output("y").network());
+    let [a, b] =
+        [constant, varying].map(|s| s.node("Conv", &["x", "w"], &["y"], &list).output("y").network());
     close("conv", &a.evaluate(&x), &b.evaluate(&[x.clone(), w].concat()), 1e-12);
 }
 
@@ -170,7 +175,11 @@ fn poolings() {
 #[test]
 fn pooled_values() {
     let pool = |operator: &str, list: &[(&str, Attribute)]| {
-        let network = Sketch::new(19).input("x", &[1, 1, 1, 5]).node(operator, &["x"], &["y"], list).output("y").network();
+        let network = Sketch::new(19)
+            .input("x", &[1, 1, 1, 5])
+            .node(operator, &["x"], &["y"], list)
+            .output("y")
+            .network();
         network.evaluate(&[1.0, 5.0, 2.0, -4.0, 3.0])
     };
     let list = |extra: &[(&'static str, Attribute)]| {
