@@ -68,6 +68,7 @@ struct Block {
     from: [usize; AXES],
     /// Lengths of the tensor that the rows of the result lie in.
     to: [usize; AXES],
+    lanes: usize,
 }
 
 impl<T: Real> Conv<T> {
@@ -179,8 +180,9 @@ impl<T: Real> Conv<T> {
             counts: self.windows.0.each_ref().map(|axis| axis.windows),
             from: self.windows.plane_shape(),
             to: self.windows.0.each_ref().map(|axis| axis.windows),
+            lanes,
         };
-        let run = if block.is_long(lanes) { 0 } else { block.run(lanes) * outputs };
+        let run = if block.is_long() { 0 } else { block.run() * outputs };
         let planes_len = if plain { 0 } else { inputs * plane_len };
         scratch.resize(scratch.len().max(planes_len + run), T::zero());
         let (planes, rest) = scratch.split_at_mut(planes_len);
@@ -200,8 +202,8 @@ impl<T: Real> Conv<T> {
                 (false, true) => Start::Zero,
             };
             let len = self.windows.count() * lanes;
-            let y = &mut y[g * outputs * len..][..outputs * len];
-            block.sum(prepared.forward[g].view(), rows, &prepared.forward_rows, start, y, lanes, rest);
+            let to = Strided { out: &mut y[g * outputs * len..][..outputs * len], stride: len };
+            block.sum(prepared.forward[g].view(), rows, &prepared.forward_rows, start, to, rest);
         }
     }
 
@@ -223,13 +225,14 @@ impl<T: Real> Conv<T> {
             },
             from: prepared.padded,
             to: if direct { self.windows.0.each_ref().map(|axis| axis.image) } else { plane },
+            lanes,
         };
         if block.counts.contains(&0) {
             return;
         }
         let pad = self.windows.0.each_ref().map(|axis| if direct { axis.pad } else { 0 });
         let shift = ((pad[0] * block.from[1] + pad[1]) * block.from[2] + pad[2]) * lanes;
-        let run = if block.is_long(lanes) { 0 } else { block.run(lanes) * inputs };
+        let run = if block.is_long() { 0 } else { block.run() * inputs };
         let phases = prepared.backward.len();
         let plane_len = plane.iter().product::<usize>() * lanes;
         let planes_len = if direct { 0 } else { inputs * phases * plane_len };
@@ -245,11 +248,12 @@ impl<T: Real> Conv<T> {
             for phase in &prepared.backward {
                 let weights = phase.weights[g].view();
                 if direct {
-                    block.sum(weights, &padded[shift..], &phase.rows, Start::Accumulate, x, lanes, rest);
+                    let to = Strided { out: &mut *x, stride: image };
+                    block.sum(weights, &padded[shift..], &phase.rows, Start::Accumulate, to, rest);
                 } else {
                     let own = &mut planes[phase.plane * plane_len..];
                     let to = Strided { out: own, stride: phases * plane_len };
-                    block.sum_strided(weights, padded, &phase.rows, Start::Zero, to, lanes, rest);
+                    block.sum(weights, padded, &phase.rows, Start::Zero, to, rest);
                 }
             }
             if !direct {
@@ -288,14 +292,14 @@ struct Strided<'a, T> {
 }
 
 impl Block {
-    fn is_long(&self, lanes: usize) -> bool {
-        self.counts[2] * lanes >= LONG_ROW || self.counts[0] * self.counts[1] == 1
+    fn is_long(&self) -> bool {
+        self.counts[2] * self.lanes >= LONG_ROW || self.counts[0] * self.counts[1] == 1
     }
 
     /// Numbers from the first row's start to the last row's end.
-    fn run(&self, lanes: usize) -> usize {
+    fn run(&self) -> usize {
         let [a, b, c] = self.counts;
-        (((a - 1) * self.from[1] + b - 1) * self.from[2] + c) * lanes
+        (((a - 1) * self.from[1] + b - 1) * self.from[2] + c) * self.lanes
     }
 
     fn sum<T: Real>(
@@ -304,36 +308,21 @@ impl Block {
         data: &[T],
         offsets: &[usize],
         start: Start<'_, T>,
-        out: &mut [T],
-        lanes: usize,
-        scratch: &mut [T],
-    ) {
-        let stride = self.to.iter().product::<usize>() * lanes;
-        self.sum_strided(weights, data, offsets, start, Strided { out, stride }, lanes, scratch);
-    }
-
-    fn sum_strided<T: Real>(
-        &self,
-        weights: PanelsView<'_, T>,
-        data: &[T],
-        offsets: &[usize],
-        start: Start<'_, T>,
         to: Strided<'_, T>,
-        lanes: usize,
         scratch: &mut [T],
     ) {
-        let [a, b, c] = self.counts;
+        let ([a, b, c], lanes) = (self.counts, self.lanes);
         let rows = (0..a).flat_map(|i| (0..b).map(move |j| (i, j)));
         let from = |(i, j): (usize, usize)| (i * self.from[1] + j) * self.from[2] * lanes;
         let target = |(i, j): (usize, usize)| (i * self.to[1] + j) * self.to[2] * lanes;
-        if self.is_long(lanes) {
+        if self.is_long() {
             for row in rows {
                 let source = Rows::Offset { data: &data[from(row)..], offsets, unit: lanes };
                 weighted_rows(weights, source, start, &mut to.out[target(row)..], to.stride, c * lanes);
             }
             return;
         }
-        let run = self.run(lanes);
+        let run = self.run();
         let accumulate = matches!(start, Start::Accumulate);
         let start = if accumulate { Start::Zero } else { start };
         let sums = &mut scratch[..run * weights.outputs];

@@ -195,7 +195,8 @@ fn top_k<T: Real>(call: &mut Call<'_, T>) -> Built {
     let count =
         count.and_then(|k| usize::try_from(k).ok()).ok_or_else(|| call.error("k is missing or negative"))?;
     let largest = call.node.flag("largest", true)?;
-    let values = call.apply(Op::TopK(TopK { axis, count, largest, places: false }), &[x.clone()])?;
+    let values =
+        call.apply(Op::TopK(TopK { axis, count, largest, places: false }), std::slice::from_ref(&x))?;
     let places = TopK { axis, count, largest, places: true };
     let places = call.apply_as(ElementType::Int64, Op::TopK(places), &[x])?;
     Ok(vec![values, places])

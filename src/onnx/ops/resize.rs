@@ -12,6 +12,9 @@ impl<T: Real> Importer<T> {
     pub(super) const RESIZE: &'static [Entry<T>] = &[("Resize", resize), ("Upsample", upsample)];
 }
 
+/// Places of the operand with their weights, and a constant.
+type Row = (Vec<(usize, f64)>, f64);
+
 /// How one axis is resized.
 #[derive(Debug, Clone)]
 struct Plan {
@@ -62,7 +65,7 @@ impl Plan {
     }
 
     /// Weights of places of the operand that make place `at` of the result, and a constant.
-    fn weights(&self, at: usize) -> (Vec<(usize, f64)>, f64) {
+    fn weights(&self, at: usize) -> Row {
         let x = self.source(at);
         if let Some((_, _, value)) = self.crop
             && (x < 0.0 || x > self.from as f64 - 1.0)
@@ -137,14 +140,13 @@ impl<T: Real> Call<'_, T> {
                 continue;
             }
             let rows: Vec<_> = (0..plan.to).map(|at| plan.weights(at)).collect();
-            let single =
-                |row: &(Vec<(usize, f64)>, f64)| row.1 == 0.0 && matches!(row.0.as_slice(), [(_, 1.0)]);
+            let single = |row: &Row| row.1 == 0.0 && matches!(row.0.as_slice(), [(_, 1.0)]);
             if rows.iter().all(single) {
                 let indices: Vec<usize> = rows.iter().map(|row| row.0[0].0).collect();
                 y = self.pick(&y, *axis, &indices, &[plan.to])?;
                 continue;
             }
-            let entry = |(o, row): (usize, &(Vec<(usize, f64)>, f64))| {
+            let entry = |(o, row): (usize, &Row)| {
                 row.0.iter().map(move |&(i, w)| (o as u32, i as u32, T::of(w))).collect::<Vec<_>>()
             };
             let entries = rows.iter().enumerate().flat_map(entry).collect();

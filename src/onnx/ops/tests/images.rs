@@ -160,7 +160,7 @@ fn poolings() {
     let pads = ("pads", ints(&[1, 0, 1, 1]));
     let ceil = ("ceil_mode", int(1));
     for operator in ["MaxPool", "AveragePool", "LpPool"] {
-        one(operator, x(), (operator, &["x"], &[kernel.clone()]));
+        one(operator, x(), (operator, &["x"], std::slice::from_ref(&kernel)));
         one(operator, x(), (operator, &["x"], &[kernel.clone(), strides.clone(), pads.clone()]));
         one(operator, x(), (operator, &["x"], &[kernel.clone(), strides.clone(), ceil.clone()]));
         one(operator, x(), (operator, &["x"], &[kernel.clone(), ("dilations", ints(&[2, 3]))]));
@@ -189,6 +189,6 @@ fn pooled_values() {
     assert_eq!(pool("MaxPool", &list(&[("ceil_mode", int(1))])), [5.0, 2.0, 3.0]);
     assert_eq!(pool("AveragePool", &list(&[("ceil_mode", int(1))])), [3.0, -1.0, 3.0]);
     let pads = ("pads", ints(&[0, 1, 0, 0]));
-    assert_eq!(pool("AveragePool", &list(&[pads.clone()])), [1.0, 3.5, -0.5]);
+    assert_eq!(pool("AveragePool", &list(std::slice::from_ref(&pads))), [1.0, 3.5, -0.5]);
     assert_eq!(pool("AveragePool", &list(&[pads, ("count_include_pad", int(1))])), [0.5, 3.5, -0.5]);
 }
