@@ -8,9 +8,6 @@ use super::kernel::panels::{Panels, Rows, Start, weighted_rows};
 use super::op::cast;
 use super::real::Real;
 
-/// Below this many lanes a row-by-row product beats the packed kernel, whose vectors would be mostly empty.
-pub const FEW_LANES: usize = 4;
-
 /// An `[outputs][inputs]` matrix.
 #[derive(Debug, Clone)]
 pub enum Matrix<T> {
@@ -120,7 +117,10 @@ impl<T: Real> Matrix<T> {
     /// `out[o][·] = start + Σ_i matrix[o][i] · x[i][·]` for rows of `lanes` numbers.
     pub fn apply(&self, x: &[T], start: Start<'_, T>, out: &mut [T], lanes: usize) {
         match self {
-            Self::Dense(m) if lanes < FEW_LANES => m.apply_few(x, start, out, lanes),
+            Self::Dense(m) if lanes == 1 => {
+                initialise(start, out, 1);
+                dot::matrix_vector(&m.data, x, out);
+            }
             Self::Dense(m) => {
                 let rows = Rows::Strided { data: x, stride: lanes };
                 weighted_rows(m.forward_panels().view(), rows, start, out, lanes, lanes);
@@ -133,7 +133,7 @@ impl<T: Real> Matrix<T> {
     /// `out[i][·] += Σ_o matrix[o][i] · y[o][·]` for rows of `lanes` numbers: the transposed product.
     pub fn apply_transposed(&self, y: &[T], out: &mut [T], lanes: usize) {
         match self {
-            Self::Dense(m) if lanes < FEW_LANES => m.apply_transposed_few(y, out, lanes),
+            Self::Dense(m) if lanes == 1 => dot::vector_matrix(&m.data, y, out),
             Self::Dense(m) => {
                 let rows = Rows::Strided { data: y, stride: lanes };
                 weighted_rows(m.backward_panels().view(), rows, Start::Accumulate, out, lanes, lanes);
@@ -182,35 +182,6 @@ impl<T: Real> Dense<T> {
     fn backward_panels(&self) -> &Panels<T> {
         let at = |i: usize, o: usize| self.data[o * self.inputs + i];
         self.backward.get_or_init(|| Panels::pack(self.inputs, self.outputs, at))
-    }
-
-    fn apply_few(&self, x: &[T], start: Start<'_, T>, out: &mut [T], lanes: usize) {
-        initialise(start, out, lanes);
-        if lanes == 1 {
-            return dot::matrix_vector(&self.data, x, out);
-        }
-        for o in 0..self.outputs {
-            let row = &self.data[o * self.inputs..(o + 1) * self.inputs];
-            for (i, &w) in row.iter().enumerate() {
-                for lane in 0..lanes {
-                    out[o * lanes + lane] += w * x[i * lanes + lane];
-                }
-            }
-        }
-    }
-
-    fn apply_transposed_few(&self, y: &[T], out: &mut [T], lanes: usize) {
-        if lanes == 1 {
-            return dot::vector_matrix(&self.data, y, out);
-        }
-        for o in 0..self.outputs {
-            let row = &self.data[o * self.inputs..(o + 1) * self.inputs];
-            for (i, &w) in row.iter().enumerate() {
-                for lane in 0..lanes {
-                    out[i * lanes + lane] += w * y[o * lanes + lane];
-                }
-            }
-        }
     }
 }
 

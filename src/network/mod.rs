@@ -97,6 +97,18 @@ impl<T: Real> Network<T> {
         self.nodes.iter().filter(fresh).map(Node::len).sum()
     }
 
+    /// The block size that is fastest: the widest value of a block then takes half a megabyte, so that a layer works
+    /// in the second cache (measured: 16 lanes for networks of 8,000 values a layer, one for 40,000, 256 for ACAS Xu,
+    /// whose layers would allow for more).
+    pub fn block_lanes(&self) -> usize {
+        const BYTES: usize = 1 << 19;
+        const MOST: usize = 256;
+        let widest = self.nodes.iter().filter(|node| node.varies).map(Node::len).max().unwrap_or(1);
+        let lanes = (BYTES / (widest.max(1) * size_of::<T>())).clamp(1, MOST);
+        // Blocks of two or three lanes are slower a point than single points.
+        if lanes < 4 { 1 } else { 1 << lanes.ilog2() }
+    }
+
     /// Multiplications a point, roughly: what an evaluation costs in time.
     pub fn multiplications(&self) -> usize {
         self.nodes.iter().map(|node| node.op.multiplications(&node.shape)).sum()

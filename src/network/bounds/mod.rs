@@ -42,7 +42,7 @@ enum Rule {
     Leaf,
     /// A function of one number.
     Unary,
-    /// Larger or smaller of two operands.
+    /// Largest or smallest of several numbers.
     Extremum,
     /// An affine function of its varying operands.
     Affine(Box<AffineRule>),
@@ -142,8 +142,8 @@ impl<'n> Bounder<'n> {
             node.inputs.iter().copied().filter(|&id| self.network.node(id).varies).collect();
         let affine = match &node.op {
             Op::Unary(op) => return relax::is_bounded(op.0).then_some(Rule::Unary),
+            op if op.is_extremum() => return Some(Rule::Extremum),
             Op::Binary(op) => match op.0 {
-                BinaryFunction::Max | BinaryFunction::Min => return Some(Rule::Extremum),
                 // The same operand twice would need its slot to hold two values at once.
                 BinaryFunction::Add => true,
                 BinaryFunction::Sub => {
@@ -159,7 +159,7 @@ impl<'n> Bounder<'n> {
         if !affine {
             return None;
         }
-        let (magnitude, terms) = magnitude(&node.op)?;
+        let (magnitude, terms) = magnitude(&node.op, &self.network.node(node.inputs[0]).shape)?;
         for &operand in &varying {
             let slot = self.network.node(operand).slot;
             self.temporary[slot].fill(0.0);
@@ -180,13 +180,15 @@ impl<'n> Bounder<'n> {
 
 /// The operator with absolute weights and no bias, and how many products make a sum; `None` for the operator where
 /// it only copies, adds or scales single numbers. The outer `None` marks an operator whose weights are not known.
-fn magnitude(op: &Op<f64>) -> Option<(Option<Op<f64>>, usize)> {
+fn magnitude(op: &Op<f64>, operand: &[usize]) -> Option<(Option<Op<f64>>, usize)> {
     Some(match op {
         Op::Affine(affine) => {
             let bias = vec![0.0; affine.bias.len()];
             let magnitude = Affine { matrix: affine.matrix.map(|_, _, x| x.abs()), bias, axis: affine.axis };
             (Some(Op::Affine(magnitude)), affine.matrix.inputs())
         }
+        Op::Conv(conv) => (Some(Op::Conv(conv.magnitude())), conv.terms()),
+        Op::Reduce(reduce) => (Some(op.clone()), *operand.get(reduce.axis)?),
         Op::Reshape(_) | Op::Rearrange(_) | Op::Concat(_) | Op::Binary(_) => (None, 2),
         _ => return None,
     })

@@ -1,66 +1,120 @@
-//! Inner products and scaled additions of contiguous vectors: dense layers for a single point.
+//! Products of a row-major matrix and a vector: dense layers for a single point.
+//!
+//! Several rows go together, so that each part of the vector is loaded once for all of them and enough sums run side
+//! by side to hide the latency of additions.
 
-use super::dispatch::vectorized;
+use super::dispatch::{InstructionSet, vectorized};
+use super::vector::Vector;
 use crate::network::real::Real;
 
-/// Independent sums: enough to hide the latency of additions, and what the compiler turns into vectors.
-const CHAINS: usize = 32;
+/// Rows that go together.
+const ROWS: usize = 4;
+/// Vectors of a row that go together: `ROWS · PARTS` sums.
+const PARTS: usize = 2;
+/// Room for the lanes of any vector.
+const MOST_LANES: usize = 16;
 
-/// `Σ a[i] · b[i]`.
-pub fn dot<T: Real>(a: &[T], b: &[T]) -> T {
-    vectorized(|| dot_body(a, b))
-}
-
-/// `out[m] (+)= Σ_k matrix[m][k] · x[k]` for a row-major matrix, starting from what `out` holds.
+/// `out[m] += Σ_k matrix[m][k] · x[k]` for a row-major matrix.
 pub fn matrix_vector<T: Real>(matrix: &[T], x: &[T], out: &mut [T]) {
-    if x.is_empty() {
-        return;
-    }
-    vectorized(|| {
-        for (row, y) in matrix.chunks_exact(x.len()).zip(out) {
-            *y += dot_body(row, x);
+    assert!(matrix.len() >= out.len() * x.len(), "the matrix is too short");
+    // SAFETY: the length was checked above, and `detect` names only sets that the processor has.
+    unsafe {
+        match InstructionSet::detect() {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => run_avx512(matrix, x, out),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => run_avx2(matrix, x, out),
+            _ => run::<T, T::Plain>(matrix, x, out),
         }
-    });
+    }
 }
 
-/// `out[k] += Σ_m matrix[m][k] · y[m]` for a row-major matrix: the product with its transpose.
-pub fn vector_matrix<T: Real>(matrix: &[T], y: &[T], out: &mut [T]) {
-    if out.is_empty() {
-        return;
-    }
-    let columns = out.len();
-    vectorized(|| {
-        for (row, &scale) in matrix.chunks_exact(columns).zip(y) {
-            if scale != T::zero() {
-                for (o, &w) in out.iter_mut().zip(row) {
-                    *o += w * scale;
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn run_avx512<T: Real>(matrix: &[T], x: &[T], out: &mut [T]) {
+    // SAFETY: the caller checked the lengths.
+    unsafe { run::<T, T::Wide>(matrix, x, out) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn run_avx2<T: Real>(matrix: &[T], x: &[T], out: &mut [T]) {
+    // SAFETY: the caller checked the lengths.
+    unsafe { run::<T, T::Half>(matrix, x, out) }
+}
+
+/// # Safety
+/// `matrix` holds `out.len()` rows of `x.len()` numbers and `V`'s instruction set is there.
+#[inline(always)]
+unsafe fn run<T: Real, V: Vector<Number = T>>(matrix: &[T], x: &[T], out: &mut [T]) {
+    let columns = x.len();
+    for (block, out) in out.chunks_mut(ROWS).enumerate() {
+        // SAFETY: as this function's; the last block repeats its first row where it has none.
+        unsafe {
+            let first = matrix.as_ptr().add(block * ROWS * columns);
+            let row = |r: usize| first.add(if r < out.len() { r * columns } else { 0 });
+            let mut sums = [[V::splat(T::zero()); PARTS]; ROWS];
+            let mut k = 0;
+            while k + PARTS * V::LANES <= columns {
+                for part in 0..PARTS {
+                    let at = k + part * V::LANES;
+                    let x = V::load(x.as_ptr().add(at));
+                    for (r, sum) in sums.iter_mut().enumerate() {
+                        sum[part] = V::load(row(r).add(at)).mul_add(x, sum[part]);
+                    }
                 }
+                k += PARTS * V::LANES;
+            }
+            while k < columns {
+                let count = V::LANES.min(columns - k);
+                let x = V::load_partial(x.as_ptr().add(k), count);
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    sum[0] = V::load_partial(row(r).add(k), count).mul_add(x, sum[0]);
+                }
+                k += count;
+            }
+            for (y, sum) in out.iter_mut().zip(sums) {
+                let mut lanes = [T::zero(); MOST_LANES];
+                sum[0].add(sum[1]).store(lanes.as_mut_ptr());
+                *y += total(lanes);
             }
         }
-    });
+    }
 }
 
+/// The sum of all lanes, by halves.
 #[inline(always)]
-fn dot_body<T: Real>(a: &[T], b: &[T]) -> T {
-    let mut sums = [T::zero(); CHAINS];
-    let (mut a, mut b) = (a.chunks_exact(CHAINS), b.chunks_exact(CHAINS));
-    for (a, b) in a.by_ref().zip(b.by_ref()) {
-        for i in 0..CHAINS {
-            sums[i] += a[i] * b[i];
-        }
-    }
-    for (i, (&a, &b)) in a.remainder().iter().zip(b.remainder()).enumerate() {
-        sums[i] += a * b;
-    }
-    let mut width = CHAINS / 2;
+fn total<T: Real>(mut lanes: [T; MOST_LANES]) -> T {
+    let mut width = MOST_LANES / 2;
     while width > 0 {
         for i in 0..width {
-            let other = sums[i + width];
-            sums[i] += other;
+            let other = lanes[i + width];
+            lanes[i] += other;
         }
         width /= 2;
     }
-    sums[0]
+    lanes[0]
+}
+
+/// `out[k] += Σ_m matrix[m][k] · y[m]` for a row-major matrix: the product with its transpose. Rows whose factor is
+/// zero are skipped, which after a ReLU are many.
+pub fn vector_matrix<T: Real>(matrix: &[T], y: &[T], out: &mut [T]) {
+    let columns = out.len();
+    if columns == 0 {
+        return;
+    }
+    let mut rows = matrix.chunks_exact(columns).zip(y).filter(|(_, y)| **y != T::zero());
+    vectorized(|| {
+        while let Some((a, &p)) = rows.next() {
+            let Some((b, &q)) = rows.next() else {
+                out.iter_mut().zip(a).for_each(|(o, &a)| *o = a.fma(p, *o));
+                return;
+            };
+            for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+                *o = b.fma(q, a.fma(p, *o));
+            }
+        }
+    });
 }
 
 #[cfg(test)]
@@ -79,7 +133,6 @@ mod tests {
             for m in 0..rows {
                 let want: f64 = 1.0 + (0..columns).map(|k| matrix[m * columns + k] * x[k]).sum::<f64>();
                 assert!((forward[m] - want).abs() < 1e-12);
-                assert!((dot(&matrix[m * columns..(m + 1) * columns], &x) + 1.0 - want).abs() < 1e-12);
             }
             for k in 0..columns {
                 let want: f64 = 1.0 + (0..rows).map(|m| matrix[m * columns + k] * y[m]).sum::<f64>();

@@ -3,7 +3,7 @@
 use super::{Operands, Operator, Pass, View};
 use crate::network::backward::Gradients;
 use crate::network::kernel::panels::Start;
-use crate::network::matrix::{FEW_LANES, Matrix};
+use crate::network::matrix::Matrix;
 use crate::network::real::Real;
 use crate::network::shape::{self, ShapeError, Split};
 
@@ -37,9 +37,12 @@ impl<T: Real> Affine<T> {
     }
 }
 
+/// An innermost axis shorter than this leaves the kernel's vectors mostly empty.
+const SHORT: usize = 16;
+
 /// Whether the blocks of a short innermost axis should become lanes themselves: a transformer's tokens.
 fn turns(split: Split) -> bool {
-    split.inner < FEW_LANES && split.outer * split.inner >= FEW_LANES
+    split.inner < SHORT && split.outer > 1
 }
 
 /// `to[k][o·inner + l] = from[o][k][l]`: blocks to lanes.
@@ -73,7 +76,7 @@ impl<T: Real> Operator<T> for Affine<T> {
         let split = self.split(x.shape, pass.lanes);
         let (inputs, outputs) = (self.matrix.inputs(), self.matrix.outputs());
         let lanes = split.outer * split.inner;
-        if turns(split) {
+        if turns(split) && matches!(self.matrix, Matrix::Dense(_)) {
             pass.scratch.resize((inputs + outputs) * lanes, T::zero());
             let (columns, results) = pass.scratch.split_at_mut(inputs * lanes);
             blocks_to_lanes(x.data, split.outer, inputs, split.inner, columns);
@@ -105,7 +108,7 @@ impl<T: Real> Operator<T> for Affine<T> {
         let split = self.split(operands.get(0).shape, pass.lanes);
         let (inputs, outputs) = (self.matrix.inputs(), self.matrix.outputs());
         let lanes = split.outer * split.inner;
-        if turns(split) {
+        if turns(split) && matches!(self.matrix, Matrix::Dense(_)) {
             pass.scratch.resize((inputs + outputs) * lanes, T::zero());
             let (sums, columns) = pass.scratch.split_at_mut(inputs * lanes);
             blocks_to_lanes(cotangent, split.outer, outputs, split.inner, columns);

@@ -103,6 +103,22 @@ impl<T: Real> Conv<T> {
         self.weights.len() * self.windows.count()
     }
 
+    /// The convolution with absolute weights and no bias: it bounds the sums of absolute terms.
+    pub fn magnitude(&self) -> Self {
+        Self {
+            weights: self.weights.iter().map(|w| w.abs()).collect(),
+            bias: vec![T::zero(); self.bias.len()],
+            prepared: OnceLock::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Products in a sum, at most.
+    pub fn terms(&self) -> usize {
+        let channels = if self.transposed { self.outputs } else { self.inputs };
+        channels / self.groups * self.windows.taps()
+    }
+
     /// The same convolution in another precision.
     pub fn cast<U: Real>(&self) -> Conv<U> {
         Conv {

@@ -212,7 +212,19 @@ impl<T: Real> Op<T> {
                 | Op::Affine(_)
                 | Op::Rearrange(_)
                 | Op::Concat(_)
+                | Op::Conv(_)
+                | Op::Reduce(Reduce { function: Reduction::Sum, .. })
         )
+    }
+
+    /// Whether each number of the result is the largest or the smallest of some numbers of the operands.
+    pub fn is_extremum(&self) -> bool {
+        match self {
+            Op::Binary(op) => matches!(op.0, BinaryFunction::Max | BinaryFunction::Min),
+            Op::Reduce(op) => matches!(op.function, Reduction::Max | Reduction::Min),
+            Op::MaxPool(_) => true,
+            _ => false,
+        }
     }
 
     /// Multiplications for one point, roughly, when the result has `shape`.

@@ -12,6 +12,7 @@ use super::{Network, Node, NodeId};
 use crate::onnx::ElementType;
 
 mod affine_chain;
+mod conv_scaling;
 mod identity;
 mod index_maps;
 mod reshape;
@@ -41,8 +42,15 @@ pub(crate) type Rewrite<T> = fn(&Subject<'_, T>) -> Option<Replacement<T>>;
 const MOST_STEPS: usize = 64;
 
 /// The rewrites in the order in which they are tried.
-fn rewrites<T: Real>() -> [Rewrite<T>; 5] {
-    [reshape::merge, identity::remove, index_maps::merge, scaling::to_affine, affine_chain::merge]
+fn rewrites<T: Real>() -> [Rewrite<T>; 6] {
+    [
+        reshape::merge,
+        identity::remove,
+        index_maps::merge,
+        scaling::to_affine,
+        affine_chain::merge,
+        conv_scaling::merge,
+    ]
 }
 
 /// The network after all rewrites.

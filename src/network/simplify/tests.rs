@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::network::matrix::Matrix;
-use crate::network::op::{Affine, Binary, BinaryFunction, Rearrange, Unary, UnaryFunction};
+use crate::network::op::windows::{Axis, Windows};
+use crate::network::op::{Affine, Binary, BinaryFunction, Conv, Rearrange, Unary, UnaryFunction};
 
 struct Chain {
     builder: Builder<f64>,
@@ -33,6 +34,15 @@ impl Chain {
         let inputs = self.builder.shape(self.last)[axis];
         let matrix = Matrix::dense(outputs, inputs, numbers(outputs * inputs));
         self.op(Op::Affine(Affine { matrix, bias: numbers(outputs), axis }))
+    }
+
+    fn conv(self, channels: (usize, usize, usize), transposed: bool) -> Self {
+        let axis = || Axis::new(5, 3, 2, 1, 1, 3).unwrap();
+        let windows = Windows::new(vec![axis(), axis()]).unwrap();
+        let (outputs, inputs, groups) = channels;
+        let results = if transposed { inputs } else { outputs };
+        let weights = numbers(outputs * (inputs / groups) * 9);
+        self.op(Op::Conv(Conv::new(weights, numbers(results), channels, windows, 2, transposed).unwrap()))
     }
 
     fn relu(self) -> Self {
@@ -76,6 +86,7 @@ fn kind(op: &Op<f64>) -> &'static str {
         Op::Unary(_) => "unary",
         Op::Binary(_) => "binary",
         Op::Rearrange(_) => "rearrange",
+        Op::Conv(_) => "conv",
         _ => "other",
     }
 }
@@ -167,4 +178,21 @@ fn operators_without_effect_vanish() {
         .op(Op::Unary(Unary(UnaryFunction::Scale { scale: 1.0, shift: 0.0 })))
         .reshape(&[3])
         .check(&["input", "unary"]);
+}
+
+#[test]
+fn channel_scalings_go_into_the_convolution_before() {
+    for groups in [1, 2] {
+        Chain::new(&[1, 4, 5, 5])
+            .conv((6, 4, groups), false)
+            .with(BinaryFunction::Mul, &[6, 1, 1], false)
+            .with(BinaryFunction::Add, &[1, 6, 1, 1], false)
+            .op(Op::Unary(Unary(UnaryFunction::Neg)))
+            .check(&["input", "conv"]);
+        Chain::new(&[1, 6, 3, 3])
+            .conv((6, 4, groups), true)
+            .with(BinaryFunction::Mul, &[4, 1, 1], false)
+            .with(BinaryFunction::Sub, &[], true)
+            .check(&["input", "conv"]);
+    }
 }

@@ -106,7 +106,8 @@ fn padding_and_picking() {
     one("Trilu", x(), ("Trilu", &["x"], &[("upper", int(0))]));
     let flags = x().tensor("c", Tensor::rounded(ElementType::Bool, vec![3], &[1.0, 0.0, 1.0]));
     one("Compress", flags, ("Compress", &["x", "c"], &[("axis", int(1))]));
-    let compared = x().floats("h", &[3, 1], &numbers(3, 42)).node("Less", &["x", "h"], &["c"], &[]);
+    let compared =
+        x().floats("h", &[3, 1], &[0.1234, -0.4321, 0.2345]).node("Less", &["x", "h"], &["c"], &[]);
     one("Where", compared, ("Where", &["c", "x", "h"], &[]));
     let place = x().floats("d", &[9, 2], &numbers(18, 2)).node("ArgMax", &["x"], &["i"], &[("axis", int(1))]);
     one("Gather by a value", place, ("Gather", &["d", "i"], &[]));
