@@ -11,7 +11,8 @@
 use super::oracle::lanes_for;
 use super::sample::{at, fix};
 use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
-use crate::network::{Real, Surrogate};
+use crate::network::op::Op;
+use crate::network::{Network, Real, Surrogate};
 use crate::problem::Problem;
 use crate::property::Region;
 use crate::random::Random;
@@ -22,6 +23,9 @@ const DECAY: f64 = 0.99;
 const DIVERSIFICATION_STEPS: usize = 2;
 /// Largest slope of an inactive ReLU at the start of a leaky batch.
 const LEAK: f64 = 0.3;
+/// Sharpness of the smooth steps that stand in for jumps (signs, roundings, comparisons) in the backward pass, one a
+/// batch: blunt ones reach further, sharp ones are nearer to the truth.
+const SHARPNESS: [f64; 4] = [1.0, 0.2, 4.0, 0.05];
 /// Share of a leaky batch's steps after which nothing leaks.
 const COOLING: f64 = 0.7;
 
@@ -29,6 +33,8 @@ const COOLING: f64 = 0.7;
 struct Pgd<T> {
     free: Vec<usize>,
     widest: f64,
+    /// Whether the network jumps somewhere, so that true gradients say nothing.
+    jumps: bool,
     random: Random,
     batch: usize,
     points: Vec<T>,
@@ -41,7 +47,7 @@ struct Pgd<T> {
 
 /// Makes the strategy; it applies where more than one point can be reached.
 pub fn make<T: Real>(
-    _problem: &Problem<T>,
+    problem: &Problem<T>,
     region: &Region,
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
@@ -53,6 +59,7 @@ pub fn make<T: Real>(
     Ok(Box::new(Pgd {
         free,
         widest,
+        jumps: jumps(&problem.network),
         random: Random::new(seed),
         batch: 0,
         points: Vec::new(),
@@ -115,12 +122,17 @@ impl<T: Real> Pgd<T> {
         }
     }
 
+    fn surrogate(&self) -> Surrogate<'static, T> {
+        let sharpness = T::of(SHARPNESS[self.batch % SHARPNESS.len()]);
+        Surrogate { leak: None, sharpness: self.jumps.then_some(sharpness) }
+    }
+
     fn diversify(&mut self, oracle: &mut Oracle<'_, T>) -> Result<(), Halt> {
         let count = oracle.outputs().len();
         let direction: Vec<T> = (0..count).map(|_| T::of(self.random.between(-1.0, 1.0))).collect();
         for _ in 0..DIVERSIFICATION_STEPS {
             self.momentum.fill(T::zero());
-            let gradient = oracle.gradient(Objective::Direction(&direction), Surrogate::exact());
+            let gradient = oracle.gradient(Objective::Direction(&direction), self.surrogate());
             self.momentum.copy_from_slice(gradient);
             self.step(oracle, self.widest / 2.0);
             oracle.evaluate(&self.points)?;
@@ -138,7 +150,7 @@ impl<T: Real> Pgd<T> {
             self.leak.clear();
             self.leak.extend(self.slopes.iter().map(|&slope| slope * heat));
             let leak = leaky.then_some(self.leak.as_slice());
-            let surrogate = Surrogate { leak, sharpness: None };
+            let surrogate = Surrogate { leak, ..self.surrogate() };
             let gradient = oracle.gradient(Objective::Hinge(&self.targets), surrogate);
             gather_momentum(&self.free, gradient, &mut self.momentum, &mut self.scale, lanes);
             self.step(oracle, length);
@@ -164,6 +176,14 @@ impl<T: Real> Pgd<T> {
             }
         }
     }
+}
+
+fn jumps<T: Real>(network: &Network<T>) -> bool {
+    network.nodes().iter().filter(|node| node.varies).any(|node| match &node.op {
+        Op::Unary(op) => op.0.is_piecewise_constant(),
+        Op::Binary(op) => op.0.is_piecewise_constant(),
+        _ => false,
+    })
 }
 
 /// `momentum = β · momentum + gradient / mean |gradient|` for each lane; `scale` is left zero where there is no

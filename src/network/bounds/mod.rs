@@ -150,8 +150,6 @@ impl<'n> Bounder<'n> {
                     let slots: Vec<usize> = varying.iter().map(|&id| self.network.node(id).slot).collect();
                     slots.len() < 2 || slots[0] != slots[1]
                 }
-                BinaryFunction::Mul => varying.len() == 1,
-                BinaryFunction::Div => varying.len() == 1 && self.network.node(node.inputs[0]).varies,
                 _ => false,
             },
             op => op.is_affine(),
