@@ -1,6 +1,6 @@
 //! From a candidate to a results file, and back.
 //!
-//! [`validate`] is the only place that makes a [`Witness`], and [`write`] writes nothing else after `sat`: a wrong
+//! [`validate`] is the only place that makes a [`Witness`], and [`mod@write`] writes nothing else after `sat`: a wrong
 //! `sat` cannot be written. What it guarantees, on exactly the numbers that the printed text parses back to:
 //! - the inputs lie in the input set as the decimals of the property say, not as rounded ones do;
 //! - the outputs of the reference engine violate the property with zero tolerance, in the model's type and in double;

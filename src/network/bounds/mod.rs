@@ -1,8 +1,8 @@
 //! Sound bounds of a network's values over a box of inputs.
 //!
 //! Two kinds, both in double precision and both widened by what rounding can do, so that what they exclude is
-//! excluded: intervals, propagated forwards ([`interval`]), and linear bounds, propagated backwards from rows of the
-//! output to the inputs ([`linear`]; CROWN, Zhang et al. 2018, and DeepPoly, Singh et al. 2019). The backward bounds
+//! excluded: intervals, propagated forwards (`interval`), and linear bounds, propagated backwards from rows of the
+//! output to the inputs (`linear`; CROWN, Zhang et al. 2018, and DeepPoly, Singh et al. 2019). The backward bounds
 //! also tighten the intervals of the pre-activations, layer by layer.
 //!
 //! Rounding: a sum of `n` products computed in any order differs from the exact one by at most

@@ -2,7 +2,7 @@
 //!
 //! With many lanes each number of the result is a sum of products of two rows of lanes: blocks of four by four
 //! results keep two loads for every four multiplications. With one lane the left matrix is packed and the rows of
-//! the right one are what [`weighted_rows`](super::panels::weighted_rows) adds up.
+//! the right one are what `weighted_rows` adds up.
 
 use super::dispatch::InstructionSet;
 use super::panels::{Panels, PanelsView, Rows, Start, weighted_rows};
