@@ -27,32 +27,15 @@ impl<T: Real> Importer<T> {
     ];
 }
 
-/// The element type of a number in ONNX's `TensorProto.DataType`.
-fn element_type(code: i64) -> Option<ElementType> {
-    use ElementType::*;
-    Some(match code {
-        1 => Float32,
-        2 => UInt8,
-        3 => Int8,
-        4 => UInt16,
-        5 => Int16,
-        6 => Int32,
-        7 => Int64,
-        9 => Bool,
-        10 => Float16,
-        11 => Float64,
-        12 => UInt32,
-        13 => UInt64,
-        16 => BFloat16,
-        _ => return None,
-    })
-}
-
 impl<T: Real> Call<'_, T> {
     fn type_attribute(&self, name: &str) -> Result<Option<ElementType>, ModelError> {
         let Some(code) = self.node.int(name)? else { return Ok(None) };
         let unsupported = || self.error(format!("element type {code} of attribute {name} is not supported"));
-        element_type(code).map(Some).ok_or_else(unsupported)
+        i32::try_from(code)
+            .ok()
+            .and_then(|code| ElementType::from_number(code).ok())
+            .map(Some)
+            .ok_or_else(unsupported)
     }
 
     /// The value as another element type. Networks compute in one float type, so that float casts are exact
