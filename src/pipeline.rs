@@ -87,6 +87,9 @@ fn falsify_in<T: Real>(
     let validator = Validator::new(query, [model]).map_err(|source| Error::Replay { path, source })?;
     let jury = Jury { validator, observer, kept: Mutex::default() };
     let summary = search::falsify(&problem, config, budget, &jury, observer);
+    if let Some(why) = jury.validator.replay().runtime_missing() {
+        observer.event(&Event::Note(&why));
+    }
     Ok(match (jury.verdict(), summary.ending) {
         // Replayed by a second engine, it outweighs every proof.
         (Some(witness), _) => Verdict::Sat(witness),

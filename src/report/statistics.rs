@@ -18,6 +18,7 @@ struct State {
     best_margin: Option<f64>,
     rejected: u64,
     thin: u64,
+    notes: Vec<String>,
 }
 
 impl Statistics {
@@ -26,7 +27,7 @@ impl Statistics {
         self.lock().best_margin
     }
 
-    /// The table: one line a strategy, then one with what was spent in all.
+    /// The table: one line a strategy, then one with what was spent in all, then the search's notes.
     pub fn table(&self, elapsed: Duration) -> String {
         const HEAD: [&str; 8] =
             ["strategy", "rounds", "evaluations", "gradients", "programs", "best margin", "seconds", "ended"];
@@ -51,6 +52,7 @@ impl Statistics {
         let seconds = elapsed.as_secs_f64();
         let (rejected, thin) = (state.rejected, state.thin);
         let _ = writeln!(table, "{seconds:.3} s in all; {rejected} candidates rejected, {thin} found thin");
+        state.notes.iter().for_each(|note| table.extend([note.as_str(), "\n"]));
         table
     }
 
@@ -87,7 +89,8 @@ impl Observer for Statistics {
             }
             Event::CandidateRejected { .. } => state.rejected += 1,
             Event::ThinWitness { .. } => state.thin += 1,
-            Event::StrategyStarted { .. } | Event::BestMargin { .. } | Event::Note(_) => {}
+            Event::Note(note) => state.notes.push(note.to_owned()),
+            Event::StrategyStarted { .. } | Event::BestMargin { .. } => {}
         }
     }
 }
@@ -122,12 +125,14 @@ mod tests {
         statistics.event(&finished("region-walk", None, Ended::NotApplicable("no ReLU")));
         statistics.event(&finished("sample", Some(-1.5), Ended::Stopped(StopReason::TimeUp)));
         statistics.event(&Event::CandidateRejected { reason: "why" });
+        statistics.event(&Event::Note("one region"));
         insta::assert_snapshot!(statistics.table(Duration::from_millis(2345)), @r"
         strategy     rounds  evaluations  gradients  programs  best margin  seconds  ended
         pgd              12         3456          0         7    -2.500e-1    1.500  found
         region-walk      12         3456          0         7            -    1.500  not applicable: no ReLU
         sample           12         3456          0         7     -1.500e0    1.500  the time is up
         2.345 s in all; 1 candidates rejected, 0 found thin
+        one region
         ");
         assert_eq!(statistics.best_margin(), Some(-0.25));
     }

@@ -4,6 +4,7 @@
 //! `sat` cannot be written. What it guarantees, on exactly the numbers that the printed text parses back to:
 //! - the inputs lie in the input set as the decimals of the property say, not as rounded ones do;
 //! - the outputs of the reference engine violate the property with zero tolerance, in the model's type and in double;
+//! - so do those of ONNX Runtime, where it is at hand (feature `ort`);
 //! - the competition's judges of 2025 and 2026, which round here and there, come to the same verdict ([`judge`]).
 //!
 //! [`read`] reads what any tool has written, and [`check`] judges it.
@@ -14,6 +15,8 @@ pub mod judge;
 pub mod read;
 pub mod replay;
 mod robustness;
+#[cfg(feature = "ort")]
+mod runtime;
 #[cfg(test)]
 mod tests;
 pub mod validate;

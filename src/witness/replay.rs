@@ -75,6 +75,8 @@ struct Unit {
 pub struct Replay {
     query: Query,
     units: Vec<Unit>,
+    #[cfg(feature = "ort")]
+    runtime: super::runtime::Runtime,
 }
 
 impl Replay {
@@ -94,7 +96,12 @@ impl Replay {
             let engine = engine.ok_or_else(|| ReplayError::NoModel(network.name().to_owned()))?;
             units.push(Unit::new(&query, network, engine)?);
         }
-        Ok(Self { query, units })
+        Ok(Self {
+            query,
+            units,
+            #[cfg(feature = "ort")]
+            runtime: super::runtime::Runtime::new(),
+        })
     }
 
     /// The query.
@@ -132,14 +139,51 @@ impl Replay {
         point.resize(self.query.tensors().len(), Vec::new());
         for unit in &self.units {
             let results = unit.run(&point, precision)?;
-            let hidden = results.len().saturating_sub(unit.hidden.len());
-            let (outputs, named) = results.split_at(hidden);
-            unit.store(&self.query, outputs.concat(), &unit.outputs, &mut point)?;
-            for ((tensor, _), values) in unit.hidden.iter().zip(named) {
-                unit.store(&self.query, values.clone(), &[*tensor], &mut point)?;
-            }
+            unit.store_all(&self.query, results, &mut point)?;
         }
         Ok(point)
+    }
+
+    /// The same in ONNX Runtime; `None` where that is not at hand, or a hidden tensor is declared, which it does not
+    /// show.
+    ///
+    /// # Errors
+    /// As [`Replay::run`].
+    #[cfg(feature = "ort")]
+    pub fn run_in_runtime(&self, mut point: Vec<Vec<f64>>) -> Option<Result<Vec<Vec<f64>>, ReplayError>> {
+        if self.units.iter().any(|unit| !unit.hidden.is_empty()) {
+            return None;
+        }
+        point.resize(self.query.tensors().len(), Vec::new());
+        let models: Vec<&Model> = self.units.iter().map(|unit| unit.engine.model()).collect();
+        for (index, unit) in self.units.iter().enumerate() {
+            let flat = unit.flat_inputs(&point);
+            let results = self.runtime.run(&models, index, &unit.split(&flat))?;
+            let stored = results
+                .map_err(ReplayError::Run)
+                .and_then(|results| unit.store_all(&self.query, results, &mut point));
+            if let Err(error) = stored {
+                return Some(Err(error));
+            }
+        }
+        Some(Ok(point))
+    }
+
+    /// Without the feature `ort` there is no replay in ONNX Runtime.
+    ///
+    /// # Errors
+    /// None.
+    #[cfg(not(feature = "ort"))]
+    pub fn run_in_runtime(&self, _point: Vec<Vec<f64>>) -> Option<Result<Vec<Vec<f64>>, ReplayError>> {
+        None
+    }
+
+    /// Why candidates were not replayed in ONNX Runtime; `None` if they were, or there were none.
+    pub fn runtime_missing(&self) -> Option<String> {
+        #[cfg(feature = "ort")]
+        return self.runtime.missing().map(ToString::to_string);
+        #[cfg(not(feature = "ort"))]
+        None
     }
 }
 
@@ -165,17 +209,41 @@ impl Unit {
     }
 
     fn run(&self, point: &[Vec<f64>], precision: Precision) -> Result<Vec<Vec<f64>>, ReplayError> {
-        let given = self.inputs.iter().filter_map(|&tensor| point.get(tensor));
-        let flat: Vec<f64> = given.flatten().copied().collect();
-        let (mut feeds, mut rest) = (Vec::with_capacity(self.feeds.len()), flat.as_slice());
-        for &(_, len) in &self.feeds {
-            let (feed, behind) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-            feeds.push(feed);
-            rest = behind;
-        }
+        let flat = self.flat_inputs(point);
         let hidden: Vec<&str> = self.hidden.iter().map(|(_, name)| name.as_str()).collect();
-        let outputs = self.engine.run_with_hidden(&feeds, precision, &hidden)?;
+        let outputs = self.engine.run_with_hidden(&self.split(&flat), precision, &hidden)?;
         Ok(outputs.into_iter().map(|output| output.values).collect())
+    }
+
+    /// The declared inputs' values, one after the other.
+    fn flat_inputs(&self, point: &[Vec<f64>]) -> Vec<f64> {
+        self.inputs.iter().filter_map(|&tensor| point.get(tensor)).flatten().copied().collect()
+    }
+
+    /// They, shared out to the model's inputs.
+    fn split<'a>(&self, flat: &'a [f64]) -> Vec<&'a [f64]> {
+        let mut rest = flat;
+        let feed = |&(_, len): &(ElementType, usize)| {
+            let (feed, behind) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+            rest = behind;
+            feed
+        };
+        self.feeds.iter().map(feed).collect()
+    }
+
+    /// Stores a run's results: first the model's outputs, then the hidden values.
+    fn store_all(
+        &self,
+        query: &Query,
+        results: Vec<Vec<f64>>,
+        point: &mut [Vec<f64>],
+    ) -> Result<(), ReplayError> {
+        let (outputs, hidden) = results.split_at(results.len().saturating_sub(self.hidden.len()));
+        self.store(query, outputs.concat(), &self.outputs, point)?;
+        for ((tensor, _), values) in self.hidden.iter().zip(hidden) {
+            self.store(query, values.clone(), &[*tensor], point)?;
+        }
+        Ok(())
     }
 
     /// Shares flat values out to declared tensors.

@@ -133,6 +133,8 @@ pub enum Run {
     Model,
     /// The reference engine in double precision.
     Double,
+    /// ONNX Runtime.
+    Runtime,
 }
 
 impl fmt::Display for Run {
@@ -140,6 +142,7 @@ impl fmt::Display for Run {
         f.write_str(match self {
             Self::Model => "replayed in the model's type",
             Self::Double => "replayed in double precision",
+            Self::Runtime => "replayed in ONNX Runtime",
         })
     }
 }
@@ -224,9 +227,14 @@ impl Validator {
             read = self.read_back(&printed, input, literals)?;
             self.satisfies(&printed, &model, Run::Model)?;
         }
-        let double = self.replay.run(held, Precision::Double)?;
+        let double = self.replay.run(held.clone(), Precision::Double)?;
         self.satisfies(&printed, &double, Run::Double)?;
-        if !Rules::strict_2026(self.replay.element()).holds(query, &model) {
+        let runtime = self.replay.run_in_runtime(held).transpose()?;
+        if let Some(runtime) = &runtime {
+            self.satisfies(&printed, runtime, Run::Runtime)?;
+        }
+        let judge = Rules::strict_2026(self.replay.element());
+        if ![Some(&model), runtime.as_ref()].into_iter().flatten().all(|run| judge.holds(query, run)) {
             return Err(Rejection::Judge(2026));
         }
         let listed = with_inputs(query, &read, &model);
