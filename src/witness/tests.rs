@@ -272,3 +272,20 @@ proptest! {
         let _ = parse("f", &text);
     }
 }
+
+#[test]
+fn productions_are_quoted_word_for_word() {
+    let squeeze = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let grammar = squeeze(include_str!("../../grammar/witness.ebnf"));
+    let quotes: Vec<String> = include_str!("read.rs")
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("/// "))
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .filter(|quote| quote.contains(" = "))
+        .map(squeeze)
+        .collect();
+    assert!(quotes.len() >= 8, "{quotes:#?}");
+    for quote in quotes {
+        assert!(grammar.contains(&format!("{quote} ;")), "the grammar lacks {quote}");
+    }
+}

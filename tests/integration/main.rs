@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod check;
+mod claims;
 mod model;
 mod program;
 mod signals;
