@@ -174,6 +174,11 @@ impl<T: Real> Matrix<T> {
 }
 
 impl<T: Real> Dense<T> {
+    /// All entries, row-major.
+    pub fn entries(&self) -> &[T] {
+        &self.data
+    }
+
     fn forward_panels(&self) -> &Panels<T> {
         let at = |o: usize, i: usize| self.data[o * self.inputs + i];
         self.forward.get_or_init(|| Panels::pack(self.outputs, self.inputs, at))

@@ -34,10 +34,16 @@ impl<T: Real> Panels<T> {
     pub fn pack_into(packed: &mut Vec<T>, outputs: usize, inputs: usize, at: impl Fn(usize, usize) -> T) {
         packed.clear();
         packed.resize(outputs.div_ceil(PANEL) * PANEL * inputs, T::zero());
+        Self::pack_slice(packed, outputs, inputs, at);
+    }
+
+    /// Packs into `outputs.div_ceil(PANEL) * PANEL * inputs` numbers.
+    pub fn pack_slice(packed: &mut [T], outputs: usize, inputs: usize, at: impl Fn(usize, usize) -> T) {
         for (p, panel) in packed.chunks_exact_mut((PANEL * inputs).max(1)).enumerate() {
-            for m in 0..PANEL.min(outputs - p * PANEL) {
-                for k in 0..inputs {
-                    panel[k * PANEL + m] = at(p * PANEL + m, k);
+            let count = PANEL.min(outputs - p * PANEL);
+            for (k, column) in panel.chunks_exact_mut(PANEL).enumerate() {
+                for (m, entry) in column.iter_mut().enumerate() {
+                    *entry = if m < count { at(p * PANEL + m, k) } else { T::zero() };
                 }
             }
         }

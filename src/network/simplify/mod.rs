@@ -42,11 +42,13 @@ pub(crate) type Rewrite<T> = fn(&Subject<'_, T>) -> Option<Replacement<T>>;
 const MOST_STEPS: usize = 64;
 
 /// The rewrites in the order in which they are tried.
-fn rewrites<T: Real>() -> [Rewrite<T>; 6] {
+fn rewrites<T: Real>() -> [Rewrite<T>; 8] {
     [
         reshape::merge,
         identity::remove,
         index_maps::merge,
+        index_maps::pass_by,
+        index_maps::into_columns,
         scaling::to_affine,
         affine_chain::merge,
         conv_scaling::merge,

@@ -196,3 +196,19 @@ fn channel_scalings_go_into_the_convolution_before() {
             .check(&["input", "conv"]);
     }
 }
+
+#[test]
+fn transposes_between_layouts_meet_and_vanish() {
+    let turn = |from: &[usize], order: &[usize]| Op::Rearrange(Rearrange::transpose(from, order).unwrap());
+    Chain::new(&[1, 3, 2, 4])
+        .op(turn(&[1, 3, 2, 4], &[0, 2, 3, 1]))
+        .relu()
+        .op(turn(&[1, 2, 4, 3], &[0, 3, 1, 2]))
+        .check(&["input", "unary"]);
+    Chain::new(&[1, 3, 2, 4])
+        .op(turn(&[1, 3, 2, 4], &[0, 2, 3, 1]))
+        .relu()
+        .reshape(&[1, 24])
+        .dense(5, 1)
+        .check(&["input", "unary", "reshape", "affine"]);
+}

@@ -4,18 +4,18 @@
 //! planes (see [`windows`](super::windows)), the backward pass rows of the padded cotangent, one plane of the
 //! image at a time. A transposed convolution is the same operator with the directions exchanged.
 
+mod few;
+mod rows;
+
 use std::sync::OnceLock;
 
 use super::windows::{AXES, Windows};
 use super::{Operands, Operator, Pass, View, cast};
 use crate::network::backward::Gradients;
-use crate::network::kernel::panels::{Panels, PanelsView, Rows, Start, weighted_rows};
+use crate::network::kernel::panels::{Panels, Start};
 use crate::network::real::Real;
 use crate::network::shape::ShapeError;
-
-/// Rows of at least this many numbers are summed one by one; shorter ones as one run with the numbers between
-/// them, which are thrown away: four 512-bit vectors keep the kernel busy.
-const LONG_ROW: usize = 64;
+use rows::{Block, Strided};
 
 /// `y[o][w] = bias[o] + Σ_{c, tap} weights[o][c][tap] · x[c][w·stride + tap·dilation − pad]`, or its transpose.
 #[derive(Debug, Clone)]
@@ -47,6 +47,8 @@ struct Prepared<T> {
     forward: Vec<Panels<T>>,
     /// Where the rows of the first window lie in the planes of a group's channels.
     forward_rows: Vec<usize>,
+    /// The weights for a single point with few windows, made when the first one comes.
+    turned: OnceLock<Vec<Vec<T>>>,
     backward: Vec<Phase<T>>,
     /// Lengths of a padded cotangent channel.
     padded: [usize; AXES],
@@ -59,16 +61,6 @@ struct Phase<T> {
     /// For each group the weights `[inputs][outputs × taps of this plane]`.
     weights: Vec<Panels<T>>,
     rows: Vec<usize>,
-}
-
-/// A block of rows that sums are made for: `counts[2]` numbers long, `counts[0] × counts[1]` of them.
-struct Block {
-    counts: [usize; AXES],
-    /// Lengths of the tensor that the rows of the operand lie in.
-    from: [usize; AXES],
-    /// Lengths of the tensor that the rows of the result lie in.
-    to: [usize; AXES],
-    lanes: usize,
 }
 
 impl<T: Real> Conv<T> {
@@ -181,6 +173,7 @@ impl<T: Real> Conv<T> {
         Prepared {
             forward: (0..self.groups).map(forward).collect(),
             forward_rows: (0..inputs).flat_map(|c| offsets.iter().map(move |&at| c * planes + at)).collect(),
+            turned: OnceLock::new(),
             backward: (0..planes_count).map(phase).collect(),
             padded,
         }
@@ -198,9 +191,14 @@ impl<T: Real> Conv<T> {
             to: self.windows.0.each_ref().map(|axis| axis.windows),
             lanes,
         };
-        let run = if block.is_long() { 0 } else { block.run() * outputs };
+        let few = lanes == 1 && few::applies(self.windows.count(), outputs);
+        let extra = match few {
+            true => few::scratch_len(self.windows.count(), outputs, prepared.forward_rows.len()),
+            false if block.is_long() => 0,
+            false => block.run() * outputs,
+        };
         let planes_len = if plain { 0 } else { inputs * plane_len };
-        scratch.resize(scratch.len().max(planes_len + run), T::zero());
+        scratch.resize(scratch.len().max(planes_len + extra), T::zero());
         let (planes, rest) = scratch.split_at_mut(planes_len);
         for g in 0..self.groups {
             let group = &x[g * inputs * image..][..inputs * image];
@@ -218,6 +216,12 @@ impl<T: Real> Conv<T> {
                 (false, true) => Start::Zero,
             };
             let len = self.windows.count() * lanes;
+            if few {
+                let turned = &prepared.turned.get_or_init(|| self.turned())[g];
+                let y = &mut y[g * outputs * len..][..outputs * len];
+                few::sum(turned, &prepared.forward_rows, &block, rows, start, y, rest);
+                continue;
+            }
             let to = Strided { out: &mut y[g * outputs * len..][..outputs * len], stride: len };
             block.sum(prepared.forward[g].view(), rows, &prepared.forward_rows, start, to, rest);
         }
@@ -298,62 +302,6 @@ impl<T: Real> Conv<T> {
         let image = (self.inputs, self.windows.image_len());
         let windows = (self.outputs, self.windows.count());
         if self.transposed { (windows, image) } else { (image, windows) }
-    }
-}
-
-/// Results that are `stride` numbers apart.
-struct Strided<'a, T> {
-    out: &'a mut [T],
-    stride: usize,
-}
-
-impl Block {
-    fn is_long(&self) -> bool {
-        self.counts[2] * self.lanes >= LONG_ROW || self.counts[0] * self.counts[1] == 1
-    }
-
-    /// Numbers from the first row's start to the last row's end.
-    fn run(&self) -> usize {
-        let [a, b, c] = self.counts;
-        (((a - 1) * self.from[1] + b - 1) * self.from[2] + c) * self.lanes
-    }
-
-    fn sum<T: Real>(
-        &self,
-        weights: PanelsView<'_, T>,
-        data: &[T],
-        offsets: &[usize],
-        start: Start<'_, T>,
-        to: Strided<'_, T>,
-        scratch: &mut [T],
-    ) {
-        let ([a, b, c], lanes) = (self.counts, self.lanes);
-        let rows = (0..a).flat_map(|i| (0..b).map(move |j| (i, j)));
-        let from = |(i, j): (usize, usize)| (i * self.from[1] + j) * self.from[2] * lanes;
-        let target = |(i, j): (usize, usize)| (i * self.to[1] + j) * self.to[2] * lanes;
-        if self.is_long() {
-            for row in rows {
-                let source = Rows::Offset { data: &data[from(row)..], offsets, unit: lanes };
-                weighted_rows(weights, source, start, &mut to.out[target(row)..], to.stride, c * lanes);
-            }
-            return;
-        }
-        let run = self.run();
-        let accumulate = matches!(start, Start::Accumulate);
-        let start = if accumulate { Start::Zero } else { start };
-        let sums = &mut scratch[..run * weights.outputs];
-        weighted_rows(weights, Rows::Offset { data, offsets, unit: lanes }, start, sums, run, run);
-        for (m, sums) in sums.chunks_exact(run).enumerate() {
-            for row in rows.clone() {
-                let source = &sums[from(row)..][..c * lanes];
-                let target = &mut to.out[m * to.stride + target(row)..][..c * lanes];
-                if accumulate {
-                    target.iter_mut().zip(source).for_each(|(t, &s)| *t += s);
-                } else {
-                    target.copy_from_slice(source);
-                }
-            }
-        }
     }
 }
 

@@ -1,0 +1,68 @@
+//! A convolution with few windows, for a single point: the last layers of a residual network, 2×2 or 4×4 pixels.
+//!
+//! Rows of windows would fill a fraction of a vector. So the channels of the result take the vectors, the windows the
+//! panels: `y[window][o] = Σ_k column[window][k] · weights[k][o]`.
+
+use super::Conv;
+use super::rows::Block;
+use crate::network::kernel::panels::{PANEL, Panels, PanelsView, Rows, Start, weighted_rows};
+use crate::network::real::Real;
+
+/// With more windows than this their rows fill the vectors well enough (8×8 windows: four fifths).
+const MOST_WINDOWS: usize = 36;
+/// With fewer channels than this it is they who leave the vectors empty.
+const LEAST_CHANNELS: usize = 32;
+
+/// Whether this way is the faster one.
+pub(super) fn applies(windows: usize, channels: usize) -> bool {
+    windows <= MOST_WINDOWS && channels >= LEAST_CHANNELS
+}
+
+/// Numbers of scratch that [`sum`] needs for sums of `terms` products.
+pub(super) fn scratch_len(windows: usize, channels: usize, terms: usize) -> usize {
+    windows.div_ceil(PANEL) * PANEL * terms + windows * channels
+}
+
+impl<T: Real> Conv<T> {
+    /// For each group the weights as `[inputs × taps][outputs]`.
+    pub(super) fn turned(&self) -> Vec<Vec<T>> {
+        let outputs = self.outputs / self.groups;
+        let terms = self.inputs / self.groups * self.windows.taps();
+        let group = |g: usize| {
+            let at = move |k: usize, o: usize| self.weights[(g * outputs + o) * terms + k];
+            (0..terms).flat_map(|k| (0..outputs).map(move |o| at(k, o))).collect()
+        };
+        (0..self.groups).map(group).collect()
+    }
+}
+
+/// The sums of all windows of `block`: tap `k` of the first one meets `data[offsets[k]]`.
+pub(super) fn sum<T: Real>(
+    turned: &[T],
+    offsets: &[usize],
+    block: &Block,
+    data: &[T],
+    start: Start<'_, T>,
+    out: &mut [T],
+    scratch: &mut [T],
+) {
+    let [a, b, c] = block.counts;
+    let (windows, terms) = (a * b * c, offsets.len());
+    let channels = out.len() / windows;
+    let (packed, sums) = scratch.split_at_mut(windows.div_ceil(PANEL) * PANEL * terms);
+    let place = |w: usize| ((w / (b * c)) * block.from[1] + w / c % b) * block.from[2] + w % c;
+    Panels::pack_slice(packed, windows, terms, |w, k| data[offsets[k] + place(w)]);
+    let columns = PanelsView { outputs: windows, inputs: terms, packed };
+    let rows = Rows::Strided { data: turned, stride: channels };
+    weighted_rows(columns, rows, Start::Zero, sums, channels, channels);
+    for (o, out) in out.chunks_exact_mut(windows).enumerate() {
+        for (w, y) in out.iter_mut().enumerate() {
+            let before = match start {
+                Start::Zero => T::zero(),
+                Start::Bias(bias) => bias[o],
+                Start::Accumulate => *y,
+            };
+            *y = before + sums[w * channels + o];
+        }
+    }
+}
