@@ -84,6 +84,16 @@ fn convolutions_are_the_sums_that_define_them() {
     }
 }
 
+/// Enough channels and few enough windows for the channels to take the vectors.
+#[test]
+fn convolutions_with_few_windows_and_many_channels() {
+    let axis = |image, kernel, stride| Axis { image, kernel, stride, dilation: 1, pads: (1, 1) };
+    for axes in [[axis(4, 3, 1), axis(5, 3, 1)], [axis(7, 3, 2), axis(4, 2, 2)]] {
+        check_conv(axes, [2, 40], 1);
+        check_conv(axes, [4, 66], 2);
+    }
+}
+
 fn check_conv(axes: [Axis; 2], channels: [usize; 2], groups: usize) {
     let [a, b] = axes;
     let label = format!("{}x{} stride {} groups {groups}", a.kernel, b.kernel, b.stride);
