@@ -31,7 +31,7 @@ pub enum Limit {
     Time,
     /// The solver's own iteration limit.
     Iterations,
-    /// Rounding: no point meets the tolerance asked for, warm or cold.
+    /// Rounding: no point meets the tolerance asked for, warm or cold, or the solver gave up.
     Precision,
 }
 

@@ -254,8 +254,8 @@ impl Solver {
         check("Highs_clearSolver", unsafe { highs_sys::Highs_clearSolver(self.highs.as_ptr()) })
     }
 
-    /// Solves the program as it stands, from the last basis if there is one. If rounding defeats that, once more
-    /// from scratch by the simplex method.
+    /// Solves the program as it stands, from the last basis if there is one. If rounding defeats that, or HiGHS
+    /// gives up with an error of its own, once more from scratch by the simplex method.
     pub fn solve(&mut self) -> Result<LpOutcome, LpError> {
         match self.run()? {
             LpOutcome::Limit(Limit::Precision) => {
@@ -274,7 +274,9 @@ impl Solver {
         // SAFETY: the pointer is alive, here and in the calls below.
         check("Highs_zeroAllClocks", unsafe { highs_sys::Highs_zeroAllClocks(self.highs.as_ptr()) })?;
         // SAFETY: as above.
-        check("Highs_run", unsafe { highs_sys::Highs_run(self.highs.as_ptr()) })?;
+        if unsafe { highs_sys::Highs_run(self.highs.as_ptr()) } == highs_sys::STATUS_ERROR {
+            return Ok(LpOutcome::Limit(Limit::Precision));
+        }
         // SAFETY: as above.
         let status = unsafe { highs_sys::Highs_getModelStatus(self.highs.as_ptr()) };
         match status {
