@@ -25,6 +25,8 @@ pub(super) enum Command {
     Verify(Verify),
     /// Judge a counterexample that any tool has written, as the competition does
     Check(Check),
+    /// Say what a network consists of, what of it is supported, and whether patching applies to it
+    Inspect(Inspect),
     /// Say what this program can do
     Supports(Supports),
 }
@@ -103,6 +105,18 @@ pub(super) enum Rules {
     /// Listed outputs count; strictly correct is what needs no tolerance
     #[value(name = "2025-zero")]
     Of2025Zero,
+}
+
+/// `counterpatch inspect`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub(super) struct Inspect {
+    /// The network (ONNX), possibly gzipped
+    #[arg(value_name = "NETWORK")]
+    pub(super) network: PathBuf,
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `counterpatch supports`

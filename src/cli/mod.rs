@@ -6,6 +6,7 @@ mod config;
 mod delivery;
 pub mod exit;
 mod input;
+mod inspect;
 mod networks;
 mod supports;
 mod verify;
@@ -33,6 +34,7 @@ pub fn run() -> Exit {
     match arguments.command {
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Supports(args)) => supports::run(&args),
         None => {
             println!("{}", env!("CARGO_PKG_NAME"));

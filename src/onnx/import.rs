@@ -84,8 +84,7 @@ pub fn import<T: Real>(model: &Model) -> Result<Network<T>, ImportError> {
         let error = ModelError::new(Place::File, what).help("convert the model with onnx.version_converter");
         return Err(error.into());
     }
-    let mut unsupported = Vec::new();
-    scan(&model.graph, &mut unsupported);
+    let unsupported = unsupported(model);
     if !unsupported.is_empty() {
         return Err(ImportError::Unsupported(unsupported));
     }
@@ -115,6 +114,13 @@ pub fn import<T: Real>(model: &Model) -> Result<Network<T>, ImportError> {
         );
     }
     Ok(importer.builder.finish(ids))
+}
+
+/// All nodes of a model, inner graphs included, whose operators have no builder.
+pub fn unsupported(model: &Model) -> Vec<UnsupportedNode> {
+    let mut nodes = Vec::new();
+    scan(&model.graph, &mut nodes);
+    nodes
 }
 
 /// Names of all operators that have a builder, in alphabetical order.

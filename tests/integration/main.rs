@@ -3,6 +3,7 @@
 mod bad_input;
 mod check;
 mod claims;
+mod inspect;
 mod model;
 mod program;
 mod signals;

@@ -1,6 +1,6 @@
 //! Cutting a network at its activations, and writing out what lies between.
 
-use super::{EdgeLayer, Edges, Layered};
+use super::{EdgeLayer, Edges, LayerOutline, Layered};
 use crate::network::backward::Surrogate;
 use crate::network::frozen::{self, Frozen};
 use crate::network::op::{Binary, BinaryFunction, Op, Operands, Pass, Unary, UnaryFunction};
@@ -109,10 +109,25 @@ impl<'a> Cuts<'a> {
         Ok(Layered { entry: Some(entry), layers })
     }
 
+    /// The sizes of the layers behind the convolutions.
+    pub(super) fn outline(&self) -> Result<Vec<LayerOutline>, NotLayered> {
+        let first = self.features()?.map_or(0, |(_, level)| level);
+        let layer = |level| LayerOutline {
+            sources: self.len(&self.sources(level)),
+            targets: self.len(&self.targets(level)),
+            activation: self.bends.get(level).map(|&(_, function)| function),
+        };
+        Ok((first..=self.bends.len()).map(layer).collect())
+    }
+
+    /// Values of some nodes together.
+    fn len(&self, ids: &[NodeId]) -> usize {
+        ids.iter().map(|&id| self.network.node(id).len()).sum()
+    }
+
     fn within_limits(&self, first: usize) -> Result<(), NotLayered> {
-        let len = |ids: &[NodeId]| ids.iter().map(|&id| self.network.node(id).len()).sum::<usize>();
         let entries = (first..=self.bends.len())
-            .map(|level| len(&self.sources(level)).saturating_mul(len(&self.targets(level))));
+            .map(|level| self.len(&self.sources(level)).saturating_mul(self.len(&self.targets(level))));
         if entries.fold(0, usize::saturating_add) > MOST_ENTRIES {
             return Err(NotLayered::TooLarge);
         }
@@ -187,8 +202,7 @@ impl<'a> Cuts<'a> {
     /// The matrix of a level by evaluating it at zero and at the unit vectors.
     pub(super) fn write_out(&self, level: usize) -> Edges {
         let (sources, targets) = (self.sources(level), self.targets(level));
-        let len = |ids: &[NodeId]| ids.iter().map(|&id| self.network.node(id).len()).sum::<usize>();
-        let (inputs, outputs) = (len(&sources), len(&targets));
+        let (inputs, outputs) = (self.len(&sources), self.len(&targets));
         let mut edges = Edges { weights: vec![0.0; inputs * outputs], bias: vec![0.0; outputs], inputs };
         let mut workspace = self.network.workspace(LANES);
         for start in (0..inputs.max(1)).step_by(LANES - 1) {

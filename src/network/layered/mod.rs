@@ -51,6 +51,26 @@ pub struct Layered {
     pub layers: Vec<EdgeLayer>,
 }
 
+/// The sizes of a network's edge layers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outline {
+    /// Whether the layers begin behind the last convolution, with a linearised part in front.
+    pub behind_convolutions: bool,
+    /// From the inputs to the outputs.
+    pub layers: Vec<LayerOutline>,
+}
+
+/// The sizes of one edge layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerOutline {
+    /// Numbers that go in.
+    pub sources: usize,
+    /// Neurons.
+    pub targets: usize,
+    /// What the neurons do with their sums; `None` for the output layer.
+    pub activation: Option<UnaryFunction>,
+}
+
 /// The values of all neurons at one input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
@@ -129,6 +149,15 @@ impl Layered {
             return Err(NotLayered::NotPiecewise);
         }
         Ok(convolutions)
+    }
+
+    /// The sizes of the edge layers that [`Layered::behind_convolutions`] would write out: cheap, for a first look.
+    ///
+    /// # Errors
+    /// [`NotLayered`] as in [`Layered::behind_convolutions`].
+    pub fn outline(network: &Network<f64>) -> Result<Outline, NotLayered> {
+        let behind_convolutions = Self::has_convolutions(network)?;
+        Ok(Outline { behind_convolutions, layers: cut::Cuts::of(network)?.outline()? })
     }
 
     /// Number of edge layers.

@@ -12,9 +12,9 @@ use super::marking::Marking;
 use super::pullback::{Aim, Start, Wish, mod2adv};
 use super::targets::Targets;
 use super::{Change, Phases, Rules, Stuck, find_first_layer_modification};
-use crate::network::Real;
-use crate::network::layered::Layered;
 use crate::network::layered::bounds::Ranges;
+use crate::network::layered::{Layered, Outline};
+use crate::network::{Network, Real};
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region};
 use crate::search::centre::middle;
@@ -108,6 +108,18 @@ struct Patch<T> {
     classes: HashMap<u32, Ranges>,
 }
 
+/// The edge layers that the strategy works on.
+///
+/// # Errors
+/// [`NotApplicable`] where it does not work on a network.
+pub fn applies(network: &Network<f64>) -> Result<Outline, NotApplicable> {
+    let outline = Layered::outline(network).map_err(|reason| NotApplicable(reason.reason()))?;
+    if network.multiplications() > MOST_WEIGHTS {
+        return Err(NotApplicable("the patching programs would be too large"));
+    }
+    Ok(outline)
+}
+
 /// Makes the strategy; it applies to chains of layers of moderate size.
 pub fn make<T: Real>(
     problem: &Problem<T>,
@@ -115,12 +127,7 @@ pub fn make<T: Real>(
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let sampler = Sampler::new(region, seed)?;
-    let network = problem.double();
-    let has_convolutions =
-        Layered::has_convolutions(network).map_err(|reason| NotApplicable(reason.reason()))?;
-    if network.multiplications() > MOST_WEIGHTS {
-        return Err(NotApplicable("the patching programs would be too large"));
-    }
+    let has_convolutions = applies(problem.double())?.behind_convolutions;
     Ok(Box::new(Patch {
         sampler,
         started: false,

@@ -1,0 +1,103 @@
+//! `counterpatch inspect`: what a network consists of and what can be done with it, as text or JSON.
+
+use std::fmt::Write;
+
+use super::args;
+use super::exit::Exit;
+use crate::onnx;
+use crate::report::Inspection;
+use crate::report::inspection::{Computation, Dimension, Value};
+
+/// Runs the command. A network that no search can run on is bad input, and described all the same.
+pub(super) fn run(args: &args::Inspect) -> Exit {
+    let inspection = match onnx::read(&args.network) {
+        Ok(model) => Inspection::of(&model),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Exit::BadInput;
+        }
+    };
+    if args.json {
+        match serde_json::to_string(&inspection) {
+            Ok(line) => println!("{line}"),
+            Err(error) => {
+                eprintln!("error: {error}");
+                return Exit::Bug;
+            }
+        }
+    } else {
+        print!("{}", text(&inspection));
+    }
+    if inspection.is_usable() { Exit::Answered } else { Exit::BadInput }
+}
+
+/// The description in words, one thing a line.
+fn text(inspection: &Inspection) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{line}");
+    };
+    line(format!("ONNX: IR version {}, operator set {}", inspection.ir_version, inspection.opset));
+    inspection.inputs.iter().for_each(|value| line(format!("input: {}", of_value(value))));
+    inspection.outputs.iter().for_each(|value| line(format!("output: {}", of_value(value))));
+    let operators: Vec<String> = inspection.operators.iter().map(|(name, n)| format!("{n} {name}")).collect();
+    line(format!("nodes: {} ({})", inspection.nodes(), operators.join(", ")));
+    let (parameters, nonzero) = (inspection.parameters, inspection.nonzero_parameters);
+    line(match parameters == nonzero {
+        true => format!("parameters: {parameters}"),
+        false => format!("parameters: {parameters}, {nonzero} of them not zero"),
+    });
+    for (operator, nodes) in &inspection.unsupported {
+        line(format!("unsupported operator: {operator} (nodes: {})", nodes.join(", ")));
+    }
+    if let Some(error) = &inspection.error {
+        line(format!("not supported: {error}"));
+    }
+    if let Some(network) = &inspection.network {
+        of_network(network).into_iter().for_each(line);
+    }
+    text
+}
+
+fn of_value(value: &Value) -> String {
+    let dimension = |dim: &Dimension| match dim {
+        Dimension::Fixed(n) => n.to_string(),
+        Dimension::Symbolic(name) if name.is_empty() => "?".into(),
+        Dimension::Symbolic(name) => name.clone(),
+    };
+    let shape = value.shape.as_ref().map_or("of no declared shape".into(), |dims| {
+        format!("[{}]", dims.iter().map(dimension).collect::<Vec<_>>().join(", "))
+    });
+    format!("{} {} {shape}", value.name, value.element)
+}
+
+fn of_network(network: &Computation) -> Vec<String> {
+    let mut lines = vec!["unsupported operators: none".to_owned()];
+    lines.push(format!(
+        "network: {} inputs, {} outputs, {} multiplications a point",
+        network.input_len, network.output_len, network.multiplications
+    ));
+    for (function, activation) in &network.activations {
+        lines.push(format!(
+            "activation: {function}, nodes {}, values {}",
+            activation.nodes, activation.values
+        ));
+    }
+    lines.push(match &network.bounds.reason {
+        None => "sound bounds: yes".into(),
+        Some(reason) => format!("sound bounds: no, {reason}"),
+    });
+    lines.push(match &network.patching.reason {
+        None if network.behind_convolutions => {
+            format!("patching: applies, to {} edge layers behind the convolutions", network.edge_layers.len())
+        }
+        None => format!("patching: applies, to {} edge layers", network.edge_layers.len()),
+        Some(reason) => format!("patching: does not apply, {reason}"),
+    });
+    for (number, layer) in network.edge_layers.iter().enumerate() {
+        let activation = layer.activation.as_deref().unwrap_or("output");
+        lines.push(format!("edge layer {number}: {} → {}, {activation}", layer.sources, layer.targets));
+    }
+    lines
+}
