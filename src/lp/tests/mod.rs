@@ -146,6 +146,23 @@ fn a_textbook_program_with_its_duals() {
     check_duals(&program, &solution);
 }
 
+/// HiGHS 1.15's interior point method ends on this program with an error (found by `every_method_agrees`).
+#[test]
+fn where_interior_points_fail_the_simplex_method_answers() {
+    let mut program = LinearProgram::new(Sense::Maximise);
+    let ids =
+        [(0.0, 3.0, 3.0), (-2.0, 1.0, -1.0), (1.0, 4.0, 2.0)].map(|(l, u, cost)| program.column(l, u, cost));
+    let terms = |row: [f64; 3]| ids.into_iter().zip(row);
+    program.equal(terms([-2.0, 2.0, 2.0]), -1.0);
+    program.equal(terms([3.0, -2.0, -3.0]), -4.0);
+    program.at_most(terms([-2.0, 1.0, -3.0]), 5.0);
+    program.at_least(terms([-3.0, -2.0, 1.0]), 2.0);
+    let options = LpOptions { method: Method::InteriorPoint, presolve: true, ..LpOptions::default() };
+    let found = Solver::new(&program, &options).unwrap().solve().unwrap();
+    assert!(!matches!(found, LpOutcome::Limit(_)), "{found:?}");
+    assert_eq!(found.optimal().map(|s| s.objective), best_vertex(&program));
+}
+
 #[test]
 fn outcomes_without_a_point() {
     let free = (f64::NEG_INFINITY, f64::INFINITY);
