@@ -88,6 +88,9 @@ pub(super) struct Check {
     /// Whose rules decide
     #[arg(long, value_enum, default_value_t = Rules::Of2026)]
     pub(super) rules: Rules,
+    /// Write the nearest strictly correct counterexample to this file, if there is one near, and say how far it is
+    #[arg(long, value_name = "FILE")]
+    pub(super) repair: Option<PathBuf>,
     /// Write one JSON object instead of text
     #[arg(long)]
     pub(super) json: bool,

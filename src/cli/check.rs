@@ -1,58 +1,79 @@
-//! `counterpatch check`: judges a counterexample of any tool. The first line of standard output is the competition's
-//! word for the verdict, the lines behind it say what led to it.
+//! `counterpatch check`: judges a counterexample of any tool, and repairs it if asked to. The first line of standard
+//! output is the competition's word for the verdict, the lines behind it say what led to it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::json;
+use vnnlib::Query;
 
 use super::args::{self, Rules};
 use super::config::{self, UsageError};
 use super::exit::Exit;
 use super::input;
 use crate::error::Error;
-use crate::witness::check::{self, Class, Report, Year};
+use crate::onnx::Model;
+use crate::pipeline;
+use crate::witness::check::{self, Class, Report, Year, listed_inputs};
 use crate::witness::read::{self, Malformed, ReadError};
-use crate::witness::{Reading, Replay};
+use crate::witness::{Change, Mended, Reading, Replay, write};
 
 /// What is known of a file.
 enum Judged {
-    Report(Report),
+    Report { report: Report, repair: Repair },
     Malformed(Malformed),
+}
+
+/// What came of `--repair`.
+enum Repair {
+    NotAsked,
+    /// Written to this file.
+    Written(Box<Mended>, PathBuf),
+    /// Why there is none.
+    None(&'static str),
+}
+
+/// Why there is no judgement.
+enum Failure {
+    Usage(UsageError),
+    Input(Box<Error>),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Input(Box::new(error))
+    }
 }
 
 /// Runs the command.
 pub(super) fn run(args: &args::Check) -> Exit {
-    let config = match config::Check::try_from(args) {
-        Ok(config) => config,
-        Err(error) => return usage(&error),
-    };
-    match judge(&config, args.rules) {
-        Ok(Ok(judged)) => {
+    let judged = config::Check::try_from(args)
+        .map_err(Failure::Usage)
+        .and_then(|config| judge(&config, args.rules, args.repair.as_deref()));
+    match judged {
+        Ok(judged) => {
             print(&judged, args.json);
             exit(&judged)
         }
-        Ok(Err(error)) => usage(&error),
-        Err(error) => {
+        Err(Failure::Usage(error)) => {
             eprintln!("error: {error}");
-            Exit::BadInput
+            Exit::Usage
+        }
+        Err(Failure::Input(error)) => {
+            eprintln!("error: {error}");
+            if let Error::Write(_) = *error { Exit::CannotWrite } else { Exit::BadInput }
         }
     }
 }
 
-fn usage(error: &UsageError) -> Exit {
-    eprintln!("error: {error}");
-    Exit::Usage
-}
-
-fn judge(config: &config::Check, rules: Rules) -> Result<Result<Judged, UsageError>, Error> {
+fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Result<Judged, Failure> {
     let reading: Reading = match read::read(&config.results) {
         Ok(reading) => reading,
-        Err(ReadError::Malformed(malformed)) => return Ok(Ok(Judged::Malformed(malformed))),
-        Err(error) => return Err(error.into()),
+        Err(ReadError::Malformed(malformed)) => return Ok(Judged::Malformed(malformed)),
+        Err(error) => return Err(Error::from(error).into()),
     };
     let query = input::property(&config.property)?;
-    let files = match config.networks.files_for(&query) {
-        Ok(files) => files,
-        Err(error) => return Ok(Err(error)),
-    };
+    let files = config.networks.files_for(&query).map_err(Failure::Usage)?;
     let path = files.first().cloned().unwrap_or_default();
     let models = input::models(&files)?;
     let year = match rules {
@@ -60,14 +81,35 @@ fn judge(config: &config::Check, rules: Rules) -> Result<Result<Judged, UsageErr
         Rules::Of2025Small => Year::Of2025Small,
         Rules::Of2025Zero => Year::Of2025Zero,
     };
-    let report = Replay::new(query, models).and_then(|replay| check::check(&replay, &reading, year));
-    report.map(|report| Ok(Judged::Report(report))).map_err(|source| Error::Replay { path, source })
+    let report = Replay::new(query.clone(), models.iter().cloned())
+        .and_then(|replay| check::check(&replay, &reading, year))
+        .map_err(|source| Error::Replay { path, source })?;
+    let repair = match repaired {
+        None => Repair::NotAsked,
+        Some(out) => repair(query, &models, &reading, out)?,
+    };
+    Ok(Judged::Report { report, repair })
+}
+
+/// Writes the nearest strict witness to `out`.
+fn repair(query: Query, models: &[Arc<Model>], reading: &Reading, out: &Path) -> Result<Repair, Error> {
+    let [model] = models else { return Ok(Repair::None("the property is about several networks")) };
+    let Some(listed) = reading.assignment.as_ref().and_then(|listed| listed_inputs(&query, listed)) else {
+        return Ok(Repair::None("no inputs are listed that fit the property"));
+    };
+    match pipeline::mend(query, Arc::clone(model), &listed)? {
+        Some(mended) => {
+            write::save(out, &mended.witness)?;
+            Ok(Repair::Written(Box::new(mended), out.to_path_buf()))
+        }
+        None => Ok(Repair::None("no counterexample is near")),
+    }
 }
 
 fn exit(judged: &Judged) -> Exit {
     match judged {
         Judged::Malformed(_) => Exit::Incorrect,
-        Judged::Report(report) => match report.class {
+        Judged::Report { report, .. } => match report.class {
             Class::Correct => Exit::Answered,
             Class::WithinTolerance => Exit::WithinTolerance,
             Class::NoClaim(_) => Exit::NoClaim,
@@ -79,7 +121,9 @@ fn exit(judged: &Judged) -> Exit {
 fn print(judged: &Judged, as_json: bool) {
     let (word, details) = match judged {
         Judged::Malformed(malformed) => ("incorrect:malformed_ce".to_owned(), vec![malformed.to_string()]),
-        Judged::Report(report) => (report.class.word(), details(report)),
+        Judged::Report { report, repair } => {
+            (report.class.word(), report.details().into_iter().chain(repaired(repair)).collect())
+        }
     };
     if as_json {
         println!("{}", json(judged, &word, &details));
@@ -91,33 +135,28 @@ fn print(judged: &Judged, as_json: bool) {
     }
 }
 
-fn details(report: &Report) -> Vec<String> {
-    let mut details = match &report.class {
-        Class::WrongShape { listed, wanted } => {
-            vec![format!("{listed} inputs are listed, the network has {wanted}")]
-        }
-        Class::Mismatch(what) => vec![what.clone()],
-        Class::OutputsDiffer { relative } if relative.is_infinite() => {
-            vec!["the outputs are not listed".to_owned()]
-        }
-        Class::OutputsDiffer { relative } => {
-            vec![format!("the listed outputs are off by {relative:.1e} of the largest one")]
-        }
-        Class::NoCounterexample => vec!["the file claims sat and lists no counterexample".to_owned()],
-        _ => Vec::new(),
+/// What came of a repair, in words.
+fn repaired(repair: &Repair) -> Option<String> {
+    let (mended, out) = match repair {
+        Repair::NotAsked => return None,
+        Repair::None(reason) => return Some(format!("no repair: {reason}")),
+        Repair::Written(mended, out) => (mended, out.display()),
     };
-    if report.fragile {
-        details.push("fragile: another engine's rounding may change the verdict".to_owned());
-    }
-    if let Some(error) = report.output_error {
-        details.push(format!("listed and replayed outputs differ by at most {error:.1e}"));
-    }
-    const SHOWN: usize = 5;
-    details.extend(report.unmet.iter().take(SHOWN).map(|unmet| format!("exactly: {unmet}")));
-    if report.unmet.len() > SHOWN {
-        details.push(format!("exactly: {} more assertions do not hold", report.unmet.len() - SHOWN));
-    }
-    details
+    let thin = match mended.witness.excess() < 0.0 {
+        true => ", by so little that another engine's rounding may hide it",
+        false => "",
+    };
+    Some(match mended.change {
+        Change::None => format!("repair: nothing to change{thin}; {out} holds the same inputs"),
+        change => format!(
+            "repair: {} moves {} inputs {}, the most by {:.1e} ({:.1e} of its interval); strictly correct{thin}",
+            out,
+            mended.changed,
+            if change == Change::Snapped { "into the input set" } else { "along the margin's gradient" },
+            mended.distance,
+            mended.relative,
+        ),
+    })
 }
 
 fn json(judged: &Judged, word: &str, details: &[String]) -> serde_json::Value {
@@ -125,19 +164,40 @@ fn json(judged: &Judged, word: &str, details: &[String]) -> serde_json::Value {
         Judged::Malformed(malformed) => json!({
             "verdict": word, "line": malformed.line, "column": malformed.column, "details": details,
         }),
-        Judged::Report(report) => {
+        Judged::Report { report, repair } => {
             let unmet = report
                 .unmet
                 .iter()
                 .map(|unmet| json!({ "place": unmet.place, "text": unmet.text, "amount": unmet.amount }));
-            json!({
+            let mut object = json!({
                 "verdict": word,
                 "holds_exactly": report.unmet.is_empty(),
                 "fragile": report.fragile,
                 "unmet": unmet.collect::<Vec<_>>(),
                 "output_error": report.output_error,
                 "details": details,
-            })
+            });
+            match repair {
+                Repair::NotAsked => {}
+                Repair::None(reason) => object["repair"] = json!({ "failed": reason }),
+                Repair::Written(mended, out) => object["repair"] = of_mended(mended, out),
+            }
+            object
         }
     }
+}
+
+fn of_mended(mended: &Mended, out: &Path) -> serde_json::Value {
+    json!({
+        "file": out.display().to_string(),
+        "change": match mended.change {
+            Change::None => "none",
+            Change::Snapped => "snapped",
+            Change::Stepped => "stepped",
+        },
+        "distance": mended.distance,
+        "relative_distance": mended.relative,
+        "changed_inputs": mended.changed,
+        "excess": mended.witness.excess(),
+    })
 }

@@ -95,6 +95,11 @@ impl Region {
         margins.fold(f64::NEG_INFINITY, f64::max)
     }
 
+    /// The point of the box that is nearest to `point`.
+    pub fn clamped(&self, point: &[f64]) -> Vec<f64> {
+        point.iter().zip(self.lower.iter().zip(&self.upper)).map(|(x, (&l, &u))| x.max(l).min(u)).collect()
+    }
+
     /// Number of inputs.
     pub fn dimensions(&self) -> usize {
         self.lower.len()

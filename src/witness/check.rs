@@ -65,6 +65,23 @@ impl Class {
             Self::NoClaim(word) => format!("no_witness:{word}"),
         }
     }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::WrongShape { listed, wanted } => {
+                vec![format!("{listed} inputs are listed, the network has {wanted}")]
+            }
+            Self::Mismatch(what) => vec![what.clone()],
+            Self::OutputsDiffer { relative } if relative.is_infinite() => {
+                vec!["the outputs are not listed".to_owned()]
+            }
+            Self::OutputsDiffer { relative } => {
+                vec![format!("the listed outputs are off by {relative:.1e} of the largest one")]
+            }
+            Self::NoCounterexample => vec!["the file claims sat and lists no counterexample".to_owned()],
+            Self::Correct | Self::WithinTolerance | Self::NotViolated | Self::NoClaim(_) => Vec::new(),
+        }
+    }
 }
 
 /// The verdict with what led to it.
@@ -85,6 +102,23 @@ pub struct Report {
 impl Report {
     fn only(class: Class) -> Self {
         Self { class, unmet: Vec::new(), fragile: false, output_error: None }
+    }
+
+    /// What led to the verdict, one line each.
+    pub fn details(&self) -> Vec<String> {
+        const SHOWN: usize = 5;
+        let mut details = self.class.details();
+        if self.fragile {
+            details.push("fragile: another engine's rounding may change the verdict".to_owned());
+        }
+        if let Some(error) = self.output_error {
+            details.push(format!("listed and replayed outputs differ by at most {error:.1e}"));
+        }
+        details.extend(self.unmet.iter().take(SHOWN).map(|unmet| format!("exactly: {unmet}")));
+        if self.unmet.len() > SHOWN {
+            details.push(format!("exactly: {} more assertions do not hold", self.unmet.len() - SHOWN));
+        }
+        details
     }
 }
 
@@ -124,6 +158,13 @@ pub fn check(replay: &Replay, reading: &Reading, year: Year) -> Result<Report, R
     };
     let unmet = unmet(query, &lists, &run);
     Ok(Report { class, unmet, fragile, output_error: output_error(query, &given, &run) })
+}
+
+/// The listed values of all inputs in declaration order; `None` if they do not fit the query.
+pub fn listed_inputs(query: &Query, listed: &Listed) -> Option<Vec<f64>> {
+    let lists = by_tensor(query, listed).ok()?;
+    let inputs = query.tensors().iter().zip(lists).filter(|(tensor, _)| tensor.role() == Role::Input);
+    Some(inputs.flat_map(|(_, values)| values.floats.iter().copied()).collect())
 }
 
 /// The listed values in declaration order; lists of outputs may be empty in the first form.
@@ -238,5 +279,5 @@ fn unmet(query: &Query, lists: &[&Values], run: &[Vec<f64>]) -> Vec<Unmet> {
     };
     let decimals: Vec<_> = query.tensors().iter().zip(lists).map(exact).collect();
     let violations = query.violations(&Printed { decimals: &decimals, floats: run });
-    violations.unwrap_or_default().iter().map(|violation| Unmet::of(query, violation)).collect()
+    Unmet::all(query, &violations.unwrap_or_default())
 }

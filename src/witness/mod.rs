@@ -7,11 +7,12 @@
 //! - so do those of ONNX Runtime, where it is at hand (feature `ort`);
 //! - the competition's judges of 2025 and 2026, which round here and there, come to the same verdict ([`judge`]).
 //!
-//! [`read`] reads what any tool has written, and [`check`] judges it.
+//! [`read`] reads what any tool has written, [`check`] judges it, and [`mend`] looks for a strict witness near it.
 
 pub mod check;
 pub mod decimals;
 pub mod judge;
+pub mod mend;
 pub mod read;
 pub mod replay;
 mod robustness;
@@ -25,6 +26,7 @@ pub mod write;
 pub use check::{Class, Report};
 pub use decimals::Decimals;
 pub use judge::Rules;
+pub use mend::{Change, Mended};
 pub use read::{Claim, Malformed, Reading};
 pub use replay::{Replay, ReplayError};
 pub use validate::{Rejection, Validation, Validator, Witness, WitnessTensor};

@@ -200,6 +200,19 @@ fn files_are_judged() {
 }
 
 #[test]
+fn places_of_many_violations_are_those_of_each() {
+    let text =
+        "; é\n(assert (and (<= X_0 0.1)\n  (>= X_1 0.95)))\n\n(assert (<= Y_0 -100)) (assert (>= X_0 2))";
+    let query = query(text);
+    let point = validate::Printed { decimals: &[], floats: &[POINT.to_vec(), vec![0.0, 0.0]] };
+    let violations = query.violations(&point).unwrap();
+    assert_eq!(violations.len(), 3);
+    let one_by_one: Vec<_> =
+        violations.iter().map(|violation| validate::Unmet::of(&query, violation)).collect();
+    assert_eq!(validate::Unmet::all(&query, &violations), one_by_one);
+}
+
+#[test]
 fn malformed_files_are_refused_with_the_place() {
     let cases = [
         ("sat\n((X_0 1)\n (X_2 1))", "f:3:3: expected `X_1`, found `X_2`"),

@@ -159,9 +159,27 @@ pub struct Unmet {
 }
 
 impl Unmet {
-    /// The first violation, in words.
+    /// A violation, in words.
     pub(super) fn of(query: &Query, violation: &vnnlib::Violation) -> Self {
-        let (line, column) = query.line_and_column(violation.comparison);
+        Self::at(query, violation, query.line_and_column(violation.comparison))
+    }
+
+    /// Many violations: where lines begin is looked up once, as a point may leave thousands of bounds.
+    pub(super) fn all(query: &Query, violations: &[vnnlib::Violation]) -> Vec<Self> {
+        let text = query.text();
+        let line_starts: Vec<usize> =
+            std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let place = |violation: &vnnlib::Violation| {
+            let start = violation.comparison.start();
+            let line = line_starts.partition_point(|&line| line <= start);
+            let line_start = line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+            let column = text.get(line_start..start).map_or(0, |before| before.chars().count()) + 1;
+            Self::at(query, violation, (line, column))
+        };
+        violations.iter().map(place).collect()
+    }
+
+    fn at(query: &Query, violation: &vnnlib::Violation, (line, column): (usize, usize)) -> Self {
         let text = query.text().get(violation.comparison.start()..violation.comparison.end());
         let text = text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
         let text = match text.char_indices().nth(60) {

@@ -85,6 +85,19 @@ fn write_v2(tensor: &WitnessTensor, out: &mut impl Write) -> io::Result<()> {
     tensor.values().iter().try_for_each(|value| writeln!(out, "{value}"))
 }
 
+/// Writes `sat` and a witness to a new file, or in place of an old one.
+///
+/// # Errors
+/// If it cannot be written. An old file then stays as it was.
+pub fn save(path: &Path, witness: &Witness) -> Result<(), WriteError> {
+    let answer = Answer::Sat(witness);
+    let written = target(path).and_then(|target| match target {
+        Target::Replaced(whole) => replace(&whole, answer, Durability::Content),
+        Target::Direct => overwrite(path, answer),
+    });
+    written.map_err(|source| WriteError { path: path.to_path_buf(), source })
+}
+
 /// A results file cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {source} (help: name a file in a folder that exists and can be written)", .path.display())]
@@ -118,6 +131,9 @@ impl ResultsFile {
     pub fn open(path: &Path) -> Result<Self, WriteError> {
         let fail = |source| WriteError { path: path.to_path_buf(), source };
         let target = target(path).map_err(fail)?;
+        if let Target::Replaced(whole) = &target {
+            remove_left_over(whole);
+        }
         let mut file = Self { path: path.to_path_buf(), target };
         if let Target::Replaced(whole) = &file.target
             && let Err(refused) = replace(whole, Answer::Unknown, Durability::Name)
@@ -171,6 +187,25 @@ enum Durability {
     Name,
 }
 
+/// Removes new files that killed processes have left beside this one: `.NAME.PID.new` of processes that are no more.
+fn remove_left_over(path: &Path) {
+    let Some(name) = path.file_name() else { return };
+    let prefix = format!(".{}.", name.to_string_lossy());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let other = entry.file_name();
+        let other = other.to_string_lossy();
+        let process = other.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".new"));
+        let dead = process.and_then(|id| id.parse::<u32>().ok()).is_some_and(|id| {
+            Path::new("/proc/self").exists() && !Path::new("/proc").join(id.to_string()).exists()
+        });
+        if dead {
+            // It does no harm; another run may have removed it by now.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn replace(path: &Path, answer: Answer<'_>, durability: Durability) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
     let fresh = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
@@ -220,6 +255,22 @@ mod tests {
         file.write(Answer::Unsat).unwrap();
         assert_eq!(read(&path), "unsat\n");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+    }
+
+    #[test]
+    fn what_killed_runs_have_left_beside_it_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.txt");
+        // No process has the largest number that fits; this one is alive.
+        let (dead, alive) =
+            (".out.txt.4294967295.new".to_owned(), format!(".out.txt.{}.new", std::process::id()));
+        let kept = [alive.as_str(), ".out.txt.mine.new", ".other.txt.4294967295.new"];
+        for name in kept.iter().copied().chain([dead.as_str()]) {
+            fs::write(folder.path().join(name), "half").unwrap();
+        }
+        remove_left_over(&path);
+        assert!(!folder.path().join(dead).exists());
+        assert!(kept.iter().all(|name| folder.path().join(name).exists()));
     }
 
     #[test]

@@ -73,3 +73,49 @@ fn json_says_the_same() {
     assert_eq!(report["verdict"], "correct_up_to_tolerance");
     assert_eq!(report["unmet"][0]["text"], "(<= X_0 1.0)");
 }
+
+#[test]
+fn a_repair_is_strictly_correct_and_near() {
+    let program = Program::new();
+    let (network, property) = (shipped("paper_fig1.onnx"), shipped("paper_fig1.vnnlib"));
+    let cases = [
+        // Already correct; a hair outside the box; on the safe side, beside the border of the violation.
+        (RIGHT, "correct", "none", 0.0, 1e-9),
+        ("(X_0 1.00005) (X_1 0.4)", "correct_up_to_tolerance", "snapped", 4.9e-5, 5.1e-5),
+        ("(X_0 0.5) (X_1 0.95)", "incorrect:spec_not_violated", "stepped", 0.01, 0.5),
+    ];
+    for (inputs, verdict, change, least, most) in cases {
+        program.write("w.txt", format!("({inputs})"));
+        let repair = ["--repair", "new.txt", "--json"];
+        let run = program.run(&[&["check", &network, &property, "w.txt"], &repair[..]].concat());
+        let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+        assert_eq!(
+            (report["verdict"].as_str(), report["repair"]["change"].as_str()),
+            (Some(verdict), Some(change))
+        );
+        let distance = report["repair"]["distance"].as_f64().unwrap();
+        assert!((least..most).contains(&distance), "{inputs}: {run:?}");
+        let judged = program.run(&["check", &network, &property, "new.txt"]);
+        assert_eq!((judged.exit, judged.first_line()), (Some(0), "correct"), "{judged:?}");
+    }
+}
+
+#[test]
+fn where_nothing_can_be_repaired_nothing_is_written() {
+    let program = Program::new();
+    let (network, property) = (shipped("paper_fig1.onnx"), shipped("paper_fig1.vnnlib"));
+    for (text, exit, why) in [
+        ("((X_0 0.5))", 11, "no repair: no inputs are listed that fit the property"),
+        ("((X_0 nan) (X_1 0.5))", 11, "no repair: no counterexample is near"),
+        ("unsat\n", 12, "no repair: no inputs are listed"),
+    ] {
+        program.write("w.txt", text);
+        let run = program.run(&["check", &network, &property, "w.txt", "--repair", "new.txt"]);
+        assert_eq!(run.exit, Some(exit), "{run:?}");
+        assert!(run.out.contains(why), "{run:?}");
+        assert_eq!(program.read("new.txt"), None);
+    }
+    program.write("w.txt", format!("({RIGHT})"));
+    let run = program.run(&["check", &network, &property, "w.txt", "--repair", "no/such/folder/new.txt"]);
+    assert_eq!(run.exit, Some(4), "{run:?}");
+}
