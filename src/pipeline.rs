@@ -13,7 +13,7 @@ use crate::onnx::{self, ElementType, Model};
 use crate::problem::Problem;
 use crate::report::{Event, Observer};
 use crate::search::{self, Candidate, Config, Judge, Judgement};
-use crate::witness::{self, Mended, Validation, Validator, Witness};
+use crate::witness::{Validation, Validator, Witness};
 
 /// The answer of a search.
 #[derive(Debug)]
@@ -57,9 +57,12 @@ pub fn falsify(
     budget: &Budget,
     observer: &dyn Observer,
 ) -> Result<Verdict, Error> {
-    match input_element(&model)? {
-        Input::Float32 => falsify_in::<f32>(query, model, config, budget, observer),
-        Input::Float64 => falsify_in::<f64>(query, model, config, budget, observer),
+    let path = || model.path.clone();
+    let Some(input) = model.graph.inputs.first() else { return Err(Error::NoInput(path())) };
+    match input.element {
+        ElementType::Float32 => falsify_in::<f32>(query, model, config, budget, observer),
+        ElementType::Float64 => falsify_in::<f64>(query, model, config, budget, observer),
+        element => Err(Error::Element { path: path(), input: input.name.clone(), element }),
     }
 }
 
@@ -95,42 +98,6 @@ fn falsify_in<T: Real>(
         // The jury keeps whatever it confirms.
         (None, search::Ending::Found) => Verdict::Unknown(StopReason::Exhausted),
     })
-}
-
-/// Looks for a strict witness near an input that a tool has listed, one number for each input of the network. `None`
-/// if there is none within reach.
-///
-/// # Errors
-/// As [`falsify`].
-pub fn mend(query: Query, model: Arc<Model>, listed: &[f64]) -> Result<Option<Mended>, Error> {
-    match input_element(&model)? {
-        Input::Float32 => mend_in::<f32>(query, model, listed),
-        Input::Float64 => mend_in::<f64>(query, model, listed),
-    }
-}
-
-fn mend_in<T: Real>(query: Query, model: Arc<Model>, listed: &[f64]) -> Result<Option<Mended>, Error> {
-    let path = model.path.clone();
-    let network = onnx::import::<T>(&model).map_err(|source| Error::Import { path: path.clone(), source })?;
-    let problem = Problem::new(query.clone(), network)?;
-    let validator = Validator::new(query, [model]).map_err(|source| Error::Replay { path, source })?;
-    Ok(witness::mend::mend(&problem, &validator, listed)?)
-}
-
-/// The types that can be searched.
-enum Input {
-    Float32,
-    Float64,
-}
-
-fn input_element(model: &Model) -> Result<Input, Error> {
-    let path = || model.path.clone();
-    let Some(input) = model.graph.inputs.first() else { return Err(Error::NoInput(path())) };
-    match input.element {
-        ElementType::Float32 => Ok(Input::Float32),
-        ElementType::Float64 => Ok(Input::Float64),
-        element => Err(Error::Element { path: path(), input: input.name.clone(), element }),
-    }
 }
 
 /// Validates candidates and keeps the best witness.

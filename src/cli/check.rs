@@ -13,10 +13,9 @@ use super::exit::Exit;
 use super::input;
 use crate::error::Error;
 use crate::onnx::Model;
-use crate::pipeline;
 use crate::witness::check::{self, Class, Report, Year, listed_inputs};
 use crate::witness::read::{self, Malformed, ReadError};
-use crate::witness::{Change, Mended, Reading, Replay, write};
+use crate::witness::{Change, Mended, Reading, Replay, mend, write};
 
 /// What is known of a file.
 enum Judged {
@@ -97,7 +96,7 @@ fn repair(query: Query, models: &[Arc<Model>], reading: &Reading, out: &Path) ->
     let Some(listed) = reading.assignment.as_ref().and_then(|listed| listed_inputs(&query, listed)) else {
         return Ok(Repair::None("no inputs are listed that fit the property"));
     };
-    match pipeline::mend(query, Arc::clone(model), &listed)? {
+    match mend::mend(query, Arc::clone(model), &listed)? {
         Some(mended) => {
             write::save(out, &mended.witness)?;
             Ok(Repair::Written(Box::new(mended), out.to_path_buf()))

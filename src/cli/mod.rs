@@ -5,6 +5,7 @@ mod check;
 mod config;
 mod delivery;
 pub mod exit;
+mod failure;
 mod input;
 mod inspect;
 mod networks;

@@ -5,41 +5,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::config::{self, UsageError};
+use super::config;
 use super::delivery::{Delivery, Style};
 use super::exit::Exit;
-use super::watchdog::Watchdog;
+use super::failure::Failure;
+use super::watchdog::{Signals, Watchdog};
 use super::{args, input};
-use crate::budget::{self, Budget, Interrupt};
-use crate::error::Error;
+use crate::budget::{self, Budget};
 use crate::pipeline::{self, Verdict};
 use crate::report::{JsonLines, Listeners, Progress, Statistics};
 use crate::witness::{Answer, ResultsFile};
 
-/// Why there is no verdict.
-enum Failure {
-    Usage(UsageError),
-    Input(Box<Error>),
-    /// A panic, which has printed its message.
-    Bug,
-    /// Threads or signal handlers are refused.
-    System(io::Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Input(Box::new(error))
-    }
-}
-
-impl From<UsageError> for Failure {
-    fn from(error: UsageError) -> Self {
-        Self::Usage(error)
-    }
-}
-
 /// Runs the command.
 pub(super) fn run(args: &args::Verify) -> Exit {
+    let signals = Signals::install();
     let file = match args.results_file.as_deref().map(ResultsFile::open).transpose() {
         Ok(file) => file,
         Err(error) => {
@@ -49,52 +28,34 @@ pub(super) fn run(args: &args::Verify) -> Exit {
     };
     let style = if args.json { Style::Json } else { Style::Text };
     let delivery = Arc::new(Delivery::new(file, style));
-    let result = catch_unwind(AssertUnwindSafe(|| verify(args, &delivery))).unwrap_or(Err(Failure::Bug));
-    match result {
-        Ok(exit) => exit,
-        Err(failure) => failed(&failure, &delivery),
-    }
-}
-
-fn failed(failure: &Failure, delivery: &Delivery) -> Exit {
-    let exit = match failure {
-        Failure::Usage(error) => {
-            eprintln!("error: {error}");
-            Exit::Usage
-        }
-        Failure::Input(error) => {
-            eprintln!("error: {error}");
-            Exit::BadInput
-        }
-        Failure::Bug => {
-            eprintln!("error: this is a bug in counterpatch; please report it with the two files");
-            Exit::Bug
-        }
-        Failure::System(error) => {
-            eprintln!("error: the system refuses a thread or a signal handler: {error}");
-            Exit::Bug
-        }
-    };
-    match delivery.deliver(Answer::Error) {
-        Some(Exit::Answered) => exit,
-        Some(other) => other,
-        // The watchdog was faster, and its answer stands.
-        None => Exit::Answered,
-    }
+    let result = catch_unwind(AssertUnwindSafe(|| verify(args, signals, &delivery)));
+    result.unwrap_or(Err(Failure::Bug)).unwrap_or_else(|failure| failure.deliver(&delivery))
 }
 
 /// Searches, and delivers what comes of it.
-fn verify(args: &args::Verify, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
+fn verify(
+    args: &args::Verify,
+    signals: io::Result<Signals>,
+    delivery: &Arc<Delivery>,
+) -> Result<Exit, Failure> {
+    let signals = signals.map_err(Failure::System)?;
     let config = config::Verify::try_from(args)?;
-    let interrupt = Interrupt::default();
-    let budget =
-        config.timeout.map_or_else(Budget::unlimited, Budget::of_process).with_interrupt(interrupt.clone());
+    let budget = config.timeout.map_or_else(Budget::unlimited, Budget::of_process);
+    let budget = budget.with_interrupt(signals.interrupt());
+    let statistics = Arc::new(Statistics::default());
     let searching = Arc::new(AtomicBool::new(false));
-    let watchdog = Watchdog { delivery: Arc::clone(delivery), searching: Arc::clone(&searching), interrupt };
+    let last_words = {
+        let (statistics, budget, wanted) = (Arc::clone(&statistics), budget.clone(), args.stats);
+        move || {
+            if wanted {
+                eprint!("{}", statistics.table(budget.elapsed()));
+            }
+        }
+    };
+    let watchdog = Watchdog { delivery: Arc::clone(delivery), searching: Arc::clone(&searching), last_words };
     let delay = config.timeout.map(budget::reserve).unwrap_or_default() / 2;
-    watchdog.start(&budget, delay).map_err(Failure::System)?;
+    watchdog.start(signals, &budget, delay).map_err(Failure::System)?;
 
-    let statistics = Statistics::default();
     let verdict = search(args, &config, &budget, &statistics, &searching)?;
     let exit = match &verdict {
         Found::Verdict(Verdict::Sat(witness)) => delivery.deliver(Answer::Sat(witness)),

@@ -22,31 +22,54 @@ use crate::witness::Answer;
 /// How long the main thread may take to answer after a signal.
 const GRACE: Duration = Duration::from_millis(300);
 
+/// Signals that ask the program to end. To be installed before anything is written: one that comes earlier than the
+/// watchdog waits for it.
+pub(super) struct Signals {
+    stream: UnixStream,
+    interrupt: Interrupt,
+}
+
+impl Signals {
+    /// Catches SIGTERM, SIGINT and SIGHUP from now on.
+    ///
+    /// # Errors
+    /// If the system refuses signal handlers.
+    pub(super) fn install() -> io::Result<Self> {
+        let (stream, wake) = UnixStream::pair()?;
+        let interrupt = Interrupt::default();
+        for signal in [SIGTERM, SIGINT, SIGHUP] {
+            flag::register(signal, interrupt.flag())?;
+            low_level::pipe::register(signal, wake.try_clone()?)?;
+        }
+        Ok(Self { stream, interrupt })
+    }
+
+    /// Raised by signals.
+    pub(super) fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
+    }
+}
+
 /// What the watchdog needs to know.
-pub(super) struct Watchdog {
+pub(super) struct Watchdog<F> {
     /// Where its answer goes.
     pub(super) delivery: Arc<Delivery>,
     /// Whether the search has begun: then the answer is `unknown`, before `timeout`.
     pub(super) searching: Arc<AtomicBool>,
-    /// Raised by signals.
-    pub(super) interrupt: Interrupt,
+    /// Called before the watchdog ends the program.
+    pub(super) last_words: F,
 }
 
-impl Watchdog {
+impl<F: Fn() + Send + 'static> Watchdog<F> {
     /// Starts the thread. It fires when `budget`, which the search respects, has been over for `delay`.
     ///
     /// # Errors
-    /// If the system refuses signal handlers or threads.
-    pub(super) fn start(self, budget: &Budget, delay: Duration) -> io::Result<()> {
-        let (signals, wake) = UnixStream::pair()?;
-        for signal in [SIGTERM, SIGINT, SIGHUP] {
-            flag::register(signal, self.interrupt.flag())?;
-            low_level::pipe::register(signal, wake.try_clone()?)?;
-        }
+    /// If the system refuses a thread.
+    pub(super) fn start(self, signals: Signals, budget: &Budget, delay: Duration) -> io::Result<()> {
         let patience = budget.remaining().map(|left| left.saturating_add(delay));
         // A timeout of zero would mean none.
-        signals.set_read_timeout(patience.map(|patience| patience.max(Duration::from_millis(1))))?;
-        thread::Builder::new().name("watchdog".into()).spawn(move || self.watch(signals))?;
+        signals.stream.set_read_timeout(patience.map(|patience| patience.max(Duration::from_millis(1))))?;
+        thread::Builder::new().name("watchdog".into()).spawn(move || self.watch(signals.stream))?;
         Ok(())
     }
 
@@ -66,6 +89,7 @@ impl Watchdog {
             Answer::Timeout
         };
         if let Some(exit) = self.delivery.deliver(answer) {
+            (self.last_words)();
             process::exit(i32::from(exit as u8));
         }
     }

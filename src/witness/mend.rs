@@ -8,9 +8,14 @@
 //! [`Validator::validate`] like any other candidate.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
+
+use vnnlib::Query;
 
 use super::validate::{Validation, Validator, Witness};
+use crate::error::Error;
 use crate::network::{Network, Real, Surrogate, Workspace};
+use crate::onnx::{self, ElementType, Model};
 use crate::problem::Problem;
 use crate::property::margin::{Block, MarginGradient, add_row_gradient};
 use crate::property::{Conjunction, PropertyError, Region, Row};
@@ -55,12 +60,31 @@ pub struct Mended {
     pub changed: usize,
 }
 
-/// Looks for a strict witness near `listed`, which has one finite number for each input of the problem. `None` if
-/// there is none within reach; a thin witness counts if nothing better is found.
+/// Looks for a strict witness near `listed`, the inputs that a tool has listed for the query. `None` if there is none
+/// within reach; a thin witness counts if nothing better is found.
 ///
 /// # Errors
-/// If a region of the property cannot be used.
-pub fn mend<T: Real>(
+/// If the network or the property cannot be used, or do not belong together.
+pub fn mend(query: Query, model: Arc<Model>, listed: &[f64]) -> Result<Option<Mended>, Error> {
+    let path = || model.path.clone();
+    let Some(input) = model.graph.inputs.first() else { return Err(Error::NoInput(path())) };
+    match input.element {
+        ElementType::Float32 => mend_in::<f32>(query, model, listed),
+        ElementType::Float64 => mend_in::<f64>(query, model, listed),
+        element => Err(Error::Element { path: path(), input: input.name.clone(), element }),
+    }
+}
+
+/// The same, in the type that the network computes in.
+fn mend_in<T: Real>(query: Query, model: Arc<Model>, listed: &[f64]) -> Result<Option<Mended>, Error> {
+    let path = model.path.clone();
+    let network = onnx::import::<T>(&model).map_err(|source| Error::Import { path: path.clone(), source })?;
+    let problem = Problem::new(query.clone(), network)?;
+    let validator = Validator::new(query, [model]).map_err(|source| Error::Replay { path, source })?;
+    Ok(near(&problem, &validator, listed)?)
+}
+
+fn near<T: Real>(
     problem: &Problem<T>,
     validator: &Validator,
     listed: &[f64],

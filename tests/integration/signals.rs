@@ -61,8 +61,9 @@ fn a_run_that_waits_for_its_input_ends_too() {
 
     // Open both ways, so that it waits for nobody.
     let writer = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
-    let child = start(&program, &[&arguments[..], &["--timeout", "0.2"]].concat());
+    let child = start(&program, &[&arguments[..], &["--timeout", "0.2", "--stats"]].concat());
     let output = child.wait_with_output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains(" s in all; "), "{output:?}");
     assert_eq!(
         (output.status.code(), output.stdout.as_slice()),
         (Some(0), &b"timed-out\n"[..]),
