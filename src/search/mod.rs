@@ -5,14 +5,23 @@
 //! time out.
 
 pub mod centre;
+pub mod facet_walk;
+mod local;
+pub mod minorant;
 pub mod oracle;
 pub mod patch;
 pub mod pgd;
+pub mod phase_milp;
 pub mod portfolio;
+#[cfg(test)]
+mod program_tests;
 pub mod programs;
+pub mod ray;
 pub mod region_walk;
 pub mod sample;
+pub mod seeds;
 pub mod split;
+pub mod target_propagation;
 #[cfg(test)]
 mod tests;
 

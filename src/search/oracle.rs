@@ -298,10 +298,10 @@ impl<'a, T: Real> Oracle<'a, T> {
         self.count_programs(1, rows * columns);
     }
 
-    /// Counts several programs whose rows times columns add up to `size`.
-    pub fn count_programs(&mut self, programs: u64, size: usize) {
+    /// Counts several programs with `entries` in all.
+    pub fn count_programs(&mut self, programs: u64, entries: usize) {
         self.tally.programs += programs;
-        self.tally.work += 14_000 * size as u64;
+        self.tally.work += program_work(entries);
     }
 
     /// Counts the bounds of a box, by their multiplications.

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use super::oracle::{Best, Oracle, Shared, Tally};
 use super::{Config, Falsifier, Halt, Judge, Make, NotApplicable, Progress};
-use super::{centre, patch, pgd, region_walk, sample, split};
+use super::{
+    centre, facet_walk, minorant, patch, pgd, phase_milp, region_walk, sample, split, target_propagation,
+};
 use crate::budget::{Budget, StopReason, Stopwatch};
 use crate::network::Real;
 use crate::problem::Problem;
@@ -38,7 +40,11 @@ fn table<T: Real>() -> Vec<Entry<T>> {
         Entry { name: "pgd", make: pgd::make, weight: 1.0, once: false },
         Entry { name: "region-walk", make: region_walk::make, weight: 1.0, once: false },
         Entry { name: "split", make: split::make, weight: 1.0, once: true },
-        Entry { name: "patch", make: patch::strategy::make, weight: 0.25, once: false },
+        Entry { name: "facet-walk", make: facet_walk::make, weight: 0.5, once: false },
+        Entry { name: "target-propagation", make: target_propagation::make, weight: 0.25, once: false },
+        Entry { name: "minorant", make: minorant::make, weight: 0.25, once: false },
+        Entry { name: "phase-milp", make: phase_milp::make, weight: 0.5, once: false },
+        Entry { name: "patch", make: patch::strategy::make, weight: 0.1, once: false },
     ]
 }
 

@@ -32,19 +32,19 @@ pub struct Programs<'b> {
     budget: &'b Budget,
     /// Programs solved.
     pub solved: u64,
-    /// Rows times columns of all of them, what `Oracle::count_program` goes by.
-    pub size: usize,
+    /// Their entries, what `Oracle::count_program` goes by.
+    pub entries: usize,
 }
 
 impl<'b> Programs<'b> {
     /// Nothing solved yet.
     pub fn new(budget: &'b Budget) -> Self {
-        Self { budget, solved: 0, size: 0 }
+        Self { budget, solved: 0, entries: 0 }
     }
 
     fn count(&mut self, program: &LinearProgram) {
         self.solved += 1;
-        self.size = self.size.saturating_add(program.row_count() * program.columns().len());
+        self.entries += program.rows().map(|row| row.columns.len()).sum::<usize>();
     }
 
     /// The optimum of a continuous program.

@@ -7,56 +7,33 @@
 //! not stop there but evaluates the real network along the ray through it and goes on from the best point; most
 //! counterexamples are found on that ray.
 //!
-//! Seeds are samples ranked by what their gradient promises, `f(x) + r · Σ |∂f/∂x_j| (u_j − l_j)`: ranked by the
-//! margin alone, the walk finds fewer and takes longer. One seed for each activation pattern.
+//! Walks start from [`super::seeds`].
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
-
-use super::oracle::{lanes_for, program_work};
-use super::sample::{Sampler, fix};
-use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
+use super::oracle::program_work;
+use super::ray::look_along;
+use super::seeds::{self, Seed, Seeds};
+use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::lp::{LinearProgram, LpOptions, LpOutcome, Solver};
 use crate::network::frozen::{Frozen, piece};
-use crate::network::op::Op;
-use crate::network::{Network, Real, Surrogate, Workspace};
+use crate::network::{Real, Workspace};
 use crate::problem::Problem;
 use crate::property::margin::{Block, row_margins};
 use crate::property::{Region, Row, RowKind};
 
-/// How far the gradient is believed when seeds are ranked, as a share of the box.
-const REACH: f64 = 0.03;
-/// Blocks of samples before the first walks; doubled each time the seeds are used up.
-const FIRST_BLOCKS: usize = 4;
-const MOST_BLOCKS: usize = 256;
-/// Seeds kept of a batch of samples.
-const SEEDS: usize = 12;
 /// Programs a walk may solve.
 const MOST_PROGRAMS: usize = 40;
 /// Gain of the margin, relative to its size, under which a walk ends.
 const LEAST_GAIN: f64 = 1e-7;
 /// Entries of a program (inputs × neurons) over which this strategy costs more than it finds.
 const MOST_ENTRIES: usize = 1_000_000;
-/// Where the ray through the program's optimum is looked at, in units of the distance to it.
-pub(super) const RAY: [f64; 16] =
-    [1.0, 1.05, 1.5, 3.0, 0.5, 1.0001, 1.001, 1.01, 1.2, 2.0, 5.0, 10.0, 30.0, 0.25, 0.75, 0.9];
 
 /// Walks from promising samples.
 struct RegionWalk<T> {
-    sampler: Sampler,
+    seeds: Seeds<T>,
     /// Inputs × neurons: the size of a program.
     entries: usize,
-    blocks: usize,
-    seeds: Vec<Seed<T>>,
-    seen: HashSet<u64>,
     points: Vec<T>,
     workspace: Option<Workspace<f64>>,
-}
-
-struct Seed<T> {
-    potential: f64,
-    target: u32,
-    point: Vec<T>,
 }
 
 /// Makes the strategy; it applies to piecewise-linear networks of moderate size.
@@ -65,35 +42,22 @@ pub fn make<T: Real>(
     region: &Region,
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
-    let sampler = Sampler::new(region, seed)?;
+    let seeds = Seeds::new(region, seed)?;
     let frozen = Frozen::new(problem.double()).ok_or(NotApplicable("the network is not piecewise linear"))?;
     let entries = frozen.neurons().saturating_mul(region.free().count());
     if entries > MOST_ENTRIES {
         return Err(NotApplicable("the region programs would be too large"));
     }
-    Ok(Box::new(RegionWalk {
-        sampler,
-        entries,
-        blocks: FIRST_BLOCKS,
-        seeds: Vec::new(),
-        seen: HashSet::new(),
-        points: Vec::new(),
-        workspace: None,
-    }))
+    Ok(Box::new(RegionWalk { seeds, entries, points: Vec::new(), workspace: None }))
 }
 
 impl<T: Real> Falsifier<T> for RegionWalk<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
-        let samples = 3 * FIRST_BLOCKS * lanes_for(&problem.network) * problem.network.multiplications();
-        samples as u64 + program_work(self.entries)
+        seeds::price(problem) + program_work(self.entries)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
-        if self.seeds.is_empty() {
-            self.gather_seeds(oracle)?;
-            self.blocks = (2 * self.blocks).min(MOST_BLOCKS);
-        }
-        if let Some(seed) = self.seeds.pop() {
+        if let Some(seed) = self.seeds.next(oracle)? {
             self.walk(oracle, seed)?;
         }
         Ok(Progress::More)
@@ -101,32 +65,6 @@ impl<T: Real> Falsifier<T> for RegionWalk<T> {
 }
 
 impl<T: Real> RegionWalk<T> {
-    fn gather_seeds(&mut self, oracle: &mut Oracle<'_, T>) -> Result<(), Halt> {
-        let mut seeds: Vec<Seed<T>> = Vec::new();
-        for _ in 0..self.blocks {
-            self.sampler.draw(oracle, &mut self.points);
-            oracle.evaluate(&self.points)?;
-            let potentials = potentials(oracle);
-            for (lane, potential) in potentials.into_iter().enumerate() {
-                let full = seeds.len() >= SEEDS;
-                let Some(potential) = potential else { continue };
-                if full && seeds.last().is_some_and(|last| potential <= last.potential) {
-                    continue;
-                }
-                if !self.seen.insert(pattern(&oracle.problem.network, oracle.workspace(), lane)) {
-                    continue;
-                }
-                let seed = Seed { potential, target: oracle.nearest()[lane], point: oracle.point(lane) };
-                let place = seeds.partition_point(|other| other.potential >= potential);
-                seeds.insert(place, seed);
-                seeds.truncate(SEEDS);
-            }
-        }
-        seeds.reverse();
-        self.seeds = seeds;
-        Ok(())
-    }
-
     fn walk(&mut self, oracle: &mut Oracle<'_, T>, seed: Seed<T>) -> Result<(), Halt> {
         let problem = oracle.problem;
         let Some(frozen) = Frozen::new(problem.double()) else { return Ok(()) };
@@ -136,48 +74,15 @@ impl<T: Real> RegionWalk<T> {
             oracle.check()?;
             let map = self.linearise(oracle, &frozen, &here, seed.target as usize);
             let Some(optimum) = map.and_then(|map| map.solve(oracle)) else { return Ok(()) };
-            let Some((best, point)) = self.look_along(oracle, &here, &optimum, seed.target as usize)? else {
-                return Ok(());
-            };
+            let from: Vec<f64> = here.iter().map(|x| x.widen()).collect();
+            let through = optimum.iter().copied();
+            let (best, point) = look_along(oracle, &mut self.points, &from, through, seed.target as usize)?;
             if best <= margin + LEAST_GAIN * (1.0 + best.abs()) {
                 return Ok(());
             }
             (margin, here) = (best, point);
         }
         Ok(())
-    }
-
-    /// Evaluates the ray from `here` through `optimum` (free inputs only); the best point for the target.
-    fn look_along(
-        &mut self,
-        oracle: &mut Oracle<'_, T>,
-        here: &[T],
-        optimum: &[(usize, f64)],
-        target: usize,
-    ) -> Result<Option<(f64, Vec<T>)>, Halt> {
-        let lanes = oracle.lanes();
-        let mut best: Option<(f64, Vec<T>)> = None;
-        // A single lane is as dear as a block elsewhere: only the four most fruitful places.
-        let ray = if lanes == 1 { &RAY[..4] } else { &RAY[..] };
-        for part in ray.chunks(lanes) {
-            fix(oracle, &mut self.points);
-            for &(i, to) in optimum {
-                let from = here[i].widen();
-                for lane in 0..lanes {
-                    let multiple = part[lane.min(part.len() - 1)];
-                    let x = T::of(from + multiple * (to - from));
-                    self.points[i * lanes + lane] = x.max(oracle.lower[i]).min(oracle.upper[i]);
-                }
-            }
-            oracle.evaluate(&self.points)?;
-            for lane in 0..part.len() {
-                let margin = oracle.margins_of(target)[lane].widen();
-                if best.as_ref().is_none_or(|(best, _)| margin > *best) {
-                    best = Some((margin, oracle.point(lane)));
-                }
-            }
-        }
-        Ok(best)
     }
 
     /// The affine maps of all neurons and of the target's rows around a point.
@@ -286,40 +191,4 @@ impl LocalMap {
             |(&i, &v): (&usize, &f64)| (i, region.lower[i] + v * (region.upper[i] - region.lower[i]));
         Some(self.free.iter().zip(&solution.values).map(unscale).collect())
     }
-}
-
-/// What each lane's gradient promises; `None` where there is no gradient (a dead plateau).
-fn potentials<T: Real>(oracle: &mut Oracle<'_, T>) -> Vec<Option<f64>> {
-    let lanes = oracle.lanes();
-    let mut promise = vec![0.0; lanes];
-    let widths: Vec<f64> = oracle.region.lower.iter().zip(&oracle.region.upper).map(|(l, u)| u - l).collect();
-    let gradient = oracle.gradient(Objective::Nearest, Surrogate::exact());
-    for (row, width) in gradient.chunks_exact(lanes).zip(widths) {
-        promise.iter_mut().zip(row).for_each(|(p, g)| *p += g.widen().abs() * width);
-    }
-    let rank = |(margin, promise): (&T, f64)| (promise > 0.0).then(|| margin.widen() + REACH * promise);
-    oracle.margins().iter().zip(promise).map(rank).collect()
-}
-
-/// A hash of the activation pattern of one lane: the signs of everything that goes into a bending function.
-fn pattern<T: Real>(network: &Network<T>, workspace: &Workspace<T>, lane: usize) -> u64 {
-    let lanes = workspace.lanes();
-    let mut hasher = DefaultHasher::new();
-    for node in network.nodes() {
-        if let Op::Unary(op) = &node.op
-            && piece(op.0, 0.0).is_some()
-        {
-            let values = workspace.value(network, node.inputs[0]);
-            for signs in values.chunks_exact(lanes * 64).chain([values.chunks_exact(lanes * 64).remainder()])
-            {
-                let bits = signs
-                    .iter()
-                    .skip(lane)
-                    .step_by(lanes)
-                    .fold(0u64, |bits, x| bits << 1 | u64::from(*x > T::zero()));
-                bits.hash(&mut hasher);
-            }
-        }
-    }
-    hasher.finish()
 }

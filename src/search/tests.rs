@@ -107,6 +107,20 @@ fn gradients_and_walks_reach_what_samples_do_not() {
 }
 
 #[test]
+fn programs_reach_what_samples_do_not() {
+    for seed in 0..3 {
+        let network = random_network(&[5, 16, 16, 2], seed);
+        let level = highest(&network, 40_000);
+        let problem = problem(network, level + 1e-4);
+        for name in ["facet-walk", "minorant", "phase-milp", "target-propagation"] {
+            let config = Config { only: vec![name.into()], threads: 1, seed, ..Config::default() };
+            let (summary, found) = check(&problem, &config, 60);
+            assert!(found.is_some(), "{name} misses {level} with seed {seed}: {summary:?}");
+        }
+    }
+}
+
+#[test]
 fn centre_and_samples_find_what_is_everywhere() {
     let network = random_network(&[3, 8, 2], 5);
     let problem = problem(network, -1e6);

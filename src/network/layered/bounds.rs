@@ -1,8 +1,8 @@
 //! Sound bounds on neurons: of sums over a box of inputs, and of activations over a range of sums.
 //!
 //! Sums are bounded by substituting linear bounds of the activations backwards through the layers (Zhang et al.,
-//! CROWN, NeurIPS 2018; Singh et al., DeepPoly, POPL 2019), the next tighter of that and plain intervals. Rounding
-//! is not accounted for: these bounds guide a search and tighten programs, they prove nothing.
+//! CROWN, NeurIPS 2018; Singh et al., DeepPoly, POPL 2019), the tighter of that and plain intervals. Rounding
+//! is allowed for by a small slack and not proved: these bounds guide a search and tighten programs.
 
 use super::{EdgeLayer, Layered};
 use crate::network::op::UnaryFunction;
@@ -143,6 +143,7 @@ impl Ranges {
                     let most = -back.least(at, edges.row(o), -1.0) + edges.bias[o];
                     (plain.0.max(least), plain.1.min(most))
                 })
+                .map(|(low, high)| (low - slack(low), high + slack(high)))
                 .collect();
             if own.iter().any(|(low, high)| !(low.is_finite() && high.is_finite())) {
                 return None;
@@ -176,6 +177,11 @@ fn values(function: UnaryFunction, (low, high): (f64, f64)) -> (f64, f64) {
         UnaryFunction::Abs if low < 0.0 && high > 0.0 => (0.0, ends.0.max(ends.1)),
         _ => (ends.0.min(ends.1), ends.0.max(ends.1)),
     }
+}
+
+/// What rounding may have eaten, generously, and not more than a solver's tolerance lets pass anyway.
+fn slack(bound: f64) -> f64 {
+    1e-10 * (1.0 + bound.abs())
 }
 
 fn interval(row: &[f64], bias: f64, values: &[(f64, f64)]) -> (f64, f64) {

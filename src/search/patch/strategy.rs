@@ -18,9 +18,9 @@ use crate::network::{Network, Real};
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region};
 use crate::search::centre::middle;
-use crate::search::oracle::program_work;
+use crate::search::local;
 use crate::search::programs::{Obstacle, Programs};
-use crate::search::region_walk::RAY;
+use crate::search::ray::look_along;
 use crate::search::sample::{Sampler, fix};
 use crate::search::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 
@@ -140,8 +140,8 @@ pub fn make<T: Real>(
 
 impl<T: Real> Falsifier<T> for Patch<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
-        // A dozen variants, each a program over the edges of several layers.
-        12 * program_work(problem.network.multiplications())
+        // Three programs for each of nine variants.
+        local::price(problem, 27)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
@@ -165,10 +165,11 @@ impl<T: Real> Falsifier<T> for Patch<T> {
             let from = Start { input: &start, lower: &region.lower, upper: &region.upper };
             let property = &region.conjunctions[target as usize];
             let outcome = variant.run(network, from, property, &mut programs);
-            let (solved, size) = (programs.solved, programs.size);
-            oracle.count_programs(solved, size);
+            let (solved, entries) = (programs.solved, programs.entries);
+            oracle.count_programs(solved, entries);
             if let Ok(input) = outcome {
-                look_along(oracle, &mut self.points, &start, &input)?;
+                let through = input.iter().copied().enumerate();
+                look_along(oracle, &mut self.points, &start, through, target as usize)?;
             }
         }
         Ok(Progress::More)
@@ -214,23 +215,4 @@ impl<T: Real> Patch<T> {
             class.include(&trace);
         }
     }
-}
-
-/// Evaluates the ray from `start` through `through`, clipped to the box.
-pub(in crate::search) fn look_along<T: Real>(
-    oracle: &mut Oracle<'_, T>,
-    points: &mut Vec<T>,
-    start: &[f64],
-    through: &[f64],
-) -> Result<(), Halt> {
-    let lanes = oracle.lanes();
-    fix(oracle, points);
-    for (i, values) in points.chunks_exact_mut(lanes).enumerate() {
-        for (lane, value) in values.iter_mut().enumerate() {
-            let multiple = RAY[lane.min(RAY.len() - 1)];
-            let x = T::of(start[i] + multiple * (through[i] - start[i]));
-            *value = x.max(oracle.lower[i]).min(oracle.upper[i]);
-        }
-    }
-    oracle.evaluate(points)
 }

@@ -1,0 +1,41 @@
+//! Makes the tables of `benchmarks/patching.md`: what the paper's method finds when taken literally and when relaxed,
+//! at which stage it fails, and what the strategies built on it find alone.
+//!
+//!     cargo run --release --example patching -- readings acasxu_2023 > readings.md
+//!     cargo run --release --example patching -- strategies acasxu_2023 SECONDS SEEDS NAME... > strategies.md
+//!     cargo run --release --example patching -- folder PATH SECONDS SEEDS NAME... > planted.md
+//!     cargo run --release --example patching -- centre safenlp_2024 > centre.md
+//!
+//! Instances come from the folder in COUNTERPATCH_BENCHMARKS, or ../shared/benchmarks: the known-sat rows of its
+//! instances.csv; `folder` takes every NAME.onnx with its NAME.vnnlib.
+
+mod centre;
+mod instances;
+mod readings;
+mod strategies;
+
+use std::error::Error;
+use std::fs;
+
+/// Processor time of this thread so far, in seconds: the machine may be shared.
+fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    stat.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["readings", family] => readings::table(&instances::known_sat(family)?),
+        ["strategies", family, seconds, seeds, names @ ..] => {
+            strategies::table(&instances::known_sat(family)?, seconds.parse()?, seeds.parse()?, names)
+        }
+        ["folder", path, seconds, seeds, names @ ..] => {
+            strategies::table(&instances::in_folder(path)?, seconds.parse()?, seeds.parse()?, names)
+        }
+        ["centre", family] => centre::table(&instances::known_sat(family)?),
+        _ => return Err("usage: see the head of benchmarks/patching/main.rs".into()),
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! The paper's method in every reading, from the centre of the box and from sampled points.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use counterpatch::budget::Budget;
+use counterpatch::network::layered::Layered;
+use counterpatch::network::layered::bounds::Ranges;
+use counterpatch::property::Region;
+use counterpatch::random::Random;
+use counterpatch::search::patch::pullback::Start;
+use counterpatch::search::patch::strategy::{Failure, Variant, variants};
+use counterpatch::search::programs::{Obstacle, Programs};
+
+use crate::cpu_seconds;
+use crate::instances::Instance;
+
+/// Sampled starts beside the centre.
+const SAMPLES: usize = 4;
+/// Points that the ranges of a class are learnt from.
+const CLASS_POINTS: usize = 200;
+
+/// What one reading came to, over all starts of all instances.
+#[derive(Default)]
+struct Sum {
+    instances: usize,
+    inputs: usize,
+    already: usize,
+    starts: usize,
+    missed: usize,
+    failures: BTreeMap<String, usize>,
+    programs: u64,
+    seconds: f64,
+}
+
+pub(crate) fn table(instances: &[Instance]) {
+    let mut names: Vec<&'static str> = Vec::new();
+    let mut sums: BTreeMap<&'static str, Sum> = BTreeMap::new();
+    for instance in instances {
+        let network = match Layered::new(instance.problem.double()) {
+            Ok(network) => network,
+            Err(reason) => {
+                eprintln!("{}: {reason}", instance.name);
+                continue;
+            }
+        };
+        let mut found: BTreeMap<&'static str, bool> = BTreeMap::new();
+        for index in 0..instance.problem.property.region_count() {
+            let Ok(region) = instance.problem.property.region(index) else { continue };
+            for (start, all) in starts(&network, &region) {
+                for variant in all {
+                    if !names.contains(&variant.name) {
+                        names.push(variant.name);
+                    }
+                    let sum = sums.entry(variant.name).or_default();
+                    *found.entry(variant.name).or_default() |= run(&variant, &network, &region, &start, sum);
+                }
+            }
+        }
+        for (name, found) in found {
+            sums.entry(name).or_default().instances += usize::from(found);
+        }
+        eprintln!("{}", instance.name);
+    }
+    print(&names, &sums, instances.len());
+}
+
+/// Starts, each with the readings to try there.
+fn starts(network: &Layered, region: &Region) -> Vec<(Vec<f64>, Vec<Variant>)> {
+    let mut random = Random::new(0);
+    let mut sample = || -> Vec<f64> {
+        region.lower.iter().zip(&region.upper).map(|(&l, &u)| random.between(l, u).clamp(l, u)).collect()
+    };
+    let centre = region.lower.iter().zip(&region.upper).map(|(l, u)| (l + u) / 2.0).collect();
+    let points: Vec<Vec<f64>> = std::iter::once(centre).chain((0..SAMPLES).map(|_| sample())).collect();
+    let of_box = Ranges::of_box(network, &region.lower, &region.upper).map(Arc::new);
+    let mut classes: BTreeMap<usize, Ranges> = BTreeMap::new();
+    for _ in 0..CLASS_POINTS {
+        let point = sample();
+        let trace = network.simulate(&point);
+        let class = classes.entry(nearest(region, &point, trace.outputs()));
+        class.or_insert_with(|| Ranges::at(&trace)).include(&trace);
+    }
+    let classes: BTreeMap<usize, Arc<Ranges>> =
+        classes.into_iter().map(|(class, ranges)| (class, Arc::new(ranges))).collect();
+    let readings = |point: Vec<f64>| {
+        let class = nearest(region, &point, network.simulate(&point).outputs());
+        let all = variants(classes.get(&class), of_box.as_ref());
+        (point, all)
+    };
+    points.into_iter().map(readings).collect()
+}
+
+fn nearest(region: &Region, x: &[f64], y: &[f64]) -> usize {
+    let margins = region.conjunctions.iter().map(|conjunction| conjunction.margin(x, y));
+    margins.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |best| best.0)
+}
+
+fn run(variant: &Variant, network: &Layered, region: &Region, x: &[f64], sum: &mut Sum) -> bool {
+    sum.starts += 1;
+    let outputs = network.simulate(x).outputs().to_vec();
+    if region.conjunctions.iter().any(|conjunction| conjunction.holds(x, &outputs)) {
+        sum.already += 1;
+        return false;
+    }
+    let budget = Budget::unlimited();
+    let mut programs = Programs::new(&budget);
+    let before = cpu_seconds();
+    let start = Start { input: x, lower: &region.lower, upper: &region.upper };
+    let conjunction = &region.conjunctions[nearest(region, x, &outputs)];
+    let outcome = variant.run(network, start, conjunction, &mut programs);
+    sum.seconds += cpu_seconds() - before;
+    sum.programs += programs.solved;
+    match outcome {
+        Ok(input) => {
+            let outputs = network.simulate(&input).outputs().to_vec();
+            let holds = region.conjunctions.iter().any(|conjunction| conjunction.holds(&input, &outputs));
+            sum.inputs += usize::from(holds);
+            sum.missed += usize::from(!holds);
+            holds
+        }
+        Err(failure) => {
+            *sum.failures.entry(stage(&failure)).or_default() += 1;
+            false
+        }
+    }
+}
+
+fn stage(failure: &Failure) -> String {
+    let reason = |obstacle: &Obstacle| match obstacle {
+        Obstacle::Infeasible => String::new(),
+        other => format!(" ({other})"),
+    };
+    match failure {
+        Failure::Stuck(stuck) => format!("layer {}{}", stuck.layer + 1, reason(&stuck.obstacle)),
+        Failure::Pullback(obstacle) => format!("mod2adv{}", reason(obstacle)),
+    }
+}
+
+fn print(names: &[&str], sums: &BTreeMap<&str, Sum>, instances: usize) {
+    println!(
+        "| reading | instances of {instances} | starts | found | no answer at | found no witness | LPs | CPU s |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for name in names {
+        let Some(sum) = sums.get(name) else { continue };
+        let failures: Vec<String> =
+            sum.failures.iter().map(|(stage, count)| format!("{stage}: {count}")).collect();
+        println!(
+            "| {name} | {} | {} | {} | {} | {} | {} | {:.1} |",
+            sum.instances,
+            sum.starts - sum.already,
+            sum.inputs,
+            failures.join(", "),
+            sum.missed,
+            sum.programs,
+            sum.seconds
+        );
+    }
+}

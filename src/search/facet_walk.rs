@@ -1,0 +1,254 @@
+//! The systematic region walk: cross the facet that blocks, and solve again from where the solver stands.
+//!
+//! The optimum of a region's program (see [`super::region_walk`]) lies on facets of the region: neurons at a bend of
+//! their activation. The facet with the largest dual is the one whose crossing promises most. Its neuron gets the
+//! piece on the other side; the optimum is on both sides of the facet, so the neighbour's program is feasible and at
+//! least as good, and the simplex method starts from the last basis (0.19 ms warm against 0.57 ms cold for 5 inputs
+//! and 300 neurons). Regions are visited once a walk. Each optimum is looked at along the ray, as in the plain walk.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::local::{add_inputs, add_margins, maps, pieces, view, widen};
+use super::oracle::program_work;
+use super::patch::encode::Value;
+use super::ray::look_along;
+use super::seeds::{self, Seed, Seeds};
+use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
+use crate::lp::{ColumnId, LinearProgram, LpOptions, LpOutcome, RowId, Solution, Solver};
+use crate::network::Real;
+use crate::network::frozen::{Piece, piece};
+use crate::network::layered::Layered;
+use crate::network::layered::bounds::{Ranges, is_unstable};
+use crate::problem::Problem;
+use crate::property::{Conjunction, Region};
+
+/// Regions a walk visits.
+const MOST_REGIONS: usize = 60;
+/// Regions in a row without a better margin after which a walk ends.
+const PATIENCE: usize = 8;
+/// Duals under this do not block.
+const LEAST_DUAL: f64 = 1e-9;
+/// Rows × inputs over which a program costs more than it finds.
+const MOST_ENTRIES: usize = 400_000;
+
+/// A neuron that could change its piece within the box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Neuron {
+    /// Its layer.
+    pub layer: usize,
+    /// Its place there.
+    pub index: usize,
+}
+
+/// The program of one activation region: `max t` over the box, the rows' margins and the neurons' pieces.
+#[derive(Debug, Clone)]
+pub struct RegionProgram {
+    /// The program itself.
+    pub program: LinearProgram,
+    /// The inputs' columns.
+    pub inputs: Vec<ColumnId>,
+    /// One row a neuron, in the order given.
+    pub phases: Vec<RowId>,
+}
+
+impl RegionProgram {
+    /// The program of the region with these pieces; only the given neurons have rows.
+    pub fn new(
+        network: &Layered,
+        pieces: &[Vec<Piece>],
+        neurons: &[Neuron],
+        property: &Conjunction,
+        (lower, upper): (&[f64], &[f64]),
+    ) -> Self {
+        let maps = maps(network, pieces);
+        let mut program = LinearProgram::maximise();
+        let inputs = add_inputs(&mut program, lower, upper);
+        let least = program.column(f64::NEG_INFINITY, f64::INFINITY, 1.0);
+        let outputs: Vec<(Vec<(ColumnId, f64)>, f64)> = maps.last().map_or_else(Vec::new, |outputs| {
+            let row = |o: usize| inputs.iter().copied().zip(outputs.row(o).iter().copied()).collect();
+            (0..outputs.outputs()).map(|o| (row(o), outputs.bias[o])).collect()
+        });
+        // An output is a column of its own, tied to the inputs: properties may combine several.
+        let tied: Vec<ColumnId> = outputs
+            .into_iter()
+            .map(|(terms, bias)| {
+                let column = program.column(f64::NEG_INFINITY, f64::INFINITY, 0.0);
+                program.equal(terms.into_iter().chain([(column, -1.0)]), -bias);
+                column
+            })
+            .collect();
+        add_margins(&mut program, property, &inputs, least, |output, _| Value::column(tied[output]));
+        let phases = neurons
+            .iter()
+            .map(|&Neuron { layer, index }| {
+                let (map, piece) = (&maps[layer], &pieces[layer][index]);
+                let terms = inputs.iter().copied().zip(map.row(index).iter().copied());
+                program.row(piece.from - map.bias[index], terms, piece.to - map.bias[index])
+            })
+            .collect();
+        Self { program, inputs, phases }
+    }
+}
+
+/// Walks over facets from promising samples.
+struct FacetWalk<T> {
+    network: Layered,
+    seeds: Seeds<T>,
+    /// Neurons that can change their piece within the box.
+    open: Option<Vec<Neuron>>,
+    points: Vec<T>,
+}
+
+/// Makes the strategy; it applies to chains of layers with piecewise-linear activations.
+pub fn make<T: Real>(
+    problem: &Problem<T>,
+    region: &Region,
+    seed: u64,
+) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
+    let seeds = Seeds::new(region, seed)?;
+    let network = view(problem, |function| piece(function, 0.0).is_some())?;
+    let neurons: usize = network.layers.iter().map(|layer| layer.edges.outputs()).sum();
+    if neurons.saturating_mul(network.input_len()) > MOST_ENTRIES {
+        return Err(NotApplicable("the region programs would be too large"));
+    }
+    Ok(Box::new(FacetWalk { network, seeds, open: None, points: Vec::new() }))
+}
+
+impl<T: Real> Falsifier<T> for FacetWalk<T> {
+    fn price(&self, problem: &Problem<T>) -> u64 {
+        let neurons: usize = self.network.layers.iter().map(|layer| layer.edges.outputs()).sum();
+        seeds::price(problem) + program_work(neurons * self.network.input_len())
+    }
+
+    fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
+        if self.open.is_none() {
+            self.open = Some(open_neurons(&self.network, &oracle.region));
+        }
+        if let Some(seed) = self.seeds.next(oracle)? {
+            self.walk(oracle, seed)?;
+        }
+        Ok(Progress::More)
+    }
+}
+
+impl<T: Real> FacetWalk<T> {
+    fn walk(&mut self, oracle: &mut Oracle<'_, T>, seed: Seed<T>) -> Result<(), Halt> {
+        let neurons = self.open.clone().unwrap_or_default();
+        let target = seed.target as usize;
+        let mut here = widen(&seed.point);
+        let Some(mut region) = pieces(&self.network, &self.network.simulate(&here)) else { return Ok(()) };
+        let (mut best, mut stale) = (f64::NEG_INFINITY, 0);
+        let mut seen = HashSet::from([fingerprint(&region)]);
+        let mut solver: Option<Solver> = None;
+        let mut last: Option<Solution> = None;
+        for _ in 0..MOST_REGIONS {
+            oracle.check()?;
+            let Some((model, solution)) = self.solve(oracle, &region, &neurons, target, &mut solver, &last)
+            else {
+                return Ok(());
+            };
+            let through = model.inputs.iter().map(|column| solution.values[column.index()]).enumerate();
+            let (margin, point) = look_along(oracle, &mut self.points, &here, through, target)?;
+            if margin > best + 1e-7 * (1.0 + best.abs()) || best == f64::NEG_INFINITY {
+                (best, stale, here) = (margin, 0, widen(&point));
+                let own = pieces(&self.network, &self.network.simulate(&here)).unwrap_or_default();
+                // A better point in another region: the walk goes on from there.
+                if seen.insert(fingerprint(&own)) {
+                    (region, last) = (own, Some(solution));
+                    continue;
+                }
+            }
+            stale += 1;
+            let crossed = cross(&self.network, &mut region, &neurons, &model, &solution, &mut seen);
+            if !crossed || stale > PATIENCE {
+                return Ok(());
+            }
+            last = Some(solution);
+        }
+        Ok(())
+    }
+
+    /// The optimum of a region's program, from the last basis.
+    fn solve(
+        &self,
+        oracle: &mut Oracle<'_, T>,
+        region: &[Vec<Piece>],
+        neurons: &[Neuron],
+        target: usize,
+        solver: &mut Option<Solver>,
+        last: &Option<Solution>,
+    ) -> Option<(RegionProgram, Solution)> {
+        let bounds = (oracle.region.lower.as_slice(), oracle.region.upper.as_slice());
+        let property = &oracle.region.conjunctions[target];
+        let model = RegionProgram::new(&self.network, region, neurons, property, bounds);
+        oracle.count_program(model.program.row_count(), model.inputs.len());
+        let outcome = match solver {
+            Some(solver) => {
+                solver.replace(&model.program).ok()?;
+                if let Some(basis) = last.as_ref().and_then(|solution| solution.basis.as_ref()) {
+                    solver.set_basis(basis).ok()?;
+                }
+                solver.solve()
+            }
+            None => {
+                let options = LpOptions { time_limit: oracle.budget().remaining(), ..LpOptions::default() };
+                solver.insert(Solver::new(&model.program, &options).ok()?).solve()
+            }
+        };
+        let Ok(LpOutcome::Optimal(solution)) = outcome else { return None };
+        Some((model, solution))
+    }
+}
+
+/// Puts the neuron whose facet has the largest dual on its other piece, to a region not seen before.
+pub(super) fn cross(
+    network: &Layered,
+    region: &mut [Vec<Piece>],
+    neurons: &[Neuron],
+    model: &RegionProgram,
+    solution: &Solution,
+    seen: &mut HashSet<u64>,
+) -> bool {
+    let mut blocking: Vec<(f64, usize)> = (model.phases.iter().enumerate())
+        .map(|(k, row)| (solution.row_duals[row.index()].abs(), k))
+        .filter(|(dual, _)| *dual > LEAST_DUAL)
+        .collect();
+    blocking.sort_by(|a, b| b.0.total_cmp(&a.0));
+    for (_, k) in blocking {
+        let Neuron { layer, index } = neurons[k];
+        let Some(function) = network.layers[layer].activation else { continue };
+        let now = region[layer][index];
+        // A row's dual is the gain for each unit by which its binding bound grows: the upper one when positive.
+        let upper = solution.row_duals[model.phases[k].index()] > 0.0;
+        let end = if upper { now.to } else { now.from };
+        let beyond = 1e-9 * (1.0 + end.abs());
+        let Some(other) = piece(function, if upper { end + beyond } else { end - beyond }) else { continue };
+        region[layer][index] = other;
+        if seen.insert(fingerprint(region)) {
+            return true;
+        }
+        region[layer][index] = now;
+    }
+    false
+}
+
+/// Neurons that bounds over the box do not hold on one piece; all of them where there are no bounds.
+fn open_neurons(network: &Layered, region: &Region) -> Vec<Neuron> {
+    let ranges = Ranges::of_box(network, &region.lower, &region.upper);
+    let mut open = Vec::new();
+    for (at, layer) in network.layers.iter().enumerate() {
+        let Some(function) = layer.activation else { continue };
+        let is_open =
+            |&index: &usize| ranges.as_ref().is_none_or(|r| is_unstable(function, r.sums[at][index]));
+        let neurons = (0..layer.edges.outputs()).filter(is_open);
+        open.extend(neurons.map(|index| Neuron { layer: at, index }));
+    }
+    open
+}
+
+fn fingerprint(region: &[Vec<Piece>]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    region.iter().flatten().for_each(|piece| piece.from.to_bits().hash(&mut hasher));
+    hasher.finish()
+}
