@@ -28,10 +28,12 @@ use crate::property::{Conjunction, Region};
 
 /// Unstable neurons in the first neighbourhoods.
 const FIRST_BINARIES: usize = 16;
+/// Where the whole box needs no more binaries than this, it is the first neighbourhood.
+const WHOLE_BOX: usize = 80;
 /// More binaries than this are never asked of the solver.
 const MOST_BINARIES: usize = 1_000;
 /// Time for the first programs; it grows with the number of binaries.
-const FIRST_TIME: Duration = Duration::from_millis(250);
+const FIRST_TIME: Duration = Duration::from_secs(1);
 /// Programs from one start.
 const MOST_STEPS: usize = 6;
 /// Halvings of the trust region.
@@ -190,7 +192,7 @@ impl<T: Real> PhaseMilp<T> {
             let last = ranges.sums.last().map_or(0, Vec::len);
             let hidden = ranges.sums.iter().map(Vec::len).sum::<usize>() - last;
             let needed = pairs.take(hidden).filter(|&(&range, &mark)| needs_binary(range, mark)).count();
-            if needed <= self.binaries {
+            if needed <= self.binaries.max(WHOLE_BOX * usize::from(radius == 1.0)) {
                 fitting = Some((lower, upper, ranges));
                 break;
             }
@@ -200,7 +202,7 @@ impl<T: Real> PhaseMilp<T> {
         let scale = 1.0 + self.network.simulate(here).outputs().iter().map(|y| y.abs()).fold(0.0, f64::max);
         let model = Neighbourhood::new(&self.network, property, (&lower, &upper), &ranges, ENOUGH * scale);
         let mut programs = Programs::new(oracle.budget());
-        let limit = FIRST_TIME * (self.binaries / FIRST_BINARIES).max(1) as u32;
+        let limit = FIRST_TIME * (model.binaries / FIRST_BINARIES).max(1) as u32;
         let solution = if model.binaries == 0 {
             programs.solve(&model.program).map(|solution| solution.values)
         } else {

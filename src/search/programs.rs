@@ -6,8 +6,8 @@ use crate::budget::Budget;
 use crate::lp::mip::{self, MipSolution};
 use crate::lp::{LinearProgram, LpError, LpOptions, LpOutcome, MipOptions, MipOutcome, Solution, Solver};
 
-/// Columns from which simplifying the program first pays.
-const PRESOLVE_FROM: usize = 2_000;
+/// Columns from which simplifying the program first pays: region programs have a few, minorants hundreds.
+const PRESOLVE_FROM: usize = 200;
 
 /// Why a program has no answer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
