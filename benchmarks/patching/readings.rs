@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use counterpatch::budget::Budget;
 use counterpatch::network::layered::Layered;
@@ -17,6 +18,8 @@ use crate::instances::Instance;
 
 /// Sampled starts beside the centre.
 const SAMPLES: usize = 4;
+/// Time for one reading from one start.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Points that the ranges of a class are learnt from.
 const CLASS_POINTS: usize = 200;
 
@@ -103,7 +106,7 @@ fn run(variant: &Variant, network: &Layered, region: &Region, x: &[f64], sum: &m
         sum.already += 1;
         return false;
     }
-    let budget = Budget::unlimited();
+    let budget = Budget::unlimited().slice(PATIENCE);
     let mut programs = Programs::new(&budget);
     let before = cpu_seconds();
     let start = Start { input: x, lower: &region.lower, upper: &region.upper };
