@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use vnnlib::Query;
 
 use crate::network::bounds::{Bounder, NotSupported, Prepared};
+use crate::network::layered::{Layered, NotLayered};
 use crate::network::{Network, Real};
 use crate::onnx::ElementType;
 use crate::property::{Property, PropertyError};
@@ -20,6 +21,7 @@ pub struct Problem<T> {
     pub query: Query,
     double: OnceLock<Network<f64>>,
     prepared: OnceLock<Result<Prepared, NotSupported>>,
+    layered: OnceLock<Result<Layered, NotLayered>>,
 }
 
 /// Why a network and a query do not make a problem.
@@ -66,7 +68,14 @@ impl<T: Real> Problem<T> {
                 return Err(ProblemError::Dimensions { file: query.name().to_owned(), what, declared, has });
             }
         }
-        Ok(Self { network, property, query, double: OnceLock::new(), prepared: OnceLock::new() })
+        Ok(Self {
+            network,
+            property,
+            query,
+            double: OnceLock::new(),
+            prepared: OnceLock::new(),
+            layered: OnceLock::new(),
+        })
     }
 
     /// The network in double precision, for whatever reasons rather than searches; made when first asked for.
@@ -84,5 +93,12 @@ impl<T: Real> Problem<T> {
             Ok(prepared) => Ok(Bounder::resume(self.double(), prepared)),
             Err(error) => Err(error.clone()),
         }
+    }
+    /// The network as edge layers, convolutions written out; made when first asked for.
+    ///
+    /// # Errors
+    /// If it is no chain of layers, or too large to be written out.
+    pub fn layered(&self) -> Result<&Layered, NotLayered> {
+        self.layered.get_or_init(|| Layered::new(self.double())).as_ref().map_err(|&reason| reason)
     }
 }

@@ -93,7 +93,8 @@ impl RegionProgram {
 
 /// Walks over facets from promising samples.
 struct FacetWalk<T> {
-    network: Layered,
+    /// Neurons × inputs: the size of a program.
+    entries: usize,
     seeds: Seeds<T>,
     /// Neurons that can change their piece within the box.
     open: Option<Vec<Neuron>>,
@@ -109,42 +110,44 @@ pub fn make<T: Real>(
     let seeds = Seeds::new(region, seed)?;
     let network = view(problem, |function| piece(function, 0.0).is_some())?;
     let neurons: usize = network.layers.iter().map(|layer| layer.edges.outputs()).sum();
-    if neurons.saturating_mul(network.input_len()) > MOST_ENTRIES {
+    let entries = neurons.saturating_mul(network.input_len());
+    if entries > MOST_ENTRIES {
         return Err(NotApplicable("the region programs would be too large"));
     }
-    Ok(Box::new(FacetWalk { network, seeds, open: None, points: Vec::new() }))
+    Ok(Box::new(FacetWalk { entries, seeds, open: None, points: Vec::new() }))
 }
 
 impl<T: Real> Falsifier<T> for FacetWalk<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
-        let neurons: usize = self.network.layers.iter().map(|layer| layer.edges.outputs()).sum();
-        seeds::price(problem) + program_work(neurons * self.network.input_len())
+        seeds::price(problem) + program_work(self.entries)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
+        let Ok(network) = oracle.problem.layered() else { return Ok(Progress::Exhausted) };
         if self.open.is_none() {
-            self.open = Some(open_neurons(&self.network, &oracle.region));
+            self.open = Some(open_neurons(network, &oracle.region));
         }
         if let Some(seed) = self.seeds.next(oracle)? {
-            self.walk(oracle, seed)?;
+            self.walk(oracle, network, seed)?;
         }
         Ok(Progress::More)
     }
 }
 
 impl<T: Real> FacetWalk<T> {
-    fn walk(&mut self, oracle: &mut Oracle<'_, T>, seed: Seed<T>) -> Result<(), Halt> {
+    fn walk(&mut self, oracle: &mut Oracle<'_, T>, network: &Layered, seed: Seed<T>) -> Result<(), Halt> {
         let neurons = self.open.clone().unwrap_or_default();
         let target = seed.target as usize;
         let mut here = widen(&seed.point);
-        let Some(mut region) = pieces(&self.network, &self.network.simulate(&here)) else { return Ok(()) };
+        let Some(mut region) = pieces(network, &network.simulate(&here)) else { return Ok(()) };
         let (mut best, mut stale) = (f64::NEG_INFINITY, 0);
         let mut seen = HashSet::from([fingerprint(&region)]);
         let mut solver: Option<Solver> = None;
         let mut last: Option<Solution> = None;
         for _ in 0..MOST_REGIONS {
             oracle.check()?;
-            let Some((model, solution)) = self.solve(oracle, &region, &neurons, target, &mut solver, &last)
+            let Some((model, solution)) =
+                Self::solve(oracle, network, &region, &neurons, target, &mut solver, &last)
             else {
                 return Ok(());
             };
@@ -152,7 +155,7 @@ impl<T: Real> FacetWalk<T> {
             let (margin, point) = look_along(oracle, &mut self.points, &here, through, target)?;
             if margin > best + 1e-7 * (1.0 + best.abs()) || best == f64::NEG_INFINITY {
                 (best, stale, here) = (margin, 0, widen(&point));
-                let own = pieces(&self.network, &self.network.simulate(&here)).unwrap_or_default();
+                let own = pieces(network, &network.simulate(&here)).unwrap_or_default();
                 // A better point in another region: the walk goes on from there.
                 if seen.insert(fingerprint(&own)) {
                     (region, last) = (own, Some(solution));
@@ -160,7 +163,7 @@ impl<T: Real> FacetWalk<T> {
                 }
             }
             stale += 1;
-            let crossed = cross(&self.network, &mut region, &neurons, &model, &solution, &mut seen);
+            let crossed = cross(network, &mut region, &neurons, &model, &solution, &mut seen);
             if !crossed || stale > PATIENCE {
                 return Ok(());
             }
@@ -171,8 +174,8 @@ impl<T: Real> FacetWalk<T> {
 
     /// The optimum of a region's program, from the last basis.
     fn solve(
-        &self,
         oracle: &mut Oracle<'_, T>,
+        network: &Layered,
         region: &[Vec<Piece>],
         neurons: &[Neuron],
         target: usize,
@@ -181,7 +184,7 @@ impl<T: Real> FacetWalk<T> {
     ) -> Option<(RegionProgram, Solution)> {
         let bounds = (oracle.region.lower.as_slice(), oracle.region.upper.as_slice());
         let property = &oracle.region.conjunctions[target];
-        let model = RegionProgram::new(&self.network, region, neurons, property, bounds);
+        let model = RegionProgram::new(network, region, neurons, property, bounds);
         oracle.count_program(model.program.row_count(), model.inputs.len());
         let outcome = match solver {
             Some(solver) => {

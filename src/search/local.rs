@@ -22,14 +22,19 @@ const MOST_WEIGHTS: usize = 1_000_000;
 pub(super) fn view<T: Real>(
     problem: &Problem<T>,
     admits: impl Fn(UnaryFunction) -> bool,
-) -> Result<Layered, NotApplicable> {
-    let network = problem.double();
-    if network.multiplications() > MOST_WEIGHTS {
-        return Err(NotApplicable("the programs would be too large"));
+) -> Result<&Layered, NotApplicable> {
+    const TOO_LARGE: NotApplicable = NotApplicable("the programs would be too large");
+    if problem.network.multiplications() > MOST_WEIGHTS {
+        return Err(TOO_LARGE);
     }
-    let view = Layered::new(network).map_err(|reason| NotApplicable(reason.reason()))?;
+    let view = problem.layered().map_err(|reason| NotApplicable(reason.reason()))?;
+    let weights: usize = view.layers.iter().map(|layer| layer.edges.weights.len()).sum();
     let admitted = view.layers.iter().filter_map(|layer| layer.activation).all(admits);
-    if admitted { Ok(view) } else { Err(NotApplicable("an activation that the programs do not know")) }
+    match (admitted, weights > MOST_WEIGHTS) {
+        (true, false) => Ok(view),
+        (true, true) => Err(TOO_LARGE),
+        (false, _) => Err(NotApplicable("an activation that the programs do not know")),
+    }
 }
 
 /// What the first step of a strategy costs whose programs have about as many entries as `times` the network has

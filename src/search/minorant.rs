@@ -180,7 +180,6 @@ fn activate(
 
 /// Ascends minorants from promising samples.
 struct Ascent<T> {
-    network: Layered,
     ranges: Option<Ranges>,
     seeds: Seeds<T>,
     started: bool,
@@ -194,8 +193,8 @@ pub fn make<T: Real>(
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let seeds = Seeds::new(region, seed)?;
-    let network = view(problem, is_convex)?;
-    Ok(Box::new(Ascent { network, ranges: None, seeds, started: false, points: Vec::new() }))
+    view(problem, is_convex)?;
+    Ok(Box::new(Ascent { ranges: None, seeds, started: false, points: Vec::new() }))
 }
 
 impl<T: Real> Falsifier<T> for Ascent<T> {
@@ -204,8 +203,9 @@ impl<T: Real> Falsifier<T> for Ascent<T> {
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
+        let Ok(network) = oracle.problem.layered() else { return Ok(Progress::Exhausted) };
         if self.ranges.is_none() {
-            self.ranges = Ranges::of_box(&self.network, &oracle.region.lower, &oracle.region.upper);
+            self.ranges = Ranges::of_box(network, &oracle.region.lower, &oracle.region.upper);
         }
         let Some(ranges) = &self.ranges else { return Ok(Progress::Exhausted) };
         let (start, target) = if self.started {
@@ -222,7 +222,7 @@ impl<T: Real> Falsifier<T> for Ascent<T> {
             let region = &oracle.region;
             let (lower, upper) = (&region.lower, &region.upper);
             let property = &region.conjunctions[target];
-            let model = Minorant::new(&self.network, &here, property, (lower, upper), ranges);
+            let model = Minorant::new(network, &here, property, (lower, upper), ranges);
             let mut programs = Programs::new(oracle.budget());
             let solution = programs.solve(&model.program);
             let (solved, entries) = (programs.solved, programs.entries);

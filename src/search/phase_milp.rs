@@ -131,7 +131,6 @@ fn activate(
 
 /// Neighbourhoods of one start after the other.
 struct PhaseMilp<T> {
-    network: Layered,
     seeds: Seeds<T>,
     binaries: usize,
     started: bool,
@@ -145,8 +144,8 @@ pub fn make<T: Real>(
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let seeds = Seeds::new(region, seed)?;
-    let network = view(problem, is_convex)?;
-    Ok(Box::new(PhaseMilp { network, seeds, binaries: FIRST_BINARIES, started: false, points: Vec::new() }))
+    view(problem, is_convex)?;
+    Ok(Box::new(PhaseMilp { seeds, binaries: FIRST_BINARIES, started: false, points: Vec::new() }))
 }
 
 impl<T: Real> Falsifier<T> for PhaseMilp<T> {
@@ -155,6 +154,7 @@ impl<T: Real> Falsifier<T> for PhaseMilp<T> {
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
+        let Ok(network) = oracle.problem.layered() else { return Ok(Progress::Exhausted) };
         let (mut here, target) = if self.started {
             let Some(seed) = self.seeds.next(oracle)? else { return Ok(Progress::More) };
             (widen(&seed.point), seed.target as usize)
@@ -165,7 +165,7 @@ impl<T: Real> Falsifier<T> for PhaseMilp<T> {
         let mut margin = f64::NEG_INFINITY;
         for _ in 0..MOST_STEPS {
             oracle.check()?;
-            let Some(through) = self.solve_around(oracle, &here, target) else { break };
+            let Some(through) = self.solve_around(oracle, network, &here, target) else { break };
             let through = through.iter().copied().enumerate();
             let (best, point) = look_along(oracle, &mut self.points, &here, through, target)?;
             if best <= margin + 1e-6 * (1.0 + best.abs()) {
@@ -180,14 +180,20 @@ impl<T: Real> Falsifier<T> for PhaseMilp<T> {
 
 impl<T: Real> PhaseMilp<T> {
     /// The best input in the largest neighbourhood that the number of binaries allows.
-    fn solve_around(&self, oracle: &mut Oracle<'_, T>, here: &[f64], target: usize) -> Option<Vec<f64>> {
+    fn solve_around(
+        &self,
+        oracle: &mut Oracle<'_, T>,
+        network: &Layered,
+        here: &[f64],
+        target: usize,
+    ) -> Option<Vec<f64>> {
         let property = &oracle.region.conjunctions[target];
-        let marks = value_marks(&self.network, property);
+        let marks = value_marks(network, property);
         let mut radius = 1.0;
         let mut fitting = None;
         for _ in 0..MOST_HALVINGS {
             let (lower, upper) = around(oracle, here, radius);
-            let ranges = Ranges::of_box(&self.network, &lower, &upper)?;
+            let ranges = Ranges::of_box(network, &lower, &upper)?;
             let pairs = ranges.sums.iter().flatten().zip(marks.iter().flatten());
             let last = ranges.sums.last().map_or(0, Vec::len);
             let hidden = ranges.sums.iter().map(Vec::len).sum::<usize>() - last;
@@ -199,8 +205,8 @@ impl<T: Real> PhaseMilp<T> {
             radius *= 0.5;
         }
         let (lower, upper, ranges) = fitting?;
-        let scale = 1.0 + self.network.simulate(here).outputs().iter().map(|y| y.abs()).fold(0.0, f64::max);
-        let model = Neighbourhood::new(&self.network, property, (&lower, &upper), &ranges, ENOUGH * scale);
+        let scale = 1.0 + network.simulate(here).outputs().iter().map(|y| y.abs()).fold(0.0, f64::max);
+        let model = Neighbourhood::new(network, property, (&lower, &upper), &ranges, ENOUGH * scale);
         let mut programs = Programs::new(oracle.budget());
         let limit = FIRST_TIME * (model.binaries / FIRST_BINARIES).max(1) as u32;
         let solution = if model.binaries == 0 {

@@ -131,7 +131,6 @@ fn worth(network: &Layered, here: Here<'_>, p: usize, property: &Conjunction) ->
 
 /// Propagates targets from one start after the other.
 struct TargetPropagation<T> {
-    network: Layered,
     seeds: Seeds<T>,
     /// The round, which decides the layer.
     rounds: usize,
@@ -145,8 +144,8 @@ pub fn make<T: Real>(
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let seeds = Seeds::new(region, seed)?;
-    let network = view(problem, |function| piece(function, 0.0).is_some())?;
-    Ok(Box::new(TargetPropagation { network, seeds, rounds: 0, points: Vec::new() }))
+    view(problem, |function| piece(function, 0.0).is_some())?;
+    Ok(Box::new(TargetPropagation { seeds, rounds: 0, points: Vec::new() }))
 }
 
 impl<T: Real> Falsifier<T> for TargetPropagation<T> {
@@ -155,6 +154,7 @@ impl<T: Real> Falsifier<T> for TargetPropagation<T> {
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
+        let Ok(network) = oracle.problem.layered() else { return Ok(Progress::Exhausted) };
         let (start, target) = if self.rounds == 0 {
             centre(oracle, &mut self.points)?
         } else {
@@ -162,14 +162,14 @@ impl<T: Real> Falsifier<T> for TargetPropagation<T> {
             (widen(&seed.point), seed.target as usize)
         };
         // From the middle outwards: the middle is where the paper starts.
-        let depth = self.network.depth();
+        let depth = network.depth();
         let p = (depth.div_ceil(2) - 1 + self.rounds) % depth;
         self.rounds += 1;
         let (mut here, mut radius) = (start, FIRST_RADIUS);
         let mut margin = f64::NEG_INFINITY;
         for _ in 0..MOST_STEPS {
             oracle.check()?;
-            let Some(through) = self.step(oracle, &here, p, target, radius) else {
+            let Some(through) = self.step(oracle, network, &here, p, target, radius) else {
                 return Ok(Progress::More);
             };
             let through = through.iter().copied().enumerate();
@@ -191,18 +191,19 @@ impl<T: Real> TargetPropagation<T> {
     fn step(
         &self,
         oracle: &mut Oracle<'_, T>,
+        network: &Layered,
         here: &[f64],
         p: usize,
         target: usize,
         radius: f64,
     ) -> Option<Vec<f64>> {
         let (lower, upper) = around(oracle, here, radius);
-        let ranges = Ranges::of_box(&self.network, &lower, &upper)?;
-        let trace = self.network.simulate(here);
-        let pieces = pieces(&self.network, &trace)?;
+        let ranges = Ranges::of_box(network, &lower, &upper)?;
+        let trace = network.simulate(here);
+        let pieces = pieces(network, &trace)?;
         let at = Here { input: here, trace: &trace, pieces: &pieces };
         let property = &oracle.region.conjunctions[target];
-        let step = Step::new(&self.network, at, p, property, (&lower, &upper), &ranges).ok()?;
+        let step = Step::new(network, at, p, property, (&lower, &upper), &ranges).ok()?;
         let mut programs = Programs::new(oracle.budget());
         let solution = programs.solve(&step.program);
         let (solved, entries) = (programs.solved, programs.entries);
