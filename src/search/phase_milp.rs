@@ -32,8 +32,8 @@ const FIRST_BINARIES: usize = 16;
 const WHOLE_BOX: usize = 80;
 /// More binaries than this are never asked of the solver.
 const MOST_BINARIES: usize = 1_000;
-/// Time for the first programs; it grows with the number of binaries.
-const FIRST_TIME: Duration = Duration::from_secs(1);
+/// Time for a program.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Programs from one start.
 const MOST_STEPS: usize = 6;
 /// Halvings of the trust region.
@@ -208,11 +208,10 @@ impl<T: Real> PhaseMilp<T> {
         let scale = 1.0 + network.simulate(here).outputs().iter().map(|y| y.abs()).fold(0.0, f64::max);
         let model = Neighbourhood::new(network, property, (&lower, &upper), &ranges, ENOUGH * scale);
         let mut programs = Programs::new(oracle.budget());
-        let limit = FIRST_TIME * (model.binaries / FIRST_BINARIES).max(1) as u32;
         let solution = if model.binaries == 0 {
             programs.solve(&model.program).map(|solution| solution.values)
         } else {
-            programs.solve_mixed(&model.program, limit).map(|solution| solution.values)
+            programs.solve_mixed(&model.program, PATIENCE).map(|solution| solution.values)
         };
         let (solved, entries) = (programs.solved, programs.entries);
         oracle.count_programs(solved, entries * (1 + model.binaries));
