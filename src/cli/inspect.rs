@@ -1,6 +1,7 @@
 //! `counterpatch inspect`: what a network consists of and what can be done with it, as text or JSON.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use super::args;
 use super::exit::Exit;
@@ -17,18 +18,17 @@ pub(super) fn run(args: &args::Inspect) -> Exit {
             return Exit::BadInput;
         }
     };
-    if args.json {
-        match serde_json::to_string(&inspection) {
-            Ok(line) => println!("{line}"),
-            Err(error) => {
-                eprintln!("error: {error}");
-                return Exit::Bug;
-            }
-        }
-    } else {
-        print!("{}", text(&inspection));
+    let text = if args.json { json(&inspection) } else { text(&inspection) };
+    if std::io::stdout().write_all(text.as_bytes()).is_err() {
+        // The reader has gone away, as `head` does.
+        return Exit::CannotWrite;
     }
     if inspection.is_usable() { Exit::Answered } else { Exit::BadInput }
+}
+
+/// The description as one line of JSON.
+fn json(inspection: &Inspection) -> String {
+    format!("{}\n", serde_json::json!(inspection))
 }
 
 /// The description in words, one thing a line.

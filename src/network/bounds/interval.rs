@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Bounder, Rule, above, below, gamma, relax};
-use crate::network::op::{BinaryFunction, Op, Operands, Pass};
-use crate::network::{Node, NodeId, Surrogate};
+use super::range::{EVERYTHING, range};
+use super::{Bounder, Rule, above, below, gamma};
+use crate::network::op::{BinaryFunction, Op, Operands, Pass, UnaryFunction};
+use crate::network::{Node, NodeId, Surrogate, frozen};
 
 /// Whether the intervals of pre-activations are tightened by linear bounds on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,26 +40,38 @@ impl Bounder<'_> {
         for (index, node) in network.nodes.iter().enumerate() {
             match &rules[index] {
                 Rule::Leaf => {}
-                Rule::Unary => {
-                    if tightening == Tightening::OpenPhases && !self.tighten(node.inputs[0], keep_going) {
+                Rule::Unary(function) => {
+                    let open = tightening == Tightening::OpenPhases && frozen::bends(*function);
+                    if open && !self.tighten(node.inputs[0], keep_going) {
                         return false;
                     }
-                    self.unary(node);
+                    self.unary(node, *function);
                 }
+                Rule::Product => self.product(node),
+                Rule::Ends => self.ends(node),
                 Rule::Extremum => {
                     self.run_both(node);
                 }
                 Rule::Affine(_) => self.affine(NodeId(index)),
             }
+            self.replace_nan(node.slot);
         }
         true
     }
 
-    fn unary(&mut self, node: &Node<f64>) {
-        let Op::Unary(op) = &node.op else { return };
+    /// Infinities that met leave nothing that is known.
+    fn replace_nan(&mut self, slot: usize) {
+        for (l, u) in self.lower[slot].iter_mut().zip(&mut self.upper[slot]) {
+            if l.is_nan() || u.is_nan() {
+                (*l, *u) = EVERYTHING;
+            }
+        }
+    }
+
+    fn unary(&mut self, node: &Node<f64>, function: UnaryFunction) {
         let from = self.network.node(node.inputs[0]).slot;
         for i in 0..self.lower[node.slot].len() {
-            let (low, high) = relax::range(op.0, self.lower[from][i], self.upper[from][i]);
+            let (low, high) = range(function, self.lower[from][i], self.upper[from][i]);
             self.lower[node.slot][i] = low;
             self.upper[node.slot][i] = high;
         }

@@ -8,13 +8,14 @@
 
 use std::sync::Arc;
 
+use super::product::times;
 use super::{Bounder, Rule, gamma, len_of, magnitude_of, relax};
 use crate::network::backward::Gradients;
-use crate::network::op::{Op, Operands, Pass, View};
+use crate::network::op::{Op, Operands, Pass, UnaryFunction, View};
 use crate::network::{NodeId, Surrogate};
 
 /// Rows bounded in one sweep.
-const LANES: usize = 32;
+pub(super) const LANES: usize = 32;
 
 /// `Σ coefficient · input + Σ coefficient · output`, by flat indices: what is to be bounded from below.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,18 +29,19 @@ pub struct Row<'r> {
 /// A row's bound over the box and the linear function that gives it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearBound {
-    /// The row is at least this everywhere in the box.
+    /// The row is at least this everywhere in the box: by the linear function below, or by intervals, whichever is
+    /// larger.
     pub least: f64,
-    /// Coefficients over the flat inputs: the row is at least this function, up to the rounding in `least`.
+    /// Coefficients over the flat inputs of the linear function that the row is at least, up to rounding.
     pub slopes: Vec<f64>,
 }
 
 /// Constants and rounding of the rows of one sweep.
-struct Sums {
-    constant: [f64; LANES],
+pub(super) struct Sums {
+    pub(super) constant: [f64; LANES],
     /// `Σ |terms|` of the constant, and what the coefficients' rounding can change.
-    absolute: [f64; LANES],
-    rounding: [f64; LANES],
+    pub(super) absolute: [f64; LANES],
+    pub(super) rounding: [f64; LANES],
 }
 
 impl Bounder<'_> {
@@ -67,7 +69,30 @@ impl Bounder<'_> {
             }
             self.sweep(network.nodes.len(), part.len(), &mut bounds);
         }
+        for (row, bound) in rows.iter().zip(&mut bounds) {
+            bound.least = bound.least.max(self.by_intervals(row));
+        }
         bounds
+    }
+
+    /// A row's bound by the intervals of its values alone: the lines of a function may be looser than its range.
+    fn by_intervals(&self, row: &Row<'_>) -> f64 {
+        let (mut least, mut absolute) = (0.0, 0.0);
+        for (ids, terms) in [(&self.network.inputs, row.inputs), (&self.network.outputs, row.outputs)] {
+            let ends: Vec<(f64, f64)> = ids
+                .iter()
+                .flat_map(|&id| {
+                    self.interval_of(id).0.iter().copied().zip(self.interval_of(id).1.iter().copied())
+                })
+                .collect();
+            for &(i, c) in terms {
+                let term = times(c, if c >= 0.0 { ends[i].0 } else { ends[i].1 });
+                least += term;
+                absolute += term.abs();
+            }
+        }
+        let least = super::below(least - gamma(row.inputs.len() + row.outputs.len()) * absolute);
+        if least.is_nan() { f64::NEG_INFINITY } else { least }
     }
 
     /// Tightens the interval of a pre-activation where it leaves the phase open.
@@ -150,9 +175,10 @@ impl Bounder<'_> {
             let cotangent = std::mem::take(&mut self.cotangents[node.slot]);
             self.account(node.slot, &cotangent, &mut sums);
             match &rules[index] {
-                Rule::Unary => self.through_unary(NodeId(index), &cotangent, &mut sums),
+                Rule::Unary(function) => self.through_unary(NodeId(index), *function, &cotangent, &mut sums),
+                Rule::Product => self.through_product(NodeId(index), &cotangent, &mut sums),
                 Rule::Affine(_) => self.through_affine(NodeId(index), &cotangent, &mut sums),
-                Rule::Extremum => self.through_constant(NodeId(index), &cotangent, &mut sums),
+                Rule::Extremum | Rule::Ends => self.through_constant(NodeId(index), &cotangent, &mut sums),
                 Rule::Leaf => {}
             }
             self.cotangents[node.slot] = cotangent;
@@ -166,24 +192,24 @@ impl Bounder<'_> {
         for (i, row) in cotangent.chunks_exact(LANES).enumerate() {
             let size = unit * magnitude_of(self.lower[slot][i], self.upper[slot][i]);
             for (r, c) in sums.rounding.iter_mut().zip(row) {
-                *r += c.abs() * size;
+                *r += times(c.abs(), size);
             }
         }
     }
 
-    fn through_unary(&mut self, id: NodeId, cotangent: &[f64], sums: &mut Sums) {
+    fn through_unary(&mut self, id: NodeId, function: UnaryFunction, cotangent: &[f64], sums: &mut Sums) {
         let node = self.network.node(id);
-        let Op::Unary(op) = &node.op else { return };
         let from = self.network.node(node.inputs[0]).slot;
         for i in 0..self.lower[from].len() {
-            let (under, over) = relax::lines(op.0, self.lower[from][i], self.upper[from][i]);
+            let (under, over) = relax::lines(function, self.lower[from][i], self.upper[from][i]);
             let target = &mut self.cotangents[from][i * LANES..][..LANES];
             for lane in 0..LANES {
                 let c = cotangent[i * LANES + lane];
                 let line = if c >= 0.0 { under } else { over };
-                target[lane] += c * line.slope;
-                sums.constant[lane] += c * line.shift;
-                sums.absolute[lane] += (c * line.shift).abs();
+                target[lane] += times(c, line.slope);
+                let shift = times(c, line.shift);
+                sums.constant[lane] += shift;
+                sums.absolute[lane] += shift.abs();
             }
         }
     }
@@ -211,7 +237,7 @@ impl Bounder<'_> {
             magnitude.forward(operands, &mut sizes, &mut pass);
             for (row, size) in cotangent.chunks_exact(LANES).zip(sizes) {
                 for (r, c) in sums.rounding.iter_mut().zip(row) {
-                    *r += unit * c.abs() * size;
+                    *r += unit * times(c.abs(), size);
                 }
             }
         }
@@ -237,7 +263,7 @@ impl Bounder<'_> {
         for (i, row) in cotangent.chunks_exact(LANES).enumerate() {
             for lane in 0..LANES {
                 let c = row[lane];
-                let value = c * if c >= 0.0 { self.lower[slot][i] } else { self.upper[slot][i] };
+                let value = times(c, if c >= 0.0 { self.lower[slot][i] } else { self.upper[slot][i] });
                 sums.constant[lane] += value;
                 sums.absolute[lane] += value.abs();
             }
@@ -254,16 +280,18 @@ impl Bounder<'_> {
                 let slot = self.network.node(id).slot;
                 for i in 0..self.lower[slot].len() {
                     let c = self.cotangents[slot][i * LANES + lane];
-                    let term = c * if c >= 0.0 { self.lower[slot][i] } else { self.upper[slot][i] };
+                    let term = times(c, if c >= 0.0 { self.lower[slot][i] } else { self.upper[slot][i] });
                     least += term;
-                    absolute += c.abs() * magnitude_of(self.lower[slot][i], self.upper[slot][i]);
+                    absolute += times(c.abs(), magnitude_of(self.lower[slot][i], self.upper[slot][i]));
                     slopes.push(c);
                 }
             }
-            // Terms of the constant: at most one for each value of the network and each input.
-            let terms = self.lower.iter().map(Vec::len).sum::<usize>() + dimensions;
+            // Terms of the constant: at most three for each value of the network (a quotient), one for each input.
+            let terms = 3 * self.lower.iter().map(Vec::len).sum::<usize>() + dimensions;
             let rounding = gamma(terms) * absolute + 1.01 * sums.rounding[lane];
-            bounds.push(LinearBound { least: super::below(least - rounding), slopes });
+            let least = super::below(least - rounding);
+            let least = if least.is_nan() { f64::NEG_INFINITY } else { least };
+            bounds.push(LinearBound { least, slopes });
         }
     }
 }

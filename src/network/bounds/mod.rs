@@ -5,12 +5,18 @@
 //! output to the inputs (`linear`; CROWN, Zhang et al. 2018, and DeepPoly, Singh et al. 2019). The backward bounds
 //! also tighten the intervals of the pre-activations, layer by layer.
 //!
+//! Where a value has no finite bound (a quotient by an interval around zero), its ends are infinite, and a row that
+//! needs it is bounded by −∞. NaN never stands for an end.
+//!
 //! Rounding: a sum of `n` products computed in any order differs from the exact one by at most
 //! `γ_n · Σ |terms|` with `γ_n = n·u / (1 − n·u)`, `u = 2⁻⁵³` (Higham, Accuracy and Stability, section 3.1). Every
 //! operator with weights therefore has a twin with their absolute values, which bounds `Σ |terms|`.
 
+mod ends;
 mod interval;
 mod linear;
+mod product;
+mod range;
 mod relax;
 
 use std::sync::Arc;
@@ -18,9 +24,9 @@ use std::sync::Arc;
 pub use interval::Tightening;
 pub use linear::{LinearBound, Row};
 
-use super::op::{Affine, BinaryFunction, Op, Operands, Pass};
-
-use super::{Network, NodeId, Surrogate, shape};
+use super::op::{Affine, BinaryFunction, Op, Operands, Pass, UnaryFunction};
+use super::{Network, Node, NodeId, Surrogate, shape};
+use product::Products;
 
 /// Why no bounds can be had: an operator without a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,9 +47,13 @@ enum Rule {
     /// An input or a constant.
     Leaf,
     /// A function of one number.
-    Unary,
-    /// Largest or smallest of several numbers.
+    Unary(UnaryFunction),
+    /// Largest or smallest of several numbers: the operator itself, applied to the ends.
     Extremum,
+    /// A product or quotient, or a matrix product.
+    Product,
+    /// An operator that has intervals only.
+    Ends,
     /// An affine function of its varying operands.
     Affine(Box<AffineRule>),
 }
@@ -138,35 +148,40 @@ impl<'n> Bounder<'n> {
         if !node.varies || matches!(node.op, Op::Input(_) | Op::Reshape(_)) {
             return Some(Rule::Leaf);
         }
-        let varying: Vec<NodeId> =
-            node.inputs.iter().copied().filter(|&id| self.network.node(id).varies).collect();
-        let affine = match &node.op {
-            Op::Unary(op) => return relax::is_bounded(op.0).then_some(Rule::Unary),
+        match &node.op {
+            Op::Unary(op) => return range::is_bounded(op.0).then_some(Rule::Unary(op.0)),
+            Op::Binary(op) if op.0 == BinaryFunction::Mul && self.is_square(node) => {
+                return Some(Rule::Unary(UnaryFunction::Power { exponent: 2.0 }));
+            }
             op if op.is_extremum() => return Some(Rule::Extremum),
-            Op::Binary(op) => match op.0 {
-                // The same operand twice would need its slot to hold two values at once.
-                BinaryFunction::Add => true,
-                BinaryFunction::Sub => {
-                    let slots: Vec<usize> = varying.iter().map(|&id| self.network.node(id).slot).collect();
-                    slots.len() < 2 || slots[0] != slots[1]
-                }
-                _ => false,
-            },
-            op => op.is_affine(),
-        };
-        if !affine {
-            return None;
+            _ if Products::of(self.network, node).is_some() => return Some(Rule::Product),
+            Op::Binary(op) if op.0 == BinaryFunction::Add || self.is_difference(node) => {}
+            op if ends::has_ends(op) => return Some(Rule::Ends),
+            op if !op.is_affine() => return None,
+            _ => {}
         }
         let (magnitude, terms) = magnitude(&node.op, &self.network.node(node.inputs[0]).shape)?;
-        for &operand in &varying {
-            let slot = self.network.node(operand).slot;
-            self.temporary[slot].fill(0.0);
+        for operand in node.inputs.iter().map(|&id| self.network.node(id)).filter(|operand| operand.varies) {
+            self.temporary[operand.slot].fill(0.0);
         }
         let mut at_zero = vec![0.0; node.len()];
         let operands = Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };
         let mut pass = Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
         node.op.forward(operands, &mut at_zero, &mut pass);
         Some(Rule::Affine(Box::new(AffineRule { at_zero, magnitude, terms })))
+    }
+
+    /// Whether both operands are the same numbers in the same order.
+    fn is_square(&self, node: &Node<f64>) -> bool {
+        let [a, b] = [node.inputs[0], node.inputs[1]].map(|id| self.network.node(id));
+        a.slot == b.slot && a.shape == b.shape
+    }
+
+    /// A subtraction of two different values: the rule runs the operator on one end of each, and the same value
+    /// twice would need its slot to hold two numbers at once.
+    fn is_difference(&self, node: &Node<f64>) -> bool {
+        let [a, b] = [0, 1].map(|i| node.inputs.get(i).map(|&id| self.network.node(id).slot));
+        matches!(&node.op, Op::Binary(op) if op.0 == BinaryFunction::Sub) && a != b
     }
 
     /// The interval of a node's values after [`Bounder::intervals`]: lower and upper ends.

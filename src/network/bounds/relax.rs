@@ -1,6 +1,9 @@
-//! Ranges of functions of one number over an interval, and lines below and above them.
+//! Lines below and above functions of one number on an interval.
 
-use super::{above, below};
+use std::f64::consts::{FRAC_PI_2, PI};
+
+use super::above;
+use super::range::range;
 use crate::network::op::UnaryFunction;
 
 /// `slope · x + shift`.
@@ -10,75 +13,108 @@ pub(super) struct Line {
     pub(super) shift: f64,
 }
 
-/// How a function runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Course {
-    /// It never falls.
-    Rises,
-    /// It never rises.
-    Falls,
-    /// No rule.
-    Unknown,
-}
-
-fn course(function: UnaryFunction) -> Course {
-    use UnaryFunction::*;
-    match function {
-        Relu
-        | Clip { .. }
-        | Sigmoid
-        | Tanh
-        | Softplus
-        | Exp
-        | Erf
-        | Atan
-        | Softsign
-        | Floor
-        | Ceil
-        | Round
-        | Truncate
-        | Sign => Course::Rises,
-        LeakyRelu { alpha } | Elu { alpha } if (0.0..=1.0).contains(&alpha) => Course::Rises,
-        HardSigmoid { alpha, .. } if alpha >= 0.0 => Course::Rises,
-        Scale { scale, .. } if scale >= 0.0 => Course::Rises,
-        Scale { .. } | Neg => Course::Falls,
-        _ => Course::Unknown,
-    }
-}
-
-/// Whether [`range`] and [`lines`] know the function.
-pub(super) fn is_bounded(function: UnaryFunction) -> bool {
-    course(function) != Course::Unknown || function == UnaryFunction::Abs
-}
-
-/// Whether its values are exact: only selections, no arithmetic.
-fn is_exact(function: UnaryFunction) -> bool {
-    use UnaryFunction::*;
-    matches!(function, Relu | Clip { .. } | Abs | Neg | Floor | Ceil | Round | Truncate | Sign)
-}
-
-/// The function's range over `[low, high]`, widened by what its evaluation may be off.
-pub(super) fn range(function: UnaryFunction, low: f64, high: f64) -> (f64, f64) {
-    let (at_low, at_high) = (function.value(low), function.value(high));
-    let (least, most) = match course(function) {
-        Course::Rises => (at_low, at_high),
-        Course::Falls => (at_high, at_low),
-        Course::Unknown if low <= 0.0 && high >= 0.0 => (0.0, at_low.max(at_high)),
-        Course::Unknown => (at_low.min(at_high), at_low.max(at_high)),
-    };
-    if is_exact(function) { (least, most) } else { (below(least), above(most)) }
-}
-
 /// A line below and a line above the function on `[low, high]`, valid there whatever the rounding.
 pub(super) fn lines(function: UnaryFunction, low: f64, high: f64) -> (Line, Line) {
     use UnaryFunction::*;
     match function {
         Relu => relu(low, high, 0.0),
-        LeakyRelu { alpha } => relu(low, high, alpha),
+        LeakyRelu { alpha } if (0.0..=1.0).contains(&alpha) => relu(low, high, alpha),
         Neg => (Line { slope: -1.0, shift: 0.0 }, Line { slope: -1.0, shift: 0.0 }),
         Scale { scale, shift } => (Line { slope: scale, shift }, Line { slope: scale, shift }),
-        Sigmoid | Tanh if low < high => s_shaped(function, low, high),
-        _ => flat(function, low, high),
+        _ => match curvature(function, low, high) {
+            Some(bend) if low < high => curved(function, low, high, bend),
+            None if is_s_shaped(function) && low < high => s_shaped(function, low, high),
+            _ => flat(function, low, high),
+        },
+    }
+}
+
+fn is_s_shaped(function: UnaryFunction) -> bool {
+    use UnaryFunction::*;
+    matches!(function, Sigmoid | Tanh | Atan | Softsign | Erf)
+}
+
+/// Which way a function bends all over an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bend {
+    Convex,
+    Concave,
+}
+
+fn curvature(function: UnaryFunction, low: f64, high: f64) -> Option<Bend> {
+    use Bend::{Concave, Convex};
+    use UnaryFunction::*;
+    // Convex on one side of zero and concave on the other.
+    let by_side = |right: Bend, left: Bend| match (low >= 0.0, high <= 0.0) {
+        (true, _) => Some(right),
+        (_, true) => Some(left),
+        _ => None,
+    };
+    match function {
+        Exp | Softplus | Abs | Cosh => Some(Convex),
+        Elu { alpha } if (0.0..=1.0).contains(&alpha) => Some(Convex),
+        Sqrt | Log if low > 0.0 => Some(Concave),
+        Sigmoid | Tanh | Atan | Softsign | Erf => by_side(Concave, Convex),
+        Sinh => by_side(Convex, Concave),
+        Reciprocal => power(-1.0, low, high),
+        Power { exponent } => power(exponent, low, high),
+        Sin => half_wave(low, high),
+        Cos => half_wave(low + FRAC_PI_2, high + FRAC_PI_2),
+        _ => None,
+    }
+}
+
+fn power(exponent: f64, low: f64, high: f64) -> Option<Bend> {
+    let even = exponent.rem_euclid(2.0) == 0.0;
+    let whole = exponent.fract() == 0.0;
+    let outside = !(0.0..=1.0).contains(&exponent);
+    if low > 0.0 {
+        Some(if outside { Bend::Convex } else { Bend::Concave })
+    } else if !whole || (exponent < 0.0 && high >= 0.0) {
+        None
+    } else if even {
+        Some(Bend::Convex)
+    } else {
+        (high < 0.0 && outside).then_some(Bend::Concave)
+    }
+}
+
+/// The sine between two of its zeros.
+fn half_wave(low: f64, high: f64) -> Option<Bend> {
+    let half = (low / PI).floor();
+    if !half.is_finite() || high > (half + 1.0) * PI {
+        return None;
+    }
+    Some(if half.rem_euclid(2.0) == 0.0 { Bend::Concave } else { Bend::Convex })
+}
+
+/// The tangent at the middle on the inner side of the bend, the chord on the other. The slack covers the rounding of
+/// the values and slopes, 1e-15 of them, a thousand times.
+fn curved(function: UnaryFunction, low: f64, high: f64, bend: Bend) -> (Line, Line) {
+    const SLACK: f64 = 1e-12;
+    let middle = low * 0.5 + high * 0.5;
+    let [at_low, at_middle, at_high] = [low, middle, high].map(|x| function.value(x));
+    let slope: f64 = function.derivative(middle, at_middle, None);
+    let size = low.abs().max(high.abs());
+    let off = |slope: f64, value: f64| SLACK * (slope.abs() * size + value.abs()) + f64::MIN_POSITIVE;
+    let most = at_low.abs().max(at_high.abs()).max(at_middle.abs());
+    let tangent = |sign: f64| Line { slope, shift: at_middle - slope * middle + sign * off(slope, most) };
+    let chord = (at_high - at_low) / (high - low);
+    let ends = [at_low - chord * low, at_high - chord * high];
+    let (under, over) = match bend {
+        Bend::Convex => {
+            let shift = ends[0].max(ends[1]) + off(chord, most);
+            (tangent(-1.0), Line { slope: chord, shift })
+        }
+        Bend::Concave => {
+            let shift = ends[0].min(ends[1]) - off(chord, most);
+            (Line { slope: chord, shift }, tangent(1.0))
+        }
+    };
+    if [under.slope, under.shift, over.slope, over.shift].iter().all(|x| x.is_finite()) {
+        (under, over)
+    } else {
+        flat(function, low, high)
     }
 }
 
@@ -96,6 +132,10 @@ fn relu(low: f64, high: f64, leak: f64) -> (Line, Line) {
     }
     if high <= 0.0 {
         return (through_origin(leak), through_origin(leak));
+    }
+    if !low.is_finite() || !high.is_finite() {
+        let slopes = |slope, shift| Line { slope, shift };
+        return (slopes(leak, 0.0), slopes(0.0, high.max(leak * low)));
     }
     let under = through_origin(if high >= -low { 1.0 } else { leak });
     let slope = (high - leak * low) / (high - low);
@@ -143,20 +183,82 @@ mod tests {
             Floor,
             Scale { scale: -3.0, shift: 0.7 },
             HardSigmoid { alpha: 0.2, beta: 0.5 },
+            LeakyRelu { alpha: 3.0 },
+            LeakyRelu { alpha: -0.5 },
+            Elu { alpha: 1.0 },
+            Elu { alpha: 2.0 },
+            Selu { alpha: 1.67, gamma: 1.05 },
+            Celu { alpha: 0.7 },
+            ThresholdedRelu { alpha: 0.5 },
+            Shrink { lambda: 0.5, bias: 0.2 },
+            HardSwish,
+            Mish,
+            Gelu,
+            GeluTanh,
+            Swish { alpha: 1.3 },
+            Softsign,
+            Atan,
+            Sin,
+            Cos,
+            Sinh,
+            Cosh,
+            Asinh,
+            Power { exponent: 2.0 },
+            Power { exponent: 3.0 },
+            Power { exponent: 4.0 },
+            Power { exponent: 0.0 },
+            Round,
+            Truncate,
+            Nonzero,
+            Not,
         ];
-        let ends = [-7.3, -1.1, -0.3, 0.0, 0.2, 0.9, 4.7];
-        for function in functions {
-            for (i, &low) in ends.iter().enumerate() {
-                for &high in &ends[i..] {
-                    let (least, most) = range(function, low, high);
-                    let (under, over) = lines(function, low, high);
-                    for step in 0..=200 {
-                        let x = (low + (high - low) * f64::from(step) / 200.0).clamp(low, high);
-                        let y: f64 = function.value(x);
-                        assert!(least <= y && y <= most, "{function:?} on [{low}, {high}]");
-                        assert!(under.slope * x + under.shift <= y + 1e-13, "{function:?} under at {x}");
-                        assert!(over.slope * x + over.shift >= y - 1e-13, "{function:?} over at {x}");
-                    }
+        functions.iter().for_each(|&function| check(function, &[-7.3, -1.1, -0.3, 0.0, 0.2, 0.9, 4.7]));
+    }
+
+    #[test]
+    fn functions_with_a_smaller_domain() {
+        use UnaryFunction::*;
+        let positive = [
+            Log,
+            Sqrt,
+            Reciprocal,
+            Power { exponent: 0.5 },
+            Power { exponent: -1.0 },
+            Power { exponent: -2.0 },
+            Power { exponent: 1.5 },
+            Power { exponent: -0.3 },
+        ];
+        positive.iter().for_each(|&function| check(function, &[1e-3, 0.2, 0.9, 1.0, 4.7, 300.0]));
+        let negative =
+            [Reciprocal, Power { exponent: -1.0 }, Power { exponent: -2.0 }, Power { exponent: -3.0 }];
+        negative.iter().for_each(|&function| check(function, &[-300.0, -4.7, -1.0, -0.9, -0.2, -1e-3]));
+        [Asin, Acos, Atanh, Tan].iter().for_each(|&function| check(function, &[-0.99, -0.4, 0.0, 0.3, 0.99]));
+        check(Acosh, &[1.0, 1.5, 7.0]);
+    }
+
+    #[test]
+    fn outside_of_the_domain_nothing_is_known() {
+        use UnaryFunction::*;
+        for (function, low, high) in
+            [(Log, -1.0, 2.0), (Reciprocal, -1.0, 2.0), (Tan, 1.0, 2.0), (Acos, 0.0, 3.0)]
+        {
+            assert_eq!(range(function, low, high), (f64::NEG_INFINITY, f64::INFINITY), "{function:?}");
+        }
+        assert_eq!(range(Relu, f64::NEG_INFINITY, f64::INFINITY), (0.0, f64::INFINITY));
+    }
+
+    fn check(function: UnaryFunction, ends: &[f64]) {
+        for (i, &low) in ends.iter().enumerate() {
+            for &high in &ends[i..] {
+                let (least, most) = range(function, low, high);
+                let (under, over) = lines(function, low, high);
+                for step in 0..=200 {
+                    let x = (low + (high - low) * f64::from(step) / 200.0).clamp(low, high);
+                    let y: f64 = function.value(x);
+                    let slack = 1e-13 * (1.0 + y.abs());
+                    assert!(least <= y && y <= most, "{function:?} on [{low}, {high}]: {y} at {x}");
+                    assert!(under.slope * x + under.shift <= y + slack, "{function:?} under at {x}");
+                    assert!(over.slope * x + over.shift >= y - slack, "{function:?} over at {x}");
                 }
             }
         }

@@ -68,6 +68,9 @@ impl<T: Real> Call<'_, T> {
             (Operand::Constant(weights), Operand::Node(_)) if a_shape.len() == 2 && b_shape.len() >= 2 => {
                 return self.constant_times(&weights.clone(), b, false, 1.0);
             }
+            (Operand::Constant(weights), Operand::Node(_)) if a_shape.len() == 2 && b_shape.len() == 1 => {
+                return self.times_constant(b, &weights.clone(), true, 1.0, None);
+            }
             _ => {}
         }
         // Vectors are matrices with one row (left) or column (right), which the result then loses again.

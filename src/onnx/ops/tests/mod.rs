@@ -8,6 +8,7 @@ use crate::network::{Network, Surrogate};
 use crate::onnx::{Attribute, Dim, ElementType, Graph, Model, Node, Tensor, ValueInfo, import};
 
 mod basic;
+mod bounds;
 mod composed;
 mod images;
 
@@ -94,6 +95,7 @@ pub(super) fn check(label: &str, network: &Network<f64>) {
     let x = numbers(network.input_len(), 5);
     close(&format!("{label} simplified"), &simple.evaluate(&x), &network.evaluate(&x), 1e-10);
     check_gradient(&format!("{label} simplified"), &simple, &x);
+    bounds::check(label, network);
 }
 
 pub(super) fn close(label: &str, got: &[f64], want: &[f64], tolerance: f64) {
