@@ -12,3 +12,14 @@ if [ ! -x "$binary" ]; then
     echo "prepare_instance: $binary is missing; run scripts/install_tool.sh v1" >&2
     exit 1
 fi
+
+# A second tool (see run_instance.sh) may have something to prepare; whether it can is its own affair.
+case ${COUNTERPATCH_THEN:-} in
+    */*)
+        second=${COUNTERPATCH_THEN%/*}/prepare_instance.sh
+        if [ -x "$second" ] && ! "$second" "$@"; then
+            echo "prepare_instance: $second failed" >&2
+        fi
+        ;;
+esac
+exit 0

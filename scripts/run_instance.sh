@@ -4,6 +4,7 @@
 # Runs the tool and leaves a complete results file and exit status 0, whatever happens: the competition ignores the
 # file of a run that fails. Paths may be relative (nothing here changes directory), TIMEOUT may be a decimal, and
 # ONNX may be a list of networks in one argument; all of it goes to the tool as it came. CATEGORY is not used.
+# COUNTERPATCH_THEN names a second tool that gets the rest of the time: `marabou`, or the path of its run_instance.sh.
 # Plain sh without a subprocess before the tool, because its start-up counts as run time.
 
 if [ "$1" != v1 ] || [ $# -ne 6 ]; then
@@ -27,7 +28,12 @@ if [ ! -x "$binary" ]; then
 fi
 
 # In the background, so that a signal to this script reaches the tool, which then ends with a complete file.
-"$binary" verify "$3" "$4" --timeout "$6" --results-file "$results" &
+case ${COUNTERPATCH_THEN:-} in
+    '') "$binary" verify "$3" "$4" --timeout "$6" --results-file "$results" & ;;
+    marabou) "$binary" pair "$3" "$4" --timeout "$6" --results-file "$results" --then marabou & ;;
+    *) "$binary" pair "$3" "$4" --timeout "$6" --results-file "$results" \
+        --then-script "$COUNTERPATCH_THEN" --category "$2" & ;;
+esac
 tool=$!
 trap 'kill -TERM "$tool" 2>/dev/null' TERM INT HUP
 wait "$tool"

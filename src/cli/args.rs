@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 
@@ -23,10 +23,15 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Search for a counterexample
     Verify(Verify),
+    /// Search for a counterexample, and ask a second tool
+    Pair(Pair),
     /// Judge a counterexample that any tool has written, as the competition does
     Check(Check),
     /// Say what a network consists of, what of it is supported, and whether patching applies to it
     Inspect(Inspect),
+    /// Run a command and leave nothing of it behind; for this program's own use
+    #[command(hide = true)]
+    Guard(Guard),
     /// Say what this program can do
     Supports(Supports),
 }
@@ -71,6 +76,79 @@ pub(super) struct Verify {
     /// Say nothing on standard error but errors
     #[arg(long)]
     pub(super) quiet: bool,
+}
+
+/// `counterpatch pair`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP, override_usage = "counterpatch pair [OPTIONS] <NETWORK> <PROPERTY> --timeout <SECONDS> \
+<--then <TOOL>|--then-script <FILE>>")]
+#[command(group = ArgGroup::new("second").required(true).args(["then", "then_script"]))]
+pub(super) struct Pair {
+    /// The network (ONNX) and the property (VNN-LIB), in this order; only the property with --network.
+    /// Either may be gzipped
+    #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
+    pub(super) files: Vec<String>,
+    /// A network by the name that the property declares
+    #[arg(long = "network", value_name = "NAME=FILE")]
+    pub(super) networks: Vec<String>,
+    /// Seconds that the whole run may take, both tools together, counted from the start of the process
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    pub(super) timeout: String,
+    /// Where to write the answer in the competition's format
+    #[arg(long, value_name = "FILE")]
+    pub(super) results_file: Option<PathBuf>,
+    /// The second tool
+    #[arg(long, value_enum, value_name = "TOOL")]
+    pub(super) then: Option<Second>,
+    /// The second tool, by its run_instance.sh of VNN-COMP. Its prepare_instance.sh is not called
+    #[arg(long, value_name = "FILE")]
+    pub(super) then_script: Option<PathBuf>,
+    /// The program of --then, if it is not in PATH
+    #[arg(long, value_name = "FILE", requires = "then")]
+    pub(super) program: Option<PathBuf>,
+    /// The CATEGORY that --then-script is given
+    #[arg(long, value_name = "NAME", default_value = "none", requires = "then_script")]
+    pub(super) category: String,
+    /// Run both at once and stop the loser
+    #[arg(long)]
+    pub(super) race: bool,
+    /// Seconds of our own search before the second tool is asked [default: a fifth of the limit, at most 10]
+    #[arg(long, value_name = "SECONDS", conflicts_with = "race", allow_hyphen_values = true)]
+    pub(super) first: Option<String>,
+    /// Memory of all processes of the second tool together, such as 500M or 4G; it is stopped when it holds more
+    /// [default: no limit]
+    #[arg(long, value_name = "BYTES")]
+    pub(super) memory: Option<String>,
+    /// Seed of our search
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Threads of our search, 1 to 256
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(super) threads: usize,
+    /// Say nothing on standard error but errors and warnings
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+/// A tool that is driven through its own command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Second {
+    /// Marabou: `pip install maraboupy`
+    Marabou,
+}
+
+/// `counterpatch guard`
+#[derive(Debug, Args)]
+pub(super) struct Guard {
+    /// The folder of the command: its standard output and standard error go to files there, and it is removed at the end
+    #[arg(long)]
+    pub(super) scratch: PathBuf,
+    /// Bytes of memory that all processes of the command may hold together
+    #[arg(long)]
+    pub(super) memory: Option<u64>,
+    /// The command
+    #[arg(last = true, required = true)]
+    pub(super) command: Vec<String>,
 }
 
 /// `counterpatch check`

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::args;
 use super::networks::Networks;
+use super::second::Tool;
 use crate::search::{Config, portfolio};
 
 /// The longest time limit, a year: more is a mistake.
@@ -17,9 +18,17 @@ const MOST_THREADS: usize = 256;
 pub(super) enum UsageError {
     /// The time limit is no number of seconds.
     #[error(
-        "--timeout {0}: not a number of seconds above 0 and up to a year (help: write for instance 60 or 0.5)"
+        "--{option} {text}: not a number of seconds above 0 and up to a year (help: write for instance 60 or 0.5)"
     )]
-    Timeout(String),
+    Seconds {
+        /// The option's name.
+        option: &'static str,
+        /// What was typed.
+        text: String,
+    },
+    /// A size that is none.
+    #[error("--memory {0}: not a number of bytes (help: write for instance 500M or 4G)")]
+    Memory(String),
     /// The number of threads is out of range.
     #[error("--threads {0}: not a number from 1 to 256")]
     Threads(usize),
@@ -75,18 +84,73 @@ impl TryFrom<&args::Verify> for Verify {
     fn try_from(args: &args::Verify) -> Result<Self, UsageError> {
         let (networks, [property]) =
             files(&args.files, &args.networks, "a network and a property are wanted")?;
-        let timeout = args.timeout.as_deref().map(seconds).transpose()?;
-        if !(1..=MOST_THREADS).contains(&args.threads) {
-            return Err(UsageError::Threads(args.threads));
-        }
+        let timeout = args.timeout.as_deref().map(|text| seconds("timeout", text)).transpose()?;
         let search = Config {
             seed: args.seed,
-            threads: args.threads,
+            threads: threads(args.threads)?,
             only: args.only.clone(),
             without: args.without.clone(),
         };
         check_strategies(&search)?;
         Ok(Self { networks, property, timeout, search })
+    }
+}
+
+/// The meaning of `pair`'s arguments.
+#[derive(Debug)]
+pub(super) struct Pair {
+    /// The network files.
+    pub(super) networks: Networks,
+    /// The property's file.
+    pub(super) property: PathBuf,
+    /// The time limit of both tools together.
+    pub(super) timeout: Duration,
+    /// The second tool.
+    pub(super) second: Tool,
+    /// How the two take turns.
+    pub(super) order: Order,
+    /// Bytes that the second tool may hold.
+    pub(super) memory: Option<u64>,
+    /// Settings of our search.
+    pub(super) search: Config,
+}
+
+/// Who runs when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Our search for this long, then the second tool.
+    InTurn(Duration),
+    /// Both at once.
+    Race,
+}
+
+/// The longest that our search goes first, unless it is told otherwise.
+const LONGEST_FIRST: Duration = Duration::from_secs(10);
+
+impl TryFrom<&args::Pair> for Pair {
+    type Error = UsageError;
+
+    fn try_from(args: &args::Pair) -> Result<Self, UsageError> {
+        let (networks, [property]) =
+            files(&args.files, &args.networks, "a network and a property are wanted")?;
+        let timeout = seconds("timeout", &args.timeout)?;
+        let first = args.first.as_deref().map(|text| seconds("first", text)).transpose()?;
+        let second = match &args.then_script {
+            Some(path) => Tool::Script { path: path.clone(), category: args.category.clone() },
+            None => Tool::Marabou(args.program.clone().unwrap_or_else(|| PathBuf::from("Marabou"))),
+        };
+        Ok(Self {
+            networks,
+            property,
+            timeout,
+            second,
+            order: match args.race {
+                true => Order::Race,
+                false => Order::InTurn(first.unwrap_or((timeout / 5).min(LONGEST_FIRST))),
+            },
+            memory: args.memory.as_deref().map(bytes).transpose()?,
+            search: Config { seed: args.seed, threads: threads(args.threads)?, ..Config::default() },
+        })
     }
 }
 
@@ -126,10 +190,26 @@ fn files<const N: usize>(
     Ok((networks, others.try_into().map_err(wrong)?))
 }
 
-fn seconds(text: &str) -> Result<Duration, UsageError> {
+fn threads(number: usize) -> Result<usize, UsageError> {
+    (1..=MOST_THREADS).contains(&number).then_some(number).ok_or(UsageError::Threads(number))
+}
+
+/// `4G`, `500M`, `64K` (powers of 1024) or plain bytes.
+fn bytes(text: &str) -> Result<u64, UsageError> {
+    let (number, unit) = match text.trim().split_at_checked(text.trim().len().saturating_sub(1)) {
+        Some((number, "K" | "k")) => (number, 1 << 10),
+        Some((number, "M" | "m")) => (number, 1 << 20),
+        Some((number, "G" | "g")) => (number, 1 << 30),
+        _ => (text.trim(), 1_u64),
+    };
+    let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    size.filter(|&size| size > 0).ok_or_else(|| UsageError::Memory(text.to_owned()))
+}
+
+fn seconds(option: &'static str, text: &str) -> Result<Duration, UsageError> {
     let parsed = text.trim().parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
     let in_range = parsed.filter(|limit| !limit.is_zero() && *limit <= LONGEST);
-    in_range.ok_or_else(|| UsageError::Timeout(text.to_owned()))
+    in_range.ok_or_else(|| UsageError::Seconds { option, text: text.to_owned() })
 }
 
 fn check_strategies(search: &Config) -> Result<(), UsageError> {
@@ -144,6 +224,27 @@ fn check_strategies(search: &Config) -> Result<(), UsageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_a_number_with_a_unit() {
+        let cases = [
+            ("4G", Some(4 << 30)),
+            ("500M", Some(500 << 20)),
+            ("64k", Some(64 << 10)),
+            ("123", Some(123)),
+            ("0G", None),
+            ("", None),
+            ("G", None),
+            ("1.5G", None),
+            ("99999999999999999999", None),
+            ("18446744073709551615K", None),
+            ("-1", None),
+            ("é", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(bytes(text).ok(), want, "{text}");
+        }
+    }
 
     #[test]
     fn time_limits_are_decimal_numbers_of_seconds() {
@@ -163,7 +264,7 @@ mod tests {
             ("5s", None),
         ];
         for (text, millis) in cases {
-            assert_eq!(seconds(text).ok(), millis.map(Duration::from_millis), "{text}");
+            assert_eq!(seconds("timeout", text).ok(), millis.map(Duration::from_millis), "{text}");
         }
     }
 }

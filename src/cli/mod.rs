@@ -5,10 +5,12 @@ mod check;
 mod config;
 mod delivery;
 pub mod exit;
-mod failure;
 mod input;
 mod inspect;
 mod networks;
+mod pair;
+mod second;
+mod session;
 mod supports;
 mod verify;
 mod watchdog;
@@ -34,6 +36,8 @@ pub fn run() -> Exit {
     };
     match arguments.command {
         Some(Command::Verify(args)) => verify::run(&args),
+        Some(Command::Pair(args)) => pair::run(&args),
+        Some(Command::Guard(args)) => second::guard::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Supports(args)) => supports::run(&args),
@@ -48,8 +52,8 @@ pub fn run() -> Exit {
 fn misunderstood() -> Exit {
     let matches = Arguments::command().ignore_errors(true).try_get_matches();
     let file = matches.ok().and_then(|matches| {
-        let (_, verify) = matches.subcommand().filter(|(name, _)| *name == "verify")?;
-        verify.get_one::<PathBuf>("results_file").cloned()
+        let (_, owing) = matches.subcommand().filter(|(name, _)| matches!(*name, "verify" | "pair"))?;
+        owing.get_one::<PathBuf>("results_file").cloned()
     });
     let written = file.map(|path| ResultsFile::open(&path).and_then(|file| file.write(Answer::Error)));
     if let Some(Err(error)) = written {

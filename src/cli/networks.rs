@@ -1,7 +1,7 @@
 //! Which network files are meant: one path, the competition's list `[('f', 'a.onnx'), ('g', 'b.onnx')]` in one
 //! argument, or `--network NAME=FILE`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while};
@@ -44,6 +44,16 @@ impl Networks {
             _ => Err(UsageError::Network(option.clone())),
         };
         Ok(Self::Named(options.iter().map(pair).collect::<Result<_, _>>()?))
+    }
+
+    /// All files with the names that they were given.
+    pub(super) fn files(&self) -> Vec<(Option<&str>, &Path)> {
+        match self {
+            Self::One(path) => vec![(None, path)],
+            Self::Named(named) => {
+                named.iter().map(|(name, path)| (Some(name.as_str()), path.as_path())).collect()
+            }
+        }
     }
 
     /// The files of the query's networks that need one, in declaration order.

@@ -1,44 +1,32 @@
 //! `counterpatch verify`: files in, verdict out, in time.
 
 use std::io::{self, IsTerminal};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::config;
 use super::delivery::{Delivery, Style};
 use super::exit::Exit;
-use super::failure::Failure;
+use super::session::{self, Failure};
 use super::watchdog::{Signals, Watchdog};
 use super::{args, input};
 use crate::budget::{self, Budget};
 use crate::pipeline::{self, Verdict};
 use crate::report::{JsonLines, Listeners, Progress, Statistics};
-use crate::witness::{Answer, ResultsFile};
+use crate::witness::Answer;
+
+/// How long the search may take to end after a signal.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// Runs the command.
 pub(super) fn run(args: &args::Verify) -> Exit {
-    let signals = Signals::install();
-    let file = match args.results_file.as_deref().map(ResultsFile::open).transpose() {
-        Ok(file) => file,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return Exit::CannotWrite;
-        }
-    };
     let style = if args.json { Style::Json } else { Style::Text };
-    let delivery = Arc::new(Delivery::new(file, style));
-    let result = catch_unwind(AssertUnwindSafe(|| verify(args, signals, &delivery)));
-    result.unwrap_or(Err(Failure::Bug)).unwrap_or_else(|failure| failure.deliver(&delivery))
+    session::run(args.results_file.as_deref(), style, |signals, delivery| verify(args, signals, delivery))
 }
 
 /// Searches, and delivers what comes of it.
-fn verify(
-    args: &args::Verify,
-    signals: io::Result<Signals>,
-    delivery: &Arc<Delivery>,
-) -> Result<Exit, Failure> {
-    let signals = signals.map_err(Failure::System)?;
+fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
     let config = config::Verify::try_from(args)?;
     let budget = config.timeout.map_or_else(Budget::unlimited, Budget::of_process);
     let budget = budget.with_interrupt(signals.interrupt());
@@ -52,7 +40,12 @@ fn verify(
             }
         }
     };
-    let watchdog = Watchdog { delivery: Arc::clone(delivery), searching: Arc::clone(&searching), last_words };
+    let watchdog = Watchdog {
+        delivery: Arc::clone(delivery),
+        searching: Arc::clone(&searching),
+        grace: GRACE,
+        last_words,
+    };
     let delay = config.timeout.map(budget::reserve).unwrap_or_default() / 2;
     watchdog.start(signals, &budget, delay).map_err(Failure::System)?;
 

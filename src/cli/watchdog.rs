@@ -19,9 +19,6 @@ use super::delivery::Delivery;
 use crate::budget::{Budget, Interrupt};
 use crate::witness::Answer;
 
-/// How long the main thread may take to answer after a signal.
-const GRACE: Duration = Duration::from_millis(300);
-
 /// Signals that ask the program to end. To be installed before anything is written: one that comes earlier than the
 /// watchdog waits for it.
 pub(super) struct Signals {
@@ -56,6 +53,8 @@ pub(super) struct Watchdog<F> {
     pub(super) delivery: Arc<Delivery>,
     /// Whether the search has begun: then the answer is `unknown`, before `timeout`.
     pub(super) searching: Arc<AtomicBool>,
+    /// How long the main thread may take to answer after a signal.
+    pub(super) grace: Duration,
     /// Called before the watchdog ends the program.
     pub(super) last_words: F,
 }
@@ -81,7 +80,7 @@ impl<F: Fn() + Send + 'static> Watchdog<F> {
             }
         };
         if signalled {
-            thread::sleep(GRACE);
+            thread::sleep(self.grace);
         }
         let answer = if signalled || self.searching.load(Ordering::Relaxed) {
             Answer::Unknown

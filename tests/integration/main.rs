@@ -5,6 +5,7 @@ mod check;
 mod claims;
 mod inspect;
 mod model;
+mod pair;
 mod program;
 mod signals;
 mod verify;

@@ -1,12 +1,36 @@
-//! How a run that owes a results file ends without a verdict.
+//! A run that owes a verdict: whatever happens in it, there is one, in the results file and as exit status.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::config::UsageError;
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Style};
 use super::exit::Exit;
+use super::watchdog::Signals;
 use crate::error::Error;
-use crate::witness::Answer;
+use crate::witness::{Answer, ResultsFile};
+
+/// Does the work, which delivers the verdict; delivers `error` where it fails or panics.
+pub(super) fn run(
+    results_file: Option<&Path>,
+    style: Style,
+    work: impl FnOnce(Signals, &Arc<Delivery>) -> Result<Exit, Failure>,
+) -> Exit {
+    let signals = Signals::install();
+    let file = match results_file.map(ResultsFile::open).transpose() {
+        Ok(file) => file,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Exit::CannotWrite;
+        }
+    };
+    let delivery = Arc::new(Delivery::new(file, style));
+    let work = || signals.map_err(Failure::System).and_then(|signals| work(signals, &delivery));
+    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Failure::Bug));
+    result.unwrap_or_else(|failure| failure.deliver(&delivery))
+}
 
 /// Why there is no verdict.
 pub(super) enum Failure {
@@ -34,7 +58,7 @@ impl From<UsageError> for Failure {
 
 impl Failure {
     /// Says what is wrong on standard error, and `error` in the results file.
-    pub(super) fn deliver(&self, delivery: &Delivery) -> Exit {
+    fn deliver(&self, delivery: &Delivery) -> Exit {
         let exit = match self {
             Self::Usage(error) => {
                 eprintln!("error: {error}");

@@ -1,0 +1,282 @@
+//! `counterpatch pair`: our search and a second tool, in turn or at once, for one verdict.
+//!
+//! The second tool's `sat` is believed only after its counterexample was replayed like any of ours; one that is off by
+//! rounding is mended. Its `unsat` is passed on, unless we hold a counterexample.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+use vnnlib::Query;
+
+use super::config::{self, Order};
+use super::delivery::{Delivery, Style};
+use super::exit::Exit;
+use super::second::{self, Adopted, Question};
+use super::session::{self, Failure};
+use super::watchdog::{Signals, Watchdog};
+use super::{args, input};
+use crate::budget::{self, Budget, Interrupt};
+use crate::onnx::Model;
+use crate::pipeline::{self, Verdict};
+use crate::report::Silent;
+use crate::witness::check::listed_inputs;
+use crate::witness::{Answer, Change, Mended, Reading, Witness, mend};
+
+/// How long the second tool may take to end after a signal, ours included.
+const GRACE: Duration = Duration::from_secs(1);
+/// What is kept of the time for ending the second tool and for replaying its counterexample.
+const KEPT: Duration = Duration::from_millis(300);
+
+/// Runs the command.
+pub(super) fn run(args: &args::Pair) -> Exit {
+    session::run(args.results_file.as_deref(), Style::Text, |signals, delivery| pair(args, signals, delivery))
+}
+
+fn pair(args: &args::Pair, signals: Signals, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
+    let config = config::Pair::try_from(args)?;
+    let adopted = Adopted::all().map_err(Failure::System)?;
+    let budget = Budget::of_process(config.timeout).with_interrupt(signals.interrupt());
+    let watchdog = Watchdog {
+        delivery: Arc::clone(delivery),
+        searching: Arc::new(AtomicBool::new(true)),
+        grace: GRACE,
+        // The guard of the second tool ends it as soon as this program is gone.
+        last_words: || {},
+    };
+    watchdog.start(signals, &budget, budget::reserve(config.timeout) / 2).map_err(Failure::System)?;
+    let query = input::property(&config.property)?;
+    let models = input::models(&config.networks.files_for(&query)?)?;
+    let pair = Pair { config: &config, query, models, budget: &budget };
+    let verdict = match config.order {
+        Order::InTurn(first) => pair.in_turn(first),
+        Order::Race => pair.race(),
+    };
+    // A guard that was killed itself has left its processes to us.
+    adopted.end_all();
+    let (answer, by) = match &verdict {
+        Settled::Sat(witness, by) => (Answer::Sat(witness), *by),
+        Settled::Unsat(by) => (Answer::Unsat, *by),
+        Settled::Open => (Answer::Unknown, Side::Ours),
+    };
+    let exit = delivery.deliver(answer).unwrap_or(Exit::Answered);
+    if !args.quiet && !matches!(verdict, Settled::Open) {
+        let by = if by == Side::Ours { "our search".to_owned() } else { config.second.name() };
+        eprintln!("note: {} by {by}, after {:.1} s", answer.word(), budget.elapsed().as_secs_f64());
+    }
+    Ok(exit)
+}
+
+/// Whose answer it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Ours,
+    Theirs,
+}
+
+/// What is known after one side, or both.
+#[derive(Debug)]
+enum Settled {
+    Sat(Box<Witness>, Side),
+    Unsat(Side),
+    Open,
+}
+
+impl Settled {
+    fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+}
+
+/// The verdict of both sides, and what is odd about it: a counterexample outweighs every proof.
+fn merged(ours: Settled, theirs: Settled, second: &str) -> (Settled, Option<String>) {
+    match (ours, theirs) {
+        (sat @ Settled::Sat(..), Settled::Unsat(_)) => {
+            let contradiction = format!(
+                "{second} says unsat, but we hold a counterexample that passes every check; the answer is sat. \
+                 Please report this to the makers of {second}"
+            );
+            (sat, Some(contradiction))
+        }
+        (Settled::Unsat(_), sat @ Settled::Sat(..)) => {
+            let contradiction = format!(
+                "our bounds exclude a violation, but the counterexample of {second} passes every check; the answer \
+                 is sat. Please report this bug of counterpatch with the two files"
+            );
+            (sat, Some(contradiction))
+        }
+        (Settled::Open, theirs) => (theirs, None),
+        (ours, _) => (ours, None),
+    }
+}
+
+struct Pair<'a> {
+    config: &'a config::Pair,
+    query: Query,
+    models: Vec<Arc<Model>>,
+    budget: &'a Budget,
+}
+
+impl Pair<'_> {
+    fn in_turn(&self, first: Duration) -> Settled {
+        let ours = self.search(&self.budget.slice(first));
+        if !ours.is_open() || self.budget.check().is_err() {
+            return ours;
+        }
+        self.ask(self.budget)
+    }
+
+    fn race(&self) -> Settled {
+        let decided = Interrupt::default();
+        let budget = self.budget.clone().with_interrupt(decided.clone());
+        let report = |settled: Settled| {
+            if !settled.is_open() {
+                decided.raise();
+            }
+            settled
+        };
+        let (ours, theirs) = thread::scope(|scope| {
+            let second = scope.spawn(|| report(self.ask(&budget)));
+            let ours = report(self.search(&budget));
+            // A thread that has panicked has said so, and settled nothing.
+            (ours, second.join().unwrap_or(Settled::Open))
+        });
+        let (settled, contradiction) = merged(ours, theirs, &self.config.second.name());
+        if let Some(contradiction) = contradiction {
+            eprintln!("warning: CONTRADICTION: {contradiction}");
+        }
+        settled
+    }
+
+    /// Our search. What keeps us from searching need not keep the second tool.
+    fn search(&self, budget: &Budget) -> Settled {
+        let [model] = self.models.as_slice() else { return Settled::Open };
+        let verdict =
+            pipeline::falsify(self.query.clone(), Arc::clone(model), &self.config.search, budget, &Silent);
+        match verdict {
+            Ok(Verdict::Sat(witness)) => Settled::Sat(Box::new(witness), Side::Ours),
+            Ok(Verdict::Unsat(_)) => Settled::Unsat(Side::Ours),
+            Ok(Verdict::Unknown(_)) => Settled::Open,
+            Err(error) => {
+                eprintln!("warning: no search of our own: {error}");
+                Settled::Open
+            }
+        }
+    }
+
+    fn ask(&self, budget: &Budget) -> Settled {
+        let second = self.config.second.name();
+        match self.answer(budget) {
+            Ok(second::Answer::Unsat) => Settled::Unsat(Side::Theirs),
+            Ok(second::Answer::Sat(reading)) => self.believe(&reading),
+            Ok(second::Answer::None(why)) => {
+                eprintln!("warning: no answer of {second}: {why}");
+                Settled::Open
+            }
+            Err(error) => {
+                eprintln!("warning: {second} cannot be run: {error}");
+                Settled::Open
+            }
+        }
+    }
+
+    fn answer(&self, budget: &Budget) -> io::Result<second::Answer> {
+        let scratch = tempfile::Builder::new().prefix("counterpatch-").tempdir()?;
+        let time = budget.remaining().map(|left| left.saturating_sub(KEPT));
+        let budget = time.map_or_else(|| budget.clone(), |time| budget.slice(time));
+        let networks = self.config.networks.files();
+        let question = Question::new(&networks, &self.config.property, time, scratch.path())?;
+        second::run(&self.config.second, &question, scratch.path(), self.config.memory, &budget)
+    }
+
+    /// Replays a counterexample of the second tool.
+    fn believe(&self, reading: &Reading) -> Settled {
+        let second = self.config.second.name();
+        let refused = |why: String| {
+            eprintln!("warning: {second} says sat, but {why}; the answer is unknown");
+            Settled::Open
+        };
+        let Some(assignment) = &reading.assignment else {
+            return refused("lists no counterexample".to_owned());
+        };
+        let [model] = self.models.as_slice() else {
+            return refused(
+                "the property is about several networks, which cannot be replayed here".to_owned(),
+            );
+        };
+        let Some(listed) = listed_inputs(&self.query, assignment) else {
+            return refused("its counterexample does not fit the property".to_owned());
+        };
+        match mend::mend(self.query.clone(), Arc::clone(model), &listed) {
+            Ok(Some(mended)) => {
+                self.tell(&mended);
+                Settled::Sat(Box::new(mended.witness), Side::Theirs)
+            }
+            Ok(None) => {
+                refused("its counterexample violates nothing, and there is none beside it".to_owned())
+            }
+            Err(error) => refused(format!("its counterexample cannot be replayed: {error}")),
+        }
+    }
+
+    fn tell(&self, mended: &Mended) {
+        let how = match mended.change {
+            Change::None => return,
+            Change::Snapped => "outside the input set",
+            Change::Stepped => "on the safe side of the property",
+        };
+        eprintln!(
+            "warning: the counterexample of {} was {how}; the one beside it is moved by at most {:.1e}",
+            self.config.second.name(),
+            mended.distance
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::onnx;
+    use crate::witness::{Validation, Validator};
+
+    fn witness() -> Box<Witness> {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        let query = input::property(&data.join("paper_fig1.vnnlib")).unwrap();
+        let model = Arc::new(onnx::read(&data.join("paper_fig1.onnx")).unwrap());
+        let validator = Validator::new(query, [model]).unwrap();
+        match validator.validate(&[0.8277025818824768, 0.40919914841651917], &Default::default()) {
+            Validation::Confirmed(witness) => Box::new(witness),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_counterexample_outweighs_every_proof() {
+        let sat = |side| Settled::Sat(witness(), side);
+        let cases = [
+            (sat(Side::Ours), Settled::Unsat(Side::Theirs), "sat by Ours", Some("the tool says unsat")),
+            (Settled::Unsat(Side::Ours), sat(Side::Theirs), "sat by Theirs", Some("our bounds exclude")),
+            (Settled::Open, sat(Side::Theirs), "sat by Theirs", None),
+            (sat(Side::Ours), Settled::Open, "sat by Ours", None),
+            (Settled::Unsat(Side::Ours), Settled::Open, "unsat by Ours", None),
+            (Settled::Open, Settled::Unsat(Side::Theirs), "unsat by Theirs", None),
+            (Settled::Open, Settled::Open, "open", None),
+        ];
+        for (ours, theirs, want, odd) in cases {
+            let (settled, contradiction) = merged(ours, theirs, "the tool");
+            let got = match settled {
+                Settled::Sat(_, side) => format!("sat by {side:?}"),
+                Settled::Unsat(side) => format!("unsat by {side:?}"),
+                Settled::Open => "open".to_owned(),
+            };
+            assert_eq!(got, want);
+            let told = contradiction.as_deref().unwrap_or_default();
+            assert_eq!(odd.is_some(), contradiction.is_some());
+            assert!(told.starts_with(odd.unwrap_or_default()), "{told}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A second tool, started beside or after our own search: which one, how it is called, and what it answers.
+//!
+//! Its whole process tree hangs on a [`guard`]: a process of this program that ends the tree when it is told to, and
+//! also when the program that started it is gone, whatever has killed it.
+
+pub(super) mod guard;
+mod marabou;
+mod run;
+mod script;
+mod tree;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(super) use run::{Ending, run};
+pub(super) use tree::Adopted;
+
+use crate::unpack;
+use crate::witness::Reading;
+
+/// A tool that can be asked.
+#[derive(Debug, Clone)]
+pub(super) enum Tool {
+    /// Marabou's command line; the program's name or path.
+    Marabou(PathBuf),
+    /// A `run_instance.sh` of VNN-COMP, with the CATEGORY that it is given.
+    Script {
+        /// The script.
+        path: PathBuf,
+        /// The category.
+        category: String,
+    },
+}
+
+/// What a tool is asked: one network and one property, unpacked, with absolute paths.
+#[derive(Debug)]
+pub(super) struct Question {
+    network: String,
+    property: PathBuf,
+    /// The time that it has; `None` for no limit.
+    time: Option<Duration>,
+}
+
+/// What a tool says.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// There is a counterexample: the one that it lists.
+    Sat(Reading),
+    /// There is none.
+    Unsat,
+    /// No answer, and why.
+    None(String),
+}
+
+/// The command line of a tool.
+struct Call {
+    program: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Tool {
+    /// What it is called in messages.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Marabou(_) => "Marabou".to_owned(),
+            Self::Script { path, .. } => path.display().to_string(),
+        }
+    }
+
+    fn call(&self, question: &Question, scratch: &Path) -> Call {
+        match self {
+            Self::Marabou(program) => marabou::call(program, question, scratch),
+            Self::Script { path, category } => script::call(path, category, question, scratch),
+        }
+    }
+
+    /// Reads what the tool has left in its folder.
+    fn answer(&self, ending: &Ending, scratch: &Path) -> Answer {
+        match self {
+            Self::Marabou(_) => marabou::answer(ending, scratch),
+            Self::Script { .. } => script::answer(ending, scratch),
+        }
+    }
+}
+
+impl Question {
+    /// Unpacks what is packed into `scratch`: tools expect plain files. `networks` are files, or the competition's
+    /// list of named ones.
+    ///
+    /// # Errors
+    /// If a file cannot be read or written.
+    pub(super) fn new(
+        networks: &[(Option<&str>, &Path)],
+        property: &Path,
+        time: Option<Duration>,
+        scratch: &Path,
+    ) -> io::Result<Self> {
+        let mut named = Vec::new();
+        for (name, path) in networks {
+            let plain = plain(path, scratch)?.display().to_string();
+            named.push(name.map_or(plain.clone(), |name| format!("('{name}', '{plain}')")));
+        }
+        let network = match networks {
+            [(None, _)] => named.concat(),
+            _ => format!("[{}]", named.join(", ")),
+        };
+        Ok(Self { network, property: plain(property, scratch)?, time })
+    }
+}
+
+/// Largest file that is unpacked for a second tool: as in `onnx::read`, room for the competition's largest network.
+const MAX_BYTES: u64 = 4 << 30;
+
+/// The absolute path of a file, or of its unpacked copy.
+fn plain(path: &Path, scratch: &Path) -> io::Result<PathBuf> {
+    let mut magic = [0; 2];
+    if path.exists() && File::open(path)?.read_exact(&mut magic).is_ok() && magic != [0x1f, 0x8b] {
+        return path.canonicalize();
+    }
+    let (found, bytes) = unpack::read(path, MAX_BYTES)?;
+    let name = found.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let copy = scratch.join(name.strip_suffix(".gz").unwrap_or(&name));
+    std::fs::write(&copy, bytes)?;
+    Ok(copy)
+}
+
+/// The last line of a file that says anything, for messages.
+fn last_line(path: &Path) -> Option<String> {
+    const SHOWN: u64 = 4096;
+    let mut file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    io::Seek::seek(&mut file, io::SeekFrom::Start(length.saturating_sub(SHOWN))).ok()?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail).ok()?;
+    let tail = String::from_utf8_lossy(&tail);
+    tail.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_files_are_unpacked_and_others_stay_where_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let packed = {
+            use std::io::Write;
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(b"text").unwrap();
+            encoder.finish().unwrap()
+        };
+        std::fs::write(folder.path().join("plain"), "text").unwrap();
+        std::fs::write(folder.path().join("packed.gz"), packed).unwrap();
+        let ask = |name: &str| plain(&folder.path().join(name), scratch.path()).unwrap();
+        assert_eq!(ask("plain"), folder.path().canonicalize().unwrap().join("plain"));
+        for name in ["packed.gz", "packed"] {
+            assert_eq!(ask(name), scratch.path().join("packed"));
+            assert_eq!(std::fs::read_to_string(ask(name)).unwrap(), "text");
+        }
+        assert!(plain(&folder.path().join("missing"), scratch.path()).is_err());
+    }
+
+    #[test]
+    fn the_last_words_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stderr");
+        for (text, want) in [("a\n b \n\n", Some("b")), ("", None), ("\n", None)] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(last_line(&path).as_deref(), want);
+        }
+    }
+}

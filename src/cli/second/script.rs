@@ -1,0 +1,41 @@
+//! Any tool through its `run_instance.sh` of VNN-COMP: `v1 CATEGORY ONNX VNNLIB RESULTS TIMEOUT`. As there, the results
+//! file counts only if the script ends with status 0.
+
+use std::path::{Path, PathBuf};
+
+use super::{Answer, Call, Ending, Question, last_line};
+use crate::witness::read::{self, Claim};
+
+const RESULTS: &str = "results.txt";
+/// What is given to a script when there is no limit: a day.
+const NO_LIMIT: u64 = 24 * 3600;
+
+pub(super) fn call(path: &Path, category: &str, question: &Question, scratch: &Path) -> Call {
+    // Whole seconds: some scripts cannot read others.
+    let time = question.time.map_or(NO_LIMIT, |time| time.as_secs().max(1));
+    let program = path.canonicalize().unwrap_or_else(|_| PathBuf::from(path));
+    let arguments = vec![
+        "v1".to_owned(),
+        category.to_owned(),
+        question.network.clone(),
+        question.property.display().to_string(),
+        scratch.join(RESULTS).display().to_string(),
+        time.to_string(),
+    ];
+    Call { program, arguments }
+}
+
+pub(super) fn answer(ending: &Ending, scratch: &Path) -> Answer {
+    if *ending != Ending::Exited(0) {
+        let said = last_line(&scratch.join("stderr")).map_or(String::new(), |line| format!(": {line}"));
+        return Answer::None(format!("{ending}{said}"));
+    }
+    match read::read(&scratch.join(RESULTS)) {
+        Ok(reading) => match &reading.claim {
+            Claim::Sat => Answer::Sat(reading),
+            Claim::Other(word) if matches!(word.as_str(), "unsat" | "holds") => Answer::Unsat,
+            Claim::Other(word) => Answer::None(word.clone()),
+        },
+        Err(error) => Answer::None(format!("its results file cannot be used: {error}")),
+    }
+}
