@@ -13,7 +13,8 @@ use crate::property::{Property, PropertyError};
 /// A network and a property whose dimensions fit.
 #[derive(Debug, Clone)]
 pub struct Problem<T> {
-    /// The network in the precision that the model declares.
+    /// The network in the precision that the model declares; where the property only compares outputs with each
+    /// other, without the functions at its end that keep their order.
     pub network: Network<T>,
     /// What a counterexample looks like.
     pub property: Property,
@@ -68,6 +69,8 @@ impl<T: Real> Problem<T> {
                 return Err(ProblemError::Dimensions { file: query.name().to_owned(), what, declared, has });
             }
         }
+        let shortened = network.before_increasing_end().is_some() && property.only_orders_outputs()?;
+        let network = if shortened { network.up_to_order() } else { network };
         Ok(Self {
             network,
             property,

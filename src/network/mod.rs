@@ -17,6 +17,7 @@ pub mod kernel;
 pub mod layered;
 pub mod matrix;
 pub mod op;
+pub mod order;
 pub mod real;
 pub mod shape;
 pub mod simplify;

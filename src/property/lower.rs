@@ -93,6 +93,25 @@ impl Property {
         self.unreachable
     }
 
+    /// Whether outputs are only ever compared with each other, so that their order is all that matters.
+    ///
+    /// # Errors
+    /// As [`Property::new`].
+    pub fn only_orders_outputs(&self) -> Result<bool, PropertyError> {
+        let mut rows = Vec::new();
+        let mut orders = |comparison| {
+            rows.clear();
+            self.rows(comparison, &mut rows)?;
+            Ok::<_, PropertyError>(rows.iter().all(Row::orders_outputs))
+        };
+        for comparison in self.form.common().chain(self.form.cases().flatten()) {
+            if !orders(comparison)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// A region (below [`Property::region_count`]).
     ///
     /// # Errors

@@ -67,6 +67,15 @@ impl Row {
         if self.kind == RowKind::Differs { gap.abs() } else { gap }
     }
 
+    /// Whether it says nothing about outputs, or only which of two is larger.
+    pub fn orders_outputs(&self) -> bool {
+        match self.outputs[..] {
+            [] => true,
+            [(_, a), (_, b)] => a == -b && self.bound == 0.0 && self.inputs.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Whether a margin of exactly zero satisfies the row.
     pub fn admits_zero(&self) -> bool {
         self.kind == RowKind::AtMost

@@ -98,6 +98,11 @@ pub trait Falsifier<T: Real>: Send {
     /// What the first round costs, roughly, in multiplications: strategies begin in the order of their prices.
     fn price(&self, problem: &Problem<T>) -> u64;
 
+    /// What its work is worth in its region, for its row in the schedule: 1 unless the region makes it worth less.
+    fn promise(&self) -> f64 {
+        1.0
+    }
+
     /// Does a bounded piece of work: a batch of restarts, one walk, a block of samples.
     ///
     /// # Errors

@@ -206,6 +206,8 @@ struct Running<T: Real> {
     falsifier: Box<dyn Falsifier<T>>,
     /// What its first round is expected to cost.
     price: f64,
+    /// Its share of the work in this region.
+    weight: f64,
     /// What its rounds have cost.
     work: f64,
 }
@@ -290,8 +292,7 @@ impl<'a, T: Real> Search<'a, T> {
             self.go_to(index);
             let spent = |&s: &usize| {
                 let running = self.sites[index].strategies[s].as_ref();
-                running
-                    .map_or(f64::INFINITY, |running| running.work.max(running.price) / self.table[s].weight)
+                running.map_or(f64::INFINITY, |running| running.work.max(running.price) / running.weight)
             };
             let Some(strategy) = (0..self.table.len()).min_by(|a, b| spent(a).total_cmp(&spent(b))) else {
                 return Halt::Stopped(StopReason::Exhausted);
@@ -310,7 +311,8 @@ impl<'a, T: Real> Search<'a, T> {
             strategies.push(match (entry.make)(self.oracle.problem, &region, seed) {
                 Ok(falsifier) => {
                     let price = falsifier.price(self.oracle.problem) as f64;
-                    Some(Running { falsifier, price, work: 0.0 })
+                    let weight = entry.weight * falsifier.promise();
+                    Some(Running { falsifier, price, weight, work: 0.0 })
                 }
                 Err(NotApplicable(reason)) => {
                     self.summaries[number].not_applicable = Some(reason);

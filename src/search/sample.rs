@@ -11,6 +11,8 @@ use crate::random::Random;
 
 /// Blocks a round.
 const BLOCKS: usize = 4;
+/// Free inputs at which a sample is worth half as much as in one dimension.
+const PROMISING_DIMENSIONS: f64 = 32.0;
 /// The sequence is good, and cheap, for so many inputs; further ones get uniform numbers.
 const SOBOL_DIMENSIONS: usize = 16;
 /// Points of the sequence before uniform ones: its index is 16 bits wide.
@@ -43,6 +45,11 @@ pub fn make<T: Real>(
 impl<T: Real> Falsifier<T> for Sample<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
         (BLOCKS * lanes_for(&problem.network) * problem.network.multiplications()) as u64
+    }
+
+    /// In many dimensions all samples of a box look alike: outputs concentrate round their mean.
+    fn promise(&self) -> f64 {
+        1.0 / (1.0 + self.sampler.free.len() as f64 / PROMISING_DIMENSIONS)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
