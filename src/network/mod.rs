@@ -112,7 +112,11 @@ impl<T: Real> Network<T> {
 
     /// Multiplications a point, roughly: what an evaluation costs in time.
     pub fn multiplications(&self) -> usize {
-        self.nodes.iter().map(|node| node.op.multiplications(&node.shape)).sum()
+        let count = |node: &Node<T>| match (&node.op, &node.inputs[..]) {
+            (Op::MatMul(_), [left, _]) => node.len() * self.node(*left).shape.last().copied().unwrap_or(1),
+            (op, _) => op.multiplications(&node.shape),
+        };
+        self.nodes.iter().map(count).sum()
     }
 
     /// The same network in another precision.

@@ -11,6 +11,7 @@ fn matrix_products() {
     one("matrix by matrix", w(x(&[2, 4]), &[4, 3]), ("MatMul", &["x", "w"], &[]));
     one("tokens by matrix", w(x(&[2, 5, 4]), &[4, 3]), ("MatMul", &["x", "w"], &[]));
     one("tokens by vector", w(x(&[2, 5, 4]), &[4]), ("MatMul", &["x", "w"], &[]));
+    one("constant on the left of a vector", w(x(&[3]), &[2, 3]), ("MatMul", &["w", "x"], &[]));
     one("constant on the left", w(x(&[4, 3]), &[2, 4]), ("MatMul", &["w", "x"], &[]));
     one("constant on the left, batched", w(x(&[2, 4, 3]), &[2, 4]), ("MatMul", &["w", "x"], &[]));
     one("batched constant", w(x(&[2, 3, 4]), &[2, 4, 5]), ("MatMul", &["x", "w"], &[]));
