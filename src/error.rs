@@ -3,8 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::onnx::{self, ElementType, ImportError};
+use crate::onnx::{self, ImportError};
 use crate::problem::ProblemError;
+use crate::problem::isomorphism::Difference;
 use crate::property::PropertyError;
 use crate::witness::{ReplayError, read, write};
 
@@ -41,19 +42,31 @@ pub enum Error {
         /// Why.
         source: ImportError,
     },
-    /// The network computes in a type that is not supported.
-    #[error("{}: input {input} is of type {element} (help: networks of float32 and float64 are supported)", .path.display())]
-    Element {
-        /// The network's file.
-        path: PathBuf,
-        /// The input's name.
-        input: String,
-        /// Its type.
-        element: ElementType,
+    /// A declared network without a model.
+    #[error("network {network} has no model (help: name its file with --network {network}=FILE)")]
+    Unassigned {
+        /// The declared name.
+        network: String,
     },
-    /// The network has no input.
-    #[error("{}: the network has no input", .0.display())]
-    NoInput(PathBuf),
+    /// More models than networks that need one.
+    #[error("{more} more model(s) than the property declares networks (help: check the --network options)")]
+    TooManyModels {
+        /// How many too many.
+        more: usize,
+    },
+    /// A network declared isomorphic to another one is not.
+    #[error(
+        "network {network} is declared isomorphic to {other}, but {difference} \
+         (help: check the files, or leave `isomorphic-to` out)"
+    )]
+    NotIsomorphic {
+        /// The declared name.
+        network: String,
+        /// The other one's.
+        other: String,
+        /// Where their models differ.
+        difference: Difference,
+    },
     /// The property does not fit the network or cannot be searched.
     #[error(transparent)]
     Problem(#[from] ProblemError),

@@ -1,4 +1,4 @@
-//! The whole way from a model and a query to a verdict, as one function.
+//! The whole way from models and a query to a verdict, as one function.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,8 +9,8 @@ use vnnlib::Query;
 use crate::budget::{Budget, StopReason};
 use crate::error::Error;
 use crate::network::Real;
-use crate::onnx::{self, ElementType, Model};
-use crate::problem::Problem;
+use crate::onnx::Model;
+use crate::problem::{Problem, need_double};
 use crate::report::{Event, Observer};
 use crate::search::{self, Candidate, Config, Judge, Judgement};
 use crate::witness::{Validation, Validator, Witness};
@@ -46,37 +46,34 @@ impl fmt::Display for UnsatReason {
     }
 }
 
-/// Searches for a counterexample.
+/// Searches for a counterexample. `models` are those of the query's networks that need one of their own, in
+/// declaration order: not of networks that are declared equal to an earlier one.
 ///
 /// # Errors
-/// If the network or the property cannot be used, or do not belong together.
+/// If the networks or the property cannot be used, or do not belong together.
 pub fn falsify(
     query: Query,
-    model: Arc<Model>,
+    models: Vec<Arc<Model>>,
     config: &Config,
     budget: &Budget,
     observer: &dyn Observer,
 ) -> Result<Verdict, Error> {
-    let path = || model.path.clone();
-    let Some(input) = model.graph.inputs.first() else { return Err(Error::NoInput(path())) };
-    match input.element {
-        ElementType::Float32 => falsify_in::<f32>(query, model, config, budget, observer),
-        ElementType::Float64 => falsify_in::<f64>(query, model, config, budget, observer),
-        element => Err(Error::Element { path: path(), input: input.name.clone(), element }),
+    if need_double(&models) {
+        falsify_in::<f64>(query, models, config, budget, observer)
+    } else {
+        falsify_in::<f32>(query, models, config, budget, observer)
     }
 }
 
-/// The same, in the type that the network computes in.
+/// The same, in the type that the search computes in.
 fn falsify_in<T: Real>(
     query: Query,
-    model: Arc<Model>,
+    models: Vec<Arc<Model>>,
     config: &Config,
     budget: &Budget,
     observer: &dyn Observer,
 ) -> Result<Verdict, Error> {
-    let path = model.path.clone();
-    let network = onnx::import::<T>(&model).map_err(|source| Error::Import { path: path.clone(), source })?;
-    let problem = Problem::new(query.clone(), network)?;
+    let problem = Problem::<T>::of_models(query.clone(), &models)?;
     if problem.property.has_no_inputs() {
         return Ok(Verdict::Unsat(UnsatReason::NoInputs));
     }
@@ -84,8 +81,9 @@ fn falsify_in<T: Real>(
         // A search skips regions that it cannot use. If the first is one, all will be.
         problem.property.region(0)?;
     }
-    let validator = Validator::new(query, [model]).map_err(|source| Error::Replay { path, source })?;
-    let jury = Jury { validator, observer, kept: Mutex::default() };
+    let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
+    let validator = Validator::new(query, models).map_err(|source| Error::Replay { path, source })?;
+    let jury = Jury { problem: &problem, validator, observer, kept: Mutex::default() };
     let summary = search::falsify(&problem, config, budget, &jury, observer);
     if let Some(why) = jury.validator.replay().runtime_missing() {
         observer.event(&Event::Note(&why));
@@ -101,13 +99,14 @@ fn falsify_in<T: Real>(
 }
 
 /// Validates candidates and keeps the best witness.
-struct Jury<'a> {
+struct Jury<'a, T> {
+    problem: &'a Problem<T>,
     validator: Validator,
     observer: &'a dyn Observer,
     kept: Mutex<Option<Witness>>,
 }
 
-impl Jury<'_> {
+impl<T: Real> Jury<'_, T> {
     fn validate(&self, input: &[f64], literals: &BTreeMap<usize, String>) -> Judgement {
         match self.validator.validate(input, literals) {
             Validation::Confirmed(witness) => {
@@ -140,9 +139,9 @@ impl Jury<'_> {
     }
 }
 
-impl<T: Real> Judge<T> for Jury<'_> {
+impl<T: Real> Judge<T> for Jury<'_, T> {
     fn judge(&self, candidate: &Candidate<T>) -> Judgement {
-        let input: Vec<f64> = candidate.input.iter().map(|x| x.widen()).collect();
-        self.validate(&input, &candidate.literals)
+        let (input, literals) = self.problem.declared_inputs(&candidate.input, &candidate.literals);
+        self.validate(&input, &literals)
     }
 }

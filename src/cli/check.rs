@@ -92,11 +92,10 @@ fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Resul
 
 /// Writes the nearest strict witness to `out`.
 fn repair(query: Query, models: &[Arc<Model>], reading: &Reading, out: &Path) -> Result<Repair, Error> {
-    let [model] = models else { return Ok(Repair::None("the property is about several networks")) };
     let Some(listed) = reading.assignment.as_ref().and_then(|listed| listed_inputs(&query, listed)) else {
         return Ok(Repair::None("no inputs are listed that fit the property"));
     };
-    match mend::mend(query, Arc::clone(model), &listed)? {
+    match mend::mend(query, models, &listed)? {
         Some(mended) => {
             write::save(out, &mended.witness)?;
             Ok(Repair::Written(Box::new(mended), out.to_path_buf()))

@@ -53,7 +53,7 @@ fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Re
     let exit = match &verdict {
         Found::Verdict(Verdict::Sat(witness)) => delivery.deliver(Answer::Sat(witness)),
         Found::Verdict(Verdict::Unsat(_)) => delivery.deliver(Answer::Unsat),
-        Found::Verdict(Verdict::Unknown(_)) | Found::NotAttempted(_) => delivery.deliver(Answer::Unknown),
+        Found::Verdict(Verdict::Unknown(_)) => delivery.deliver(Answer::Unknown),
         Found::OutOfTime => delivery.deliver(Answer::Timeout),
     };
     if !args.quiet {
@@ -70,8 +70,6 @@ enum Found {
     Verdict(Verdict),
     /// The time was up before the search could begin.
     OutOfTime,
-    /// Why there was no search.
-    NotAttempted(&'static str),
 }
 
 fn search(
@@ -82,14 +80,8 @@ fn search(
     searching: &AtomicBool,
 ) -> Result<Found, Failure> {
     let query = input::property(&config.property)?;
-    if let vnnlib::Version::V2 { .. } = query.version() {
-        return Ok(Found::NotAttempted("properties in VNN-LIB 2.0 can be read, but not searched yet"));
-    }
     let files = config.networks.files_for(&query)?;
     let models = input::models(&files)?;
-    let Some(model) = models.into_iter().next() else {
-        return Ok(Found::NotAttempted("the property declares no network"));
-    };
     if budget.check() == Err(crate::budget::StopReason::TimeUp) {
         return Ok(Found::OutOfTime);
     }
@@ -100,7 +92,7 @@ fn search(
     let progress = (!args.quiet && !args.json && io::stderr().is_terminal()).then(Progress::start);
     lines.iter().for_each(|lines| listeners.add(lines));
     progress.iter().for_each(|progress| listeners.add(progress));
-    Ok(Found::Verdict(pipeline::falsify(query, model, &config.search, budget, &listeners)?))
+    Ok(Found::Verdict(pipeline::falsify(query, models, &config.search, budget, &listeners)?))
 }
 
 /// One line on standard error that says what the verdict rests on.
@@ -120,6 +112,5 @@ fn explain(found: &Found, statistics: &Statistics) {
             None => eprintln!("note: {reason}"),
         },
         Found::OutOfTime => eprintln!("note: the time was up before the search could begin"),
-        Found::NotAttempted(reason) => eprintln!("note: {reason}"),
     }
 }

@@ -83,6 +83,31 @@ impl<T: Real> Builder<T> {
         Ok(id)
     }
 
+    /// Adds all nodes of another network, whose inputs are taken to be these nodes of the same shapes; gives the nodes
+    /// of its outputs.
+    pub fn embed(&mut self, network: &Network<T>, inputs: &[NodeId]) -> Result<Vec<NodeId>, ShapeError> {
+        let mut given = inputs.iter();
+        let mut ids: Vec<NodeId> = Vec::with_capacity(network.nodes.len());
+        for node in &network.nodes {
+            ids.push(match &node.op {
+                Op::Input(shape) => match given.next() {
+                    Some(&id) if self.shape(id) == shape.as_slice() => id,
+                    _ => {
+                        return Err(ShapeError(format!(
+                            "no node of shape {shape:?} for input {}",
+                            node.name
+                        )));
+                    }
+                },
+                op => {
+                    let operands: Vec<NodeId> = node.inputs.iter().map(|id| ids[id.0]).collect();
+                    self.push(&node.name, op.clone(), &operands, node.element)?
+                }
+            });
+        }
+        Ok(network.outputs.iter().map(|id| ids[id.0]).collect())
+    }
+
     /// ONNX shape of a node's result.
     pub fn shape(&self, id: NodeId) -> &[usize] {
         &self.nodes[id.0].shape

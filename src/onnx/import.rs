@@ -79,6 +79,14 @@ const OLDEST_OPSET: i64 = 7;
 /// # Errors
 /// All unsupported operators together, or the first thing that is wrong, with its node.
 pub fn import<T: Real>(model: &Model) -> Result<Network<T>, ImportError> {
+    import_with_hidden(model, &[])
+}
+
+/// As [`import`]; in front of the outputs come the values named in `hidden`, in that order.
+///
+/// # Errors
+/// As [`import`]; also if the main graph has no value of such a name.
+pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Network<T>, ImportError> {
     if model.opset < OLDEST_OPSET {
         let what = format!("operator set {} is older than {OLDEST_OPSET}", model.opset);
         let error = ModelError::new(Place::File, what).help("convert the model with onnx.version_converter");
@@ -108,6 +116,15 @@ pub fn import<T: Real>(model: &Model) -> Result<Network<T>, ImportError> {
     }
     let outputs = importer.graph(&model.graph)?;
     let mut ids = Vec::new();
+    for &name in hidden {
+        let place = || Place::Value(name.to_owned());
+        let missing = || {
+            ModelError::new(place(), "the property declares this hidden value, no node computes it")
+                .help("name a result of a node of the main graph")
+        };
+        let value = importer.lookup(name).ok_or_else(missing)?;
+        ids.push(importer.node_of(&value).map_err(|e| ModelError::new(place(), e.0))?);
+    }
     for (output, info) in outputs.into_iter().zip(&model.graph.outputs) {
         ids.push(
             importer.node_of(&output).map_err(|e| ModelError::new(Place::Value(info.name.clone()), e.0))?,

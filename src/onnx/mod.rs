@@ -23,7 +23,9 @@ mod values;
 mod wire;
 
 pub use error::{ModelError, Place};
-pub use import::{ImportError, UnsupportedNode, import, supported_operators, unsupported};
+pub use import::{
+    ImportError, UnsupportedNode, import, import_with_hidden, supported_operators, unsupported,
+};
 pub use model::{Attribute, Dim, Graph, Model, Node, ValueInfo};
 pub use read::{ReadError, from_bytes, read, read_tensor, unpacked};
 pub use tensor::{Data, ElementType, MAX_LEN, Sparse, Tensor};

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use vnnlib::{Numeral, Relation};
 
+use super::grid;
 use crate::onnx::ElementType;
 
 /// One end of an interval.
@@ -23,7 +24,7 @@ pub(super) struct Interval<'q> {
 /// The numbers of the network's input type in an interval.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Values {
-    /// From the first to the second; infinite where the file gives no bound.
+    /// From the first to the second; infinite where neither the file nor the type gives a bound.
     Range(f64, f64),
     /// There is none, but the interval is not empty: the nearest number, and a decimal of the file inside.
     Nearest(f64, String),
@@ -76,15 +77,35 @@ impl<'q> Interval<'q> {
         if self.is_empty() {
             return Values::Empty;
         }
-        let lower = self.lower.map_or(f64::NEG_INFINITY, |end| end.first(element));
-        let upper = self.upper.map_or(f64::INFINITY, |end| end.last(element));
-        if lower <= upper {
+        let (least, most) = grid::range(element);
+        let first = self.lower.map_or(f64::NEG_INFINITY, |end| end.first(element));
+        let last = self.upper.map_or(f64::INFINITY, |end| end.last(element));
+        let (lower, upper) = (first.max(least), last.min(most));
+        if lower <= upper && lower != f64::INFINITY && upper != f64::NEG_INFINITY {
             return Values::Range(lower, upper);
         }
-        match [self.lower, self.upper].into_iter().flatten().find(|end| !end.strict) {
-            Some(end) => Values::Nearest(nearest(end.numeral, element), end.numeral.as_str().to_owned()),
-            None => Values::Unreachable,
+        if !element.is_float() {
+            // Nothing between two integers, or beyond the type's range.
+            return if grid::is_cut(element) && first <= last { Values::Unreachable } else { Values::Empty };
         }
+        match [self.lower, self.upper].into_iter().flatten().find(|end| !end.strict) {
+            Some(end) if nearest(end.numeral, element).is_finite() => {
+                Values::Nearest(nearest(end.numeral, element), end.numeral.as_str().to_owned())
+            }
+            _ => Values::Unreachable,
+        }
+    }
+
+    /// Doubles around every real number of the interval; infinite where the file gives no bound.
+    pub(super) fn hull(&self) -> (f64, f64) {
+        let lower = self.lower.map_or(f64::NEG_INFINITY, |end| end.numeral.f64_down());
+        let upper = self.upper.map_or(f64::INFINITY, |end| end.numeral.f64_up());
+        (lower, upper)
+    }
+
+    /// Whether the file leaves an end out.
+    pub(super) fn is_open(&self) -> bool {
+        self.lower.is_none() || self.upper.is_none()
     }
 
     fn is_empty(&self) -> bool {
@@ -100,44 +121,55 @@ impl<'q> Interval<'q> {
 }
 
 impl End<'_> {
+    /// The least number of the type that this lower end admits.
     fn first(&self, element: ElementType) -> f64 {
         let up = match element {
             ElementType::Float64 => self.numeral.f64_up(),
-            _ => f64::from(self.numeral.f32_up()),
+            ElementType::Float32 => f64::from(self.numeral.f32_up()),
+            _ => self.beyond(element, true),
         };
         if self.strict && self.numeral.cmp_f64(up) == Some(Ordering::Equal) {
-            next(up, element, true)
+            grid::next(element, up, true)
         } else {
             up
         }
     }
 
+    /// The largest number of the type that this upper end admits.
     fn last(&self, element: ElementType) -> f64 {
         let down = match element {
             ElementType::Float64 => self.numeral.f64_down(),
-            _ => f64::from(self.numeral.f32_down()),
+            ElementType::Float32 => f64::from(self.numeral.f32_down()),
+            _ => self.beyond(element, false),
         };
         if self.strict && self.numeral.cmp_f64(down) == Some(Ordering::Equal) {
-            next(down, element, false)
+            grid::next(element, down, false)
         } else {
             down
+        }
+    }
+
+    /// The first number of the type that is not below (not above) the decimal. The nearest one is it or its
+    /// neighbour.
+    fn beyond(&self, element: ElementType, up: bool) -> f64 {
+        let near = if element.is_float() {
+            grid::nearest(element, self.numeral.nearest_f64())
+        } else {
+            // Not clamped to the type's range: beyond it there is nothing.
+            self.numeral.nearest_f64().round()
+        };
+        let short = if up { Ordering::Greater } else { Ordering::Less };
+        match self.numeral.cmp_f64(near) {
+            Some(order) if order == short => grid::next(element, near, up),
+            _ => near,
         }
     }
 }
 
 fn nearest(numeral: Numeral<'_>, element: ElementType) -> f64 {
     match element {
-        ElementType::Float64 => numeral.nearest_f64(),
-        _ => f64::from(numeral.nearest_f32()),
-    }
-}
-
-fn next(x: f64, element: ElementType, up: bool) -> f64 {
-    match (element, up) {
-        (ElementType::Float64, true) => x.next_up(),
-        (ElementType::Float64, false) => x.next_down(),
-        (_, true) => f64::from((x as f32).next_up()),
-        (_, false) => f64::from((x as f32).next_down()),
+        ElementType::Float32 => f64::from(numeral.nearest_f32()),
+        _ => grid::nearest(element, numeral.nearest_f64()),
     }
 }
 
@@ -182,5 +214,29 @@ mod tests {
         check(&[(Greater, "0.61"), (Less, "0.610000000000001")], Values::Unreachable);
         check(&[(GreaterEqual, "1.0"), (LessEqual, "0.999999999999999999999")], Values::Empty);
         check(&[(Greater, "1"), (LessEqual, "1")], Values::Empty);
+    }
+
+    #[test]
+    fn other_types_have_other_numbers() {
+        use ElementType::*;
+        use Relation::*;
+        let cases = [
+            (Int8, vec![(GreaterEqual, "-1.5"), (Less, "3")], Values::Range(-1.0, 2.0)),
+            (Int8, vec![(GreaterEqual, "-1")], Values::Range(-1.0, 127.0)),
+            (Int8, vec![(Greater, "1"), (Less, "2")], Values::Empty),
+            (UInt8, vec![(Less, "0")], Values::Empty),
+            (Int64, vec![(Greater, "1e17"), (Less, "1e18")], Values::Unreachable),
+            (Bool, vec![], Values::Range(0.0, 1.0)),
+            (Float16, vec![(GreaterEqual, "0.1"), (LessEqual, "1")], Values::Range(0.10003662109375, 1.0)),
+            (Float16, vec![(GreaterEqual, "100000")], Values::Unreachable),
+            (Float64, vec![(Equal, "0.5")], Values::Range(0.5, 0.5)),
+        ];
+        for (element, bounds, want) in cases {
+            let mut interval = Interval::default();
+            for &(relation, text) in &bounds {
+                assert!(interval.add(relation, Numeral::new(text).unwrap()));
+            }
+            assert_eq!(interval.values(element), want, "{element} {bounds:?}");
+        }
     }
 }

@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use vnnlib::{
-    Comparison, LinearRow, NormalForm, NotLinear, Numeral, Query, Relation, TooManyCases, Variable,
+    Coefficient, Comparison, NormalForm, NotLinear, NotPolynomial, Numeral, Query, Relation, TooManyCases,
+    Variable,
 };
 
 use super::bounds::{Interval, Values};
+use super::grid;
 use super::layout::{Layout, Space};
 use super::{Conjunction, Region, Row, RowKind};
 use crate::onnx::ElementType;
@@ -14,30 +16,31 @@ use crate::onnx::ElementType;
 /// Most cases that are accepted; the competition's largest file has 120,000.
 const MAX_CASES: u64 = 100_000_000;
 
+/// How far an input without a bound is searched, from its other bound or from zero: each reach is a region.
+const REACHES: [f64; 4] = [1.0, 100.0, 1e4, 1e8];
+
 /// Why a query cannot be searched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PropertyError {
     /// Too many cases.
     #[error("the property has too many cases: {0} (help: split it into several properties)")]
     TooManyCases(#[from] TooManyCases),
-    /// A row that is not linear.
-    #[error("{place}: {reason} (help: only linear constraints are supported)")]
-    NotLinear {
+    /// A comparison that cannot be multiplied out.
+    #[error("{place}: {reason} (help: write it as a shorter sum of products)")]
+    NotPolynomial {
         /// File, line and column.
         place: String,
         /// What is wrong.
-        reason: NotLinear,
+        reason: NotPolynomial,
     },
-    /// An input without a bound.
-    #[error("{file}: input {variable} has no {side} bound (help: assert a bound of it in every disjunct)")]
-    Unbounded {
-        /// The property's file.
-        file: String,
-        /// The variable as the file names it.
-        variable: String,
-        /// `lower` or `upper`.
-        side: &'static str,
-    },
+}
+
+impl PropertyError {
+    /// A comparison that cannot be multiplied out, with its place.
+    pub(super) fn not_polynomial(query: &Query, comparison: Comparison<'_>, reason: NotPolynomial) -> Self {
+        let (line, column) = query.line_and_column(comparison.span());
+        Self::NotPolynomial { place: format!("{}:{line}:{column}", query.name()), reason }
+    }
 }
 
 /// A property: what a counterexample looks like, as a disjunction over regions.
@@ -45,12 +48,28 @@ pub enum PropertyError {
 pub struct Property {
     query: Query,
     layout: Layout,
-    element: ElementType,
     form: NormalForm,
-    /// Cases of each region: neighbours with the same input box. Regions whose box is empty are left out.
-    regions: Vec<Range<u64>>,
-    /// Whether an input set was left out though it is not empty: nothing may then be called proved.
-    unreachable: bool,
+    groups: Vec<Group>,
+    /// Whether the regions leave some inputs out: nothing may then be called proved.
+    partial: bool,
+}
+
+/// Neighbouring cases with the same input box, which is not empty: a region.
+#[derive(Debug, Clone, PartialEq)]
+struct Group {
+    cases: Range<u64>,
+    /// How far inputs without a bound go here.
+    reach: f64,
+}
+
+/// What an input box holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Empty,
+    /// Real numbers, but none of the network's type.
+    Unreachable,
+    Bounded,
+    Unbounded,
 }
 
 /// What an input box says, with the numbers as written.
@@ -60,16 +79,15 @@ type Intervals<'q> = Vec<Interval<'q>>;
 type InputBound<'q> = (usize, Relation, Numeral<'q>);
 
 impl Property {
-    /// Groups the query's cases; `element` is the network's input type.
+    /// Groups the query's cases; `elements` are the models' types of the declared flat inputs.
     ///
     /// # Errors
-    /// If there are more than 100 million cases, an input has no bound, or a constraint is not linear.
-    pub fn new(query: &Query, element: ElementType) -> Result<Self, PropertyError> {
+    /// If there are more than 100 million cases, or a constraint cannot be multiplied out.
+    pub fn new(query: &Query, elements: &[ElementType]) -> Result<Self, PropertyError> {
         let form = query.normal_form(MAX_CASES)?;
-        let layout = Layout::new(query);
-        let mut property =
-            Self { query: query.clone(), layout, element, form, regions: Vec::new(), unreachable: false };
-        (property.regions, property.unreachable) = property.group()?;
+        let layout = Layout::new(query, &form, elements)?;
+        let mut property = Self { query: query.clone(), layout, form, groups: Vec::new(), partial: false };
+        property.group();
         Ok(property)
     }
 
@@ -80,17 +98,18 @@ impl Property {
 
     /// Number of regions; zero if every input box is empty.
     pub fn region_count(&self) -> usize {
-        self.regions.len()
+        self.groups.len()
     }
 
     /// Whether no input at all satisfies the query's input constraints: proved from the decimals as written.
     pub fn has_no_inputs(&self) -> bool {
-        self.regions.is_empty() && !self.unreachable
+        self.groups.is_empty() && !self.partial
     }
 
-    /// Whether a region was left out because no number of the network's type can be in it.
-    pub fn has_unreachable_regions(&self) -> bool {
-        self.unreachable
+    /// Whether the regions do not cover all inputs that the query admits: an input without a bound is searched in
+    /// part only, and a box without a number of the network's type not at all.
+    pub fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// Whether outputs are only ever compared with each other, so that their order is all that matters.
@@ -117,30 +136,18 @@ impl Property {
     /// # Errors
     /// As [`Property::new`].
     pub fn region(&self, index: usize) -> Result<Region, PropertyError> {
-        let cases = self.regions[index].clone();
+        let Group { cases, reach } = self.groups[index].clone();
         let mut intervals = self.common_intervals();
         let first = self.form.case(cases.start);
         for comparison in &first {
             self.tighten(&mut intervals, *comparison);
         }
         let mut region = Region {
-            lower: Vec::with_capacity(intervals.len()),
-            upper: Vec::with_capacity(intervals.len()),
-            literals: Default::default(),
             conjunctions: Vec::with_capacity((cases.end - cases.start) as usize),
+            ..Region::default()
         };
         for (input, interval) in intervals.iter().enumerate() {
-            let (lower, upper) = match interval.values(self.element) {
-                Values::Range(lower, upper) => (lower, upper),
-                Values::Nearest(x, text) => {
-                    region.literals.insert(input, text);
-                    (x, x)
-                }
-                // `group` has left such regions out.
-                Values::Unreachable | Values::Empty => (0.0, 0.0),
-            };
-            region.lower.push(lower);
-            region.upper.push(upper);
+            self.add_input(&mut region, input, interval, reach);
         }
         let mut common = Vec::new();
         for comparison in self.form.common() {
@@ -156,52 +163,53 @@ impl Property {
         Ok(region)
     }
 
-    /// Joins neighbouring cases with the same input comparisons, and drops those whose box is empty; also says
-    /// whether a box was dropped that is not empty but holds no number of the network's type.
-    fn group(&self) -> Result<(Vec<Range<u64>>, bool), PropertyError> {
-        let common = self.common_intervals();
-        let (mut regions, mut unreachable): (Vec<Range<u64>>, bool) = (Vec::new(), false);
-        let mut previous: Option<(Vec<InputBound<'_>>, bool)> = None;
-        for (number, case) in (0..).zip(self.form.cases()) {
-            let bounds: Vec<_> = case.iter().filter_map(|c| self.input_bound(*c)).collect();
-            if let Some((last, kept)) = &previous
-                && *last == bounds
-            {
-                if *kept && let Some(region) = regions.last_mut() {
-                    region.end = number + 1;
-                }
-                continue;
+    fn add_input(&self, region: &mut Region, input: usize, interval: &Interval<'_>, reach: f64) {
+        let element = self.layout.element(input);
+        let (lower, upper) = match interval.values(element) {
+            Values::Range(lower, upper) => cut_off(element, lower, upper, reach),
+            Values::Nearest(x, text) => {
+                region.literals.insert(input, text);
+                (x, x)
             }
-            let mut touched: Vec<(usize, Interval<'_>)> = Vec::new();
-            for &(input, relation, numeral) in &bounds {
-                match touched.iter_mut().rev().find(|(i, _)| *i == input) {
-                    Some((_, interval)) => {
-                        interval.add(relation, numeral);
-                    }
-                    None => {
-                        let mut interval = common[input];
-                        interval.add(relation, numeral);
-                        touched.push((input, interval));
-                    }
-                }
-            }
-            let kept = self.keeps(&common, &touched)?;
-            unreachable |= kept.is_none();
-            if kept == Some(true) {
-                regions.push(number..number + 1);
-            }
-            previous = Some((bounds, kept == Some(true)));
-        }
-        Ok((regions, unreachable))
+            // `group` has left such regions out.
+            Values::Unreachable | Values::Empty => (0.0, 0.0),
+        };
+        let (least, most) = if element.is_float() { interval.hull() } else { (lower, upper) };
+        region.lower.push(lower);
+        region.upper.push(upper);
+        region.hull_lower.push(if least.is_finite() { least.min(lower) } else { lower });
+        region.hull_upper.push(if most.is_finite() { most.max(upper) } else { upper });
     }
 
-    /// `Some(false)` if the box is empty, `None` if it is not but holds no number of the network's type.
-    fn keeps(
-        &self,
-        common: &[Interval<'_>],
-        touched: &[(usize, Interval<'_>)],
-    ) -> Result<Option<bool>, PropertyError> {
-        let mut reachable = true;
+    /// Joins neighbouring cases with the same input comparisons, and drops those whose box is empty.
+    fn group(&mut self) {
+        let common = self.common_intervals();
+        let (mut groups, mut partial): (Vec<Group>, bool) = (Vec::new(), false);
+        // The last case's bounds, and how many groups it began.
+        let mut previous: Option<(Vec<InputBound<'_>>, usize)> = None;
+        for (number, case) in (0..).zip(self.form.cases()) {
+            let bounds: Vec<_> = case.iter().filter_map(|c| self.input_bound(*c)).collect();
+            if let Some((last, begun)) = &previous
+                && *last == bounds
+            {
+                let first = groups.len().saturating_sub(*begun);
+                groups[first..].iter_mut().for_each(|group| group.cases.end = number + 1);
+                continue;
+            }
+            let content = self.content(&common, &touched(&common, &bounds));
+            let reaches = match content {
+                Content::Empty | Content::Unreachable => &REACHES[..0],
+                Content::Bounded => &REACHES[..1],
+                Content::Unbounded => &REACHES[..],
+            };
+            partial |= matches!(content, Content::Unreachable | Content::Unbounded);
+            groups.extend(reaches.iter().map(|&reach| Group { cases: number..number + 1, reach }));
+            previous = Some((bounds, reaches.len()));
+        }
+        (self.groups, self.partial) = (groups, partial);
+    }
+
+    fn content(&self, common: &[Interval<'_>], touched: &[(usize, Interval<'_>)]) -> Content {
         let changed = |input: usize| touched.iter().find(|(i, _)| *i == input).map(|(_, interval)| interval);
         let all = touched.len() == common.len();
         let intervals: Vec<(usize, &Interval<'_>)> = if all {
@@ -209,19 +217,22 @@ impl Property {
         } else {
             common.iter().enumerate().map(|(i, interval)| (i, changed(i).unwrap_or(interval))).collect()
         };
-        let mut unbounded = Ok(());
+        let mut content = Content::Bounded;
         for (input, interval) in intervals {
-            match interval.values(self.element) {
-                Values::Empty => return Ok(Some(false)),
-                Values::Unreachable => reachable = false,
-                Values::Range(lower, upper) if unbounded.is_ok() => {
-                    unbounded = self.check_bounded(input, lower, upper);
+            let element = self.layout.element(input);
+            match interval.values(element) {
+                Values::Empty => return Content::Empty,
+                Values::Unreachable => content = Content::Unreachable,
+                Values::Range(lower, upper) if content == Content::Bounded => {
+                    let ends_at_cut = grid::is_cut(element) && interval.is_open();
+                    if !lower.is_finite() || !upper.is_finite() || ends_at_cut {
+                        content = Content::Unbounded;
+                    }
                 }
                 Values::Range(..) | Values::Nearest(..) => {}
             }
         }
-        unbounded?;
-        Ok(reachable.then_some(true))
+        content
     }
 
     fn common_intervals(&self) -> Intervals<'_> {
@@ -249,44 +260,13 @@ impl Property {
         }
     }
 
-    fn check_bounded(&self, input: usize, lower: f64, upper: f64) -> Result<(), PropertyError> {
-        let side = match (lower.is_finite(), upper.is_finite()) {
-            (true, true) => return Ok(()),
-            (false, _) => "lower",
-            (true, false) => "upper",
-        };
-        Err(PropertyError::Unbounded {
-            file: self.query.name().to_owned(),
-            variable: self.input_name(input),
-            side,
-        })
-    }
-
-    /// The name of a flat input as the file writes it.
-    pub fn input_name(&self, input: usize) -> String {
-        let mut offset = 0;
-        for tensor in self.query.tensors().iter().filter(|t| t.role() == vnnlib::Role::Input) {
-            if input < offset + tensor.len() {
-                return match self.query.version() {
-                    vnnlib::Version::V1 => format!("{}_{}", tensor.name(), input - offset),
-                    vnnlib::Version::V2 { .. } => format!("{}[flat {}]", tensor.name(), input - offset),
-                };
-            }
-            offset += tensor.len();
-        }
-        format!("input {input}")
-    }
-
     /// Appends the rows of a comparison that an interval cannot hold.
     fn rows(&self, comparison: Comparison<'_>, rows: &mut Vec<Row>) -> Result<(), PropertyError> {
         if self.input_bound(comparison).is_some() {
             return Ok(());
         }
-        let row = comparison.linear().map_err(|reason| {
-            let (line, column) = self.query.line_and_column(comparison.span());
-            PropertyError::NotLinear { place: format!("{}:{line}:{column}", self.query.name()), reason }
-        })?;
-        let (at_most, at_least) = match row.relation {
+        let sum = self.sum(comparison)?;
+        let (at_most, at_least) = match comparison.relation() {
             Relation::LessEqual => (Some(RowKind::AtMost), None),
             Relation::Less => (Some(RowKind::Below), None),
             Relation::GreaterEqual => (None, Some(RowKind::AtMost)),
@@ -294,34 +274,99 @@ impl Property {
             Relation::Equal => (Some(RowKind::AtMost), Some(RowKind::AtMost)),
             Relation::NotEqual => (Some(RowKind::Differs), None),
         };
-        rows.extend(at_most.map(|kind| self.row(&row, 1.0, kind)));
-        rows.extend(at_least.map(|kind| self.row(&row, -1.0, kind)));
+        let made = [at_most.map(|kind| sum.row(1.0, kind)), at_least.map(|kind| sum.row(-1.0, kind))];
+        // A row without variables that holds says nothing.
+        let idle = |row: &Row| row.inputs.is_empty() && row.outputs.is_empty() && row.holds(&[], &[]);
+        rows.extend(made.into_iter().flatten().filter(|row| !idle(row)));
         Ok(())
     }
 
-    fn row(&self, row: &LinearRow, sign: f64, kind: RowKind) -> Row {
-        let mut lowered =
-            Row { inputs: Vec::new(), outputs: Vec::new(), bound: -sign * row.constant.value + 0.0, kind };
-        for &(variable, coefficient) in &row.terms {
-            let (terms, index) = self.terms(&mut lowered, variable);
-            terms.push((index, sign * coefficient.value));
+    /// Left side less right side, over flat indices.
+    fn sum(&self, comparison: Comparison<'_>) -> Result<Sum, PropertyError> {
+        let failed = |reason| PropertyError::not_polynomial(&self.query, comparison, reason);
+        if !self.layout.has_couplings() {
+            match comparison.linear() {
+                Ok(row) => {
+                    let terms = row.terms.iter().map(|&(v, coefficient)| (self.layout.place(v), coefficient));
+                    return Ok(Sum { terms: terms.collect(), constant: row.constant });
+                }
+                Err(NotLinear::TooLarge(reason)) => return Err(failed(reason.into())),
+                Err(NotLinear::Polynomial) => {}
+            }
         }
-        lowered
+        let row = comparison.polynomial(|variable| self.layout.leader(variable)).map_err(failed)?;
+        let place = |variables: &[Variable]| match variables {
+            [one] => Some(self.layout.place(*one)),
+            // The layout has collected all products.
+            several => self.layout.place_of_product(several),
+        };
+        let terms = row.terms.iter().filter_map(|(v, coefficient)| Some((place(v)?, *coefficient)));
+        Ok(Sum { terms: terms.collect(), constant: row.constant })
     }
+}
 
-    fn terms<'r>(&self, row: &'r mut Row, variable: Variable) -> (&'r mut Vec<(usize, f64)>, usize) {
-        match self.layout.place(variable) {
-            (Space::Input, index) => (&mut row.inputs, index),
-            (Space::Output, index) => (&mut row.outputs, index),
+/// `Σ coefficient · value + constant`.
+struct Sum {
+    terms: Vec<((Space, usize), Coefficient)>,
+    constant: Coefficient,
+}
+
+impl Sum {
+    /// `sign · sum` at most zero (or whatever `kind` says).
+    fn row(&self, sign: f64, kind: RowKind) -> Row {
+        let bound = -sign * self.constant.value + 0.0;
+        // Rounded up: what the row then excludes, the decimal excludes.
+        let bound = if self.constant.error > 0.0 { bound.next_up() } else { bound };
+        let mut row = Row { inputs: Vec::new(), outputs: Vec::new(), bound, kind };
+        for &((space, index), coefficient) in &self.terms {
+            let terms = if space == Space::Input { &mut row.inputs } else { &mut row.outputs };
+            terms.push((index, sign * marked(coefficient)));
         }
+        row
     }
+}
+
+/// The coefficient; one that is not exact never looks like a [`Row::is_exact`] one, at the cost of its last bit.
+fn marked(coefficient: Coefficient) -> f64 {
+    let Coefficient { value, error } = coefficient;
+    if error > 0.0 && super::is_short(value) { value.next_up() } else { value }
+}
+
+/// The part of an interval of the type that is searched.
+fn cut_off(element: ElementType, lower: f64, upper: f64, reach: f64) -> (f64, f64) {
+    let (type_lower, type_upper) = grid::range(element);
+    let from = |end: f64, open: bool| if open { 0.0 } else { end };
+    let (open_below, open_above) = match grid::is_cut(element) {
+        true => (lower <= type_lower, upper >= type_upper),
+        false => (lower.is_infinite(), upper.is_infinite()),
+    };
+    let start = if open_above { from(lower, open_below) } else { upper };
+    let distance = reach * start.abs().max(1.0);
+    let least = if open_below { grid::nearest(element, start - distance) } else { lower };
+    let most = if open_above { grid::nearest(element, start + distance) } else { upper };
+    // Beyond the largest number of a type there is its infinity.
+    let finite = |x: f64, towards: bool| if x.is_infinite() { grid::next(element, x, towards) } else { x };
+    (finite(least, true), finite(most, false))
+}
+
+/// The intervals that bounds change, changed.
+fn touched<'q>(common: &[Interval<'q>], bounds: &[InputBound<'q>]) -> Vec<(usize, Interval<'q>)> {
+    let mut touched: Vec<(usize, Interval<'q>)> = Vec::new();
+    for &(input, relation, numeral) in bounds {
+        let place = touched.iter().rposition(|(i, _)| *i == input).unwrap_or_else(|| {
+            touched.push((input, common[input]));
+            touched.len() - 1
+        });
+        touched[place].1.add(relation, numeral);
+    }
+    touched
 }
 
 impl std::fmt::Debug for Property {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Property")
             .field("query", &self.query)
-            .field("regions", &self.regions.len())
+            .field("regions", &self.groups.len())
             .finish_non_exhaustive()
     }
 }
@@ -331,7 +376,7 @@ mod tests {
     use super::*;
 
     fn lower(text: &str) -> Property {
-        Property::new(&vnnlib::parse(text).unwrap(), ElementType::Float32).unwrap()
+        Property::new(&vnnlib::parse(text).unwrap(), &[ElementType::Float32; 2]).unwrap()
     }
 
     const DECLARE: &str =
@@ -371,16 +416,35 @@ mod tests {
         let property = lower(&format!("{DECLARE}{BOX}(assert (>= X_0 1.0000001))"));
         assert!(property.has_no_inputs());
         let property = lower(&format!("{DECLARE}{BOX}(assert (> X_0 0.61))(assert (< X_0 0.6100000000001))"));
-        assert!(!property.has_no_inputs() && property.has_unreachable_regions());
+        assert!(!property.has_no_inputs() && property.is_partial());
     }
 
     #[test]
-    fn a_missing_bound_is_named() {
-        let query = vnnlib::parse(format!("{DECLARE}(assert (<= X_0 1))(assert (<= Y_0 0))")).unwrap();
-        let error = Property::new(&query, ElementType::Float32).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "<query>: input X_0 has no lower bound (help: assert a bound of it in every disjunct)"
-        );
+    fn inputs_without_a_bound_are_searched_further_and_further() {
+        let property = lower(&format!(
+            "{DECLARE}(assert (<= X_0 1))(assert (>= X_1 -3))(assert (<= X_1 5e9))(assert (<= Y_0 0))"
+        ));
+        assert!(property.is_partial());
+        let boxes: Vec<_> = (0..property.region_count()).map(|i| property.region(i).unwrap()).collect();
+        let lowers: Vec<f64> = boxes.iter().map(|region| region.lower[0]).collect();
+        assert_eq!(lowers, [0.0, -99.0, -9999.0, -1e8]);
+        assert!(boxes.iter().all(|region| region.upper[0] == 1.0 && region.lower[1] == -3.0));
+    }
+
+    #[test]
+    fn products_are_outputs_of_their_own() {
+        let property = lower(&format!("{DECLARE}{BOX}(assert (>= (* X_0 Y_1) (+ Y_0 0.1)))"));
+        let region = property.region(0).unwrap();
+        let row = &region.conjunctions[0].rows[0];
+        assert_eq!((row.inputs.as_slice(), row.outputs.as_slice()), (&[][..], &[(2, -1.0), (0, 1.0)][..]));
+        assert!(row.bound >= -0.1 && row.bound <= -0.1f64.next_down(), "{}", row.bound);
+    }
+
+    #[test]
+    fn the_hull_holds_every_real_number_of_the_box() {
+        let property = lower(&format!("{DECLARE}(assert (= X_0 0))(assert (<= X_1 0.1))(assert (>= X_1 0))"));
+        let region = property.region(0).unwrap();
+        assert_eq!((region.hull_lower, region.hull_upper), (vec![0.0, 0.0], vec![0.0, 0.1f64]));
+        assert!(region.upper[1] < 0.1);
     }
 }

@@ -5,6 +5,7 @@
 //! [`Conjunction`]s; regions are made on demand, because files with 120,000 disjuncts over hundreds of inputs exist.
 
 mod bounds;
+pub mod grid;
 pub mod layout;
 mod lower;
 pub mod margin;
@@ -21,6 +22,10 @@ pub struct Region {
     pub lower: Vec<f64>,
     /// Largest admissible value of each input, likewise; `lower ≤ upper` everywhere.
     pub upper: Vec<f64>,
+    /// Numbers not above any real number that the file admits: a proof has to cover more than the network's type.
+    pub hull_lower: Vec<f64>,
+    /// Numbers not below any.
+    pub hull_upper: Vec<f64>,
     /// Inputs whose interval contains no number of the network's type: `lower = upper` is the nearest one, and a
     /// witness prints this decimal, a bound of the file, instead.
     pub literals: BTreeMap<usize, String>,
@@ -59,6 +64,12 @@ pub enum RowKind {
     Differs,
 }
 
+/// Whether a number has at most half of a double's digits. Lowering sees to it that a coefficient that was rounded
+/// has more.
+fn is_short(x: f64) -> bool {
+    x.to_bits().trailing_zeros() >= 26
+}
+
 impl Row {
     /// How far the row is from being violated: `bound − sum`, or `|bound − sum|` for [`RowKind::Differs`].
     pub fn margin(&self, inputs: &[f64], outputs: &[f64]) -> f64 {
@@ -76,6 +87,17 @@ impl Row {
         }
     }
 
+    /// Whether the row holds, a strict one strictly.
+    pub fn holds(&self, inputs: &[f64], outputs: &[f64]) -> bool {
+        let margin = self.margin(inputs, outputs);
+        margin > 0.0 || (margin == 0.0 && self.admits_zero())
+    }
+
+    /// Whether the coefficients are those of the file to the last digit, as far as this can be told: short ones are.
+    pub fn is_exact(&self) -> bool {
+        self.inputs.iter().chain(&self.outputs).all(|&(_, coefficient)| is_short(coefficient))
+    }
+
     /// Whether a margin of exactly zero satisfies the row.
     pub fn admits_zero(&self) -> bool {
         self.kind == RowKind::AtMost
@@ -90,10 +112,7 @@ impl Conjunction {
 
     /// Whether all rows hold, strict ones strictly.
     pub fn holds(&self, inputs: &[f64], outputs: &[f64]) -> bool {
-        self.rows.iter().all(|row| {
-            let margin = row.margin(inputs, outputs);
-            margin > 0.0 || (margin == 0.0 && row.admits_zero())
-        })
+        self.rows.iter().all(|row| row.holds(inputs, outputs))
     }
 }
 

@@ -368,7 +368,7 @@ impl<'a, T: Real> Search<'a, T> {
                 site.strategies.iter_mut().for_each(|strategy| *strategy = None);
                 self.proved_regions += 1;
                 let property = &self.oracle.problem.property;
-                if self.proved_regions == property.region_count() && !property.has_unreachable_regions() {
+                if self.proved_regions == property.region_count() && !property.is_partial() {
                     self.proved = true;
                     self.oracle.end_all();
                     return Err(Halt::Over);

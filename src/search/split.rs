@@ -5,7 +5,7 @@
 //! least hopeful row would be best is evaluated (CORA does the same in its sub-boxes), and the box is cut in half
 //! along the input to which that row is most sensitive, weighed by the box's width (the smear rule of nnenum and
 //! ReluVal). Boxes with the most hope come first. If no box is left, the region is proved to hold no counterexample:
-//! the bounds are sound, and the root box contains every real input that the decimals admit.
+//! the bounds are sound, and the root box, the region's hull, contains every real input that the decimals admit.
 //!
 //! [`bounds`]: crate::network::bounds
 
@@ -36,6 +36,8 @@ struct Split<T> {
     free: Vec<usize>,
     waiting: BinaryHeap<Part>,
     looked_at: usize,
+    /// Whether a box could neither be excluded nor cut: then nothing is proved.
+    undecided: bool,
     points: Vec<T>,
     /// Corners that wait for a full block.
     corners: Vec<Vec<T>>,
@@ -58,25 +60,22 @@ pub fn make<T: Real>(
     _seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     problem.bounder().map_err(|_| NotApplicable("an operator has no sound bounds"))?;
-    let outward = |x: f64, up: bool| {
-        if std::mem::size_of::<T>() == 4 {
-            let x = x as f32;
-            f64::from(if up { x.next_up() } else { x.next_down() })
-        } else if up {
-            x.next_up()
-        } else {
-            x.next_down()
-        }
-    };
     let root = Part {
         hope: f64::INFINITY,
-        lower: region.lower.iter().map(|&x| outward(x, false)).collect(),
-        upper: region.upper.iter().map(|&x| outward(x, true)).collect(),
+        lower: region.hull_lower.clone(),
+        upper: region.hull_upper.clone(),
         open: (0..region.conjunctions.len() as u32).collect(),
     };
     let waiting = BinaryHeap::from([root]);
     let free = region.free().collect();
-    Ok(Box::new(Split { free, waiting, looked_at: 0, points: Vec::new(), corners: Vec::new() }))
+    Ok(Box::new(Split {
+        free,
+        waiting,
+        looked_at: 0,
+        undecided: false,
+        points: Vec::new(),
+        corners: Vec::new(),
+    }))
 }
 
 impl<T: Real> Falsifier<T> for Split<T> {
@@ -93,7 +92,7 @@ impl<T: Real> Falsifier<T> for Split<T> {
         for _ in 0..BOXES {
             let Some(part) = self.waiting.pop() else {
                 self.flush(oracle)?;
-                return Ok(Progress::Proved);
+                return Ok(if self.undecided { Progress::Exhausted } else { Progress::Proved });
             };
             let endless = self.free.len() > MANY_INPUTS && self.looked_at >= FEW_BOXES;
             if endless || self.waiting.len() >= MOST_BOXES {
@@ -158,8 +157,11 @@ fn hope_of(bounder: &mut Bounder<'_>, conjunction: &Conjunction) -> Option<(f64,
         rows.iter().map(|row| BoundRow { inputs: &row.inputs, outputs: &row.outputs }).collect();
     let mut worst: Option<(f64, LinearBound)> = None;
     for (row, bound) in rows.iter().zip(bounder.rows(&views)) {
-        let slack = COEFFICIENT_ROUNDING * (row.bound.abs() + bounder.magnitude(&row.inputs, &row.outputs));
-        let most = row.bound - bound.least + slack;
+        // The row's own bound is rounded up already.
+        let magnitude = || bounder.magnitude(&row.inputs, &row.outputs);
+        let slack = if row.is_exact() { 0.0 } else { COEFFICIENT_ROUNDING * magnitude() };
+        let least = exact_least(bounder, row).map_or(bound.least, |least| least.max(bound.least));
+        let most = row.bound - least + slack;
         if most < 0.0 || (most == 0.0 && !row.admits_zero()) {
             return None;
         }
@@ -168,6 +170,17 @@ fn hope_of(bounder: &mut Bounder<'_>, conjunction: &Conjunction) -> Option<(f64,
         }
     }
     Some(worst.unwrap_or((f64::INFINITY, LinearBound { least: f64::NEG_INFINITY, slopes: Vec::new() })))
+}
+
+/// The least value of a row that is one output, or one output negated: an end of its interval, to the last bit.
+fn exact_least(bounder: &Bounder<'_>, row: &Row) -> Option<f64> {
+    match (row.inputs.as_slice(), row.outputs.as_slice()) {
+        ([], &[(output, coefficient)]) if coefficient.abs() == 1.0 => {
+            let (low, high) = bounder.interval_of_output(output)?;
+            Some(if coefficient > 0.0 { low } else { -high })
+        }
+        _ => None,
+    }
 }
 
 impl<T: Real> Split<T> {
@@ -192,6 +205,7 @@ impl<T: Real> Split<T> {
         let width = |i: usize| part.upper[i] - part.lower[i];
         let smear = |&i: &usize| slope(i).abs() * width(i) + 1e-9 * width(i);
         let Some(&axis) = self.free.iter().max_by(|a, b| smear(a).total_cmp(&smear(b))) else {
+            self.undecided = true;
             return Ok(());
         };
         let cut = part.lower[axis] * 0.5 + part.upper[axis] * 0.5;

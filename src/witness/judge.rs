@@ -20,7 +20,8 @@ pub struct Rules {
     pub input_tolerance: f64,
     /// How far any other constraint may be off.
     pub output_tolerance: f64,
-    /// The type that comparisons are rounded to, as described above; `None` for plain doubles.
+    /// The type that comparisons are rounded to, as described above, where the property declares none; `None` for
+    /// plain doubles everywhere.
     pub element: Option<ElementType>,
 }
 
@@ -107,6 +108,19 @@ pub(super) fn only_inputs<'q>(query: &Query, events: impl Iterator<Item = Event<
     any
 }
 
+/// The model's type that a declared type stands for in a judge's arithmetic; `None` for `real`.
+fn declared_type(declared: vnnlib::ElementType) -> Option<ElementType> {
+    match declared {
+        vnnlib::ElementType::Float16 => Some(ElementType::Float16),
+        vnnlib::ElementType::BFloat16 => Some(ElementType::BFloat16),
+        vnnlib::ElementType::Float32 => Some(ElementType::Float32),
+        vnnlib::ElementType::Float64 => Some(ElementType::Float64),
+        vnnlib::ElementType::Real => None,
+        // Whole numbers are not rounded.
+        _ => Some(ElementType::Int64),
+    }
+}
+
 pub(super) fn is_input(query: &Query, variable: Variable) -> bool {
     query.tensors().get(variable.tensor().index()).is_some_and(|tensor| tensor.role() == Role::Input)
 }
@@ -116,11 +130,11 @@ pub(super) fn value_at(point: &[Vec<f64>], variable: Variable) -> f64 {
     tensor.and_then(|values| values.get(variable.element())).copied().unwrap_or(f64::NAN)
 }
 
-/// A number of the network's type, or a constant, which takes on the type of what it meets.
+/// A number of a network's type, or a constant (`None`), which takes on the type of what it meets.
 #[derive(Clone, Copy)]
 struct Number {
     value: f64,
-    typed: bool,
+    element: Option<ElementType>,
 }
 
 struct Evaluator<'a> {
@@ -139,8 +153,10 @@ impl Evaluator<'_> {
             .unwrap_or_else(|| self.rules.tolerance(only_inputs(self.query, comparison.events())));
         match (comparison.left(), comparison.right()) {
             (Term::Variable(variable), Term::Numeral(numeral)) => {
-                let left = Number { value: value_at(self.point, variable), typed: self.types(variable) };
-                self.compare(relation, left, Number { value: numeral.nearest_f64(), typed: false }, tolerance)
+                let left =
+                    Number { value: value_at(self.point, variable), element: self.bound_type(variable) };
+                let right = Number { value: numeral.nearest_f64(), element: None };
+                self.compare(relation, left, right, tolerance)
             }
             _ => {
                 let (left, right) = self.sides(comparison);
@@ -149,13 +165,20 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Whether a variable carries the network's type into a comparison. In VNN-LIB 1.0 only an input in a plain
-    /// bound does: everything else has been turned into doubles.
-    fn types(&self, variable: Variable) -> bool {
+    /// The type that a variable carries into a plain bound. In VNN-LIB 1.0 only an input does: everything else has
+    /// been turned into doubles.
+    fn bound_type(&self, variable: Variable) -> Option<ElementType> {
         match self.query.version() {
-            Version::V1 => is_input(self.query, variable),
-            Version::V2 { .. } => true,
+            Version::V1 => self.rules.element.filter(|_| is_input(self.query, variable)),
+            Version::V2 { .. } => self.type_of(variable),
         }
+    }
+
+    /// The type of a variable in VNN-LIB 2.0: the declared one, or that of the rules for `real`.
+    fn type_of(&self, variable: Variable) -> Option<ElementType> {
+        let rules = self.rules.element?;
+        let tensor = self.query.tensors().get(variable.tensor().index())?;
+        Some(declared_type(tensor.element_type()).unwrap_or(rules))
     }
 
     fn compare(&self, relation: Relation, left: Number, right: Number, tolerance: f64) -> bool {
@@ -173,29 +196,31 @@ impl Evaluator<'_> {
 
     /// Two numbers as they are when they meet: if one is typed, the other becomes so.
     fn meet(&self, a: Number, b: Number) -> (f64, f64) {
-        let typed = a.typed || b.typed;
-        let at = |n: Number| self.round(Number { typed, ..n }).value;
+        let element = a.element.or(b.element);
+        let at = |n: Number| self.round(Number { element, ..n }).value;
         (at(a), at(b))
     }
 
     fn round(&self, number: Number) -> Number {
-        match self.rules.element {
-            Some(element) if number.typed => Number { value: cast(element, number.value), ..number },
+        match number.element {
+            Some(element) if element.is_float() => Number { value: cast(element, number.value), ..number },
             _ => number,
         }
     }
 
     fn sides(&self, comparison: Comparison<'_>) -> (Number, Number) {
         let typed = matches!(self.query.version(), Version::V2 { .. });
+        let element = |variable| if typed { self.type_of(variable) } else { None };
         let mut stack: Vec<Number> = Vec::new();
         for event in comparison.events() {
             match event {
                 Event::Open(_) | Event::Close { operator: Operator::Compare(_), .. } => {}
                 Event::Numeral(numeral) => {
-                    stack.push(Number { value: numeral.nearest_f64(), typed: false });
+                    stack.push(Number { value: numeral.nearest_f64(), element: None });
                 }
                 Event::Variable(variable) => {
-                    stack.push(Number { value: value_at(self.point, variable), typed });
+                    let value = value_at(self.point, variable);
+                    stack.push(Number { value, element: element(variable) });
                 }
                 Event::Close { operator, operands } => {
                     let operands = stack.split_off(stack.len().saturating_sub(operands));
@@ -203,7 +228,7 @@ impl Evaluator<'_> {
                 }
             }
         }
-        let missing = Number { value: f64::NAN, typed: false };
+        let missing = Number { value: f64::NAN, element: None };
         let right = stack.pop().unwrap_or(missing);
         (stack.pop().unwrap_or(missing), right)
     }
@@ -212,7 +237,7 @@ impl Evaluator<'_> {
         let join = |op: fn(f64, f64) -> f64| {
             let step = |a: Number, b: Number| {
                 let (x, y) = self.meet(a, b);
-                self.round(Number { value: op(x, y), typed: a.typed || b.typed })
+                self.round(Number { value: op(x, y), element: a.element.or(b.element) })
             };
             operands.iter().copied().reduce(step)
         };
@@ -222,11 +247,11 @@ impl Evaluator<'_> {
                 // As the judge writes it: the first less the sum of the others.
                 let others = self.apply(Operator::Sum, rest);
                 let (x, y) = self.meet(*first, others);
-                Some(self.round(Number { value: x - y, typed: first.typed || others.typed }))
+                Some(self.round(Number { value: x - y, element: first.element.or(others.element) }))
             }
             (Operator::Product, _) => join(|a, b| a * b),
             _ => join(|a, b| a + b),
         };
-        result.unwrap_or(Number { value: f64::NAN, typed: false })
+        result.unwrap_or(Number { value: f64::NAN, element: None })
     }
 }

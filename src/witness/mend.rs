@@ -15,10 +15,10 @@ use vnnlib::Query;
 use super::validate::{Validation, Validator, Witness};
 use crate::error::Error;
 use crate::network::{Network, Real, Surrogate, Workspace};
-use crate::onnx::{self, ElementType, Model};
-use crate::problem::Problem;
+use crate::onnx::Model;
+use crate::problem::{Problem, need_double};
 use crate::property::margin::{Block, MarginGradient, add_row_gradient};
-use crate::property::{Conjunction, PropertyError, Region, Row};
+use crate::property::{Conjunction, PropertyError, Region, Row, grid};
 
 /// Regions that are tried, the nearest first.
 const REGIONS: usize = 16;
@@ -52,7 +52,7 @@ pub struct Mended {
     pub witness: Witness,
     /// What was done.
     pub change: Change,
-    /// The largest change of an input, in the input's unit, from the number that the network's type makes of it.
+    /// The largest change of an input (those set equal count once), in the input's unit, from the number that the network's type makes of it.
     pub distance: f64,
     /// The same in relation to the width of the input's interval; inputs without width do not count.
     pub relative: f64,
@@ -65,22 +65,20 @@ pub struct Mended {
 ///
 /// # Errors
 /// If the network or the property cannot be used, or do not belong together.
-pub fn mend(query: Query, model: Arc<Model>, listed: &[f64]) -> Result<Option<Mended>, Error> {
-    let path = || model.path.clone();
-    let Some(input) = model.graph.inputs.first() else { return Err(Error::NoInput(path())) };
-    match input.element {
-        ElementType::Float32 => mend_in::<f32>(query, model, listed),
-        ElementType::Float64 => mend_in::<f64>(query, model, listed),
-        element => Err(Error::Element { path: path(), input: input.name.clone(), element }),
+pub fn mend(query: Query, models: &[Arc<Model>], listed: &[f64]) -> Result<Option<Mended>, Error> {
+    if need_double(models) {
+        mend_in::<f64>(query, models, listed)
+    } else {
+        mend_in::<f32>(query, models, listed)
     }
 }
 
-/// The same, in the type that the network computes in.
-fn mend_in<T: Real>(query: Query, model: Arc<Model>, listed: &[f64]) -> Result<Option<Mended>, Error> {
-    let path = model.path.clone();
-    let network = onnx::import::<T>(&model).map_err(|source| Error::Import { path: path.clone(), source })?;
-    let problem = Problem::new(query.clone(), network)?;
-    let validator = Validator::new(query, [model]).map_err(|source| Error::Replay { path, source })?;
+/// The same, in the type that the search computes in.
+fn mend_in<T: Real>(query: Query, models: &[Arc<Model>], listed: &[f64]) -> Result<Option<Mended>, Error> {
+    let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
+    let problem = Problem::<T>::of_models(query.clone(), models)?;
+    let validator = Validator::new(query, models.iter().cloned());
+    let validator = validator.map_err(|source| Error::Replay { path, source })?;
     Ok(near(&problem, &validator, listed)?)
 }
 
@@ -89,16 +87,22 @@ fn near<T: Real>(
     validator: &Validator,
     listed: &[f64],
 ) -> Result<Option<Mended>, PropertyError> {
-    if listed.len() != problem.network.input_len() || listed.iter().any(|x| !x.is_finite()) {
+    let layout = problem.property.layout();
+    if listed.len() != layout.declared_inputs() || listed.iter().any(|x| !x.is_finite()) {
         return Ok(None);
     }
-    // What the network holds of the listed decimals.
-    let held: Vec<f64> = listed.iter().map(|&x| T::of(x).widen()).collect();
-    let mut walker = Walker::<T> { validator, listed: &held, thin: None, rounded: std::marker::PhantomData };
+    // What the networks hold of the listed decimals. Of inputs that the property sets equal the first one counts.
+    let mut held = vec![0.0; layout.inputs()];
+    for (&x, &source) in listed.iter().zip(layout.sources()).rev() {
+        held[source] = grid::nearest(layout.element(source), T::of(x).widen());
+    }
+    let same = |(&x, &source): (&f64, &usize)| grid::nearest(layout.element(source), x) == held[source];
+    let coupled = listed.iter().zip(layout.sources()).all(same);
+    let mut walker = Walker { problem, validator, listed: &held, thin: None };
     let regions = nearest_regions(problem, &held)?;
     for region in &regions {
         let snapped = region.clamped(&held);
-        let change = if snapped == held { Change::None } else { Change::Snapped };
+        let change = if snapped == held && coupled { Change::None } else { Change::Snapped };
         if let Some(mended) = walker.judge(region, &snapped, change) {
             return Ok(Some(mended));
         }
@@ -132,11 +136,11 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 }
 
 struct Walker<'a, T> {
+    problem: &'a Problem<T>,
     validator: &'a Validator,
     listed: &'a [f64],
     /// The first witness whose margin another engine's rounding might eat up.
     thin: Option<Mended>,
-    rounded: std::marker::PhantomData<T>,
 }
 
 impl<T: Real> Walker<'_, T> {
@@ -145,7 +149,9 @@ impl<T: Real> Walker<'_, T> {
         let rounded: Vec<f64> = point.iter().map(|&x| T::of(x).widen()).collect();
         // The region's ends are numbers of the network's type.
         let rounded = region.clamped(&rounded);
-        match self.validator.validate(&rounded, &region.literals) {
+        let narrow: Vec<T> = rounded.iter().map(|&x| T::of(x)).collect();
+        let (declared, literals) = self.problem.declared_inputs(&narrow, &region.literals);
+        match self.validator.validate(&declared, &literals) {
             Validation::Confirmed(witness) => Some(self.measured(witness, region, &rounded, change)),
             Validation::Thin(witness) => {
                 if self.thin.is_none() {

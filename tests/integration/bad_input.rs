@@ -25,10 +25,6 @@ fn folder() -> Program {
             "{TWO}(declare-const X_2 Real){BOX}(assert (<= X_2 1))(assert (>= X_2 0))(assert (>= Y_0 100))"
         ),
     );
-    program.write(
-        "unbounded.vnnlib",
-        format!("{TWO}(assert (<= X_0 1))(assert (>= X_0 0))(assert (>= X_1 0))(assert (>= Y_0 100))"),
-    );
     program.write("syntax.vnnlib", format!("{TWO}{BOX}\n(assert (=< Y_0 100))"));
     program.write("nonlinear.vnnlib", format!("{TWO}{BOX}(assert (>= (* Y_0 Y_1) 100))"));
     program.write("open.vnnlib", format!("{TWO}{BOX}(assert (>= Y_0 100)"));
@@ -74,7 +70,6 @@ fn unusable_files_are_refused_with_place_and_remedy() {
             "larger.vnnlib",
             &["larger.vnnlib: the property declares 3 inputs, the network has 2", "(help: "],
         ),
-        ("good.onnx", "unbounded.vnnlib", &["unbounded.vnnlib: input X_1 has no upper bound", "(help: "]),
         ("good.onnx", "syntax.vnnlib", &["syntax.vnnlib:2:10: unknown operator `=<`", "help: "]),
         ("good.onnx", "open.vnnlib", &["open.vnnlib:1:", "is the file cut off?"]),
     ];

@@ -104,14 +104,96 @@ fn bounds_prove_what_no_search_can() {
 }
 
 #[test]
-fn a_property_in_version_2_is_unknown_for_now() {
+fn a_property_in_version_2_is_answered_in_its_own_form() {
     let program = folder();
-    for network in ["sum.onnx", "[('N', 'sum.onnx'), ('M', 'missing.onnx')]"] {
-        let run = program.run(&["verify", network, "second.vnnlib", "--results-file", "out.txt"]);
-        assert_eq!((run.exit, run.out.as_str()), (Some(0), "unknown\n"), "{run:?}");
-        assert!(run.err.contains("VNN-LIB 2.0"), "{run:?}");
-        assert_eq!(program.read("out.txt").as_deref(), Some("unknown\n"));
+    for arguments in [
+        &["second.vnnlib", "--network", "N=sum.onnx", "--timeout", "60.0"][..],
+        &["sum.onnx", "second.vnnlib"],
+        &["[('N', 'sum.onnx')]", "second.vnnlib"],
+    ] {
+        let run = program.run(&[&["verify"], arguments].concat());
+        assert_eq!((run.exit, run.first_line()), (Some(0), "sat"), "{run:?}");
+        let lines: Vec<&str> = run.out.lines().collect();
+        assert_eq!((lines[1], lines[4], lines.len()), ("X float32 [2]", "Y float32 [2]", 7), "{run:?}");
+        program.write("printed.txt", &run.out);
+        let judged = program.run(&["check", "sum.onnx", "second.vnnlib", "printed.txt"]);
+        assert_eq!((judged.exit, judged.first_line()), (Some(0), "correct"), "{judged:?}");
     }
+}
+
+/// Declarations of two networks with inputs coupled as wholes.
+fn two_networks(relation: &str, assertions: &str) -> String {
+    format!(
+        "(vnnlib-version <2.0>)\
+         (declare-network f (declare-input X float32 [2]) (declare-output Y float32 [2]))\
+         (declare-network g {relation} (declare-input U float32 [2]) (declare-output V float32 [2]))\
+         (assert (and (== X[0] U[0]) (== X[1] U[1])))\
+         (assert (and (<= X[0] 1.0) (>= X[0] 0.0) (<= X[1] 1.0) (>= X[1] 0.0))){assertions}"
+    )
+}
+
+#[test]
+fn two_networks_are_compared() {
+    let program = folder();
+    program.write("other.onnx", model("Add", [1.5, 2.0]));
+    program.write("product.onnx", model("Mul", [1.5, 2.0]));
+    let both = ["--network", "f=sum.onnx", "--network", "g=other.onnx"];
+    let cases: [(&str, &str, &[&str], &str); 7] = [
+        ("", "(assert (>= (- V[0] Y[0]) 0.5))", &both, "sat"),
+        ("", "(assert (> (- V[1] Y[1]) 0.001))", &both, "unsat"),
+        ("", "(assert (>= (* V[0] Y[1]) 7.25))", &both, "sat"),
+        ("", "(assert (>= (* V[0] Y[1]) 7.75))", &both, "unsat"),
+        ("(isomorphic-to f)", "(assert (!= V[0] Y[0]))", &both, "sat"),
+        ("(equal-to f)", "(assert (> V[0] (+ Y[0] 0.001)))", &both[..2], "unsat"),
+        ("", "(assert (and (== V[1] Y[1]) (<= X[0] 0.25)))", &both, "sat"),
+    ];
+    for (relation, assertions, networks, want) in cases {
+        program.write("two.vnnlib", two_networks(relation, assertions));
+        let run = program.run(&[&["verify", "two.vnnlib", "--timeout", "60"], networks].concat());
+        assert_eq!((run.exit, run.first_line()), (Some(0), want), "{relation} {assertions}: {run:?}");
+        if want == "sat" {
+            program.write("printed.txt", &run.out);
+            let judged = program.run(&[&["check", "two.vnnlib", "printed.txt"], networks].concat());
+            assert_eq!((judged.exit, judged.first_line()), (Some(0), "correct"), "{assertions}: {judged:?}");
+        }
+    }
+    program.write("two.vnnlib", two_networks("(isomorphic-to f)", "(assert (<= V[0] Y[0]))"));
+    let run =
+        program.run(&["verify", "two.vnnlib", "--network", "f=sum.onnx", "--network", "g=product.onnx"]);
+    assert_eq!((run.exit, run.out.as_str()), (Some(3), ""), "{run:?}");
+    assert!(run.err.contains("declared isomorphic to f") && run.err.contains("(help: "), "{run:?}");
+}
+
+#[test]
+fn declarations_that_do_not_fit_are_errors() {
+    let program = folder();
+    let text = program.read("second.vnnlib").unwrap();
+    let cases = [
+        (text.replace("X float32", "X float64"), "X is declared as float64"),
+        (
+            text.replace("(declare-output", "(declare-hidden H float32 [2] \"nowhere\") (declare-output"),
+            "value nowhere",
+        ),
+    ];
+    for (text, want) in cases {
+        program.write("wrong.vnnlib", text);
+        let run =
+            program.run(&["verify", "wrong.vnnlib", "--network", "N=sum.onnx", "--results-file", "out.txt"]);
+        assert_eq!((run.exit, run.out.as_str()), (Some(3), ""), "{run:?}");
+        assert!(run.err.contains(want) && run.err.contains("(help: "), "{run:?}");
+        assert_eq!(program.read("out.txt").as_deref(), Some("error\n"));
+    }
+}
+
+#[test]
+fn inputs_need_no_bounds() {
+    let program = folder();
+    let open = "(vnnlib-version <2.0>)\
+        (declare-network N (declare-input X float32 [2]) (declare-output Y float32 [2]))\
+        (assert (>= Y[0] 500.0))(assert (<= X[1] -2000.0))";
+    program.write("open.vnnlib", open);
+    let run = program.run(&["verify", "open.vnnlib", "--network", "N=sum.onnx", "--timeout", "60"]);
+    assert_eq!((run.exit, run.first_line()), (Some(0), "sat"), "{run:?}");
 }
 
 #[test]

@@ -138,7 +138,8 @@ fn collect(mut terms: Vec<(Variable, Exact)>) -> Result<Vec<(Variable, Coefficie
     merged.into_iter().map(|(variable, coefficient)| Ok((variable, round(&coefficient)?))).collect()
 }
 
-fn round(exact: &Exact) -> Result<Coefficient, TooLarge> {
+/// The nearest float, and by how much it is off.
+pub(crate) fn round(exact: &Exact) -> Result<Coefficient, TooLarge> {
     let value = exact.nearest_f64();
     let Some(rounded) = Exact::from_f64(value) else {
         return Ok(Coefficient { value, error: f64::INFINITY });

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::product::times;
 use super::{Bounder, Rule, gamma, len_of, magnitude_of, relax};
 use crate::network::backward::Gradients;
-use crate::network::op::{Op, Operands, Pass, UnaryFunction, View};
+use crate::network::op::{Op, Operands, Pass, Softmax, UnaryFunction, View};
 use crate::network::{NodeId, Surrogate};
 
 /// Rows bounded in one sweep.
@@ -44,6 +44,12 @@ pub(super) struct Sums {
     pub(super) rounding: [f64; LANES],
 }
 
+impl Sums {
+    fn new() -> Self {
+        Self { constant: [0.0; LANES], absolute: [0.0; LANES], rounding: [0.0; LANES] }
+    }
+}
+
 impl Bounder<'_> {
     /// Bounds rows over the box of the last [`Bounder::intervals`].
     pub fn rows(&mut self, rows: &[Row<'_>]) -> Vec<LinearBound> {
@@ -51,15 +57,21 @@ impl Bounder<'_> {
         let mut bounds = Vec::with_capacity(rows.len());
         for part in rows.chunks(LANES) {
             self.clear(network.nodes.len());
+            let mut sums = Sums::new();
             for (ids, terms) in [(&network.inputs, 0), (&network.outputs, 1)] {
                 for (lane, row) in part.iter().enumerate() {
                     for &(index, coefficient) in if terms == 0 { row.inputs } else { row.outputs } {
                         let mut at = index;
                         for &id in ids {
-                            let len = len_of(network, id);
-                            if at < len {
-                                let slot = network.node(id).slot;
+                            let (len, slot) = (len_of(network, id), network.node(id).slot);
+                            if at < len && network.node(id).varies {
                                 self.cotangents[slot][at * LANES + lane] += coefficient;
+                                break;
+                            }
+                            if at < len {
+                                let constant = coefficient * self.lower[slot][at];
+                                sums.constant[lane] += constant;
+                                sums.absolute[lane] += constant.abs();
                                 break;
                             }
                             at -= len;
@@ -67,7 +79,7 @@ impl Bounder<'_> {
                     }
                 }
             }
-            self.sweep(network.nodes.len(), part.len(), &mut bounds);
+            self.sweep(network.nodes.len(), part.len(), sums, &mut bounds);
         }
         for (row, bound) in rows.iter().zip(&mut bounds) {
             bound.least = bound.least.max(self.by_intervals(row));
@@ -115,7 +127,7 @@ impl Bounder<'_> {
                 self.cotangents[slot][neuron * LANES + 2 * pair] = 1.0;
                 self.cotangents[slot][neuron * LANES + 2 * pair + 1] = -1.0;
             }
-            self.sweep(operand.0 + 1, 2 * part.len(), &mut bounds);
+            self.sweep(operand.0 + 1, 2 * part.len(), Sums::new(), &mut bounds);
         }
         for (&neuron, pair) in neurons.iter().zip(bounds.chunks_exact(2)) {
             let (low, high) = (&mut self.lower[slot][neuron], &mut self.upper[slot][neuron]);
@@ -160,12 +172,11 @@ impl Bounder<'_> {
         }
     }
 
-    fn sweep(&mut self, end: usize, count: usize, bounds: &mut Vec<LinearBound>) {
+    fn sweep(&mut self, end: usize, count: usize, mut sums: Sums, bounds: &mut Vec<LinearBound>) {
         let network = self.network;
         self.swept +=
             network.nodes[..end].iter().map(|node| node.op.multiplications(&node.shape)).sum::<usize>()
                 * LANES;
-        let mut sums = Sums { constant: [0.0; LANES], absolute: [0.0; LANES], rounding: [0.0; LANES] };
         let rules = Arc::clone(&self.rules);
         for index in (0..end).rev() {
             let node = &network.nodes[index];
@@ -178,7 +189,12 @@ impl Bounder<'_> {
                 Rule::Unary(function) => self.through_unary(NodeId(index), *function, &cotangent, &mut sums),
                 Rule::Product => self.through_product(NodeId(index), &cotangent, &mut sums),
                 Rule::Affine(_) => self.through_affine(NodeId(index), &cotangent, &mut sums),
-                Rule::Extremum | Rule::Ends => self.through_constant(NodeId(index), &cotangent, &mut sums),
+                Rule::Extremum | Rule::Ends => match &node.op {
+                    Op::Softmax(op @ Softmax { log: false, .. }) => {
+                        self.through_softmax(node, op, &cotangent, &mut sums);
+                    }
+                    _ => self.through_constant(NodeId(index), &cotangent, &mut sums),
+                },
                 Rule::Leaf => {}
             }
             self.cotangents[node.slot] = cotangent;

@@ -18,6 +18,7 @@ mod linear;
 mod product;
 mod range;
 mod relax;
+mod softmax;
 
 use std::sync::Arc;
 
@@ -182,6 +183,18 @@ impl<'n> Bounder<'n> {
     fn is_difference(&self, node: &Node<f64>) -> bool {
         let [a, b] = [0, 1].map(|i| node.inputs.get(i).map(|&id| self.network.node(id).slot));
         matches!(&node.op, Op::Binary(op) if op.0 == BinaryFunction::Sub) && a != b
+    }
+
+    /// The interval of a flat output's value after [`Bounder::intervals`]; `None` beyond the last.
+    pub fn interval_of_output(&self, mut output: usize) -> Option<(f64, f64)> {
+        for &id in &self.network.outputs {
+            let (lower, upper) = self.interval_of(id);
+            if let (Some(&low), Some(&high)) = (lower.get(output), upper.get(output)) {
+                return Some((low, high));
+            }
+            output -= lower.len();
+        }
+        None
     }
 
     /// The interval of a node's values after [`Bounder::intervals`]: lower and upper ends.

@@ -1,0 +1,127 @@
+//! Whether two models have the same graph with other weights, as `isomorphic-to` claims.
+//!
+//! The two graphs are walked from their outputs towards their inputs, side by side: values that stand at the same
+//! place must be computed by the same operator with the same attributes from values at the same places. Constants
+//! must agree in shape, not in value.
+
+use std::collections::HashMap;
+
+use crate::onnx::{Attribute, Dim, Graph, Node, ValueInfo};
+
+/// Two graphs that are not isomorphic: where they differ.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("they differ at {first} and {second}: {what}")]
+pub struct Difference {
+    /// A value of the first graph.
+    pub first: String,
+    /// The value at the same place of the second one.
+    pub second: String,
+    /// What is different.
+    pub what: &'static str,
+}
+
+/// Compares two graphs.
+///
+/// # Errors
+/// The first difference that was found.
+pub fn compare(first: &Graph, second: &Graph) -> Result<(), Difference> {
+    let graphs = [Side::new(first), Side::new(second)];
+    let ends = |list: fn(&Graph) -> &[ValueInfo]| (list(first).len(), list(second).len());
+    for (a, b) in [ends(|graph| &graph.inputs), ends(|graph| &graph.outputs)] {
+        if a != b {
+            return Err(differ(&first.name, &second.name, "the numbers of inputs or outputs"));
+        }
+    }
+    let mut pairs: HashMap<&str, &str> = HashMap::new();
+    let mut back: HashMap<&str, &str> = HashMap::new();
+    let names = |graph: &'_ [ValueInfo]| graph.iter().map(|value| value.name.clone()).collect::<Vec<_>>();
+    let (inputs, others) = (names(&first.inputs), names(&second.inputs));
+    let mut open: Vec<(&str, &str)> = Vec::new();
+    open.extend(first.outputs.iter().zip(&second.outputs).map(|(a, b)| (a.name.as_str(), b.name.as_str())));
+    while let Some((a, b)) = open.pop() {
+        match (pairs.insert(a, b), back.insert(b, a)) {
+            (None, None) => {}
+            (Some(old), Some(other)) if old == b && other == a => continue,
+            _ => return Err(differ(a, b, "a value is used once here, and twice there")),
+        }
+        let place = |names: &[String], name: &str| names.iter().position(|input| input == name);
+        if place(&inputs, a) != place(&others, b) {
+            return Err(differ(a, b, "an input stands at the place of another value"));
+        }
+        match (graphs[0].nodes.get(a), graphs[1].nodes.get(b)) {
+            (Some(&(from, result)), Some(&(to, other))) => {
+                if result != other || !same_node(from, to) {
+                    return Err(differ(a, b, "the operators or their attributes"));
+                }
+                open.extend(from.inputs.iter().zip(&to.inputs).map(|(a, b)| (a.as_str(), b.as_str())));
+            }
+            (None, None) if graphs[0].shape(a) == graphs[1].shape(b) => {}
+            (None, None) => return Err(differ(a, b, "the shapes of constants or inputs")),
+            _ => return Err(differ(a, b, "one is computed, the other is not")),
+        }
+    }
+    Ok(())
+}
+
+fn differ(first: &str, second: &str, what: &'static str) -> Difference {
+    Difference { first: first.to_owned(), second: second.to_owned(), what }
+}
+
+/// One of the two graphs, by names of values.
+struct Side<'a> {
+    graph: &'a Graph,
+    /// The node that computes a value, and the number of its result.
+    nodes: HashMap<&'a str, (&'a Node, usize)>,
+}
+
+impl<'a> Side<'a> {
+    fn new(graph: &'a Graph) -> Self {
+        let results = graph.nodes.iter().flat_map(|node| {
+            let named = node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty());
+            named.map(move |(result, name)| (name.as_str(), (node, result)))
+        });
+        Self { graph, nodes: results.collect() }
+    }
+
+    /// The shape of a constant or an input; `None` for an operand that is left out.
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        let constant = self.graph.initializers.get(name).map(|tensor| tensor.shape.clone());
+        constant.or_else(|| {
+            let input = self.graph.inputs.iter().find(|input| input.name == name)?;
+            let extent = |dim: &Dim| if let Dim::Fixed(extent) = dim { *extent } else { 1 };
+            Some(input.shape.as_ref()?.iter().map(extent).collect())
+        })
+    }
+}
+
+fn same_node(a: &Node, b: &Node) -> bool {
+    a.operator == b.operator
+        && a.domain == b.domain
+        && a.inputs.len() == b.inputs.len()
+        && a.outputs.len() == b.outputs.len()
+        && a.inputs.iter().zip(&b.inputs).all(|(a, b)| a.is_empty() == b.is_empty())
+        && a.attributes.len() == b.attributes.len()
+        && a.attributes
+            .iter()
+            .zip(&b.attributes)
+            .all(|((name, a), (other, b))| name == other && same_value(a, b))
+}
+
+fn same_value(a: &Attribute, b: &Attribute) -> bool {
+    match (a, b) {
+        (Attribute::Float(a), Attribute::Float(b)) => a.to_bits() == b.to_bits(),
+        (Attribute::Int(a), Attribute::Int(b)) => a == b,
+        (Attribute::String(a), Attribute::String(b)) => a == b,
+        (Attribute::Ints(a), Attribute::Ints(b)) => a == b,
+        (Attribute::Strings(a), Attribute::Strings(b)) => a == b,
+        (Attribute::Floats(a), Attribute::Floats(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+        }
+        // A constant's value is a weight.
+        (Attribute::Tensor(a), Attribute::Tensor(b)) => a.shape == b.shape,
+        (Attribute::Graph(a), Attribute::Graph(b)) => {
+            a.nodes.len() == b.nodes.len() && a.nodes.iter().zip(&b.nodes).all(|(a, b)| same_node(a, b))
+        }
+        _ => false,
+    }
+}
