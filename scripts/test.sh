@@ -41,6 +41,9 @@ cargo build --locked --release
 step 'competition scripts'
 ./scripts/test_interface.sh
 
+step 'conformance suite of VNN-LIB 2.0'
+./scripts/satisfactory.sh
+
 step 'real instances'
 benchmarks=${COUNTERPATCH_BENCHMARKS:-../shared/benchmarks}
 judge=${COUNTERPATCH_JUDGE:-$benchmarks/../judge}

@@ -54,6 +54,7 @@ while IFS=, read -r network property truth _; do
     esac
 done < <(tail -n +2 data/instances.csv)
 
+check 'two networks' sat "[('f', 'data/smooth.onnx'), ('g', './data/smooth.onnx')]" data/smooth_monotone.vnnlib 20
 check 'no such network' error none.onnx data/sign.vnnlib 5
 check 'no such property' error data/sign.onnx none.vnnlib 5
 check 'a property of another network' error data/sign.onnx data/digits_mlp_easy.vnnlib 5

@@ -78,6 +78,14 @@ pub enum Error {
         /// Why.
         source: ReplayError,
     },
+    /// The property cannot be converted.
+    #[error("{}: {source} (help: convert a property of VNN-LIB 1.0 that belongs to the network)", .path.display())]
+    Convert {
+        /// The property's file.
+        path: PathBuf,
+        /// Why.
+        source: vnnlib::ConvertError,
+    },
     /// The results file cannot be written.
     #[error(transparent)]
     Write(#[from] write::WriteError),

@@ -32,7 +32,10 @@ pub(super) enum Command {
     /// Run a command and leave nothing of it behind; for this program's own use
     #[command(hide = true)]
     Guard(Guard),
+    /// Write a VNN-LIB 1.0 property as VNN-LIB 2.0
+    Convert(Convert),
     /// Say what this program can do
+    #[command(alias = "capabilities")]
     Supports(Supports),
 }
 
@@ -55,6 +58,9 @@ pub(super) struct Verify {
     /// Where to write the answer in the competition's format
     #[arg(long, value_name = "FILE")]
     pub(super) results_file: Option<PathBuf>,
+    /// Write the counterexample as TensorProto files NAME.pb into this folder, not to standard output
+    #[arg(long, value_name = "DIR", aliases = ["assignments", "serialize-assignments"])]
+    pub(super) serialise_assignments: Option<PathBuf>,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
@@ -200,6 +206,21 @@ pub(super) struct Inspect {
     pub(super) json: bool,
 }
 
+/// `counterpatch convert`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub(super) struct Convert {
+    /// The property (VNN-LIB 1.0), possibly gzipped
+    #[arg(value_name = "PROPERTY")]
+    pub(super) property: PathBuf,
+    /// The network (ONNX) that gives the tensors their type and shapes; without it they are flat and `real`
+    #[arg(long, value_name = "FILE")]
+    pub(super) network: Option<PathBuf>,
+    /// Where to write the property [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
 /// `counterpatch supports`
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -207,6 +228,36 @@ pub(super) struct Supports {
     /// Names of the ONNX operators, one a line
     #[arg(long)]
     pub(super) onnx_operators: bool,
+    /// Element types of the networks' tensors, one a line
+    #[arg(long)]
+    pub(super) onnx_element_types: bool,
+    /// The oldest and the newest ONNX operator set, one a line
+    #[arg(long)]
+    pub(super) onnx_opset_versions: bool,
+    /// The oldest and the newest version of VNN-LIB, one a line
+    #[arg(long)]
+    pub(super) vnnlib_versions: bool,
+    /// Theories of hidden nodes, one a line
+    #[arg(long)]
+    pub(super) hidden_node_theories: bool,
+    /// Theories of inputs and outputs, one a line
+    #[arg(long, alias = "multiple-inputs-output-theories")]
+    pub(super) multiple_input_output_theories: bool,
+    /// Theories of several networks, one a line
+    #[arg(long)]
+    pub(super) multiple_network_theories: bool,
+    /// Theories of comparisons, one a line
+    #[arg(long)]
+    pub(super) multiple_node_comparison_theories: bool,
+    /// Theories of arithmetic, one a line
+    #[arg(long)]
+    pub(super) arithmetic_complexity_theories: bool,
+    /// Whether disjunctions are searched as such: `true` or `false`
+    #[arg(long, alias = "optimized-disjunctive-reasoning")]
+    pub(super) optimised_disjunctive_reasoning: bool,
+    /// Whether `verify --serialise-assignments` works: `true` or `false`
+    #[arg(long, aliases = ["assignments", "serialize-assignments"])]
+    pub(super) serialise_assignments: bool,
     /// Names of the search strategies, one a line
     #[arg(long)]
     pub(super) strategies: bool,

@@ -60,6 +60,9 @@ pub(super) enum UsageError {
     /// A network without a file.
     #[error("network {0} has no file (help: add --network {0}=FILE)")]
     MissingNetwork(String),
+    /// A network with several files.
+    #[error("network {0} has two files (help: give each network once)")]
+    TwoFiles(String),
     /// A file for a network that is not declared.
     #[error("the property declares no network {0} (help: check the names)")]
     UndeclaredNetwork(String),

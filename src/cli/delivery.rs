@@ -2,10 +2,12 @@
 //! and a signal may all have one; the first stays.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::exit::Exit;
 use crate::report::json;
+use crate::witness::write::{self, WriteError};
 use crate::witness::{Answer, ResultsFile};
 
 /// How standard output is written.
@@ -21,14 +23,17 @@ pub(super) enum Style {
 #[derive(Debug)]
 pub(super) struct Delivery {
     file: Option<ResultsFile>,
+    /// Where a counterexample goes as files of tensors.
+    folder: Option<PathBuf>,
     style: Style,
     delivered: Mutex<bool>,
 }
 
 impl Delivery {
-    /// Delivers to `file`, if there is one, and to standard output.
-    pub(super) fn new(file: Option<ResultsFile>, style: Style) -> Self {
-        Self { file, style, delivered: Mutex::new(false) }
+    /// Delivers to `file`, if there is one, and to standard output; tensors of a counterexample to `folder`, if there
+    /// is one.
+    pub(super) fn new(file: Option<ResultsFile>, folder: Option<PathBuf>, style: Style) -> Self {
+        Self { file, folder, style, delivered: Mutex::new(false) }
     }
 
     /// Delivers a verdict, unless one was delivered before: then `None`.
@@ -37,7 +42,7 @@ impl Delivery {
         if std::mem::replace(&mut *delivered, true) {
             return None;
         }
-        if let Some(Err(error)) = self.file.as_ref().map(|file| file.write(answer)) {
+        if let Err(error) = self.write_files(answer) {
             eprintln!("error: {error}");
             return Some(Exit::CannotWrite);
         }
@@ -47,6 +52,13 @@ impl Delivery {
         }
     }
 
+    fn write_files(&self, answer: Answer<'_>) -> Result<(), WriteError> {
+        if let (Some(folder), Answer::Sat(witness)) = (&self.folder, answer) {
+            write::serialise(folder, witness)?;
+        }
+        self.file.as_ref().map_or(Ok(()), |file| file.write(answer))
+    }
+
     fn print(&self, answer: Answer<'_>, out: &mut impl Write) -> io::Result<()> {
         match (self.style, answer) {
             (Style::Json, _) => writeln!(out, "{}", json::verdict(answer))?,
@@ -54,7 +66,7 @@ impl Delivery {
             (Style::Text, Answer::Error) => {}
             // The standard's word; the competition's is `timeout`.
             (Style::Text, Answer::Timeout) => writeln!(out, "timed-out")?,
-            (Style::Text, Answer::Sat(_)) if self.file.is_none() => {
+            (Style::Text, Answer::Sat(_)) if self.file.is_none() && self.folder.is_none() => {
                 answer.write_to(&mut io::BufWriter::new(&mut *out))?
             }
             (Style::Text, _) => writeln!(out, "{}", answer.word())?,

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod config;
+mod convert;
 mod delivery;
 pub mod exit;
 mod input;
@@ -39,6 +40,7 @@ pub fn run() -> Exit {
         Some(Command::Pair(args)) => pair::run(&args),
         Some(Command::Guard(args)) => second::guard::run(&args),
         Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Convert(args)) => convert::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Supports(args)) => supports::run(&args),
         None => {

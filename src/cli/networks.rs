@@ -79,6 +79,12 @@ impl Networks {
                 if let Some((name, _)) = named.iter().find(|(name, _)| !declared(name)) {
                     return Err(UsageError::UndeclaredNetwork(name.clone()));
                 }
+                let repeated = |(place, (name, _)): &(usize, &(String, PathBuf))| {
+                    named[..*place].iter().any(|(earlier, _)| earlier == name)
+                };
+                if let Some((_, (name, _))) = named.iter().enumerate().find(repeated) {
+                    return Err(UsageError::TwoFiles(name.clone()));
+                }
                 let file = |name: &&str| {
                     let found = named.iter().find(|(given, _)| given == name).map(|(_, path)| path.clone());
                     found.ok_or_else(|| UsageError::MissingNetwork((*name).to_owned()))

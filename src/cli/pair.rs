@@ -15,7 +15,7 @@ use super::config::{self, Order};
 use super::delivery::{Delivery, Style};
 use super::exit::Exit;
 use super::second::{self, Adopted, Question};
-use super::session::{self, Failure};
+use super::session::{self, Failure, Outlets};
 use super::watchdog::{Signals, Watchdog};
 use super::{args, input};
 use crate::budget::{self, Budget, Interrupt};
@@ -32,7 +32,8 @@ const KEPT: Duration = Duration::from_millis(300);
 
 /// Runs the command.
 pub(super) fn run(args: &args::Pair) -> Exit {
-    session::run(args.results_file.as_deref(), Style::Text, |signals, delivery| pair(args, signals, delivery))
+    let outlets = Outlets { results_file: args.results_file.as_deref(), folder: None, style: Style::Text };
+    session::run(outlets, |signals, delivery| pair(args, signals, delivery))
 }
 
 fn pair(args: &args::Pair, signals: Signals, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
@@ -152,9 +153,8 @@ impl Pair<'_> {
 
     /// Our search. What keeps us from searching need not keep the second tool.
     fn search(&self, budget: &Budget) -> Settled {
-        let [model] = self.models.as_slice() else { return Settled::Open };
-        let verdict =
-            pipeline::falsify(self.query.clone(), Arc::clone(model), &self.config.search, budget, &Silent);
+        let (query, models) = (self.query.clone(), self.models.clone());
+        let verdict = pipeline::falsify(query, models, &self.config.search, budget, &Silent);
         match verdict {
             Ok(Verdict::Sat(witness)) => Settled::Sat(Box::new(witness), Side::Ours),
             Ok(Verdict::Unsat(_)) => Settled::Unsat(Side::Ours),
@@ -201,15 +201,10 @@ impl Pair<'_> {
         let Some(assignment) = &reading.assignment else {
             return refused("lists no counterexample".to_owned());
         };
-        let [model] = self.models.as_slice() else {
-            return refused(
-                "the property is about several networks, which cannot be replayed here".to_owned(),
-            );
-        };
         let Some(listed) = listed_inputs(&self.query, assignment) else {
             return refused("its counterexample does not fit the property".to_owned());
         };
-        match mend::mend(self.query.clone(), Arc::clone(model), &listed) {
+        match mend::mend(self.query.clone(), &self.models, &listed) {
             Ok(Some(mended)) => {
                 self.tell(&mended);
                 Settled::Sat(Box::new(mended.witness), Side::Theirs)

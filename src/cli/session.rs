@@ -12,21 +12,30 @@ use super::watchdog::Signals;
 use crate::error::Error;
 use crate::witness::{Answer, ResultsFile};
 
+/// Where the verdict of a run goes.
+pub(super) struct Outlets<'a> {
+    /// The results file.
+    pub(super) results_file: Option<&'a Path>,
+    /// The folder for a counterexample as files of tensors.
+    pub(super) folder: Option<&'a Path>,
+    /// Standard output.
+    pub(super) style: Style,
+}
+
 /// Does the work, which delivers the verdict; delivers `error` where it fails or panics.
 pub(super) fn run(
-    results_file: Option<&Path>,
-    style: Style,
+    outlets: Outlets<'_>,
     work: impl FnOnce(Signals, &Arc<Delivery>) -> Result<Exit, Failure>,
 ) -> Exit {
     let signals = Signals::install();
-    let file = match results_file.map(ResultsFile::open).transpose() {
+    let file = match outlets.results_file.map(ResultsFile::open).transpose() {
         Ok(file) => file,
         Err(error) => {
             eprintln!("error: {error}");
             return Exit::CannotWrite;
         }
     };
-    let delivery = Arc::new(Delivery::new(file, style));
+    let delivery = Arc::new(Delivery::new(file, outlets.folder.map(Path::to_path_buf), outlets.style));
     let work = || signals.map_err(Failure::System).and_then(|signals| work(signals, &delivery));
     let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Failure::Bug));
     result.unwrap_or_else(|failure| failure.deliver(&delivery))

@@ -4,15 +4,45 @@ use std::io::Write;
 
 use super::args;
 use super::exit::Exit;
+use crate::onnx::ElementType;
+use crate::problem::theories;
 use crate::search::portfolio;
 use crate::{onnx, reference};
 
 /// Runs the command.
 pub(super) fn run(args: &args::Supports) -> Exit {
-    let names = if args.onnx_operators { operators() } else { portfolio::names() };
-    let lines: String = names.iter().flat_map(|name| [name, "\n"]).collect();
+    let lines: String = answer(args).iter().flat_map(|line| [line, "\n"]).collect();
     // A reader may go away before the end, as `head` does.
     if std::io::stdout().write_all(lines.as_bytes()).is_ok() { Exit::Answered } else { Exit::CannotWrite }
+}
+
+/// The lines that answer the one question asked.
+fn answer(args: &args::Supports) -> Vec<String> {
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    if args.onnx_operators {
+        owned(&operators())
+    } else if args.onnx_element_types {
+        ElementType::ALL.iter().map(ToString::to_string).collect()
+    } else if args.onnx_opset_versions {
+        [onnx::OPSETS.start(), onnx::OPSETS.end()].map(ToString::to_string).to_vec()
+    } else if args.vnnlib_versions {
+        owned(&vnnlib::VERSIONS)
+    } else if args.hidden_node_theories {
+        owned(theories::HIDDEN_NODES)
+    } else if args.multiple_input_output_theories {
+        owned(theories::INPUTS_AND_OUTPUTS)
+    } else if args.multiple_network_theories {
+        owned(theories::NETWORKS)
+    } else if args.multiple_node_comparison_theories {
+        owned(theories::COMPARISONS)
+    } else if args.arithmetic_complexity_theories {
+        owned(theories::ARITHMETIC)
+    } else if args.optimised_disjunctive_reasoning || args.serialise_assignments {
+        // Cases with the same input box are searched together; assignments are written by `witness::write`.
+        owned(&["true"])
+    } else {
+        owned(&portfolio::names())
+    }
 }
 
 /// Operators of both engines: a search without a replay would find nothing that may be written.

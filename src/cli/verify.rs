@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::config;
 use super::delivery::{Delivery, Style};
 use super::exit::Exit;
-use super::session::{self, Failure};
+use super::session::{self, Failure, Outlets};
 use super::watchdog::{Signals, Watchdog};
 use super::{args, input};
 use crate::budget::{self, Budget};
@@ -22,7 +22,12 @@ const GRACE: Duration = Duration::from_millis(300);
 /// Runs the command.
 pub(super) fn run(args: &args::Verify) -> Exit {
     let style = if args.json { Style::Json } else { Style::Text };
-    session::run(args.results_file.as_deref(), style, |signals, delivery| verify(args, signals, delivery))
+    let outlets = Outlets {
+        results_file: args.results_file.as_deref(),
+        folder: args.serialise_assignments.as_deref(),
+        style,
+    };
+    session::run(outlets, |signals, delivery| verify(args, signals, delivery))
 }
 
 /// Searches, and delivers what comes of it.

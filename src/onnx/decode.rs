@@ -23,7 +23,7 @@ use super::values;
 
 /// Versions of the default operator set that are read. The operators' meaning is checked against the ONNX project's
 /// tests up to 21; 22 to 25 add element types and operators, and change none of the old ones on floats.
-const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
 
 /// Reads a model from the bytes of a file (already unpacked).
 pub(super) fn model(bytes: &[u8], path: &Path, folder: &Folder) -> Result<Model, ModelError> {

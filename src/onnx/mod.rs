@@ -18,14 +18,17 @@ mod ops;
 mod order;
 mod outline;
 mod read;
+mod serialise;
 pub mod tensor;
 mod values;
 mod wire;
 
+pub use decode::OPSETS;
 pub use error::{ModelError, Place};
 pub use import::{
     ImportError, UnsupportedNode, import, import_with_hidden, supported_operators, unsupported,
 };
 pub use model::{Attribute, Dim, Graph, Model, Node, ValueInfo};
 pub use read::{ReadError, from_bytes, read, read_tensor, unpacked};
+pub use serialise::tensor_bytes;
 pub use tensor::{Data, ElementType, MAX_LEN, Sparse, Tensor};

@@ -28,6 +28,29 @@ pub enum ElementType {
 }
 
 impl ElementType {
+    /// All types.
+    pub const ALL: [Self; 13] = [
+        Self::Float16,
+        Self::BFloat16,
+        Self::Float32,
+        Self::Float64,
+        Self::Int8,
+        Self::Int16,
+        Self::Int32,
+        Self::Int64,
+        Self::UInt8,
+        Self::UInt16,
+        Self::UInt32,
+        Self::UInt64,
+        Self::Bool,
+    ];
+
+    /// ONNX's number of the type (`TensorProto.DataType`).
+    pub fn number(self) -> i32 {
+        // The numbers of ONNX 1.16 end at 22.
+        (1..=22).find(|&number| Self::from_number(number) == Ok(self)).unwrap_or(0)
+    }
+
     /// The element type with ONNX's number `number` (`TensorProto.DataType`). Else what it stands for, as in
     /// "holds strings".
     pub fn from_number(number: i32) -> Result<Self, String> {

@@ -10,6 +10,7 @@ mod models;
 mod signature;
 #[cfg(test)]
 mod tests;
+pub mod theories;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use vnnlib::Version;
 
 use super::validate::{Witness, WitnessTensor};
+use crate::onnx::{self, ElementType};
 
 /// The answer of a run, as the competition names them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -96,6 +97,32 @@ pub fn save(path: &Path, witness: &Witness) -> Result<(), WriteError> {
         Target::Direct => overwrite(path, answer),
     });
     written.map_err(|source| WriteError { path: path.to_path_buf(), source })
+}
+
+/// Writes each tensor of a witness to the file `NAME.pb` of a folder, which is made if there is none, as ONNX's
+/// `TensorProto` of the declared type; where that is `real`, as doubles.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn serialise(folder: &Path, witness: &Witness) -> Result<(), WriteError> {
+    let fail = |path: &Path, source| WriteError { path: path.to_path_buf(), source };
+    fs::create_dir_all(folder).map_err(|source| fail(folder, source))?;
+    for tensor in witness.tensors() {
+        let path = folder.join(format!("{}.pb", tensor.name()));
+        let declared = tensor.element_type().name();
+        let element = ElementType::ALL.into_iter().find(|element| element.name() == declared);
+        let values: Vec<f64> =
+            tensor.values().iter().map(|decimal| decimal.parse().unwrap_or(f64::NAN)).collect();
+        let bytes = onnx::tensor_bytes(
+            tensor.name(),
+            element.unwrap_or(ElementType::Float64),
+            tensor.shape(),
+            &values,
+        )
+        .map_err(|error| fail(&path, io::Error::other(error)))?;
+        fs::write(&path, bytes).map_err(|source| fail(&path, source))?;
+    }
+    Ok(())
 }
 
 /// A results file cannot be written.

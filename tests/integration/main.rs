@@ -8,4 +8,5 @@ mod model;
 mod pair;
 mod program;
 mod signals;
+mod standard;
 mod verify;

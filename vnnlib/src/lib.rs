@@ -38,6 +38,9 @@ pub use problem::Problem;
 pub use tree::{FormulaTree, NetworkTree, QueryTree, TensorTree, TermTree, TooDeep};
 pub use view::{Assertion, Bound, Comparison, Event, Events, Formula, Formulas, Term, Terms};
 
+/// The oldest and the newest version of the language that [`parse`] reads.
+pub const VERSIONS: [&str; 2] = ["1.0", "2.1"];
+
 /// Reads a query of any version, which is told from the text.
 ///
 /// # Errors

@@ -1,0 +1,62 @@
+//! `counterpatch convert`: a property of VNN-LIB 1.0 in VNN-LIB 2.0, on standard output or in a file.
+
+use std::fs;
+use std::io::{self, Write};
+
+use vnnlib::{Query, Signature};
+
+use super::args;
+use super::exit::Exit;
+use super::input;
+use crate::error::Error;
+use crate::onnx::{self, Dim, ValueInfo};
+
+/// Runs the command.
+pub(super) fn run(args: &args::Convert) -> Exit {
+    let converted = match convert(args) {
+        Ok(converted) => converted.to_string(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Exit::BadInput;
+        }
+    };
+    let written = match &args.output {
+        Some(path) => fs::write(path, converted).map_err(|error| format!("{}: {error}", path.display())),
+        None => io::stdout().write_all(converted.as_bytes()).map_err(|error| error.to_string()),
+    };
+    match written {
+        Ok(()) => Exit::Answered,
+        Err(error) => {
+            eprintln!("error: {error}");
+            Exit::CannotWrite
+        }
+    }
+}
+
+fn convert(args: &args::Convert) -> Result<Query, Error> {
+    let query = input::property(&args.property)?;
+    let signature = match &args.network {
+        Some(path) => signature(&onnx::read(path)?.graph),
+        None => None,
+    };
+    let file = args.property.clone();
+    query.to_version_2(signature.as_ref()).map_err(|source| Error::Convert { path: file, source })
+}
+
+/// Type and shapes of a model's one input and output. Where it has several, or leaves a shape open, version 1.0 has no
+/// word for it, and neither has its conversion: the tensors stay flat and `real`.
+fn signature(graph: &onnx::Graph) -> Option<Signature> {
+    let ([input], [output]) = (graph.inputs.as_slice(), graph.outputs.as_slice()) else { return None };
+    let shape = |info: &ValueInfo| {
+        let extent =
+            |dim: &Dim| if let Dim::Fixed(extent) = dim { u32::try_from(*extent).ok() } else { Some(1) };
+        info.shape.as_ref()?.iter().map(extent).collect::<Option<Vec<u32>>>()
+    };
+    let named = |name: &str| vnnlib::ElementType::ALL.into_iter().find(|element| element.name() == name);
+    let element_type = named(input.element.name()).filter(|_| input.element == output.element);
+    Some(Signature {
+        element_type: element_type.unwrap_or(vnnlib::ElementType::Real),
+        input: shape(input)?,
+        output: shape(output)?,
+    })
+}
