@@ -1,14 +1,14 @@
 //! The fast engine from outside, for the scripts beside this file: outputs, gradients and times of one network.
 //!
-//! `probe run NET INPUTS OUTPUTS LANES f32|f64` · `probe gradient NET INPUTS` · `probe time NET LANES SECONDS` ·
+//! `probe run NET INPUTS OUTPUTS LANES f32|f64` · `probe gradient NET INPUTS` · `probe time NET LANES` ·
 //! `probe nodes NET`. Numbers in files are 64-bit little-endian floats, one point after the other.
 
 use std::path::Path;
-use std::time::Instant;
 
 use counterpatch::network::simplify::simplify;
 use counterpatch::network::{Network, Real, Surrogate};
 use counterpatch::onnx;
+use rustix::time::{ClockId, clock_gettime};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -19,7 +19,7 @@ fn main() -> Result<(), Failure> {
         ["run", net, inputs, outputs, lanes, "f32"] => run::<f32>(net, inputs, outputs, lanes.parse()?),
         ["run", net, inputs, outputs, lanes, "f64"] => run::<f64>(net, inputs, outputs, lanes.parse()?),
         ["gradient", net, inputs] => gradient(net, inputs),
-        ["time", net, lanes, seconds] => time(net, lanes.parse()?, seconds.parse()?),
+        ["time", net, lanes] => time(net, lanes.parse()?),
         ["nodes", net] => nodes(net),
         _ => Err("see the head of benchmarks/operators/probe.rs for what to type".into()),
     }
@@ -59,65 +59,113 @@ fn run<T: Real>(net: &str, inputs: &str, outputs: &str, lanes: usize) -> Result<
     Ok(std::fs::write(outputs, bytes)?)
 }
 
-/// Largest relative difference between the vector-Jacobian product and central differences along it and along a
-/// fixed direction, over the points.
+/// Compares the vector-Jacobian product of a fixed combination of the outputs with central differences, over the points
+/// and over directions: the gradient's own, and every input's where there are at most 64, else eight dense ones.
+/// Prints the median and the largest difference relative to the gradient's length, how many directions were compared,
+/// and how many were left out because differences with two step lengths contradict each other: a kink lies between.
 fn gradient(net: &str, inputs: &str) -> Result<(), Failure> {
     let network = load::<f64>(net)?;
     let width = network.input_len();
     let points = read(inputs)?;
     let weights: Vec<f64> = (0..network.output_len()).map(|i| (i as f64 * 0.7 + 1.0).sin()).collect();
     let mut workspace = network.workspace(1);
-    let mut worst = Vec::new();
+    let (mut errors, mut kinks) = (Vec::new(), 0);
     for x in points.chunks_exact(width) {
         network.forward(&mut workspace, x);
         let mut slope = Vec::new();
         network.backward(&mut workspace, &weights, Surrogate::exact(), &mut slope);
         let norm = slope.iter().map(|g| g * g).sum::<f64>().sqrt();
-        let fixed: Vec<f64> =
-            (0..width).map(|i| (i as f64 * 1.3 + 0.5).cos() / (width as f64).sqrt()).collect();
-        let along: Vec<f64> = slope.iter().map(|g| if norm > 0.0 { g / norm } else { 0.0 }).collect();
-        for direction in [fixed, along] {
+        for direction in directions(&slope, norm) {
             let want: f64 = slope.iter().zip(&direction).map(|(g, d)| g * d).sum();
-            worst.push(difference(&network, x, &weights, &direction, want) / norm.max(1e-6));
+            match difference(&network, x, &weights, &direction, norm) {
+                Some(got) => errors.push((got - want).abs() / norm.max(1e-6)),
+                None => kinks += 1,
+            }
         }
     }
-    worst.sort_by(f64::total_cmp);
-    let middle = worst.get(worst.len() / 2).copied().unwrap_or(0.0);
-    println!("{middle:.2e} {:.2e}", worst.last().copied().unwrap_or(0.0));
+    errors.sort_by(f64::total_cmp);
+    let middle = errors.get(errors.len() / 2).copied().unwrap_or(0.0);
+    println!("{middle:.1e} {:.1e} {} {kinks}", errors.last().copied().unwrap_or(0.0), errors.len());
     Ok(())
 }
 
-/// The smallest error over three step lengths: a step that crosses a kink says nothing about the derivative.
-fn difference(network: &Network<f64>, x: &[f64], weights: &[f64], direction: &[f64], want: f64) -> f64 {
+/// Directions of length one.
+fn directions(slope: &[f64], norm: f64) -> Vec<Vec<f64>> {
+    let width = slope.len();
+    let mut all = vec![slope.iter().map(|g| if norm > 0.0 { g / norm } else { 0.0 }).collect()];
+    if width <= 64 {
+        let unit = |axis| (0..width).map(|i| f64::from(u8::from(i == axis))).collect();
+        all.extend((0..width).map(unit));
+    } else {
+        let dense = |k: usize| -> Vec<f64> {
+            let numbers: Vec<f64> = (0..width).map(|i| (i as f64 * (1.3 + k as f64) + 0.5).cos()).collect();
+            let length = numbers.iter().map(|d| d * d).sum::<f64>().sqrt();
+            numbers.iter().map(|d| d / length).collect()
+        };
+        all.extend((0..8).map(dense));
+    }
+    all
+}
+
+/// The derivative along a direction by central differences, if two step lengths agree on it to 1e-5 of the gradient's
+/// length.
+fn difference(
+    network: &Network<f64>,
+    x: &[f64],
+    weights: &[f64],
+    direction: &[f64],
+    norm: f64,
+) -> Option<f64> {
     let at = |t: f64| -> f64 {
         let moved: Vec<f64> = x.iter().zip(direction).map(|(x, d)| x + t * d).collect();
         network.evaluate(&moved).iter().zip(weights).map(|(y, w)| y * w).sum()
     };
-    let error = |h: f64| ((at(h) - at(-h)) / (2.0 * h) - want).abs();
-    [1e-5, 1e-6, 1e-7].into_iter().map(error).fold(f64::INFINITY, f64::min)
+    let slope = |h: f64| (at(h) - at(-h)) / (2.0 * h);
+    let slopes = [1e-4, 1e-5, 1e-6, 1e-7].map(slope);
+    let near = |pair: &&[f64]| (pair[0] - pair[1]).abs() <= 1e-5 * norm.max(1e-6);
+    slopes.windows(2).find(near).map(|pair| pair[1])
 }
 
-/// Prints microseconds a point, forward and forward with backward, best of the passes that fit the time.
-fn time(net: &str, lanes: usize, seconds: f64) -> Result<(), Failure> {
+/// For each line of standard input, which holds seconds and `forward` or `gradient`, passes until they are over and
+/// prints the fastest pass in microseconds of this thread's own CPU time a point: other programs do not count.
+fn time(net: &str, lanes: usize) -> Result<(), Failure> {
     let network = load::<f32>(net)?;
     let mut workspace = network.workspace(lanes);
     let block: Vec<f32> = (0..network.input_len() * lanes).map(|i| ((i * 37) % 101) as f32 / 101.0).collect();
     let cotangent = vec![1.0f32; network.output_len() * lanes];
     let mut slope = Vec::new();
-    let mut best = [f64::INFINITY; 2];
-    for (backward, best) in best.iter_mut().enumerate() {
-        let start = Instant::now();
-        while start.elapsed().as_secs_f64() < seconds {
-            let pass = Instant::now();
-            network.forward(&mut workspace, &block);
-            if backward == 1 {
-                network.backward(&mut workspace, &cotangent, Surrogate::exact(), &mut slope);
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        let (seconds, what) = line.split_once(' ').ok_or("a line holds seconds and what to measure")?;
+        let seconds: f64 = seconds.parse()?;
+        let (start, mut best) = (cpu_seconds(), f64::INFINITY);
+        let mut now = start;
+        // Short passes are timed together, so that asking for the time does not count.
+        let mut passes = 1;
+        while now - start < seconds {
+            let begin = now;
+            for _ in 0..passes {
+                network.forward(&mut workspace, &block);
+                if what == "gradient" {
+                    network.backward(&mut workspace, &cotangent, Surrogate::exact(), &mut slope);
+                }
             }
-            *best = best.min(pass.elapsed().as_secs_f64());
+            now = cpu_seconds();
+            best = best.min((now - begin) / f64::from(passes));
+            if now - begin < 2e-3 {
+                passes *= 2;
+                best = f64::INFINITY;
+            }
         }
+        println!("{:.4}", best * 1e6 / lanes as f64);
     }
-    println!("{:.4} {:.4}", best[0] * 1e6 / lanes as f64, best[1] * 1e6 / lanes as f64);
     Ok(())
+}
+
+/// CPU seconds of this thread.
+fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 fn nodes(net: &str) -> Result<(), Failure> {

@@ -12,11 +12,16 @@ pub struct Builder<T> {
     nodes: Vec<Node<T>>,
     inputs: Vec<NodeId>,
     slots: usize,
+    /// Values of all nodes together, reshapes aside.
+    values: usize,
 }
+
+/// Most values of a network's nodes together, inputs and constants included: 4 GiB in double precision.
+pub const MOST_VALUES: usize = 1 << 29;
 
 impl<T: Real> Default for Builder<T> {
     fn default() -> Self {
-        Self { nodes: Vec::new(), inputs: Vec::new(), slots: 0 }
+        Self { nodes: Vec::new(), inputs: Vec::new(), slots: 0, values: 0 }
     }
 }
 
@@ -48,6 +53,9 @@ impl<T: Real> Builder<T> {
     }
 
     /// Adds an operator application; where all operands are constants, it is evaluated at once.
+    ///
+    /// # Errors
+    /// If the operator does not fit its operands, or the network would hold more than [`MOST_VALUES`] values.
     pub fn push(
         &mut self,
         name: &str,
@@ -65,6 +73,14 @@ impl<T: Real> Builder<T> {
             (Op::Reshape(_), [operand]) => self.nodes[operand.0].slot,
             _ => self.slots,
         };
+        if slot == self.slots {
+            self.values += shape::len(&shape);
+            if self.values > MOST_VALUES {
+                let problem =
+                    format!("with shape {shape:?} the network holds more than {MOST_VALUES} values");
+                return Err(ShapeError(problem));
+            }
+        }
         self.slots = self.slots.max(slot + 1);
         let leaf = matches!(op, Op::Constant(_));
         self.nodes.push(Node {

@@ -18,13 +18,17 @@ impl fmt::Display for ShapeError {
 
 impl std::error::Error for ShapeError {}
 
-/// Number of values of a tensor; an error where it does not fit the address space or the rank is too high.
+/// Most values of one tensor that is computed: 2 GiB in double precision.
+pub const MOST_VALUES: usize = 1 << 28;
+
+/// Number of values of a tensor; an error where they are more than [`MOST_VALUES`] or the rank is too high.
 pub fn checked_len(shape: &[usize]) -> Result<usize, ShapeError> {
     if shape.len() > MAX_RANK {
         return Err(ShapeError(format!("rank {} is over the limit of {MAX_RANK}", shape.len())));
     }
     let len = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-    len.filter(|&n| n <= 1 << 40).ok_or_else(|| ShapeError(format!("shape {shape:?} is too large")))
+    len.filter(|&n| n <= MOST_VALUES)
+        .ok_or_else(|| ShapeError(format!("shape {shape:?} has more than {MOST_VALUES} values")))
 }
 
 /// Number of values of a tensor whose shape has been checked.

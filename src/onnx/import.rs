@@ -74,6 +74,10 @@ const OLDEST_OPSET: i64 = 7;
 
 /// Makes the network of a model.
 ///
+/// A model may claim sizes that no memory holds; each is checked before anything of that size is allocated. One value may
+/// have 2^28 numbers, all values of the network together 2^29 (4 GiB in double precision): that, the file itself and
+/// one more copy of its largest constant are what an import can take.
+///
 /// Symbolic dimensions become 1: the network's own lanes take the place of ONNX's batch axis.
 ///
 /// # Errors

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-/// Most values that a tensor may have, stored or computed: 2 GiB of 32-bit floats, protobuf's own limit for a file.
+/// Most values that a stored tensor may have: 2 GiB of 32-bit floats, protobuf's own limit for a file. What is computed
+/// from it has [limits](crate::network::build::MOST_VALUES) of its own.
 pub const MAX_LEN: usize = 1 << 29;
 
 /// Element types of ONNX that this tool can hold.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Candidate, Halt, Judge, Judgement};
 use crate::budget::{Budget, Interrupt, Stopwatch};
-use crate::network::{Network, Real, Surrogate, Workspace};
+use crate::network::{Real, Surrogate, Workspace};
 use crate::problem::Problem;
 use crate::property::Region;
 use crate::property::margin::{Block, MarginGradient, add_row_gradient, conjunction_margins, lane_margin};
@@ -115,15 +115,6 @@ pub struct Oracle<'a, T: Real> {
     has_found: bool,
 }
 
-/// Points a block: enough for the vectors, few enough for the caches and the memory.
-pub fn lanes_for<T: Real>(network: &Network<T>) -> usize {
-    match network.values_per_lane() {
-        0..=100_000 => 64,
-        100_001..=1_500_000 => 16,
-        _ => 1,
-    }
-}
-
 /// What a program with so many entries costs, in multiplications: a cold simplex run of the region programs of ACAS
 /// Xu (300 × 6) takes about as long as 2,000 evaluations of 13,000 multiplications.
 pub fn program_work(entries: usize) -> u64 {
@@ -138,7 +129,7 @@ impl<'a, T: Real> Oracle<'a, T> {
         shared: &'a Shared,
         budget: &'a Budget,
     ) -> Self {
-        let lanes = lanes_for(&problem.network);
+        let lanes = problem.network.block_lanes();
         Self {
             problem,
             region: Region::default(),

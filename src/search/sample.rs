@@ -2,7 +2,6 @@
 //!
 //! Sampling alone finds most counterexamples of small networks, and the points' margins tell where to look closer.
 
-use super::oracle::lanes_for;
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::network::Real;
 use crate::problem::Problem;
@@ -44,7 +43,7 @@ pub fn make<T: Real>(
 
 impl<T: Real> Falsifier<T> for Sample<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
-        (BLOCKS * lanes_for(&problem.network) * problem.network.multiplications()) as u64
+        (BLOCKS * problem.network.block_lanes() * problem.network.multiplications()) as u64
     }
 
     /// In many dimensions all samples of a box look alike: outputs concentrate round their mean.

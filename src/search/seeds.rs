@@ -6,7 +6,6 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::oracle::lanes_for;
 use super::sample::Sampler;
 use super::{Halt, NotApplicable, Objective, Oracle};
 use crate::network::frozen::piece;
@@ -26,7 +25,7 @@ const SEEDS: usize = 12;
 /// What the first seeds cost, in multiplications.
 pub fn price<T: Real>(problem: &Problem<T>) -> u64 {
     // A gradient costs twice what an evaluation does.
-    (3 * FIRST_BLOCKS * lanes_for(&problem.network) * problem.network.multiplications()) as u64
+    (3 * FIRST_BLOCKS * problem.network.block_lanes() * problem.network.multiplications()) as u64
 }
 
 /// A promising sample.

@@ -7,7 +7,7 @@
 //! tap and output channel.
 
 use crate::network::real::Real;
-use crate::network::shape::ShapeError;
+use crate::network::shape::{self, ShapeError};
 
 /// Most axes of an image.
 pub const AXES: usize = 3;
@@ -107,6 +107,11 @@ impl Windows {
         for (slot, axis) in all[front..].iter_mut().zip(axes) {
             *slot = axis;
         }
+        for of in
+            [|a: &Axis| a.image, |a: &Axis| a.kernel, |a: &Axis| a.windows, |a: &Axis| a.plane() * a.phases()]
+        {
+            shape::checked_len(&all.each_ref().map(of))?;
+        }
         Ok(Self(all))
     }
 
@@ -179,6 +184,10 @@ impl Windows {
         self.each_run(lanes, |plane, from, step, count| {
             if step == lanes {
                 planes[plane..plane + count * lanes].copy_from_slice(&image[from..from + count * lanes]);
+            } else if lanes == 1 && step == 2 {
+                // The usual stride, as a constant that the compiler can make vectors of.
+                let pairs = image[from..].chunks(2);
+                planes[plane..plane + count].iter_mut().zip(pairs).for_each(|(p, pair)| *p = pair[0]);
             } else if lanes == 1 {
                 let source = image[from..].iter().step_by(step);
                 planes[plane..plane + count].iter_mut().zip(source).for_each(|(p, &x)| *p = x);

@@ -34,10 +34,13 @@ impl<T: Real> Call<'_, T> {
                 self.error(format!("attribute {name} is {given:?}, not {len} numbers from 0 up"))
             })
         };
-        let kernel = match kernel {
-            Some(kernel) => kernel.to_vec(),
-            None => list("kernel_shape", rank, 0)?,
-        };
+        let named = list("kernel_shape", rank, 0)?;
+        let kernel = kernel.map_or_else(|| named.clone(), <[usize]>::to_vec);
+        if self.node.ints("kernel_shape")?.is_some() && named != kernel {
+            return Err(
+                self.error(format!("attribute kernel_shape is {named:?}, the weights have {kernel:?}"))
+            );
+        }
         let pads = list("pads", 2 * rank, 0)?;
         let pads: Vec<(usize, usize)> = (0..rank).map(|i| (pads[i], pads[i + rank])).collect();
         let (pads, upper) = match self.node.string("auto_pad")?.unwrap_or("NOTSET") {

@@ -39,7 +39,7 @@ impl<T: Real> Call<'_, T> {
         weight: f64,
     ) -> Result<Operand, ModelError> {
         let channels = self.shape(x)[1];
-        let weights = vec![T::of(weight); channels * windows.taps()];
+        let weights = vec![T::of(weight); self.at(shape::checked_len(&[channels, windows.taps()]))?];
         let bias = vec![T::zero(); channels];
         let conv = self.at(Conv::new(weights, bias, (channels, channels, channels), windows, rank, false))?;
         self.apply(Op::Conv(conv), std::slice::from_ref(x))

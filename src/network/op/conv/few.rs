@@ -5,7 +5,7 @@
 
 use super::Conv;
 use super::rows::Block;
-use crate::network::kernel::panels::{PANEL, Panels, PanelsView, Rows, Start, weighted_rows};
+use crate::network::kernel::panels::{PANEL, PanelsView, Rows, Start, weighted_rows};
 use crate::network::real::Real;
 
 /// With more windows than this their rows fill the vectors well enough (8×8 windows: four fifths).
@@ -51,7 +51,14 @@ pub(super) fn sum<T: Real>(
     let channels = out.len() / windows;
     let (packed, sums) = scratch.split_at_mut(windows.div_ceil(PANEL) * PANEL * terms);
     let place = |w: usize| ((w / (b * c)) * block.from[1] + w / c % b) * block.from[2] + w % c;
-    Panels::pack_slice(packed, windows, terms, |w, k| data[offsets[k] + place(w)]);
+    for (panel, packed) in packed.chunks_exact_mut(PANEL * terms).enumerate() {
+        // The last window stands in for those that the last panel lacks: their sums are not stored.
+        let places: [usize; PANEL] = std::array::from_fn(|m| place((panel * PANEL + m).min(windows - 1)));
+        for (column, &offset) in packed.chunks_exact_mut(PANEL).zip(offsets) {
+            let taps = &data[offset..];
+            column.iter_mut().zip(places).for_each(|(entry, place)| *entry = taps[place]);
+        }
+    }
     let columns = PanelsView { outputs: windows, inputs: terms, packed };
     let rows = Rows::Strided { data: turned, stride: channels };
     weighted_rows(columns, rows, Start::Zero, sums, channels, channels);
