@@ -2,7 +2,7 @@
 //!
 //! [`read`] finds and unpacks the file; `guard` decides whether the protobuf library may see it; `outline` keeps its
 //! large constants out of that library's hands; `decode`, `values`, `external` and `functions` turn messages into
-//! plain data; `order` checks names and sorts the nodes.
+//! plain data; `order` checks names and sorts the nodes. [`write`] changes numbers in a copy of a file.
 
 mod attribute;
 mod call;
@@ -22,6 +22,7 @@ mod serialise;
 pub mod tensor;
 mod values;
 mod wire;
+pub mod write;
 
 pub use decode::OPSETS;
 pub use error::{ModelError, Place};
@@ -29,6 +30,6 @@ pub use import::{
     ImportError, UnsupportedNode, import, import_with_hidden, supported_operators, unsupported,
 };
 pub use model::{Attribute, Dim, Graph, Model, Node, ValueInfo};
-pub use read::{ReadError, from_bytes, read, read_tensor, unpacked};
+pub use read::{ReadError, from_bytes, read, read_tensor, read_with_bytes, unpacked};
 pub use serialise::tensor_bytes;
 pub use tensor::{Data, ElementType, MAX_LEN, Sparse, Tensor};

@@ -42,9 +42,16 @@ pub enum ReadError {
 /// The model's nodes are in topological order and every name is defined once. Memory stays below the unpacked file's
 /// size plus that of the values themselves, integers taking 8 bytes each.
 pub fn read(path: &Path) -> Result<Model, ReadError> {
+    Ok(read_with_bytes(path)?.0)
+}
+
+/// The same, and the unpacked content that the model was read from.
+pub fn read_with_bytes(path: &Path) -> Result<(Model, Vec<u8>), ReadError> {
     let (found, bytes) = read_bytes(path)?;
-    decode::model(&bytes, &found, &Folder::of(&found))
-        .map_err(|error| ReadError::Model { path: found, error })
+    match decode::model(&bytes, &found, &Folder::of(&found)) {
+        Ok(model) => Ok((model, bytes)),
+        Err(error) => Err(ReadError::Model { path: found, error }),
+    }
 }
 
 /// The unpacked content of a model file that is gzipped; `None` for one that is not.

@@ -1,7 +1,7 @@
 //! Protobuf's wire format: tags, varints and lengths, one field at a time.
 //!
-//! Source: <https://protobuf.dev/programming-guides/encoding/>. Just enough for [`guard`](super::guard) and
-//! [`outline`](super::outline), which look at a file before the protobuf library does.
+//! Source: <https://protobuf.dev/programming-guides/encoding/>. Just enough for [`guard`](super::guard),
+//! [`outline`](super::outline) and [`write`](super::write), which look at a file without the protobuf library.
 
 use std::ops::Range;
 
@@ -50,6 +50,11 @@ pub(super) fn field(bytes: &[u8], at: usize, end: usize) -> Result<Field, ModelE
         return Err(beyond(after_tag, length as u64, end - start));
     }
     Ok(Field { number, wire, whole: at..start + length, body: start..start + length })
+}
+
+/// The value of a varint field.
+pub(super) fn number(bytes: &[u8], field: &Field) -> Result<u64, ModelError> {
+    Ok(varint(bytes, field.body.start, field.body.end)?.0)
 }
 
 fn varint(bytes: &[u8], at: usize, end: usize) -> Result<(u64, usize), ModelError> {
