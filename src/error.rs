@@ -3,24 +3,27 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::lp::LpError;
 use crate::onnx::{self, ImportError};
 use crate::problem::ProblemError;
 use crate::problem::isomorphism::Difference;
 use crate::property::PropertyError;
+use crate::repair::JobError;
+use crate::repair::points::PointsError;
 use crate::witness::{ReplayError, read, write};
 
 /// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The property's file could not be read.
+    /// The file of a property or of points could not be read.
     #[error("{}: {source} (help: check the path and its permissions)", .path.display())]
-    PropertyFile {
+    TextFile {
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// The property's file is no text.
+    /// The file of a property or of points is no text.
     #[error("{}: byte {at} is not UTF-8 text (help: check the order of the arguments: the network comes before the property)", .path.display())]
     NotText {
         /// The file.
@@ -89,6 +92,25 @@ pub enum Error {
     /// The results file cannot be written.
     #[error(transparent)]
     Write(#[from] write::WriteError),
+    /// A list of points cannot be used.
+    #[error("{}: {source}", .path.display())]
+    Points {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: PointsError,
+    },
+    /// The network cannot be repaired, whatever the search would find.
+    #[error("{}: {source}", .path.display())]
+    Repair {
+        /// The network's file.
+        path: PathBuf,
+        /// Why.
+        source: Box<JobError>,
+    },
+    /// A linear program could not be solved.
+    #[error(transparent)]
+    Solver(#[from] LpError),
     /// A counterexample file cannot be used.
     #[error(transparent)]
     Witness(#[from] read::ReadError),

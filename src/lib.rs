@@ -11,6 +11,7 @@ pub mod problem;
 pub mod property;
 pub mod random;
 pub mod reference;
+pub mod repair;
 pub mod report;
 pub mod search;
 mod unpack;

@@ -27,6 +27,8 @@ pub(super) enum Command {
     Pair(Pair),
     /// Judge a counterexample that any tool has written, as the competition does
     Check(Check),
+    /// Change as little as possible of a network's weights so that it does what it should at given points
+    Repair(Repair),
     /// Say what a network consists of, what of it is supported, and whether patching applies to it
     Inspect(Inspect),
     /// Run a command and leave nothing of it behind; for this program's own use
@@ -192,6 +194,80 @@ pub(super) enum Rules {
     /// Listed outputs count; strictly correct is what needs no tolerance
     #[value(name = "2025-zero")]
     Of2025Zero,
+}
+
+/// `counterpatch repair`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+#[command(group = clap::ArgGroup::new("which layers"))]
+pub(super) struct Repair {
+    /// The network (ONNX), possibly gzipped
+    #[arg(value_name = "NETWORK")]
+    pub(super) network: PathBuf,
+    /// The points: one a line, the network's inputs separated by commas
+    #[arg(long, value_name = "FILE")]
+    pub(super) points: PathBuf,
+    /// What a counterexample looks like (VNN-LIB): afterwards no point is one. A point outside of all its input boxes
+    /// is left free
+    #[arg(long, value_name = "FILE")]
+    pub(super) property: PathBuf,
+    /// Change this fully connected layer, counted from 0 at the input side of those that the network ends in
+    /// [default: the last one]
+    #[arg(long, value_name = "K", group = "which layers")]
+    pub(super) layer: Option<usize>,
+    /// Try each layer alone, and write the smallest repair
+    #[arg(long, group = "which layers")]
+    pub(super) all_layers: bool,
+    /// Change these layers together
+    #[arg(long, value_name = "K,K", value_delimiter = ',', group = "which layers")]
+    pub(super) layers: Vec<usize>,
+    /// What is to be small
+    #[arg(long, value_enum, default_value_t = Norm::L1)]
+    pub(super) norm: Norm,
+    /// By how much each point must satisfy the property, in units of its rows; above 0
+    #[arg(long, value_name = "X", default_value = "1e-3", allow_hyphen_values = true)]
+    pub(super) margin: String,
+    /// No weight may change by more; above 0 [default: no limit]
+    #[arg(long, value_name = "X", allow_hyphen_values = true)]
+    pub(super) limit: Option<String>,
+    /// Where to write the repaired network
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+    /// Inputs, as in --points: say for how many of them the repaired network decides differently
+    #[arg(long, value_name = "FILE")]
+    pub(super) sample: Option<PathBuf>,
+    /// How a decision is read from the outputs
+    #[arg(long, value_enum, default_value_t = Decision::Largest)]
+    pub(super) decision: Decision,
+    /// Seconds that the whole run may take, counted from the start of the process; what is found by then is written
+    #[arg(long, value_name = "SECONDS", default_value = "60", allow_hyphen_values = true)]
+    pub(super) timeout: String,
+    /// Seed of all randomness
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What is to be small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Norm {
+    /// The sum of all changes
+    L1,
+    /// The largest change
+    Linf,
+    /// The number of changed weights
+    L0,
+}
+
+/// How a decision is read from the outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Decision {
+    /// The largest output: classifiers
+    Largest,
+    /// The smallest output: ACAS Xu's costs
+    Smallest,
 }
 
 /// `counterpatch inspect`

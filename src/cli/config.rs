@@ -1,11 +1,14 @@
 //! What the command line means: numbers in their ranges, names that exist, files that are told apart.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args;
 use super::networks::Networks;
 use super::second::Tool;
+use crate::repair::compare::Decision;
+use crate::repair::{self, Norm};
 use crate::search::{Config, portfolio};
 
 /// The longest time limit, a year: more is a mistake.
@@ -57,6 +60,24 @@ pub(super) enum UsageError {
     /// One file for several networks.
     #[error("the property declares the networks {0} (help: give each a file with --network NAME=FILE)")]
     OneNetwork(String),
+    /// A number that must be positive is not.
+    #[error("{option} {text}: not a number above 0 (help: write for instance 1e-3)")]
+    Positive {
+        /// The option.
+        option: &'static str,
+        /// What was typed.
+        text: String,
+    },
+    /// A layer that does not exist.
+    #[error(
+        "there is no layer {layer} (help: the network ends in {layers} fully connected layers, counted from 0)"
+    )]
+    Layer {
+        /// What was typed.
+        layer: usize,
+        /// Number of layers.
+        layers: usize,
+    },
     /// A network without a file.
     #[error("network {0} has no file (help: add --network {0}=FILE)")]
     MissingNetwork(String),
@@ -176,6 +197,78 @@ impl TryFrom<&args::Check> for Check {
         let (networks, [property, results]) = files(&args.files, &args.networks, wanted)?;
         Ok(Self { networks, property, results })
     }
+}
+
+/// The meaning of `repair`'s arguments.
+#[derive(Debug)]
+pub(super) struct Repair {
+    /// Which layers change.
+    pub(super) layers: Layers,
+    /// How the repair is looked for.
+    pub(super) settings: repair::Settings,
+    /// How decisions are compared.
+    pub(super) decision: Decision,
+    /// The time limit.
+    pub(super) timeout: Duration,
+}
+
+/// Which layers change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Layers {
+    /// The last one.
+    Last,
+    /// Each alone, one after the other.
+    Each,
+    /// These together.
+    Together(Vec<usize>),
+}
+
+impl Layers {
+    /// The layers of each attempt (ascending, each once), of a network with this number of layers.
+    ///
+    /// # Errors
+    /// If there is no such layer.
+    pub(super) fn attempts(&self, layers: usize) -> Result<Vec<Vec<usize>>, UsageError> {
+        match self {
+            Self::Last => Ok(vec![vec![layers.saturating_sub(1)]]),
+            Self::Each => Ok((0..layers).map(|layer| vec![layer]).collect()),
+            Self::Together(chosen) => match chosen.iter().find(|&&layer| layer >= layers) {
+                Some(&layer) => Err(UsageError::Layer { layer, layers }),
+                None => Ok(vec![chosen.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()]),
+            },
+        }
+    }
+}
+
+impl TryFrom<&args::Repair> for Repair {
+    type Error = UsageError;
+
+    fn try_from(args: &args::Repair) -> Result<Self, UsageError> {
+        let layers = match (args.layer, args.layers.as_slice()) {
+            (Some(layer), _) => Layers::Together(vec![layer]),
+            (None, []) if args.all_layers => Layers::Each,
+            (None, []) => Layers::Last,
+            (None, layers) => Layers::Together(layers.to_vec()),
+        };
+        let norm = match args.norm {
+            args::Norm::L1 => Norm::Total,
+            args::Norm::Linf => Norm::Largest,
+            args::Norm::L0 => Norm::Fewest,
+        };
+        let decision = match args.decision {
+            args::Decision::Largest => Decision::Largest,
+            args::Decision::Smallest => Decision::Smallest,
+        };
+        let margin = positive("--margin", &args.margin)?;
+        let limit = args.limit.as_deref().map_or(Ok(f64::INFINITY), |text| positive("--limit", text))?;
+        let settings = repair::Settings { norm, margin, limit, seed: args.seed, ..Default::default() };
+        Ok(Self { layers, settings, decision, timeout: seconds("--timeout", &args.timeout)? })
+    }
+}
+
+fn positive(option: &'static str, text: &str) -> Result<f64, UsageError> {
+    let parsed = text.trim().parse::<f64>().ok().filter(|x| *x > 0.0 && x.is_finite());
+    parsed.ok_or_else(|| UsageError::Positive { option, text: text.to_owned() })
 }
 
 /// Tells the network from the other files: it is the first one, unless networks are named.

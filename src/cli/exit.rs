@@ -6,7 +6,8 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// There is a verdict: `sat`, `unsat`, `unknown` or `timeout`; of `check`, a strictly correct counterexample.
+    /// There is a verdict: `sat`, `unsat`, `unknown` or `timeout`; of `check`, a strictly correct counterexample; of
+    /// `repair`, a repaired network.
     /// Also after SIGTERM, SIGINT and SIGHUP, which end a search with `unknown`: the competition ignores the results
     /// file of a program that ends with anything else.
     Answered = 0,
@@ -14,7 +15,7 @@ pub enum Exit {
     Usage = 2,
     /// A file cannot be read, or what it says cannot be used. The results file says `error`.
     BadInput = 3,
-    /// The results file, or standard output, cannot be written.
+    /// The results file, the repaired network, or standard output, cannot be written.
     CannotWrite = 4,
     /// A bug in this program. The results file says `error`.
     Bug = 5,
@@ -24,19 +25,23 @@ pub enum Exit {
     Incorrect = 11,
     /// `check`: the file claims something other than `sat`.
     NoClaim = 12,
+    /// `repair`: no repair was found, or there is none.
+    NotRepaired = 13,
 }
 
 /// For `--help`.
 pub(super) const HELP: &str = "\
 Exit status:
-  0   there is a verdict (sat, unsat, unknown, timeout); check: the counterexample is strictly correct
+  0   there is a verdict (sat, unsat, unknown, timeout); check: the counterexample is strictly correct;
+      repair: the repaired network is written
   2   the command line is wrong
   3   a file cannot be read, or what it says cannot be used
-  4   the results file cannot be written
+  4   the results file or the repaired network cannot be written
   5   a bug in this program
   10  check: the counterexample holds within tolerance only
   11  check: the counterexample is wrong
-  12  check: the file claims something other than sat";
+  12  check: the file claims something other than sat
+  13  repair: no repair was found, or there is none";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -7,9 +7,10 @@ use vnnlib::Query;
 
 use crate::error::Error;
 use crate::onnx::{self, Model};
+use crate::repair::points;
 use crate::unpack;
 
-/// Largest property, unpacked: ten times the competition's largest.
+/// Largest property or list of points, unpacked: ten times the competition's largest.
 const MAX_BYTES: u64 = 1 << 30;
 
 /// Reads a property, which may be gzipped.
@@ -17,11 +18,26 @@ const MAX_BYTES: u64 = 1 << 30;
 /// # Errors
 /// If it cannot be read or is no well-formed VNN-LIB.
 pub(super) fn property(path: &Path) -> Result<Query, Error> {
-    let read = unpack::read(path, MAX_BYTES);
-    let (found, bytes) = read.map_err(|source| Error::PropertyFile { path: path.to_path_buf(), source })?;
-    let text = String::from_utf8(bytes)
-        .map_err(|error| Error::NotText { path: found.clone(), at: error.utf8_error().valid_up_to() })?;
+    let (found, text) = text(path)?;
     Ok(vnnlib::parse_named(found.display().to_string(), text)?)
+}
+
+/// Reads points of `inputs` numbers each, possibly gzipped.
+///
+/// # Errors
+/// If the file cannot be read or is no list of such points.
+pub(super) fn points(path: &Path, inputs: usize) -> Result<Vec<Vec<f64>>, Error> {
+    let (path, text) = text(path)?;
+    points::parse(&text, inputs).map_err(|source| Error::Points { path, source })
+}
+
+fn text(path: &Path) -> Result<(PathBuf, String), Error> {
+    let read = unpack::read(path, MAX_BYTES);
+    let (found, bytes) = read.map_err(|source| Error::TextFile { path: path.to_path_buf(), source })?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((found, text)),
+        Err(error) => Err(Error::NotText { path: found, at: error.utf8_error().valid_up_to() }),
+    }
 }
 
 /// Reads the models of a query's networks, in declaration order.

@@ -9,7 +9,9 @@ pub mod exit;
 mod input;
 mod inspect;
 mod networks;
+mod output;
 mod pair;
+mod repair;
 mod second;
 mod session;
 mod supports;
@@ -42,6 +44,7 @@ pub fn run() -> Exit {
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Convert(args)) => convert::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
+        Some(Command::Repair(args)) => repair::run(&args),
         Some(Command::Supports(args)) => supports::run(&args),
         None => {
             println!("{}", env!("CARGO_PKG_NAME"));

@@ -1,14 +1,16 @@
 //! What a search tells while it runs, and who listens: statistics, JSON lines, a progress line. What there is to say
-//! of a network before any search.
+//! of a network before any search, and of repairs.
 
 pub mod inspection;
 pub mod json;
 pub mod observer;
 mod progress;
+pub mod repair;
 mod statistics;
 
 pub use inspection::Inspection;
 pub use json::JsonLines;
 pub use observer::{Ended, Event, Listeners, Observer, Silent};
 pub use progress::Progress;
+pub use repair::Repairs;
 pub use statistics::Statistics;

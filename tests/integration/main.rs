@@ -7,6 +7,7 @@ mod inspect;
 mod model;
 mod pair;
 mod program;
+mod repair;
 mod signals;
 mod standard;
 mod verify;

@@ -1,0 +1,179 @@
+//! `counterpatch repair`: a network, points and a property in; the least changed network that satisfies the property
+//! at the points out. What is written was read back and replayed by the reference engine.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+use vnnlib::{Query, Role};
+
+use super::config::{self, UsageError};
+use super::exit::Exit;
+use super::output::Output;
+use super::{args, input};
+use crate::budget::{Budget, Interrupt, Stopwatch};
+use crate::error::Error;
+use crate::onnx;
+use crate::repair::{Job, JobError, Outcome, Patch, repair};
+use crate::report::Repairs;
+use crate::report::repair::{Attempt, Ending, Sample, Written};
+
+/// Why there is no report.
+enum Failure {
+    Usage(UsageError),
+    Input(Box<Error>),
+    System(io::Error),
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Input(Box::new(error.into()))
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &args::Repair) -> Exit {
+    match report(args) {
+        Ok(report) => print(&report, args),
+        Err(Failure::Usage(error)) => {
+            eprintln!("error: {error}");
+            Exit::Usage
+        }
+        Err(Failure::Input(error)) => {
+            eprintln!("error: {error}");
+            if let Error::Write(_) = *error { Exit::CannotWrite } else { Exit::BadInput }
+        }
+        Err(Failure::System(error)) => {
+            eprintln!("error: the system refuses a signal handler: {error}");
+            Exit::Bug
+        }
+    }
+}
+
+fn report(args: &args::Repair) -> Result<Repairs, Failure> {
+    let config = config::Repair::try_from(args).map_err(Failure::Usage)?;
+    let budget = Budget::of_process(config.timeout).with_interrupt(interrupt().map_err(Failure::System)?);
+    let (model, bytes) = onnx::read_with_bytes(&args.network).map_err(Error::from)?;
+    let query = input::property(&args.property)?;
+    let inputs = inputs(&query);
+    let points = input::points(&args.points, inputs)?;
+    let sample = args.sample.as_deref().map(|path| input::points(path, inputs)).transpose()?;
+    let path = model.path.clone();
+    let unusable = |source: JobError| Error::Repair { path: path.clone(), source: source.into() };
+    let job = Job::new(model, bytes, query, &points).map_err(unusable)?;
+    let attempts = config.layers.attempts(job.tail().layers.len()).map_err(Failure::Usage)?;
+    let output = Output::prepare(&args.output).map_err(Error::from)?;
+
+    let (mut tried, mut found) = (Vec::new(), Vec::new());
+    for (index, layers) in attempts.iter().enumerate() {
+        let left = u32::try_from(attempts.len() - index).unwrap_or(u32::MAX);
+        let slice = budget.slice(budget.remaining().unwrap_or(config.timeout) / left);
+        let watch = Stopwatch::start();
+        let outcome = repair(&job.task(), layers, &config.settings, &slice)?;
+        tried.push(Attempt::new(layers.clone(), job.tail(), &outcome, watch.elapsed()));
+        if let Outcome::Repaired(repair) = outcome {
+            found.push((index, repair.patches));
+        }
+    }
+    let norm = config.settings.norm;
+    found.sort_by(|(_, a), (_, b)| norm.of(a).total_cmp(&norm.of(b)));
+    let mut report = Repairs { points: points.len(), attempts: tried, written: None, sample: None };
+    let Some(copy) = write(&job, &found, output, &args.output, &mut report)? else { return Ok(report) };
+    if let Some(sample) = sample {
+        let different = job.differences(&copy, config.decision, &sample).map_err(unusable)?;
+        report.sample = Some(Sample { inputs: sample.len(), different });
+    }
+    Ok(report)
+}
+
+/// Writes the first repair that also holds in the file's own precision, and gives the copy as read back.
+fn write(
+    job: &Job,
+    found: &[(usize, Vec<Patch>)],
+    output: Output,
+    path: &Path,
+    report: &mut Repairs,
+) -> Result<Option<Arc<onnx::Model>>, Error> {
+    let unusable = |source: JobError| Error::Repair { path: path.to_path_buf(), source: source.into() };
+    for (attempt, patches) in found {
+        let bytes = job.rewritten(patches).map_err(unusable)?;
+        let copy = Arc::new(onnx::read(output.write(&bytes)?)?);
+        let margins = job.replayed(Arc::clone(&copy)).map_err(unusable)?;
+        if margins.model > 0.0 && margins.double > 0.0 {
+            output.publish()?;
+            report.written = Some(Written::new(path.to_path_buf(), *attempt, margins));
+            return Ok(Some(copy));
+        }
+        report.attempts[*attempt].outcome = Ending::LostToRounding;
+    }
+    Ok(None)
+}
+
+/// A flag that the first signal raises; the second one ends the process.
+fn interrupt() -> io::Result<Interrupt> {
+    let (interrupt, again) = (Interrupt::default(), Arc::new(AtomicBool::new(false)));
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
+        flag::register(signal, Arc::clone(&again))?;
+        flag::register(signal, interrupt.flag())?;
+    }
+    Ok(interrupt)
+}
+
+fn inputs(query: &Query) -> usize {
+    let inputs = query.tensors().iter().filter(|tensor| tensor.role() == Role::Input);
+    inputs.map(|tensor| tensor.len()).sum()
+}
+
+fn print(report: &Repairs, args: &args::Repair) -> Exit {
+    if args.json {
+        match serde_json::to_string(report) {
+            Ok(line) => println!("{line}"),
+            Err(error) => {
+                eprintln!("error: {error}");
+                return Exit::Bug;
+            }
+        }
+    } else {
+        report.attempts.iter().for_each(|attempt| println!("{}", of_attempt(attempt)));
+        of_written(report).into_iter().for_each(|line| println!("{line}"));
+    }
+    if report.written.is_some() { Exit::Answered } else { Exit::NotRepaired }
+}
+
+fn of_attempt(attempt: &Attempt) -> String {
+    let layers: Vec<String> = attempt.layers.iter().map(ToString::to_string).collect();
+    let layers = format!("layer{} {}", if layers.len() == 1 { "" } else { "s" }, layers.join(","));
+    let Attempt { weights, total, largest, seconds, .. } = attempt;
+    let size = format!("{weights} weights changed, sum {total:.6}, largest {largest:.6}");
+    let proved = if attempt.optimal { "optimal" } else { "not proved optimal" };
+    match &attempt.outcome {
+        Ending::Repaired => format!("{layers}: {size}, {proved}, {seconds:.2} s"),
+        Ending::LostToRounding => {
+            format!("{layers}: {size}, but rounded to the file's type it misses (help: raise --margin)")
+        }
+        Ending::Impossible => format!("{layers}: proved that no change does, {seconds:.2} s"),
+        Ending::NotFound(reason) => format!("{layers}: no repair found, {reason}, {seconds:.2} s"),
+    }
+}
+
+fn of_written(report: &Repairs) -> Vec<String> {
+    let Some(written) = &report.written else { return vec!["not repaired".to_owned()] };
+    let mut lines = Vec::new();
+    for patch in &report.attempts[written.attempt].patches {
+        lines.push(format!(
+            "changed: layer {} (node {}), {} weights, sum {:.6}, largest {:.6}",
+            patch.layer, patch.node, patch.weights, patch.total, patch.largest
+        ));
+    }
+    let margin = written.margin.map_or(String::new(), |margin| format!(", least margin {margin:.3e}"));
+    let points = report.points;
+    lines.push(format!("repaired: {}, replayed at {points} points{margin}", written.file.display()));
+    if let Some(Sample { inputs, different }) = report.sample {
+        lines.push(format!("decides differently: {different} of {inputs} inputs"));
+    }
+    lines
+}

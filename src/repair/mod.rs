@@ -1,0 +1,199 @@
+//! The smallest change of a network's weights with which it does what it should at given points.
+//!
+//! - One layer, all points sharing the change: Goldberger, Katz, Adi and Keshet, "Minimal Modifications of Deep
+//!   Neural Networks using Verification", LPAR 2020. A change of the last layer is one linear program; a change
+//!   further in front is a program with [switches](switched), walked over ([`walk`]) from the phases that the network
+//!   has and from changes found by projection ([`tune`]), and proved where a mixed-integer program allows ([`exact`]).
+//! - Several layers at once: Refaeli and Katz, "Minimal Multi-Layer Modifications of Deep Neural Networks" (3M-DNN),
+//!   2021: values proposed where the network is cut, and one query of the first kind for each part ([`several`]).
+//!
+//! "Small" is the sum of changes, the largest change, or the number of changed weights ([`Norm`]). What the network
+//! should do is what a VNN-LIB property says a counterexample is not ([`demand`]).
+
+mod bounds;
+pub mod compare;
+pub mod demand;
+mod encode;
+mod exact;
+mod fewest;
+pub mod job;
+pub mod points;
+mod search;
+mod several;
+pub mod switched;
+pub mod tail;
+#[cfg(test)]
+mod tests;
+mod tune;
+mod walk;
+
+use crate::budget::{Budget, StopReason};
+use crate::lp::LpError;
+use crate::network::Network;
+use crate::random::Random;
+
+pub use demand::{Demand, DemandError, demands};
+pub use job::{Job, JobError};
+pub use tail::{Dense, NotDense, Tail};
+
+/// What "small" means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Norm {
+    /// Σ |ε|
+    Total,
+    /// max |ε|
+    Largest,
+    /// The number of weights with ε ≠ 0; among equals the least Σ |ε| that was found.
+    Fewest,
+}
+
+/// How a repair is looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// What "small" means. Default: the sum of changes.
+    pub norm: Norm,
+    /// By how much each demand must hold, in units of the property's rows; positive. Default 1e-3.
+    pub margin: f64,
+    /// No weight changes by more; positive. Default: no limit.
+    pub limit: f64,
+    /// Rounds without a better repair after which a search over phases ends. Default 40.
+    pub patience: usize,
+    /// Seed of all that is random. Default 0.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { norm: Norm::Total, margin: 1e-3, limit: f64::INFINITY, patience: 40, seed: 0 }
+    }
+}
+
+/// The change of one weight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change {
+    /// The neuron that the edge leads to.
+    pub target: usize,
+    /// The value that it comes from.
+    pub source: usize,
+    /// What is added to the weight.
+    pub by: f64,
+}
+
+/// The changes of one layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patch {
+    /// Its position in [`Tail::layers`].
+    pub layer: usize,
+    /// Changed weights, each once.
+    pub changes: Vec<Change>,
+}
+
+/// A repair that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Repair {
+    /// Changed layers, in the order of evaluation.
+    pub patches: Vec<Patch>,
+    /// Whether it is proved that nothing smaller does in these layers (to six digits of the objective).
+    pub optimal: bool,
+}
+
+/// What a search for a repair came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// A repair; an empty one where the network does what it should.
+    Repaired(Repair),
+    /// It is proved that no change of these layers does (within the limit).
+    Impossible,
+    /// None was found; a search over phases that ended by itself proves nothing.
+    NotFound(StopReason),
+}
+
+/// What is to be repaired.
+#[derive(Debug, Clone, Copy)]
+pub struct Task<'a> {
+    /// The network in double precision.
+    pub network: &'a Network<f64>,
+    /// Its fully connected layers.
+    pub tail: &'a Tail,
+    /// Flat inputs.
+    pub points: &'a [Vec<f64>],
+    /// What is demanded at each point.
+    pub demands: &'a [Demand],
+}
+
+impl Patch {
+    /// Σ |ε|
+    pub fn total(&self) -> f64 {
+        self.changes.iter().map(|change| change.by.abs()).sum()
+    }
+
+    /// max |ε|
+    pub fn largest(&self) -> f64 {
+        self.changes.iter().map(|change| change.by.abs()).fold(0.0, f64::max)
+    }
+}
+
+impl Norm {
+    /// The size of patches of different layers together.
+    pub fn of(self, patches: &[Patch]) -> f64 {
+        match self {
+            Self::Total => patches.iter().map(Patch::total).sum(),
+            Self::Largest => patches.iter().map(Patch::largest).fold(0.0, f64::max),
+            Self::Fewest => patches.iter().map(|patch| patch.changes.len() as f64).sum(),
+        }
+    }
+}
+
+/// Looks for the smallest repair that changes exactly the given layers (positions in [`Tail::layers`], ascending,
+/// each once, at least one).
+///
+/// # Errors
+/// If the solver fails.
+pub fn repair(
+    task: &Task<'_>,
+    layers: &[usize],
+    settings: &Settings,
+    budget: &Budget,
+) -> Result<Outcome, LpError> {
+    let Some(&first) = layers.first() else { return Ok(Outcome::NotFound(StopReason::Exhausted)) };
+    let sources = task.tail.sources(task.network, first, task.points);
+    let chain = several::Chain {
+        layers: &task.tail.layers,
+        changed: layers,
+        sources: &sources,
+        demands: task.demands,
+        settings,
+    };
+    several::repair(&chain, &mut Random::new(settings.seed), budget)
+}
+
+/// The least margin by which the layers with the patches satisfy the demands, in double precision.
+pub fn margin(task: &Task<'_>, patches: &[Patch]) -> f64 {
+    let Some(first) = patches.iter().map(|patch| patch.layer).min() else { return margin_from(task, 0, &[]) };
+    margin_from(task, first, patches)
+}
+
+fn margin_from(task: &Task<'_>, first: usize, patches: &[Patch]) -> f64 {
+    let layers = patched(&task.tail.layers, patches);
+    let sources = task.tail.sources(task.network, first, task.points);
+    let margins = sources.iter().zip(task.demands);
+    let margins = margins.map(|(sources, demand)| demand.margin(&tail::evaluate(&layers[first..], sources)));
+    margins.fold(f64::INFINITY, f64::min)
+}
+
+/// The layers with the patches.
+pub fn patched(layers: &[Dense], patches: &[Patch]) -> Vec<Dense> {
+    let mut layers = layers.to_vec();
+    for patch in patches {
+        layers[patch.layer].change(&patch.changes);
+    }
+    layers
+}
+
+impl Dense {
+    fn change(&mut self, changes: &[Change]) {
+        for change in changes {
+            self.weights[change.target * self.inputs + change.source] += change.by;
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Points as text: one a line, numbers separated by commas; a first line without numbers is a heading.
+
+/// A text that is no list of points.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PointsError {
+    /// A field is no finite number.
+    #[error(
+        "line {line}, column {column}: `{field}` is no finite number (help: write one point a line, \
+         numbers separated by commas, such as 0.5,-1,2e-3)"
+    )]
+    Number {
+        /// The line, counted from 1.
+        line: usize,
+        /// The character in the line where the field begins, counted from 1.
+        column: usize,
+        /// What stands there, cut after 40 characters.
+        field: String,
+    },
+    /// A line has too few or too many numbers.
+    #[error(
+        "line {line}, column {column}: {has} numbers in this line, a point of the property has {wanted} \
+         (help: write all inputs of a point in one line, and nothing else)"
+    )]
+    Count {
+        /// The line, counted from 1.
+        line: usize,
+        /// The character where the first number too many begins, or behind the last one.
+        column: usize,
+        /// Numbers in the line.
+        has: usize,
+        /// Numbers that a point has.
+        wanted: usize,
+    },
+    /// There is no point at all.
+    #[error("there is no point in it (help: write one point a line, numbers separated by commas)")]
+    Empty,
+}
+
+/// A field of a line, and the character where it begins.
+struct Field<'t> {
+    text: &'t str,
+    column: usize,
+}
+
+/// Reads points of `inputs` numbers each. Empty lines and lines that begin with `#` are skipped.
+///
+/// # Errors
+/// If a field is no finite number, a line has another number of fields, or there is no point.
+pub fn parse(text: &str, inputs: usize) -> Result<Vec<Vec<f64>>, PointsError> {
+    let lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate();
+    let mut lines =
+        lines.filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#')).peekable();
+    let is_heading = |line: &str| fields(line).all(|field| field.text.parse::<f64>().is_err());
+    lines.next_if(|(_, line)| is_heading(line));
+    let points: Vec<Vec<f64>> =
+        lines.map(|(index, line)| point(index + 1, line, inputs)).collect::<Result<_, _>>()?;
+    if points.is_empty() { Err(PointsError::Empty) } else { Ok(points) }
+}
+
+fn point(line: usize, text: &str, inputs: usize) -> Result<Vec<f64>, PointsError> {
+    let number = |field: Field<'_>| {
+        let number = field.text.parse::<f64>().ok().filter(|number| number.is_finite());
+        let cut = || field.text.chars().take(40).collect();
+        number.ok_or_else(|| PointsError::Number { line, column: field.column, field: cut() })
+    };
+    let numbers: Vec<f64> = fields(text).map(number).collect::<Result<_, _>>()?;
+    if numbers.len() == inputs {
+        return Ok(numbers);
+    }
+    let column = fields(text).nth(inputs).map_or(text.chars().count() + 1, |field| field.column);
+    Err(PointsError::Count { line, column, has: numbers.len(), wanted: inputs })
+}
+
+fn fields(line: &str) -> impl Iterator<Item = Field<'_>> {
+    let mut column = 1;
+    line.split(',').map(move |field| {
+        let blanks = field.chars().take_while(|c| c.is_whitespace()).count();
+        let begin = column + blanks;
+        column += field.chars().count() + 1;
+        Field { text: field.trim(), column: begin }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_read() {
+        let expected = vec![vec![1.0, -0.5], vec![2e-3, 4.0]];
+        for text in ["1,-0.5\n2e-3, 4\n", "x0,x1\r\n1,-0.5\r\n\r\n.002,4", "\u{feff}# two\n 1 ,-0.5\n2e-3,4"]
+        {
+            assert_eq!(parse(text, 2), Ok(expected.clone()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn errors_name_line_and_column() {
+        let cases = [
+            ("1,2\n3,four", "line 2, column 3: `four` is no finite number"),
+            ("1,2\n3, inf", "line 2, column 4: `inf` is no finite number"),
+            ("1,2\n3,", "line 2, column 3: `` is no finite number"),
+            ("x,y\na,b", "line 2, column 1: `a` is no finite number"),
+            ("1,2\n3", "line 2, column 2: 1 numbers in this line, a point of the property has 2"),
+            ("1,2\n3,4,5", "line 2, column 5: 3 numbers in this line, a point of the property has 2"),
+            ("x,y\n\n", "there is no point in it"),
+            ("", "there is no point in it"),
+        ];
+        for (text, expected) in cases {
+            let message = parse(text, 2).unwrap_err().to_string();
+            assert!(message.starts_with(expected), "{text:?}: {message}");
+        }
+    }
+}

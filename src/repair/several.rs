@@ -1,0 +1,238 @@
+//! Several layers changed at once, by values proposed where the network is cut.
+//!
+//! After Refaeli and Katz, "Minimal Multi-Layer Modifications of Deep Neural Networks" (2021). The network is cut in
+//! front of each changed layer but the first. If the values there are given, each part is a network of its own with
+//! one changed layer: the first part has to produce the values, the next one starts from them. A proposal of values
+//! makes one query for each part; the cheapest total is kept until the time is up. Sound, and not complete.
+//!
+//! Theirs proposes values on a grid. Here a proposal is what the first part produces under some change of its layer,
+//! so that it can always be produced: parts of the change that would repair the network alone, such parts shaken,
+//! and the best proposal shaken. The parts behind are searched in the same way, one cut fewer.
+
+use super::encode::{Goal, Query};
+use super::search::{self, Single};
+use super::tail::Dense;
+use super::walk::Walker;
+use super::{Change, Demand, Norm, Outcome, Patch, Repair, Settings, fewest};
+use crate::budget::{Budget, StopReason};
+use crate::lp::LpError;
+use crate::random::Random;
+use std::time::Duration;
+
+/// Parts of the change that repairs alone, tried first.
+const PARTS: [f64; 5] = [0.5, 0.25, 0.75, 0.1, 0.9];
+
+/// Layers, those of them that are to change, and what the first of these is multiplied with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chain<'a> {
+    pub(super) layers: &'a [Dense],
+    /// Ascending, at least one.
+    pub(super) changed: &'a [usize],
+    pub(super) sources: &'a [Vec<f64>],
+    pub(super) demands: &'a [Demand],
+    pub(super) settings: &'a Settings,
+}
+
+/// Looks for the smallest change of all the layers together.
+pub(super) fn repair(chain: &Chain<'_>, random: &mut Random, budget: &Budget) -> Result<Outcome, LpError> {
+    let [first, rest @ ..] = chain.changed else { return Ok(Outcome::NotFound(StopReason::Exhausted)) };
+    if rest.is_empty() {
+        return chain.single(random, budget);
+    }
+    let slice = |budget: &Budget, part: u32| {
+        budget.slice(budget.remaining().map_or(Duration::MAX, |left| left / part))
+    };
+    // The ends of the scale: the first layer alone, and the others without it.
+    let alone = Chain { changed: &[*first], ..*chain }.single(random, &slice(budget, 4))?;
+    let unchanged = chain.produced(&[]);
+    let without = Chain { changed: rest, sources: &unchanged, ..*chain };
+    let mut best = match repair(&without, random, &slice(budget, 4))? {
+        Outcome::Repaired(repair) => Some(repair.patches),
+        Outcome::Impossible | Outcome::NotFound(_) => None,
+    };
+    let guide = match alone {
+        Outcome::Repaired(repair) => repair.patches.into_iter().next(),
+        Outcome::Impossible | Outcome::NotFound(_) => None,
+    };
+    if let Some(guide) = &guide
+        && chain.is_better(std::slice::from_ref(guide), best.as_deref())
+    {
+        best = Some(vec![guide.clone()]);
+    }
+    let stop = chain.propose(guide.as_ref(), &mut best, random, budget)?;
+    let repaired = |patches: Vec<Patch>| {
+        let optimal = patches.iter().all(|patch| patch.changes.is_empty());
+        Outcome::Repaired(Repair { patches, optimal })
+    };
+    Ok(best.map_or(Outcome::NotFound(stop), repaired))
+}
+
+impl Chain<'_> {
+    fn first(&self) -> usize {
+        self.changed[0]
+    }
+
+    /// The search for the first changed layer alone.
+    fn single(&self, random: &mut Random, budget: &Budget) -> Result<Outcome, LpError> {
+        let Settings { norm, margin, limit, patience, .. } = *self.settings;
+        let layers = &self.layers[self.first()..];
+        let goal = Goal::Demands(self.demands, margin);
+        let query = Query { layers, sources: self.sources, goal, norm, limit };
+        let found = match norm {
+            Norm::Fewest => fewest::fewest(&query, patience, random, budget)?,
+            Norm::Total | Norm::Largest => {
+                search::smallest(&query, &query.encode(), patience, random, budget)?
+            }
+        };
+        Ok(match found {
+            Single::Found(best) => {
+                let patch = Patch { layer: self.first(), changes: best.changes };
+                Outcome::Repaired(Repair { patches: vec![patch], optimal: best.optimal })
+            }
+            Single::Impossible => Outcome::Impossible,
+            Single::NotFound(stop) => Outcome::NotFound(stop),
+        })
+    }
+
+    /// What the second changed layer is multiplied with, for each point, under changes of the first.
+    fn produced(&self, changes: &[Change]) -> Vec<Vec<f64>> {
+        let [first, second, ..] = *self.changed else { return Vec::new() };
+        let part = self.part(&[]);
+        let next = &self.layers[second];
+        let values = part.sums(changes).into_iter().map(|sums| {
+            let sums = sums.last().map_or(&[][..], Vec::as_slice);
+            next.shifted(self.layers[first + part.layers.len() - 1].values(sums))
+        });
+        values.collect()
+    }
+
+    /// The query of the part in front of the second changed layer, for these values behind its activation.
+    fn part<'q>(&'q self, values: &'q [Vec<f64>]) -> Query<'q> {
+        let end = self.changed.get(1).copied().unwrap_or(self.layers.len());
+        Query {
+            layers: &self.layers[self.first()..end],
+            sources: self.sources,
+            goal: Goal::Values(values),
+            norm: self.settings.norm,
+            limit: self.settings.limit,
+        }
+    }
+
+    fn is_better(&self, patches: &[Patch], best: Option<&[Patch]>) -> bool {
+        let norm = self.settings.norm;
+        best.is_none_or(|best| norm.of(patches) < norm.of(best) * (1.0 - 1e-9))
+    }
+
+    /// Tries proposals until the time is up or many in a row were in vain.
+    fn propose(
+        &self,
+        guide: Option<&Patch>,
+        best: &mut Option<Vec<Patch>>,
+        random: &mut Random,
+        budget: &Budget,
+    ) -> Result<StopReason, LpError> {
+        let mut idle = 0;
+        for round in 0usize.. {
+            if idle >= self.settings.patience {
+                break;
+            }
+            if let Err(stop) = budget.check() {
+                return Ok(stop);
+            }
+            let changes = self.proposal(round, guide, best.as_deref(), random);
+            let bar = best.as_ref().map_or(f64::INFINITY, |best| self.settings.norm.of(best));
+            idle += 1;
+            if let Some(patches) = self.evaluate(&changes, bar, random, budget)?
+                && self.is_better(&patches, best.as_deref())
+            {
+                *best = Some(patches);
+                idle = 0;
+            }
+        }
+        Ok(StopReason::Exhausted)
+    }
+
+    /// A change of the first layer whose values are proposed.
+    fn proposal(
+        &self,
+        round: usize,
+        guide: Option<&Patch>,
+        best: Option<&[Patch]>,
+        random: &mut Random,
+    ) -> Vec<Change> {
+        let own = best.and_then(|best| best.iter().find(|patch| patch.layer == self.first()));
+        let base = if round.is_multiple_of(2) { own.or(guide) } else { guide.or(own) };
+        let changes = base.map_or(&[][..], |patch| &patch.changes);
+        let scaled = |by: &dyn Fn(&Change) -> f64| -> Vec<Change> {
+            changes.iter().map(|change| Change { by: by(change), ..*change }).collect()
+        };
+        if let (Some(part), Some(guide)) = (PARTS.get(round), guide) {
+            return guide.changes.iter().map(|change| Change { by: part * change.by, ..*change }).collect();
+        }
+        let scale = random.between(0.2, 1.2);
+        // Each change by itself up or down, now and then none of it.
+        let factors: Vec<f64> = (changes.iter())
+            .map(|_| if random.unit() < 0.2 { 0.0 } else { scale * random.between(0.6, 1.4) })
+            .collect();
+        let mut shaken = scaled(&|change| change.by);
+        shaken.iter_mut().zip(factors).for_each(|(change, factor)| change.by *= factor);
+        let layer = &self.layers[self.first()];
+        let size = changes.iter().map(|change| change.by.abs()).fold(0.0, f64::max);
+        for _ in 0..random.below(3) {
+            let at = random.below(layer.weights.len());
+            let by = 0.3 * random.normal() * if size > 0.0 { size } else { 0.1 };
+            shaken.push(Change { target: at / layer.inputs, source: at % layer.inputs, by });
+        }
+        shaken.retain(|change| change.by != 0.0);
+        shaken
+    }
+
+    /// The cheapest patches for the values that these changes produce; `None` if they cost `bar` or more, or the
+    /// parts behind find none.
+    fn evaluate(
+        &self,
+        changes: &[Change],
+        bar: f64,
+        random: &mut Random,
+        budget: &Budget,
+    ) -> Result<Option<Vec<Patch>>, LpError> {
+        let norm = self.settings.norm;
+        let own = self.cheapest(changes, budget)?;
+        let patch = Patch { layer: self.first(), changes: own };
+        if norm.of(std::slice::from_ref(&patch)) >= bar {
+            return Ok(None);
+        }
+        let sources = self.produced(&patch.changes);
+        let settings = Settings { patience: 2, ..self.settings.clone() };
+        let behind = Chain { changed: &self.changed[1..], sources: &sources, settings: &settings, ..*self };
+        let slice = budget.remaining().map_or(Duration::MAX, |left| left / 8);
+        let Outcome::Repaired(rest) = repair(&behind, random, &budget.slice(slice))? else { return Ok(None) };
+        let mut patches = vec![patch];
+        patches.extend(rest.patches);
+        patches.retain(|patch| !patch.changes.is_empty());
+        Ok(Some(patches))
+    }
+
+    /// The cheapest change of the first layer that produces the same values as the given one, in its phases.
+    fn cheapest(&self, changes: &[Change], budget: &Budget) -> Result<Vec<Change>, LpError> {
+        let end = self.changed.get(1).copied().unwrap_or(self.layers.len());
+        let last = &self.layers[end - 1];
+        let probe = self.part(&[]).sums(changes);
+        let values: Vec<Vec<f64>> =
+            probe.iter().map(|sums| last.values(sums.last().map_or(&[][..], Vec::as_slice))).collect();
+        let query = self.part(&values);
+        let encoded = query.encode();
+        let found = Walker::new(&encoded)?.walk(&query.setting(changes), false, budget)?;
+        let cheaper = match found {
+            Ok(Some(landing)) => encoded.changes(&landing.solution.values),
+            Ok(None) | Err(_) => changes.to_vec(),
+        };
+        let patch = |changes: &[Change]| Patch { layer: self.first(), changes: changes.to_vec() };
+        let (a, b) = (patch(&cheaper), patch(changes));
+        Ok(if self.settings.norm.of(&[a]) <= self.settings.norm.of(&[b]) {
+            cheaper
+        } else {
+            changes.to_vec()
+        })
+    }
+}
