@@ -16,10 +16,43 @@ mod strategies;
 
 use std::error::Error;
 use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use counterpatch::budget::{Budget, Interrupt};
 
 /// Processor time of this thread so far, in seconds: the machine may be shared.
 fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    seconds_on(Path::new("/proc/thread-self/schedstat"))
+}
+
+/// Runs something under a budget that ends after so many seconds of this thread's processor time, to a hundredth.
+fn within_cpu<R>(seconds: f64, run: impl FnOnce(&Budget) -> R) -> R {
+    let interrupt = Interrupt::default();
+    let budget = Budget::unlimited().with_interrupt(interrupt.clone());
+    let task = fs::read_link("/proc/thread-self").unwrap_or_default();
+    let (clock, done) = (Path::new("/proc").join(task).join("schedstat"), AtomicBool::new(false));
+    let end = seconds_on(&clock) + seconds;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                if seconds_on(&clock) >= end {
+                    interrupt.raise();
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let result = run(&budget);
+        done.store(true, Ordering::Relaxed);
+        result
+    })
+}
+
+/// Seconds that a thread has run, from its schedstat file.
+fn seconds_on(clock: &Path) -> f64 {
+    let stat = fs::read_to_string(clock).unwrap_or_default();
     stat.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
 }
 

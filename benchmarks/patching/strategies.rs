@@ -1,15 +1,13 @@
 //! Strategies alone, several seeds each.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use counterpatch::budget::Budget;
 use counterpatch::problem::Problem;
 use counterpatch::report::observer::Silent;
 use counterpatch::search::{Candidate, Config, Ending, Judge, Judgement, falsify};
 
-use crate::cpu_seconds;
 use crate::instances::Instance;
+use crate::{cpu_seconds, within_cpu};
 
 /// Confirms what plain evaluation confirms both in single and in double precision.
 struct Both<'p>(&'p Problem<f32>);
@@ -43,9 +41,11 @@ pub(crate) fn table(instances: &[Instance], seconds: f64, seeds: u64, names: &[&
             let mut count = 0;
             for instance in instances {
                 let config = Config { seed, threads: 1, only: vec![name.into()], ..Config::default() };
-                let budget = Budget::unlimited().slice(Duration::from_secs_f64(seconds));
                 let before = cpu_seconds();
-                let summary = falsify(&instance.problem, &config, &budget, &Both(&instance.problem), &Silent);
+                let judge = Both(&instance.problem);
+                let summary = within_cpu(seconds, |budget| {
+                    falsify(&instance.problem, &config, budget, &judge, &Silent)
+                });
                 cpu += cpu_seconds() - before;
                 for strategy in &summary.strategies {
                     programs += strategy.tally.programs;

@@ -12,6 +12,7 @@ pub mod mip;
 mod outcome;
 mod program;
 mod solver;
+mod watch;
 
 #[cfg(test)]
 mod tests;

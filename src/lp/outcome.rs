@@ -27,9 +27,9 @@ impl LpOutcome {
 /// Why the solver stopped early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// The time limit.
+    /// The time limit, or the end of the budget.
     Time,
-    /// The solver's own iteration limit.
+    /// A limit of iterations or nodes.
     Iterations,
     /// Rounding: no point meets the tolerance asked for, warm or cold, or the solver gave up.
     Precision,

@@ -13,6 +13,8 @@ use highs_sys::HighsInt;
 
 use super::outcome::{Basis, Limit, LpError, LpOutcome, Solution};
 use super::program::{ColumnId, LinearProgram, RowId, Sense, check_bounds, check_finite, merge};
+use super::watch::Watch;
+use crate::budget::Budget;
 
 /// How a [`Solver`] works.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,6 +52,8 @@ pub struct Solver {
     method: Method,
     columns: usize,
     rows: usize,
+    /// What ends a solve early; dropped after the HiGHS object.
+    watch: Option<Watch>,
 }
 
 // SAFETY: a HiGHS object keeps all of its state behind its own pointer and has no owner thread; `Solver` is not
@@ -68,7 +72,7 @@ impl Solver {
     pub fn new(program: &LinearProgram, options: &LpOptions) -> Result<Self, LpError> {
         // SAFETY: no arguments; a null result is caught.
         let highs = NonNull::new(unsafe { highs_sys::Highs_create() }).ok_or(LpError::NotStarted)?;
-        let mut solver = Solver { highs, method: options.method, columns: 0, rows: 0 };
+        let mut solver = Solver { highs, method: options.method, columns: 0, rows: 0, watch: None };
         solver.set_options(options)?;
         solver.replace(program)?;
         Ok(solver)
@@ -158,6 +162,14 @@ impl Solver {
     /// Time for each of the next solves.
     pub fn set_time_limit(&mut self, limit: Option<Duration>) -> Result<(), LpError> {
         self.set_number(c"time_limit", limit.map_or(f64::INFINITY, |limit| limit.as_secs_f64()))
+    }
+
+    /// Makes every solve from now on end when the budget does, by its time or by an interrupt, with
+    /// [`Limit::Time`].
+    pub fn obey(&mut self, budget: &Budget) -> Result<(), LpError> {
+        // SAFETY: the pointer is alive, and the watch is kept until it is destroyed or another takes its place.
+        self.watch = Some(unsafe { Watch::install(self.highs.as_ptr(), budget) }?);
+        Ok(())
     }
 
     /// Replaces a column's bounds.
@@ -283,7 +295,9 @@ impl Solver {
             highs_sys::MODEL_STATUS_OPTIMAL => Ok(LpOutcome::Optimal(self.solution()?)),
             highs_sys::MODEL_STATUS_INFEASIBLE => Ok(LpOutcome::Infeasible),
             highs_sys::MODEL_STATUS_UNBOUNDED => Ok(LpOutcome::Unbounded),
-            highs_sys::MODEL_STATUS_REACHED_TIME_LIMIT => Ok(LpOutcome::Limit(Limit::Time)),
+            highs_sys::MODEL_STATUS_REACHED_TIME_LIMIT | highs_sys::MODEL_STATUS_REACHED_INTERRUPT => {
+                Ok(LpOutcome::Limit(Limit::Time))
+            }
             highs_sys::MODEL_STATUS_REACHED_ITERATION_LIMIT => Ok(LpOutcome::Limit(Limit::Iterations)),
             highs_sys::MODEL_STATUS_UNKNOWN => Ok(LpOutcome::Limit(Limit::Precision)),
             other => Err(LpError::Solver {
@@ -376,7 +390,7 @@ impl Solver {
 
 /// A call's status as a result. Warnings pass: HiGHS warns of coefficients under 1e-9, which it drops, and of
 /// bounds that cross, which it then calls infeasible.
-fn check(call: &'static str, status: HighsInt) -> Result<(), LpError> {
+pub(super) fn check(call: &'static str, status: HighsInt) -> Result<(), LpError> {
     match status {
         highs_sys::STATUS_OK | highs_sys::STATUS_WARNING => Ok(()),
         other => Err(LpError::Solver { call, reason: format!("status {other}") }),

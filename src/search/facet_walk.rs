@@ -196,7 +196,9 @@ impl<T: Real> FacetWalk<T> {
             }
             None => {
                 let options = LpOptions { time_limit: oracle.budget().remaining(), ..LpOptions::default() };
-                solver.insert(Solver::new(&model.program, &options).ok()?).solve()
+                let solver = solver.insert(Solver::new(&model.program, &options).ok()?);
+                solver.obey(oracle.budget()).ok()?;
+                solver.solve()
             }
         };
         let Ok(LpOutcome::Optimal(solution)) = outcome else { return None };

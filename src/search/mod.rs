@@ -8,6 +8,7 @@ pub mod centre;
 pub mod facet_walk;
 mod local;
 pub mod minorant;
+pub mod neighbourhood;
 pub mod oracle;
 pub mod patch;
 pub mod pgd;

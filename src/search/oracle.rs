@@ -97,7 +97,8 @@ pub struct Oracle<'a, T: Real> {
     pub best: Option<Best<T>>,
     judge: &'a dyn Judge<T>,
     shared: &'a Shared,
-    budget: &'a Budget,
+    /// The search's, ended by a witness on another thread too.
+    budget: Budget,
     workspace: Workspace<T>,
     inputs: Vec<T>,
     outputs: Vec<T>,
@@ -127,8 +128,9 @@ impl<'a, T: Real> Oracle<'a, T> {
         problem: &'a Problem<T>,
         judge: &'a dyn Judge<T>,
         shared: &'a Shared,
-        budget: &'a Budget,
+        budget: &Budget,
     ) -> Self {
+        let budget = budget.clone().with_interrupt(shared.over.clone());
         let lanes = problem.network.block_lanes();
         Self {
             problem,
@@ -181,7 +183,7 @@ impl<'a, T: Real> Oracle<'a, T> {
 
     /// The time that may be spent, for solvers that run on their own.
     pub fn budget(&self) -> &Budget {
-        self.budget
+        &self.budget
     }
 
     /// Whether to stop.
@@ -189,7 +191,7 @@ impl<'a, T: Real> Oracle<'a, T> {
     /// # Errors
     /// [`Halt`] if so.
     pub fn check(&self) -> Result<(), Halt> {
-        if self.shared.over.is_raised() || self.shared.patience_is_over(self.budget) {
+        if self.shared.over.is_raised() || self.shared.patience_is_over(&self.budget) {
             return Err(Halt::Over);
         }
         Ok(self.budget.check()?)

@@ -1,140 +1,60 @@
 //! The phase-neighbourhood program: the margin maximised over all phases of a few neurons at once.
 //!
-//! Each unstable neuron gets a binary `d` (Tjeng, Xiao, Tedrake, ICLR 2019):
-//! `a ≥ z, a ≥ 0, a ≤ z − lo (1 − d), a ≤ hi d`. A trust region round the point is shrunk until at most `K` neurons
-//! are unstable in it; from start to start, `K` grows until the whole box fits. Neurons that paths mark as decrement
-//! need no binary: nothing pulls their value over the larger of its two lower bounds.
+//! Where the whole box needs few binaries (see [`super::neighbourhood`]), its program is solved conjunction by
+//! conjunction, each time with more nodes: this is what finds witnesses of networks with combinatorial behaviour.
+//! Elsewhere a trust region round a promising sample is shrunk until at most `K` neurons need a binary; the real
+//! network is looked at along the ray through the optimum, and the next region lies round the best point there. `K`
+//! grows as long as programs are solved to the end and falls where they are not.
 //!
-//! This is what finds witnesses of networks with combinatorial behaviour: of eight planted 3-SAT formulas with 50
-//! variables and 200 clauses gradients find none.
+//! Nodes are counted, not seconds: one seed gives one answer.
 
-use std::time::Duration;
-
-use super::local::{self, add_inputs, add_margins, around, is_convex, slope_below, view, widen};
+use super::local::{self, around, is_convex, view, widen};
 use super::minorant::centre;
-use super::patch::encode::{Value, add_sums};
-use super::patch::marking::{Mark, Marking};
-use super::programs::Programs;
+use super::neighbourhood::{Neighbourhood, binaries_needed, marks, tighten};
+use super::programs::{Obstacle, Programs};
 use super::ray::look_along;
 use super::seeds::Seeds;
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
-use crate::lp::{ColumnId, LinearProgram};
 use crate::network::Real;
 use crate::network::layered::Layered;
 use crate::network::layered::bounds::Ranges;
-use crate::network::op::UnaryFunction;
 use crate::problem::Problem;
-use crate::property::{Conjunction, Region};
+use crate::property::Region;
 
-/// Unstable neurons in the first neighbourhoods.
+/// Binaries in the first neighbourhoods, and the fewest and most that they may have.
 const FIRST_BINARIES: usize = 16;
-/// Where the whole box needs no more binaries than this, it is the first neighbourhood.
-const WHOLE_BOX: usize = 80;
-/// More binaries than this are never asked of the solver.
-const MOST_BINARIES: usize = 1_000;
-/// Time for a program.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FEWEST_BINARIES: usize = 6;
+const MOST_BINARIES: usize = 200;
+/// Where the whole box needs no more binaries than this, it is the neighbourhood.
+const WHOLE_BOX: usize = 100;
+/// Nodes for a neighbourhood.
+const NODES: i32 = 200;
+/// Nodes for the whole box at first, and the factor from one time to the next.
+const FIRST_NODES: i32 = 2_000;
+const MORE_NODES: i32 = 4;
 /// Programs from one start.
 const MOST_STEPS: usize = 6;
 /// Halvings of the trust region.
-const MOST_HALVINGS: usize = 24;
-/// A margin that is enough: the solver need not go on, in units of the outputs' scale.
-const ENOUGH: f64 = 1e-2;
+const MOST_HALVINGS: i32 = 24;
+/// A margin that is enough, in units of the outputs' scale: far over what rounding can take away, and the solver
+/// need not prove how much more there is.
+const ENOUGH: f64 = 1e-4;
 
-/// The exact margin over a box as a mixed-integer program.
-#[derive(Debug, Clone)]
-pub struct Neighbourhood {
-    /// Maximises the least margin.
-    pub program: LinearProgram,
-    /// The inputs' columns.
-    pub inputs: Vec<ColumnId>,
-    /// How many binaries it has.
-    pub binaries: usize,
-}
-
-impl Neighbourhood {
-    /// The program over a box in which `ranges` bound the sums. Margins over `enough` count as `enough`.
-    pub fn new(
-        network: &Layered,
-        property: &Conjunction,
-        (lower, upper): (&[f64], &[f64]),
-        ranges: &Ranges,
-        enough: f64,
-    ) -> Self {
-        let mut program = LinearProgram::maximise();
-        let inputs = add_inputs(&mut program, lower, upper);
-        let least = program.column(f64::NEG_INFINITY, enough, 1.0);
-        let marks = value_marks(network, property);
-        let mut values: Vec<Value> = inputs.iter().map(|&column| Value::column(column)).collect();
-        let mut binaries = 0;
-        for (at, layer) in network.layers.iter().enumerate() {
-            let sums = add_sums(&mut program, layer, &values, ranges.sums[at].iter().copied());
-            let Some(function) = layer.activation else {
-                values = sums.into_iter().map(Value::column).collect();
-                break;
-            };
-            values = Vec::with_capacity(sums.len());
-            for (neuron, sum) in sums.into_iter().enumerate() {
-                let (range, mark) = (ranges.sums[at][neuron], marks[at][neuron]);
-                binaries += usize::from(needs_binary(range, mark));
-                values.push(activate(&mut program, function, sum, range, mark));
-            }
-        }
-        add_margins(&mut program, property, &inputs, least, |output, _| values[output]);
-        Self { program, inputs, binaries }
-    }
-}
-
-/// Marks of the neurons' values, by paths; activations here never fall, so the sums' marks are the values'.
-fn value_marks(network: &Layered, property: &Conjunction) -> Vec<Vec<Mark>> {
-    Marking::Paths.mark(network, &network.simulate(&vec![0.0; network.input_len()]), property)
-}
-
-fn needs_binary((low, high): (f64, f64), mark: Mark) -> bool {
-    low < 0.0 && high > 0.0 && !matches!(mark, Mark::Decrement | Mark::Idle)
-}
-
-/// The value behind a sum, exact where it matters.
-fn activate(
-    program: &mut LinearProgram,
-    function: UnaryFunction,
-    sum: ColumnId,
-    (low, high): (f64, f64),
-    mark: Mark,
-) -> Value {
-    let below = slope_below(function);
-    if low >= 0.0 {
-        return Value::column(sum);
-    }
-    if high <= 0.0 {
-        return if below == 0.0 {
-            Value::fixed(0.0)
-        } else {
-            Value { term: Some((sum, below)), constant: 0.0 }
-        };
-    }
-    // For ReLU the column's own bound is the second of the two lower bounds.
-    let value = program.column(below * low, high, 0.0);
-    program.at_least([(value, 1.0), (sum, -1.0)], 0.0);
-    if below != 0.0 {
-        program.at_least([(value, 1.0), (sum, -below)], 0.0);
-    }
-    if needs_binary((low, high), mark) {
-        let active = program.binary(0.0);
-        let steps = 1.0 - below;
-        // value ≤ z − (1 − below) lo (1 − d)   and   value ≤ below z + (1 − below) hi d
-        program.at_most([(value, 1.0), (sum, -1.0), (active, -steps * low)], -steps * low);
-        program.at_most([(value, 1.0), (sum, -below), (active, -steps * high)], 0.0);
-    }
-    Value::column(value)
-}
-
-/// Neighbourhoods of one start after the other.
+/// Neighbourhoods of one start after the other, or the whole box.
 struct PhaseMilp<T> {
     seeds: Seeds<T>,
-    binaries: usize,
-    started: bool,
+    mode: Mode,
     points: Vec<T>,
+}
+
+#[derive(Debug)]
+enum Mode {
+    /// Nothing is known yet.
+    Unknown,
+    /// The whole box, for the conjunctions that are not settled, the next one last.
+    Whole { ranges: Ranges, open: Vec<usize>, nodes: i32, waiting: Vec<usize> },
+    /// Trust regions with at most so many binaries; the radius is that of the last one.
+    Around { binaries: usize, halvings: i32 },
 }
 
 /// Makes the strategy; it applies to chains of layers with convex activations.
@@ -145,7 +65,7 @@ pub fn make<T: Real>(
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let seeds = Seeds::new(region, seed)?;
     view(problem, is_convex)?;
-    Ok(Box::new(PhaseMilp { seeds, binaries: FIRST_BINARIES, started: false, points: Vec::new() }))
+    Ok(Box::new(PhaseMilp { seeds, mode: Mode::Unknown, points: Vec::new() }))
 }
 
 impl<T: Real> Falsifier<T> for PhaseMilp<T> {
@@ -155,67 +75,147 @@ impl<T: Real> Falsifier<T> for PhaseMilp<T> {
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         let Ok(network) = oracle.problem.layered() else { return Ok(Progress::Exhausted) };
-        let (mut here, target) = if self.started {
-            let Some(seed) = self.seeds.next(oracle)? else { return Ok(Progress::More) };
-            (widen(&seed.point), seed.target as usize)
-        } else {
-            self.started = true;
-            centre(oracle, &mut self.points)?
+        if matches!(self.mode, Mode::Unknown) {
+            let Some(mode) = first_mode(oracle, network) else { return Ok(Progress::Exhausted) };
+            self.mode = mode;
+            let (start, target) = centre(oracle, &mut self.points)?;
+            return if matches!(self.mode, Mode::Whole { .. }) {
+                self.whole_box(oracle, network, &start)
+            } else {
+                self.walk(oracle, network, start, target)
+            };
+        }
+        if let Mode::Whole { .. } = self.mode {
+            let start = oracle.best.as_ref().map(|best| widen(&best.input)).unwrap_or_default();
+            return self.whole_box(oracle, network, &start);
+        }
+        let Some(seed) = self.seeds.next(oracle)? else { return Ok(Progress::More) };
+        self.walk(oracle, network, widen(&seed.point), seed.target as usize)
+    }
+}
+
+/// The whole box if it needs few binaries; `None` where there are no bounds.
+fn first_mode<T: Real>(oracle: &mut Oracle<'_, T>, network: &Layered) -> Option<Mode> {
+    let bounds = (oracle.region.lower.as_slice(), oracle.region.upper.as_slice());
+    let mut ranges = Ranges::of_box(network, bounds.0, bounds.1)?;
+    let conjunctions = &oracle.region.conjunctions;
+    let needed = |ranges: &Ranges| {
+        let each = conjunctions.iter().map(|c| binaries_needed(network, ranges, &marks(network, c)));
+        each.max().unwrap_or(0)
+    };
+    let mut programs = Programs::new(oracle.budget());
+    let mut most = needed(&ranges);
+    if most <= 2 * WHOLE_BOX {
+        tighten(network, bounds, &mut ranges, &mut programs);
+        most = needed(&ranges);
+    }
+    let open = (0..conjunctions.len()).collect();
+    let (solved, entries) = (programs.solved, programs.entries);
+    oracle.count_programs(solved, entries);
+    Some(if most <= WHOLE_BOX {
+        Mode::Whole { ranges, open, nodes: FIRST_NODES, waiting: Vec::new() }
+    } else {
+        Mode::Around { binaries: FIRST_BINARIES, halvings: 0 }
+    })
+}
+
+/// The input where the program's margin is largest, and whether that is proven.
+fn solve<T: Real>(
+    oracle: &mut Oracle<'_, T>,
+    network: &Layered,
+    target: usize,
+    here: &[f64],
+    (bounds, ranges): ((&[f64], &[f64]), &Ranges),
+    nodes: i32,
+) -> Result<(Vec<f64>, bool), Obstacle> {
+    let property = &oracle.region.conjunctions[target];
+    let scale = 1.0 + network.simulate(here).outputs().iter().map(|y| y.abs()).fold(0.0, f64::max);
+    let model = Neighbourhood::new(network, property, bounds, ranges, ENOUGH * scale);
+    let start = model.point(network, property, here);
+    let mut programs = Programs::new(oracle.budget());
+    let outcome = programs.solve_within(nodes, &model.program, Some(&start));
+    let (solved, entries) = (programs.solved, programs.entries);
+    oracle.count_programs(solved, entries);
+    let (solution, proven) = outcome?;
+    Ok((model.inputs.iter().map(|column| solution.values[column.index()]).collect(), proven))
+}
+
+impl<T: Real> PhaseMilp<T> {
+    /// The whole box for the next conjunction that is not settled.
+    fn whole_box(
+        &mut self,
+        oracle: &mut Oracle<'_, T>,
+        network: &Layered,
+        start: &[f64],
+    ) -> Result<Progress, Halt> {
+        let Mode::Whole { ranges, open, nodes, waiting } = &mut self.mode else { return Ok(Progress::More) };
+        let Some(target) = open.pop() else {
+            // What no proof has settled gets more nodes.
+            *open = std::mem::take(waiting);
+            *nodes = nodes.saturating_mul(MORE_NODES);
+            return Ok(if open.is_empty() { Progress::Exhausted } else { Progress::More });
         };
-        let mut margin = f64::NEG_INFINITY;
+        let bounds = (oracle.region.lower.clone(), oracle.region.upper.clone());
+        match solve(oracle, network, target, start, ((&bounds.0, &bounds.1), ranges), *nodes) {
+            Ok((through, proven)) => {
+                if !proven {
+                    waiting.push(target);
+                }
+                look_along(oracle, &mut self.points, start, through.into_iter().enumerate(), target)?;
+            }
+            Err(Obstacle::Unsolved) => waiting.push(target),
+            Err(_) => {}
+        }
+        Ok(Progress::More)
+    }
+
+    /// From neighbourhood to neighbourhood as long as the margin grows.
+    fn walk(
+        &mut self,
+        oracle: &mut Oracle<'_, T>,
+        network: &Layered,
+        start: Vec<f64>,
+        target: usize,
+    ) -> Result<Progress, Halt> {
+        let (mut here, mut margin) = (start, f64::NEG_INFINITY);
         for _ in 0..MOST_STEPS {
             oracle.check()?;
             let Some(through) = self.solve_around(oracle, network, &here, target) else { break };
-            let through = through.iter().copied().enumerate();
+            let through = through.into_iter().enumerate();
             let (best, point) = look_along(oracle, &mut self.points, &here, through, target)?;
             if best <= margin + 1e-6 * (1.0 + best.abs()) {
                 break;
             }
             (margin, here) = (best, widen(&point));
         }
-        self.binaries = (self.binaries * 2).min(MOST_BINARIES);
         Ok(Progress::More)
     }
-}
 
-impl<T: Real> PhaseMilp<T> {
     /// The best input in the largest neighbourhood that the number of binaries allows.
     fn solve_around(
-        &self,
+        &mut self,
         oracle: &mut Oracle<'_, T>,
         network: &Layered,
         here: &[f64],
         target: usize,
     ) -> Option<Vec<f64>> {
-        let property = &oracle.region.conjunctions[target];
-        let marks = value_marks(network, property);
-        let mut radius = 1.0;
-        let mut fitting = None;
-        for _ in 0..MOST_HALVINGS {
-            let (lower, upper) = around(oracle, here, radius);
+        let Mode::Around { binaries, halvings } = &mut self.mode else { return None };
+        let marks = marks(network, &oracle.region.conjunctions[target]);
+        // The last radius is a good guess for the next.
+        let first = (*halvings - 1).max(0);
+        for halving in first..MOST_HALVINGS {
+            let (lower, upper) = around(oracle, here, 0.5f64.powi(halving));
             let ranges = Ranges::of_box(network, &lower, &upper)?;
-            let pairs = ranges.sums.iter().flatten().zip(marks.iter().flatten());
-            let last = ranges.sums.last().map_or(0, Vec::len);
-            let hidden = ranges.sums.iter().map(Vec::len).sum::<usize>() - last;
-            let needed = pairs.take(hidden).filter(|&(&range, &mark)| needs_binary(range, mark)).count();
-            if needed <= self.binaries.max(WHOLE_BOX * usize::from(radius == 1.0)) {
-                fitting = Some((lower, upper, ranges));
-                break;
+            if binaries_needed(network, &ranges, &marks) > *binaries {
+                continue;
             }
-            radius *= 0.5;
+            *halvings = halving;
+            let outcome = solve(oracle, network, target, here, ((&lower, &upper), &ranges), NODES);
+            let (through, proven) = outcome.ok()?;
+            *binaries = if proven { *binaries * 5 / 4 } else { *binaries * 3 / 4 };
+            *binaries = (*binaries).clamp(FEWEST_BINARIES, MOST_BINARIES);
+            return Some(through);
         }
-        let (lower, upper, ranges) = fitting?;
-        let scale = 1.0 + network.simulate(here).outputs().iter().map(|y| y.abs()).fold(0.0, f64::max);
-        let model = Neighbourhood::new(network, property, (&lower, &upper), &ranges, ENOUGH * scale);
-        let mut programs = Programs::new(oracle.budget());
-        let solution = if model.binaries == 0 {
-            programs.solve(&model.program).map(|solution| solution.values)
-        } else {
-            programs.solve_mixed(&model.program, PATIENCE).map(|solution| solution.values)
-        };
-        let (solved, entries) = (programs.solved, programs.entries);
-        oracle.count_programs(solved, entries * (1 + model.binaries));
-        let values = solution.ok()?;
-        Some(model.inputs.iter().map(|column| values[column.index()]).collect())
+        None
     }
 }

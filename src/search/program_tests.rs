@@ -3,7 +3,7 @@
 use super::facet_walk::{Neuron, RegionProgram};
 use super::local::pieces;
 use super::minorant::Minorant;
-use super::phase_milp::Neighbourhood;
+use super::neighbourhood::{Neighbourhood, tighten};
 use super::programs::Programs;
 use super::target_propagation::{Here, Step};
 use crate::budget::Budget;
@@ -128,6 +128,69 @@ fn the_neighbourhood_finds_the_best_of_all_phases() {
         let early = Neighbourhood::new(&case.network, &case.property, case.bounds(), &ranges, enough);
         let (value, x) = solve(&early.program, &early.inputs).unwrap();
         assert!((value - enough).abs() < 1e-6 && case.margin(&x) >= enough - 1e-5);
+    }
+}
+
+#[test]
+fn an_input_is_a_point_of_the_neighbourhood() {
+    for case in cases(8) {
+        let ranges = case.ranges();
+        let model = Neighbourhood::new(&case.network, &case.property, case.bounds(), &ranges, f64::INFINITY);
+        let point = model.point(&case.network, &case.property, &case.x);
+        assert!(model.program.violation_at(&point) < 1e-7);
+        assert!((model.program.objective_at(&point) - case.margin(&case.x)).abs() < 1e-9);
+    }
+}
+
+/// `relu(x / w) − relu(x / w − 1)` rises from 0 to 1 within `w`: a sum that linear bounds see far too wide.
+fn ramp(width: f64) -> Layered {
+    let layer = |weights: Vec<f64>, bias: Vec<f64>, inputs, activation| EdgeLayer {
+        edges: Edges { weights, bias, inputs },
+        activation,
+        shared: false,
+    };
+    let relu = Some(UnaryFunction::Relu);
+    let first = layer(vec![1.0 / width, 1.0 / width], vec![0.0, -1.0], 1, relu);
+    let second = layer(vec![1.0, -1.0, -2.0, 2.0], vec![0.0, 1.0], 2, relu);
+    Layered { entry: None, layers: vec![first, second, layer(vec![1.0, 1.0], vec![0.0], 2, None)] }
+}
+
+#[test]
+fn sums_behind_few_neurons_get_their_true_ends() {
+    for width in [0.02, 0.1, 0.5] {
+        let network = ramp(width);
+        let mut ranges = Ranges::of_box(&network, &[-1.0], &[1.0]).unwrap();
+        let loose = ranges.sums[1][0];
+        let budget = Budget::unlimited();
+        tighten(&network, (&[-1.0], &[1.0]), &mut ranges, &mut Programs::new(&budget));
+        for (found, true_ends) in ranges.sums[1].iter().zip([(0.0, 1.0), (-1.0, 1.0)]) {
+            assert!(
+                (found.0 - true_ends.0).abs() < 1e-5 && (found.1 - true_ends.1).abs() < 1e-5,
+                "{found:?}"
+            );
+        }
+        assert!(loose.1 - loose.0 > 1.5, "the ramp is no test: {loose:?}");
+    }
+}
+
+#[test]
+fn tightened_ranges_hold_and_no_range_gets_wider() {
+    for case in cases(3) {
+        let loose = case.ranges();
+        let mut ranges = loose.clone();
+        let budget = Budget::unlimited();
+        tighten(&case.network, case.bounds(), &mut ranges, &mut Programs::new(&budget));
+        let mut random = Random::new(3);
+        for _ in 0..200 {
+            let x: Vec<f64> = case.x.iter().map(|_| random.between(-1.0, 1.0)).collect();
+            let trace = case.network.simulate(&x);
+            for (&(low, high), &z) in ranges.sums.iter().flatten().zip(trace.sums.iter().flatten()) {
+                assert!(low <= z && z <= high);
+            }
+        }
+        for (new, old) in ranges.sums.iter().flatten().zip(loose.sums.iter().flatten()) {
+            assert!(new.0 >= old.0 && new.1 <= old.1);
+        }
     }
 }
 

@@ -42,9 +42,11 @@ impl<'b> Programs<'b> {
         Self { budget, solved: 0, entries: 0 }
     }
 
-    fn count(&mut self, program: &LinearProgram) {
+    /// Counts a program whose entries were gone through so many times.
+    fn count(&mut self, program: &LinearProgram, times: usize) {
         self.solved += 1;
-        self.entries += program.rows().map(|row| row.columns.len()).sum::<usize>();
+        let entries: usize = program.rows().map(|row| row.columns.len()).sum();
+        self.entries = self.entries.saturating_add(entries.saturating_mul(times));
     }
 
     /// The optimum of a continuous program.
@@ -52,10 +54,12 @@ impl<'b> Programs<'b> {
     /// # Errors
     /// [`Obstacle`] if there is none.
     pub fn solve(&mut self, program: &LinearProgram) -> Result<Solution, Obstacle> {
-        self.count(program);
+        self.count(program, 1);
         let presolve = program.columns().len() >= PRESOLVE_FROM;
         let options = LpOptions { presolve, time_limit: self.budget.remaining(), ..LpOptions::default() };
-        match Solver::new(program, &options)?.solve()? {
+        let mut solver = Solver::new(program, &options)?;
+        solver.obey(self.budget)?;
+        match solver.solve()? {
             LpOutcome::Optimal(solution) => Ok(solution),
             LpOutcome::Infeasible => Err(Obstacle::Infeasible),
             LpOutcome::Unbounded | LpOutcome::Limit(_) => Err(Obstacle::Unsolved),
@@ -67,11 +71,35 @@ impl<'b> Programs<'b> {
     /// # Errors
     /// [`Obstacle`] if no point is known.
     pub fn solve_mixed(&mut self, program: &LinearProgram, limit: Duration) -> Result<MipSolution, Obstacle> {
-        self.count(program);
+        self.count(program, 1);
         let limit = self.budget.remaining().map_or(limit, |left| left.min(limit));
         let options = MipOptions { time_limit: Some(limit), ..MipOptions::default() };
-        match mip::solve(program, &options)? {
+        match mip::solve_under(self.budget, program, &options, None)?.outcome {
             MipOutcome::Optimal(solution) | MipOutcome::Feasible(solution, _) => Ok(solution),
+            MipOutcome::Infeasible => Err(Obstacle::Infeasible),
+            MipOutcome::Unbounded | MipOutcome::Limit(_) => Err(Obstacle::Unsolved),
+        }
+    }
+
+    /// The optimum of a mixed-integer program, to 1e-7, and whether it is proven, from a point that may satisfy the
+    /// program, within so many nodes: unlike a time, they are the same in every run.
+    ///
+    /// # Errors
+    /// [`Obstacle`] if no point is known.
+    pub fn solve_within(
+        &mut self,
+        nodes: i32,
+        program: &LinearProgram,
+        start: Option<&[f64]>,
+    ) -> Result<(MipSolution, bool), Obstacle> {
+        let time_limit = self.budget.remaining();
+        let tolerance = 1e-7;
+        let options = MipOptions { time_limit, node_limit: Some(nodes), tolerance, ..MipOptions::default() };
+        let run = mip::solve_under(self.budget, program, &options, start)?;
+        self.count(program, 1 + usize::try_from(run.nodes).unwrap_or(usize::MAX / 2));
+        match run.outcome {
+            MipOutcome::Optimal(solution) => Ok((solution, true)),
+            MipOutcome::Feasible(solution, _) => Ok((solution, false)),
             MipOutcome::Infeasible => Err(Obstacle::Infeasible),
             MipOutcome::Unbounded | MipOutcome::Limit(_) => Err(Obstacle::Unsolved),
         }

@@ -184,7 +184,10 @@ impl LocalMap {
         }
         oracle.count_program(self.rows.len() + self.margins.len(), self.free.len() + 1);
         let options = LpOptions { time_limit: oracle.budget().remaining(), ..LpOptions::default() };
-        let outcome = Solver::new(&program, &options).and_then(|mut solver| solver.solve());
+        let outcome = Solver::new(&program, &options).and_then(|mut solver| {
+            solver.obey(oracle.budget())?;
+            solver.solve()
+        });
         let Ok(LpOutcome::Optimal(solution)) = outcome else { return None };
         let region = &oracle.region;
         let unscale =

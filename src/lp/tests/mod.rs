@@ -398,3 +398,50 @@ fn a_program_that_highs_refuses_leaves_an_empty_solver() {
     solver.replace(&program).unwrap();
     assert!(solver.solve().unwrap().optimal().is_some());
 }
+
+#[test]
+fn a_solve_ends_with_its_budget() {
+    let interrupt = crate::budget::Interrupt::default();
+    let budget = crate::budget::Budget::unlimited().with_interrupt(interrupt.clone());
+    // A knapsack of equal ratios, hard enough that it does not end in presolve or at the root.
+    let mut mixed = LinearProgram::maximise();
+    let weights: Vec<f64> = (0..40).map(|i| f64::from(1_000 + i * 37 % 101)).collect();
+    let items: Vec<ColumnId> = weights.iter().map(|&w| mixed.binary(w)).collect();
+    for rest in 0..5 {
+        let terms = items.iter().zip(&weights).map(|(&item, w)| (item, w + f64::from((rest * 13) % 7)));
+        mixed.at_most(terms, 20_000.5 + f64::from(rest));
+    }
+    let options = MipOptions { node_limit: Some(5), ..MipOptions::default() };
+    let run = mip::solve_under(&budget, &mixed, &options, None).unwrap();
+    assert!(run.nodes <= 5 + 100, "{run:?}");
+    let mut solver = Solver::new(&mixed.clone().relaxed(), &LpOptions::default()).unwrap();
+    solver.obey(&budget).unwrap();
+    assert!(matches!(solver.solve().unwrap(), LpOutcome::Optimal(_)));
+    solver.forget_basis().unwrap();
+    interrupt.raise();
+    assert_eq!(solver.solve().unwrap(), LpOutcome::Limit(Limit::Time));
+    let run = mip::solve_under(&budget, &mixed, &MipOptions::default(), None).unwrap();
+    assert!(!matches!(run.outcome, MipOutcome::Optimal(_)), "{run:?}");
+}
+
+#[test]
+fn a_start_is_the_answer_where_there_is_no_time_to_find_another() {
+    let mut program = LinearProgram::maximise();
+    let items: Vec<ColumnId> = (0..30).map(|i| program.binary(f64::from(3 + i % 7))).collect();
+    program.at_most(items.iter().enumerate().map(|(i, &item)| (item, 4.0 + (i % 5) as f64)), 60.0);
+    let start: Vec<f64> = (0..30).map(|i| if i < 8 { 1.0 } else { 0.0 }).collect();
+    assert!(program.violation_at(&start) < 1e-9);
+    let from = |start| {
+        let options = MipOptions { node_limit: Some(1), ..MipOptions::default() };
+        let budget = crate::budget::Budget::unlimited();
+        mip::solve_under(&budget, &program, &options, start).unwrap().outcome.solution().unwrap()
+    };
+    assert!(from(Some(&start)).objective >= program.objective_at(&start));
+    let short = mip::solve_under(
+        &crate::budget::Budget::unlimited(),
+        &program,
+        &MipOptions::default(),
+        Some(&start[1..]),
+    );
+    assert!(short.is_err(), "a start needs one value a column");
+}

@@ -122,16 +122,27 @@ pub fn add_sums(
     let mut sums = Vec::with_capacity(layer.edges.outputs());
     for (neuron, (low, high)) in ranges.enumerate() {
         let sum = program.column(low, high, 0.0);
-        let mut constant = layer.edges.bias[neuron];
-        let mut terms = vec![(sum, -1.0)];
-        for (&weight, source) in layer.edges.row(neuron).iter().zip(sources) {
-            constant += weight * source.constant;
-            terms.extend(source.term.map(|(column, c)| (column, weight * c)));
-        }
-        program.equal(terms, -constant);
+        add_sum(program, layer, neuron, sources, sum);
         sums.push(sum);
     }
     sums
+}
+
+/// Ties a column to a neuron's sum over its sources.
+pub fn add_sum(
+    program: &mut LinearProgram,
+    layer: &EdgeLayer,
+    neuron: usize,
+    sources: &[Value],
+    sum: ColumnId,
+) {
+    let mut constant = layer.edges.bias[neuron];
+    let mut terms = vec![(sum, -1.0)];
+    for (&weight, source) in layer.edges.row(neuron).iter().zip(sources).filter(|(w, _)| **w != 0.0) {
+        constant += weight * source.constant;
+        terms.extend(source.term.map(|(column, c)| (column, weight * c)));
+    }
+    program.equal(terms, -constant);
 }
 
 /// Adds the rows of a property, each with a margin; the inputs are constants. A row `≠` is left out: whether it
