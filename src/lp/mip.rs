@@ -130,6 +130,9 @@ fn run(
     let set = |name: &'static str| move |status| error(name)(format!("{status:?}"));
     numbers.into_iter().try_for_each(|(name, value)| model.try_set_option(name, value).map_err(set(name)))?;
     wholes.into_iter().try_for_each(|(name, value)| model.try_set_option(name, value).map_err(set(name)))?;
+    // Feasibility jump costs a fixed effort whatever the program's size: 40% of the time where programs are small.
+    let jump = "mip_heuristic_run_feasibility_jump";
+    model.try_set_option(jump, false).map_err(set(jump))?;
     if let Some(start) = start {
         let call = "Highs_setSolution";
         model.try_set_solution(Some(start), None, None, None).map_err(|e| error(call)(format!("{e:?}")))?;
