@@ -36,6 +36,8 @@ pub(super) enum Command {
     Guard(Guard),
     /// Write a VNN-LIB 1.0 property as VNN-LIB 2.0
     Convert(Convert),
+    /// Say which of the claims in results files to believe
+    Audit(Audit),
     /// Say what this program can do
     #[command(alias = "capabilities")]
     Supports(Supports),
@@ -295,6 +297,43 @@ pub(super) struct Convert {
     /// Where to write the property [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+}
+
+/// `counterpatch audit`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub(super) struct Audit {
+    /// Tables of claims (CSV): either with a line of names (tool, benchmark, onnx, vnnlib, claim, witness), or
+    /// results.csv of VNN-COMP. Counterexamples are looked for relative to their table
+    #[arg(required = true, value_name = "CLAIMS")]
+    pub(super) claims: Vec<PathBuf>,
+    /// The folder that the tables' networks and properties are in
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) benchmarks: PathBuf,
+    /// Seconds of one attack. Each instance is attacked at most once, whoever makes claims about it
+    #[arg(long, value_name = "SECONDS", default_value = "3s", allow_hyphen_values = true)]
+    pub(super) budget: String,
+    /// Whose claims they are, where the table does not say so [default: the name of the table's folder]
+    #[arg(long, value_name = "NAME")]
+    pub(super) tool: Option<String>,
+    /// Instances at a time, 1 to 256; each is attacked on one thread
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(super) threads: usize,
+    /// Seed of all randomness
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Note each instance here when it is done, and do not repeat what is noted already
+    #[arg(long, value_name = "FILE")]
+    pub(super) journal: Option<PathBuf>,
+    /// Write the audit to this file as a page of HTML that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Show no progress
+    #[arg(long)]
+    pub(super) quiet: bool,
 }
 
 /// `counterpatch supports`

@@ -262,13 +262,36 @@ impl TryFrom<&args::Repair> for Repair {
         let margin = positive("--margin", &args.margin)?;
         let limit = args.limit.as_deref().map_or(Ok(f64::INFINITY), |text| positive("--limit", text))?;
         let settings = repair::Settings { norm, margin, limit, seed: args.seed, ..Default::default() };
-        Ok(Self { layers, settings, decision, timeout: seconds("--timeout", &args.timeout)? })
+        Ok(Self { layers, settings, decision, timeout: seconds("timeout", &args.timeout)? })
     }
 }
 
 fn positive(option: &'static str, text: &str) -> Result<f64, UsageError> {
     let parsed = text.trim().parse::<f64>().ok().filter(|x| *x > 0.0 && x.is_finite());
     parsed.ok_or_else(|| UsageError::Positive { option, text: text.to_owned() })
+}
+
+/// The meaning of `audit`'s arguments.
+#[derive(Debug)]
+pub(super) struct Audit {
+    /// The time of one attack.
+    pub(super) budget: Duration,
+    /// Instances at a time.
+    pub(super) threads: usize,
+    /// Settings of an attack.
+    pub(super) search: Config,
+}
+
+impl TryFrom<&args::Audit> for Audit {
+    type Error = UsageError;
+
+    fn try_from(args: &args::Audit) -> Result<Self, UsageError> {
+        Ok(Self {
+            budget: seconds("budget", args.budget.strip_suffix('s').unwrap_or(&args.budget))?,
+            threads: threads(args.threads)?,
+            search: Config { seed: args.seed, threads: 1, ..Config::default() },
+        })
+    }
 }
 
 /// Tells the network from the other files: it is the first one, unless networks are named.

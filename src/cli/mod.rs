@@ -1,6 +1,7 @@
 //! The command line: the only part that prints.
 
 mod args;
+mod audit;
 mod check;
 mod config;
 mod convert;
@@ -41,6 +42,7 @@ pub fn run() -> Exit {
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Pair(args)) => pair::run(&args),
         Some(Command::Guard(args)) => second::guard::run(&args),
+        Some(Command::Audit(args)) => audit::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Convert(args)) => convert::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),

@@ -46,6 +46,16 @@ impl Networks {
         Ok(Self::Named(options.iter().map(pair).collect::<Result<_, _>>()?))
     }
 
+    /// The same networks in other places.
+    pub(super) fn mapped(&self, place: impl Fn(&Path) -> PathBuf) -> Self {
+        match self {
+            Self::One(path) => Self::One(place(path)),
+            Self::Named(named) => {
+                Self::Named(named.iter().map(|(name, path)| (name.clone(), place(path))).collect())
+            }
+        }
+    }
+
     /// All files with the names that they were given.
     pub(super) fn files(&self) -> Vec<(Option<&str>, &Path)> {
         match self {

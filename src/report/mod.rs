@@ -11,6 +11,6 @@ mod statistics;
 pub use inspection::Inspection;
 pub use json::JsonLines;
 pub use observer::{Ended, Event, Listeners, Observer, Silent};
-pub use progress::Progress;
+pub use progress::{Bar, Progress};
 pub use repair::Repairs;
 pub use statistics::Statistics;

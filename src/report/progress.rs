@@ -26,6 +26,35 @@ impl Progress {
     }
 }
 
+/// A bar for a known number of things, on standard error; gone when it is dropped.
+#[derive(Debug)]
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// Shows it, with `done` of `all` things done already.
+    pub fn start(done: usize, all: usize) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(all as u64), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {elapsed} (eta {eta}) {msg}")
+        {
+            bar.set_style(style);
+        }
+        bar.set_position(done as u64);
+        Self(bar)
+    }
+
+    /// One more is done; `message` is shown behind the bar.
+    pub fn step(&self, message: String) {
+        self.0.set_message(message);
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 impl Observer for Progress {
     fn event(&self, event: &Event<'_>) {
         if let Event::BestMargin { strategy, margin, evaluations } = *event

@@ -1,5 +1,6 @@
 //! The program as its users see it: arguments in; output, results file and exit status out.
 
+mod audit;
 mod bad_input;
 mod check;
 mod claims;

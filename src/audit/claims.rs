@@ -1,0 +1,180 @@
+//! What tools claim: rows of a results file. With a line of names, columns may stand in any order; without one they are
+//! those of VNN-COMP's `results.csv`: category, network, property, preparation time, result, run time.
+
+use serde::{Deserialize, Serialize};
+
+use super::csv::{self, Broken};
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Who claims it.
+    pub tool: String,
+    /// The benchmark.
+    pub benchmark: String,
+    /// The network's file, or list of files, as written.
+    pub network: String,
+    /// The property's file, as written.
+    pub property: String,
+    /// What is claimed.
+    pub answer: Said,
+    /// The same, as written.
+    pub word: String,
+    /// The counterexample's file, as written.
+    pub witness: Option<String>,
+}
+
+/// What is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// There is a counterexample.
+    Sat,
+    /// There is none.
+    Unsat,
+    /// Nothing.
+    Nothing,
+}
+
+impl Said {
+    /// As the competition's scorer reads it: by prefix.
+    pub fn of(word: &str) -> Self {
+        let word = word.trim().to_ascii_lowercase();
+        if word.starts_with("unsat") || word == "holds" {
+            Self::Unsat
+        } else if word.starts_with("sat") || word == "violated" {
+            Self::Sat
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+/// A file without claims that can be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimsError {
+    /// A quote is not closed, or text follows one.
+    #[error("{file}:{line}: no row of a table (help: write CSV; double the quotes inside quotes)")]
+    Broken {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A row is too short.
+    #[error("{file}:{line}: column {column} is missing (help: {HELP})")]
+    Column {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The column's name.
+        column: &'static str,
+    },
+    /// There are no rows.
+    #[error("{0}: no claims (help: {HELP})")]
+    Empty(String),
+}
+
+const HELP: &str = "either the first line names the columns tool, benchmark, onnx, vnnlib, claim and perhaps witness, \
+    or all lines are category,onnx,vnnlib,prepare_time,result,run_time";
+
+/// Where the columns are.
+struct Columns {
+    tool: Option<usize>,
+    benchmark: Option<usize>,
+    network: usize,
+    property: usize,
+    claim: usize,
+    witness: Option<usize>,
+}
+
+impl Columns {
+    /// VNN-COMP's own order.
+    const OF_RESULTS: Self =
+        Self { tool: None, benchmark: Some(0), network: 1, property: 2, claim: 4, witness: None };
+
+    /// By name; `None` if this is no line of names.
+    fn named(cells: &[String]) -> Option<Self> {
+        let at = |names: &[&str]| {
+            cells.iter().position(|cell| names.iter().any(|name| cell.eq_ignore_ascii_case(name)))
+        };
+        Some(Self {
+            tool: at(&["tool"]),
+            benchmark: at(&["benchmark", "category"]),
+            network: at(&["onnx", "network"])?,
+            property: at(&["vnnlib", "property"])?,
+            claim: at(&["claim", "result", "answer", "verdict", "status"])?,
+            witness: at(&["witness", "counterexample"]),
+        })
+    }
+}
+
+/// Reads the claims of a file; `tool` is whose they are where the file does not say so.
+///
+/// # Errors
+/// If it is no table, lacks a column or has no rows.
+pub fn read(file: &str, text: &str, tool: &str) -> Result<Vec<Claim>, ClaimsError> {
+    let broken = |Broken(line)| ClaimsError::Broken { file: file.to_owned(), line };
+    let rows = csv::rows(text).map_err(broken)?;
+    let named = rows.first().and_then(|row| Columns::named(&row.cells));
+    let first = usize::from(named.is_some());
+    let columns = named.unwrap_or(Columns::OF_RESULTS);
+    let mut claims = Vec::new();
+    for row in rows.iter().skip(first) {
+        let cell = |at: usize, column| {
+            let missing = ClaimsError::Column { file: file.to_owned(), line: row.line, column };
+            row.cells.get(at).filter(|cell| !cell.is_empty()).cloned().ok_or(missing)
+        };
+        let optional =
+            |at: Option<usize>| at.and_then(|at| row.cells.get(at)).filter(|cell| !cell.is_empty()).cloned();
+        // A run without any result leaves the cell empty.
+        let word = row.cells.get(columns.claim).cloned().unwrap_or_default();
+        claims.push(Claim {
+            tool: optional(columns.tool).unwrap_or_else(|| tool.to_owned()),
+            benchmark: optional(columns.benchmark).unwrap_or_default(),
+            network: cell(columns.network, "onnx")?,
+            property: cell(columns.property, "vnnlib")?,
+            answer: Said::of(&word),
+            word,
+            witness: optional(columns.witness),
+        });
+    }
+    if claims.is_empty() { Err(ClaimsError::Empty(file.to_owned())) } else { Ok(claims) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, want: Result<&str, &str>) {
+        let got = read("r.csv", text, "us").map(|claims| {
+            let line = |c: &Claim| {
+                let witness = c.witness.as_deref().unwrap_or("-");
+                format!("{} {} {} {} {:?} {witness}", c.tool, c.benchmark, c.network, c.property, c.answer)
+            };
+            claims.iter().map(line).collect::<Vec<_>>().join("; ")
+        });
+        let got = got.map_err(|error| error.to_string());
+        match want {
+            Ok(want) => assert_eq!(got.as_deref(), Ok(want)),
+            Err(want) => assert!(got.as_ref().is_err_and(|error| error.starts_with(want)), "{got:?}"),
+        }
+    }
+
+    #[test]
+    fn named_and_unnamed_columns_are_read() {
+        check(
+            "tool,benchmark,onnx,vnnlib,claim,time_s,witness\na,b,n,p,sat,1,w\na,b,n,q,unsat,1,\n",
+            Ok("a b n p Sat w; a b n q Unsat -"),
+        );
+        check("result,vnnlib,onnx\nholds,p,n\n", Ok("us  n p Unsat -"));
+        check("acas,./n.onnx,./p.vnnlib,0.1,violated,3.5\n", Ok("us acas ./n.onnx ./p.vnnlib Sat -"));
+        check("acas,n,p,0.1,run_instance_timeout,3.5\n", Ok("us acas n p Nothing -"));
+        check("acas,n,p\n", Ok("us acas n p Nothing -"));
+        check("acas,n\n", Err("r.csv:1: column vnnlib is missing"));
+        check("tool,onnx,vnnlib,claim\na,,p,sat\n", Err("r.csv:2: column onnx is missing"));
+        check("tool,onnx,vnnlib,claim\n", Err("r.csv: no claims"));
+        check("a,\"b\n", Err("r.csv:1: no row"));
+    }
+}

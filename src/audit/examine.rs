@@ -1,0 +1,221 @@
+//! One instance: replays the counterexamples of all its claims, attacks it once if that leaves questions, and judges.
+
+use std::sync::Arc;
+
+use vnnlib::Query;
+
+use super::claims::{Claim, Said};
+use super::record::{Evidence, Finding, Judged, Record, Truth};
+use crate::budget::{Budget, Stopwatch};
+use crate::error::Error;
+use crate::onnx::Model;
+use crate::pipeline::{self, Verdict};
+use crate::report::Silent;
+use crate::search::Config;
+use crate::witness::check::{self, Class, Year, listed_inputs};
+use crate::witness::read::ReadError;
+use crate::witness::{Answer, Change, Reading, Replay, Witness, mend};
+
+/// What a claim's counterexample file says; `None` if there is no file.
+pub type File = Option<Result<Reading, ReadError>>;
+
+/// Examines an instance. `files` has one entry for each claim, `usable` is what its files hold or why they cannot be
+/// used, `budget` is for the attack.
+pub fn examine(
+    claims: &[&Claim],
+    files: &[File],
+    usable: Result<(Query, Vec<Arc<Model>>), String>,
+    config: &Config,
+    budget: &Budget,
+) -> Record {
+    let watch = Stopwatch::start();
+    let (truth, replayed) = match usable.and_then(|(query, models)| {
+        let case = Case { query, models };
+        case.examine(claims, files, config, budget).map_err(|error| error.to_string())
+    }) {
+        Ok(found) => found,
+        Err(why) => (Truth::Unusable(why), vec![None; claims.len()]),
+    };
+    let judged = claims.iter().zip(replayed).map(|(claim, replayed)| Judged {
+        tool: claim.tool.clone(),
+        answer: claim.answer,
+        word: claim.word.clone(),
+        witness: claim.witness.clone(),
+        finding: finding(claim.answer, replayed, &truth),
+    });
+    let text =
+        |part: fn(&Claim) -> &String| claims.first().map(|claim| part(claim).clone()).unwrap_or_default();
+    Record {
+        benchmark: text(|claim| &claim.benchmark),
+        network: text(|claim| &claim.network),
+        property: text(|claim| &claim.property),
+        claims: judged.collect(),
+        truth,
+        seconds: watch.elapsed().as_secs_f64(),
+    }
+}
+
+/// What is found about a claim, once the truth is known as far as it will be.
+fn finding(answer: Said, replayed: Option<Finding>, truth: &Truth) -> Finding {
+    match (answer, truth) {
+        (Said::Nothing, _) => Finding::None,
+        (Said::Unsat, Truth::Sat(_)) => Finding::FalseUnsat,
+        (Said::Unsat, Truth::Doubtful(_)) => Finding::Doubtful,
+        (Said::Unsat, Truth::Unsat) => Finding::Proved,
+        (Said::Unsat, Truth::Open) => Finding::Stands,
+        (Said::Unsat, Truth::Unusable(_)) => Finding::NotAttacked,
+        (Said::Sat, truth) => match (replayed, truth) {
+            (Some(finding), _) => finding,
+            (None, Truth::Sat(_) | Truth::Doubtful(_)) => Finding::Confirmed,
+            (None, Truth::Unsat) => Finding::FalseSat,
+            (None, Truth::Open | Truth::Unusable(_)) => Finding::Unconfirmed,
+        },
+    }
+}
+
+/// A witness that speaks for `sat`, with where it comes from. Better ones are larger: a margin that holds, then a point
+/// that needed no change.
+struct Exhibit {
+    rank: (bool, u8),
+    evidence: Evidence,
+}
+
+impl Exhibit {
+    fn new(witness: &Witness, change: Change, source: String) -> Self {
+        let mut text = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = Answer::Sat(witness).write_to(&mut text);
+        let unchanged = match change {
+            Change::None => 2,
+            Change::Snapped => 1,
+            Change::Stepped => 0,
+        };
+        let evidence = Evidence { source, text: String::from_utf8_lossy(&text).into_owned() };
+        Self { rank: (witness.excess() >= 0.0, unchanged), evidence }
+    }
+
+    fn is_sound(&self) -> bool {
+        self.rank.0
+    }
+}
+
+struct Case {
+    query: Query,
+    models: Vec<Arc<Model>>,
+}
+
+impl Case {
+    fn examine(
+        &self,
+        claims: &[&Claim],
+        files: &[File],
+        config: &Config,
+        budget: &Budget,
+    ) -> Result<(Truth, Vec<Option<Finding>>), Error> {
+        let path = self.models.first().map(|model| model.path.clone()).unwrap_or_default();
+        let replay = Replay::new(self.query.clone(), self.models.iter().cloned());
+        let replay = replay.map_err(|source| Error::Replay { path, source })?;
+        let mut best: Option<Exhibit> = None;
+        let mut findings = Vec::with_capacity(claims.len());
+        for (claim, file) in claims.iter().zip(files) {
+            let (finding, exhibit) = match file {
+                Some(file) if claim.answer == Said::Sat => self.replay(&replay, &claim.tool, file)?,
+                _ => (None, None),
+            };
+            findings.push(finding);
+            if exhibit.as_ref().map(|e| e.rank) > best.as_ref().map(|e| e.rank) {
+                best = exhibit;
+            }
+        }
+        let answers = claims.iter().any(|claim| claim.answer != Said::Nothing);
+        let truth = match best {
+            Some(sound) if sound.is_sound() => Truth::Sat(sound.evidence),
+            doubtful if answers => self.attack(config, budget, doubtful.map(|doubtful| doubtful.evidence))?,
+            _ => Truth::Open,
+        };
+        Ok((truth, findings))
+    }
+
+    /// Replays the file of a `sat` claim.
+    fn replay(
+        &self,
+        replay: &Replay,
+        tool: &str,
+        file: &Result<Reading, ReadError>,
+    ) -> Result<(Option<Finding>, Option<Exhibit>), Error> {
+        let wrong = |verdict: String, details| Some(Finding::WrongWitness { verdict, details });
+        let reading = match file {
+            Ok(reading) => reading,
+            Err(ReadError::Malformed(malformed)) => {
+                let details = vec![malformed.to_string()];
+                return Ok((wrong("incorrect:malformed_ce".to_owned(), details), None));
+            }
+            // As if there were no file.
+            Err(ReadError::Io { .. }) => return Ok((None, None)),
+        };
+        let path = self.models.first().map(|model| model.path.clone()).unwrap_or_default();
+        let report = check::check(replay, reading, Year::Of2026);
+        let report = report.map_err(|source| Error::Replay { path, source })?;
+        let listed = reading.assignment.as_ref().and_then(|listed| listed_inputs(&self.query, listed));
+        let mended =
+            listed.map(|listed| mend::mend(self.query.clone(), &self.models, &listed)).transpose()?.flatten();
+        let exhibit = mended.as_ref().map(|mended| {
+            let source = match mended.change {
+                Change::None => format!("the counterexample of {tool}"),
+                _ => format!("the counterexample of {tool}, moved by {:.1e}", mended.distance),
+            };
+            Exhibit::new(&mended.witness, mended.change, source)
+        });
+        let finding = match report.class {
+            Class::Correct => Some(Finding::Correct),
+            Class::WithinTolerance => {
+                Some(Finding::Tolerance { repaired_by: mended.map(|mended| mended.distance) })
+            }
+            ref class => wrong(class.word(), report.details()),
+        };
+        Ok((finding, exhibit))
+    }
+
+    fn attack(&self, config: &Config, budget: &Budget, doubtful: Option<Evidence>) -> Result<Truth, Error> {
+        let otherwise = |truth| doubtful.map_or(truth, Truth::Doubtful);
+        let verdict = pipeline::falsify(self.query.clone(), self.models.clone(), config, budget, &Silent)?;
+        Ok(match verdict {
+            Verdict::Sat(witness) => {
+                let exhibit = Exhibit::new(&witness, Change::None, "our attack".to_owned());
+                match exhibit.is_sound() {
+                    true => Truth::Sat(exhibit.evidence),
+                    false => Truth::Doubtful(exhibit.evidence),
+                }
+            }
+            Verdict::Unsat(_) => otherwise(Truth::Unsat),
+            Verdict::Unknown(_) => otherwise(Truth::Open),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_held_against_what_is_known() {
+        let evidence = || Evidence { source: "us".into(), text: "sat\n".into() };
+        let wrong = || Finding::WrongWitness { verdict: "incorrect:no_ce".into(), details: Vec::new() };
+        let (sat, doubtful) = (Truth::Sat(evidence()), Truth::Doubtful(evidence()));
+        let cases = [
+            (Said::Unsat, None, &sat, Finding::FalseUnsat),
+            (Said::Unsat, None, &doubtful, Finding::Doubtful),
+            (Said::Unsat, None, &Truth::Unsat, Finding::Proved),
+            (Said::Unsat, None, &Truth::Open, Finding::Stands),
+            (Said::Unsat, None, &Truth::Unusable("why".into()), Finding::NotAttacked),
+            (Said::Sat, None, &sat, Finding::Confirmed),
+            (Said::Sat, None, &Truth::Open, Finding::Unconfirmed),
+            (Said::Sat, None, &Truth::Unsat, Finding::FalseSat),
+            (Said::Sat, Some(wrong()), &sat, wrong()),
+            (Said::Nothing, None, &sat, Finding::None),
+        ];
+        for (answer, replayed, truth, want) in cases {
+            assert_eq!(finding(answer, replayed.clone(), truth), want, "{answer:?} {replayed:?} {truth:?}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The audit as one page of HTML that needs nothing but itself.
+
+use std::fmt::{self, Display, Write};
+
+use super::record::{Finding, Record, Truth};
+use super::summary::{COLUMNS, Case, Summary};
+
+/// Counterexamples up to this many bytes are shown.
+const SHOWN: usize = 20_000;
+
+const STYLE: &str = "\
+:root { color-scheme: light dark; --line: #8884; --bad: #c22; --soft: #8882; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.wide { overflow-x: auto; }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
+th { font-weight: 600; } th.text, td.text { text-align: left; overflow-wrap: anywhere; }
+tr:hover td { background: var(--soft); } td.zero { opacity: .3; } td.bad { color: var(--bad); font-weight: 700; }
+pre { overflow: auto; max-height: 20rem; background: var(--soft); padding: .5rem; }
+.figures { display: flex; flex-wrap: wrap; gap: 1rem; } .figures div { background: var(--soft); padding: .6rem 1rem; }
+.figures b { display: block; font-size: 1.5rem; }";
+
+/// The page.
+pub fn page(summary: &Summary<'_>) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_page(&mut out, summary);
+    out
+}
+
+fn write_page(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
+    writeln!(
+        out,
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Audit by Counterpatch</title>\n\
+         <style>\n{STYLE}\n</style>\n<h1>Audit by Counterpatch</h1>"
+    )?;
+    figures(out, summary)?;
+    table(out, summary)?;
+    false_unsat(out, summary)?;
+    witnesses(out, summary, "Wrong counterexamples", |finding| {
+        matches!(finding, Finding::WrongWitness { .. })
+    })?;
+    witnesses(out, summary, "Correct within tolerance only", |finding| {
+        matches!(finding, Finding::Tolerance { .. })
+    })?;
+    claims(out, summary, "False sat: sound bounds exclude a counterexample", &Finding::FalseSat)?;
+    claims(out, summary, "Doubtful unsat: a counterexample holds by less than rounding", &Finding::Doubtful)?;
+    disagreements(out, summary)?;
+    unusable(out, summary)
+}
+
+fn figures(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
+    let total = &summary.total;
+    let figures = [
+        ("instances", summary.records.len()),
+        ("claims", total.claims),
+        ("false unsat", total.false_unsat),
+        ("wrong counterexamples", total.wrong_witness),
+        ("within tolerance only", total.tolerance),
+        ("disagreements", summary.disagreements.len()),
+    ];
+    writeln!(out, "<div class=\"figures\">")?;
+    for (name, number) in figures {
+        writeln!(out, "<div><b>{number}</b>{name}</div>")?;
+    }
+    writeln!(
+        out,
+        "</div>\n<p>Every counterexample was replayed; every <code>unsat</code> was attacked. An <code>unsat</code> is \
+         called false only where a counterexample holds with zero tolerance, in two precisions, by more than engines \
+         differ. What stands was attacked without success: that is no proof.</p>"
+    )
+}
+
+fn table(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
+    writeln!(
+        out,
+        "<h2>Tools and benchmarks</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"text\">tool</th><th class=\"text\">benchmark</th>"
+    )?;
+    for name in COLUMNS {
+        write!(out, "<th>{name}</th>")?;
+    }
+    writeln!(out, "</tr>")?;
+    let lines = summary.lines.iter().map(|line| (line.tool.as_str(), line.benchmark.as_str(), &line.counts));
+    for (tool, benchmark, counts) in lines.chain([("all", "", &summary.total)]) {
+        write!(out, "<tr><td class=\"text\">{}</td><td class=\"text\">{}</td>", Text(tool), Text(benchmark))?;
+        for (name, number) in COLUMNS.iter().zip(counts.cells()) {
+            let class = match (*name, number) {
+                (_, 0) => " class=\"zero\"",
+                ("FALSE UNSAT" | "false sat" | "wrong witness", _) => " class=\"bad\"",
+                _ => "",
+            };
+            write!(out, "<td{class}>{number}</td>")?;
+        }
+        writeln!(out, "</tr>")?;
+    }
+    writeln!(out, "</table></div>")
+}
+
+fn false_unsat(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
+    let cases = summary.cases(|finding| *finding == Finding::FalseUnsat);
+    section(out, "False unsat", &cases, |out, (record, claim)| {
+        writeln!(
+            out,
+            "<tr><td class=\"text\">{}</td>{}<td class=\"text\">",
+            Text(&claim.tool),
+            Instance(record)
+        )?;
+        if let Truth::Sat(evidence) = &record.truth {
+            write!(out, "{}", Text(&evidence.source))?;
+            if evidence.text.len() <= SHOWN {
+                write!(
+                    out,
+                    "<details><summary>counterexample</summary><pre>{}</pre></details>",
+                    Text(&evidence.text)
+                )?;
+            }
+        }
+        writeln!(out, "</td></tr>")
+    })
+}
+
+fn witnesses(
+    out: &mut String,
+    summary: &Summary<'_>,
+    title: &str,
+    kind: impl Fn(&Finding) -> bool,
+) -> fmt::Result {
+    section(out, title, &summary.cases(kind), |out, (record, claim)| {
+        write!(
+            out,
+            "<tr><td class=\"text\">{}</td>{}<td class=\"text\">",
+            Text(&claim.tool),
+            Instance(record)
+        )?;
+        match &claim.finding {
+            Finding::WrongWitness { verdict, details } => {
+                write!(out, "{}", Text(verdict))?;
+                for detail in details {
+                    write!(out, "<br>{}", Text(detail))?;
+                }
+            }
+            Finding::Tolerance { repaired_by: Some(distance) } => {
+                write!(out, "strictly correct when moved by {distance:.1e}")?;
+            }
+            _ => {}
+        }
+        writeln!(out, "</td></tr>")
+    })
+}
+
+fn claims(out: &mut String, summary: &Summary<'_>, title: &str, finding: &Finding) -> fmt::Result {
+    section(out, title, &summary.cases(|other| other == finding), |out, (record, claim)| {
+        let (tool, known) = (Text(&claim.tool), record.truth.words());
+        writeln!(
+            out,
+            "<tr><td class=\"text\">{tool}</td>{}<td class=\"text\">{}</td></tr>",
+            Instance(record),
+            Text(&known)
+        )
+    })
+}
+
+fn disagreements(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
+    if summary.disagreements.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "<h2>Disagreements ({})</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"text\">network</th>\
+         <th class=\"text\">property</th><th class=\"text\">sat</th><th class=\"text\">unsat</th>\
+         <th class=\"text\">known</th></tr>",
+        summary.disagreements.len()
+    )?;
+    for case in &summary.disagreements {
+        let cells = [case.network, case.property, &case.sat.join(", "), &case.unsat.join(", "), &case.known];
+        out.push_str("<tr>");
+        for cell in cells {
+            write!(out, "<td class=\"text\">{}</td>", Text(cell))?;
+        }
+        out.push_str("</tr>\n");
+    }
+    writeln!(out, "</table></div>")
+}
+
+fn unusable(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
+    let lost = summary.records.iter().filter_map(|record| match &record.truth {
+        Truth::Unusable(why) => Some((record, why)),
+        _ => None,
+    });
+    let lost: Vec<_> = lost.collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "<h2>Instances that could not be used ({})</h2>\n<div class=\"wide\"><table>", lost.len())?;
+    for (record, why) in lost {
+        writeln!(out, "<tr>{}<td class=\"text\">{}</td></tr>", Instance(record), Text(why))?;
+    }
+    writeln!(out, "</table></div>")
+}
+
+fn section<'a>(
+    out: &mut String,
+    title: &str,
+    cases: &[Case<'a>],
+    row: impl Fn(&mut String, Case<'a>) -> fmt::Result,
+) -> fmt::Result {
+    if cases.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "<h2>{} ({})</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"text\">tool</th><th class=\"text\">network</th>\
+         <th class=\"text\">property</th><th class=\"text\">why</th></tr>",
+        Text(title),
+        cases.len()
+    )?;
+    cases.iter().try_for_each(|&case| row(out, case))?;
+    writeln!(out, "</table></div>")
+}
+
+struct Instance<'a>(&'a Record);
+
+impl Display for Instance<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Record { network, property, .. } = self.0;
+        write!(f, "<td class=\"text\">{}</td><td class=\"text\">{}</td>", Text(network), Text(property))
+    }
+}
+
+/// Text that stands for itself.
+struct Text<'a>(&'a str);
+
+impl Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '&' => f.write_str("&amp;"),
+            '<' => f.write_str("&lt;"),
+            '>' => f.write_str("&gt;"),
+            '"' => f.write_str("&quot;"),
+            c => f.write_char(c),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::claims::Said;
+    use crate::audit::record::{Evidence, Judged};
+
+    #[test]
+    fn the_page_shows_accusations_with_their_evidence_and_no_foreign_markup() {
+        let claim = |tool: &str, answer, finding| Judged {
+            tool: tool.into(),
+            answer,
+            word: String::new(),
+            witness: None,
+            finding,
+        };
+        let wrong =
+            Finding::WrongWitness { verdict: "incorrect:wrong_shape".into(), details: vec!["4 < 5".into()] };
+        let records = [Record {
+            benchmark: "b&b".into(),
+            network: "<script>.onnx".into(),
+            property: "p.vnnlib".into(),
+            truth: Truth::Sat(Evidence { source: "our attack".into(), text: "sat\n((X_0 1))\n".into() }),
+            claims: vec![claim("x", Said::Unsat, Finding::FalseUnsat), claim("y", Said::Sat, wrong)],
+            seconds: 0.0,
+        }];
+        let page = page(&Summary::new(&records));
+        for part in [
+            "False unsat (1)",
+            "((X_0 1))",
+            "our attack",
+            "4 &lt; 5",
+            "b&amp;b",
+            "&lt;script&gt;.onnx",
+            "Disagreements (1)",
+        ] {
+            assert!(page.contains(part), "no {part} in {page}");
+        }
+        assert!(!page.contains("<script") && !page.contains("http"), "{page}");
+    }
+}

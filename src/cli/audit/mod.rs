@@ -1,0 +1,134 @@
+//! `counterpatch audit`: tables of claims in, what to believe of them out.
+
+mod files;
+mod journal;
+mod text;
+
+use std::io::{self, IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
+
+use super::args;
+use super::config::{self, UsageError};
+use super::exit::Exit;
+use crate::audit::{Claim, Finding, Record, Summary, examine, page};
+use crate::budget::Budget;
+use crate::report::Bar;
+use files::{Instance, TableError};
+use journal::{Journal, JournalError, Settings};
+
+/// Why there is no audit.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("{}: {source} (help: name a file in a folder that exists and can be written)", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+}
+
+/// Runs the command.
+pub(super) fn run(args: &args::Audit) -> Exit {
+    match audit(args) {
+        Ok(()) => Exit::Answered,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            match failure {
+                Failure::Usage(_) => Exit::Usage,
+                Failure::Table(_) | Failure::Journal(JournalError::Settings(_)) => Exit::BadInput,
+                Failure::Journal(JournalError::Io { .. }) | Failure::Write { .. } => Exit::CannotWrite,
+            }
+        }
+    }
+}
+
+fn audit(args: &args::Audit) -> Result<(), Failure> {
+    let config = config::Audit::try_from(args)?;
+    let mut entries = Vec::new();
+    for table in &args.claims {
+        entries.extend(files::read_table(table, args.tool.as_deref())?);
+    }
+    let instances = files::instances(entries, &args.benchmarks);
+    let settings = Settings { seed: args.seed, budget: config.budget.as_secs_f64() };
+    let journal = args.journal.as_deref().map(|path| Journal::open(path, settings)).transpose()?;
+    let show = !args.quiet && io::stderr().is_terminal();
+    let records = examine_all(&instances, &config, journal.as_ref(), show)
+        .map_err(|source| Failure::Write { path: args.journal.clone().unwrap_or_default(), source })?;
+    let summary = Summary::new(&records);
+    if let Some(path) = &args.html {
+        let written = std::fs::write(path, page::page(&summary));
+        written.map_err(|source| Failure::Write { path: path.clone(), source })?;
+    }
+    let text = match args.json {
+        true => format!("{}\n", summary.to_json()),
+        false => text::of(&summary),
+    };
+    let written = io::stdout().write_all(text.as_bytes());
+    written.map_err(|source| Failure::Write { path: PathBuf::from("standard output"), source })
+}
+
+/// Examines what the journal does not know, several instances at a time; the records are in the instances' order.
+fn examine_all(
+    instances: &[Instance],
+    config: &config::Audit,
+    journal: Option<&Journal>,
+    show: bool,
+) -> io::Result<Vec<Record>> {
+    let claims = |instance: &Instance| journal.and_then(|journal| journal.find(&claims_of(instance)));
+    let mut records: Vec<Option<Record>> = instances.iter().map(claims).collect();
+    let open: Vec<usize> = (0..instances.len()).filter(|&at| records[at].is_none()).collect();
+    let bar = show.then(|| Bar::start(instances.len() - open.len(), instances.len()));
+    let (sender, results) = channel();
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..config.threads {
+            let (sender, next, open) = (sender.clone(), &next, &open);
+            scope.spawn(move || {
+                while let Some(&at) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // Nobody listens any more when the journal has failed.
+                    if sender.send((at, examine_one(&instances[at], config))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let (mut false_unsat, mut done) = (0, Ok(()));
+        while let Ok((at, record)) = results.recv() {
+            done = journal.map_or(Ok(()), |journal| journal.note(&record));
+            false_unsat += record.claims.iter().filter(|claim| claim.finding == Finding::FalseUnsat).count();
+            if let Some(bar) = &bar {
+                bar.step(format!("{false_unsat} false unsat"));
+            }
+            records[at] = Some(record);
+            if done.is_err() {
+                break;
+            }
+        }
+        drop(results);
+        done
+    })?;
+    Ok(records.into_iter().flatten().collect())
+}
+
+fn claims_of(instance: &Instance) -> Vec<&Claim> {
+    instance.entries.iter().map(|entry| &entry.claim).collect()
+}
+
+fn examine_one(instance: &Instance, config: &config::Audit) -> Record {
+    let claims = claims_of(instance);
+    let files: Vec<_> = instance.entries.iter().map(files::Entry::counterexample).collect();
+    let budget = || Budget::unlimited().slice(config.budget);
+    let found = catch_unwind(AssertUnwindSafe(|| {
+        examine(&claims, &files, instance.read(), &config.search, &budget())
+    }));
+    let bug = "a bug in counterpatch; please report it with the two files";
+    // A panic has printed its message; the other instances need not suffer.
+    found.unwrap_or_else(|_| examine(&claims, &files, Err(bug.to_owned()), &config.search, &budget()))
+}
