@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Candidate, Halt, Judge, Judgement};
 use crate::budget::{Budget, Interrupt, Stopwatch};
-use crate::network::{Real, Surrogate, Workspace};
+use crate::network::{Network, Real, Surrogate, Workspace};
 use crate::problem::Problem;
 use crate::property::Region;
 use crate::property::margin::{Block, MarginGradient, add_row_gradient, conjunction_margins, lane_margin};
@@ -116,6 +116,12 @@ pub struct Oracle<'a, T: Real> {
     has_found: bool,
 }
 
+/// What an evaluation costs: a network that only moves numbers about is not for nothing, or whoever evaluates it first
+/// would have all the time.
+fn cost<T: Real>(network: &Network<T>) -> usize {
+    network.multiplications().max(network.input_len()).max(1)
+}
+
 /// What a program with so many entries costs, in multiplications: a cold simplex run of the region programs of ACAS
 /// Xu (300 × 6) takes about as long as 2,000 evaluations of 13,000 multiplications.
 pub fn program_work(entries: usize) -> u64 {
@@ -210,7 +216,7 @@ impl<'a, T: Real> Oracle<'a, T> {
         self.inputs.clear();
         self.inputs.extend_from_slice(points);
         self.tally.evaluations += lanes as u64;
-        self.tally.work += (network.multiplications() * lanes) as u64;
+        self.tally.work += (cost(network) * lanes) as u64;
         self.measure();
         self.remember_best();
         self.consider()
@@ -281,7 +287,7 @@ impl<'a, T: Real> Oracle<'a, T> {
             *g += own;
         }
         self.tally.gradients += lanes as u64;
-        self.tally.work += (2 * network.multiplications() * lanes) as u64;
+        self.tally.work += (2 * cost(network) * lanes) as u64;
         &self.gradient
     }
 
@@ -300,7 +306,7 @@ impl<'a, T: Real> Oracle<'a, T> {
     /// Counts the bounds of a box, by their multiplications.
     pub fn count_bounds(&mut self, multiplications: usize) {
         self.tally.boxes += 1;
-        self.tally.work += 2 * multiplications as u64;
+        self.tally.work += 2 * multiplications.max(1) as u64;
     }
 
     fn add_worst_row(&mut self, conjunction: usize, lane: usize) {

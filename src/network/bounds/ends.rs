@@ -181,7 +181,7 @@ fn share(of_least: f64, of_most: f64, terms: usize, log: bool) -> Ends {
     }
     (
         end(of_least).map_or(0.0, |y| (y * (1.0 - slack)).max(0.0)),
-        end(of_most).map_or(1.0, |y| y * (1.0 + slack)),
+        end(of_most).map_or(1.0, |y| (y * (1.0 + slack)).min(1.0)),
     )
 }
 

@@ -146,7 +146,8 @@ fn conv<T: Real>(call: &mut Call<'_, T>) -> Built {
         let matrix = weights.matrix(outputs, channels, false, 1.0);
         return call.result(Op::Affine(Affine { matrix, bias, axis: 1 }), &[x]);
     }
-    if groups == 1 && windows.is_plain() && windows.count() == 1 {
+    // A dilated window can reach over the whole image without touching all of it.
+    if groups == 1 && windows.is_plain() && windows.count() == 1 && kernel == image {
         return whole_image(call, &x, &weights, bias);
     }
     let conv = Conv::new(weights.values(), bias, (outputs, channels, groups), windows, image.len(), false);

@@ -84,6 +84,15 @@ fn convolutions_are_the_sums_that_define_them() {
     }
 }
 
+/// One window over the whole image: of all its numbers, and of every other one.
+#[test]
+fn convolutions_of_the_whole_image() {
+    for (image, kernel, dilation) in [(3, 3, 1), (3, 2, 2), (5, 3, 2)] {
+        let axis = Axis { image, kernel, stride: 1, dilation, pads: (0, 0) };
+        check_conv([axis; 2], [2, 3], 1);
+    }
+}
+
 /// Enough channels and few enough windows for the channels to take the vectors.
 #[test]
 fn convolutions_with_few_windows_and_many_channels() {
