@@ -76,8 +76,8 @@ def pairs(options, networks, folder):
     print("|---|---|---|---|---|")
     jobs = []
     for f, g in zip(networks, networks[1:]):
-        apart = "(or " + " ".join(f"(>= (- Y_f[0,{i}] Y_g[0,{i}]) 0.05)" for i in range(5)) + ")"
-        jobs.append(("equivalence within 0.05", "isomorphic-to", equal_inputs() + [apart], f, g))
+        apart = "(or " + " ".join(f"(>= (- Y_f[0,{i}] Y_g[0,{i}]) 0.003)" for i in range(5)) + ")"
+        jobs.append(("equivalence within 0.003", "isomorphic-to", equal_inputs() + [apart], f, g))
         rises = equal_inputs(but=0) + [f"(> {X[0][0]} {X[1][0]})", "(< Y_f[0,0] Y_g[0,0])"]
         jobs.append(("monotonicity in the distance", "equal-to", rises, f, None))
     for number, (name, relation, assertions, f, g) in enumerate(jobs):
