@@ -125,3 +125,72 @@ fn same_value(a: &Attribute, b: &Attribute) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::onnx::{Data, ElementType, Tensor};
+
+    /// A graph of lines such as `Gemm x w > y`; names that begin with `w` are constants of the given length.
+    fn graph(lines: &[&str], length: usize) -> Graph {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let node = |line: &&str| {
+            let (left, right) = line.split_once('>').unwrap();
+            let mut inputs = words(left);
+            let operator = inputs.remove(0);
+            let attributes = BTreeMap::from([("axis".to_owned(), Attribute::Int(1))]);
+            Node {
+                name: String::new(),
+                operator,
+                domain: String::new(),
+                inputs,
+                outputs: words(right),
+                attributes,
+            }
+        };
+        let nodes: Vec<Node> = lines.iter().map(node).collect();
+        let value = |name: &str| {
+            let shape = Some(vec![Dim::Fixed(2)]);
+            ValueInfo { name: name.to_owned(), element: ElementType::Float32, shape }
+        };
+        let constants = nodes.iter().flat_map(|node| &node.inputs).filter(|name| name.starts_with('w'));
+        let tensor = |name: &String| {
+            let data = Data::F32(vec![name.len() as f32; length]);
+            (name.clone(), Arc::new(Tensor { element: ElementType::Float32, shape: vec![length], data }))
+        };
+        let initializers = constants.map(tensor).collect();
+        let last = nodes.last().unwrap().outputs[0].clone();
+        Graph {
+            name: String::new(),
+            inputs: vec![value("x")],
+            outputs: vec![value(&last)],
+            initializers,
+            nodes,
+        }
+    }
+
+    #[test]
+    fn graphs_are_compared_up_to_names_and_weights() {
+        let one = graph(&["Mul x w1 > a", "Relu a > b", "Add a b > y"], 3);
+        let cases: [(Graph, bool); 7] = [
+            (graph(&["Mul x w22 > p", "Relu p > q", "Add p q > z"], 3), true),
+            (graph(&["Mul x w1 > a", "Relu a > b", "Add a b > y"], 4), false),
+            (graph(&["Mul x w1 > a", "Tanh a > b", "Add a b > y"], 3), false),
+            (graph(&["Mul x w1 > a", "Relu a > b", "Add b a > y"], 3), false),
+            (graph(&["Mul x w1 > a", "Relu a > b", "Add b b > y"], 3), false),
+            (graph(&["Mul w1 x > a", "Relu a > b", "Add a b > y"], 3), false),
+            (graph(&["Mul x w1 > a", "Mul x w1 > c", "Relu c > b", "Add a b > y"], 3), false),
+        ];
+        for (number, (other, same)) in cases.iter().enumerate() {
+            assert_eq!(compare(&one, other).is_ok(), *same, "case {number}");
+            assert_eq!(compare(other, &one).is_ok(), *same, "case {number}, the other way");
+        }
+        let mut other = one.clone();
+        other.nodes[1].attributes.insert("axis".to_owned(), Attribute::Int(2));
+        let difference = compare(&one, &other).unwrap_err();
+        assert_eq!((difference.first.as_str(), difference.what), ("b", "the operators or their attributes"));
+    }
+}
