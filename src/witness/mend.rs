@@ -52,7 +52,8 @@ pub struct Mended {
     pub witness: Witness,
     /// What was done.
     pub change: Change,
-    /// The largest change of an input (those set equal count once), in the input's unit, from the number that the network's type makes of it.
+    /// The largest change of an input (those set equal count once), in the input's unit, from the number that
+    /// the network's type makes of it.
     pub distance: f64,
     /// The same in relation to the width of the input's interval; inputs without width do not count.
     pub relative: f64,
