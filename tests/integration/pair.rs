@@ -146,7 +146,7 @@ fn all_gone(program: &Program) -> bool {
 #[test]
 fn a_stubborn_tool_is_ended_at_the_limit_with_all_its_children() {
     let program = folder(STUBBORN);
-    let tool = ["--then-script", "./tool.sh", "--timeout", "3", "--results-file", "out.txt"];
+    let tool = ["--then-script", "./tool.sh", "--timeout", "8", "--results-file", "out.txt"];
     let run = program.run(&[&["pair", "sum.onnx", "impossible.vnnlib"], &tool[..], &NO_SEARCH[..]].concat());
     assert_eq!((run.exit, run.out.as_str()), (Some(0), "unknown\n"), "{run:?}");
     assert!(run.err.contains("its time was up"), "{run:?}");
