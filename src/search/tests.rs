@@ -108,13 +108,13 @@ fn gradients_and_walks_reach_what_samples_do_not() {
 
 #[test]
 fn programs_reach_what_samples_do_not() {
-    for seed in 0..3 {
+    for seed in 0..2 {
         let network = random_network(&[5, 16, 16, 2], seed);
         let level = highest(&network, 40_000);
         let problem = problem(network, level + 1e-4);
         for name in ["facet-walk", "minorant", "phase-milp", "target-propagation"] {
             let config = Config { only: vec![name.into()], threads: 1, seed, ..Config::default() };
-            let (summary, found) = check(&problem, &config, 60);
+            let (summary, found) = check(&problem, &config, 300);
             assert!(found.is_some(), "{name} misses {level} with seed {seed}: {summary:?}");
         }
     }
