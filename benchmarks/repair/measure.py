@@ -205,7 +205,7 @@ def watermark(marks, seconds, log):
     log(f'single images: {found} found, average {average:.4f}')
     together = []
     for count in (5, 25, 50, 75, 100):
-        report = marks.run(list(range(count)), '--norm', 'linf', '--timeout', 4 * seconds)
+        report = marks.run(list(range(count)), '--norm', 'linf', '--timeout', marks.bench.args.together or 4 * seconds)
         attempt = report['attempts'][0]
         together.append((count, attempt, report))
         log(f'{count} images: {attempt["outcome"]} {attempt["largest"]:.4f} {attempt["seconds"]:.1f} s')
@@ -224,6 +224,7 @@ def main():
     parser.add_argument('data', type=Path)
     parser.add_argument('--binary', default='target/release/counterpatch')
     parser.add_argument('--seconds', type=float, default=30)
+    parser.add_argument('--together', type=float, help='seconds for several watermark images [default: 4 * SECONDS]')
     parser.add_argument('--out', type=Path, default=Path('benchmarks/repair.md'))
     parser.add_argument('--parts', default='table,norms,several,watermark')
     args = parser.parse_args()

@@ -2,7 +2,7 @@
 //!
 //! [`read`] finds and unpacks the file; `guard` decides whether the protobuf library may see it; `outline` keeps its
 //! large constants out of that library's hands; `decode`, `values`, `external` and `functions` turn messages into
-//! plain data; `order` checks names and sorts the nodes. [`write`] changes numbers in a copy of a file.
+//! plain data; `order` checks names and sorts the nodes. [`mod@write`] changes numbers in a copy of a file.
 
 mod attribute;
 mod call;

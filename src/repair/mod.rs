@@ -2,13 +2,14 @@
 //!
 //! - One layer, all points sharing the change: Goldberger, Katz, Adi and Keshet, "Minimal Modifications of Deep
 //!   Neural Networks using Verification", LPAR 2020. A change of the last layer is one linear program; a change
-//!   further in front is a program with [switches](switched), walked over ([`walk`]) from the phases that the network
-//!   has and from changes found by projection ([`tune`]), and proved where a mixed-integer program allows ([`exact`]).
+//!   further in front is a program with [switches](switched), walked over (`walk`) from the phases that the network
+//!   has and from changes found by projection (`tune`), and proved where a mixed-integer program allows (`exact`).
 //! - Several layers at once: Refaeli and Katz, "Minimal Multi-Layer Modifications of Deep Neural Networks" (3M-DNN),
-//!   2021: values proposed where the network is cut, and one query of the first kind for each part ([`several`]).
+//!   2021: values proposed where the network is cut, and one query of the first kind for each part (`several`).
 //!
 //! "Small" is the sum of changes, the largest change, or the number of changed weights ([`Norm`]). What the network
-//! should do is what a VNN-LIB property says a counterexample is not ([`demand`]).
+//! should do is what a VNN-LIB property says a counterexample is not ([`demand`]). [`job`] goes from files to all that
+//! and back.
 
 mod bounds;
 pub mod compare;
@@ -124,7 +125,8 @@ pub struct Task<'a> {
 impl Patch {
     /// Σ |ε|
     pub fn total(&self) -> f64 {
-        self.changes.iter().map(|change| change.by.abs()).sum()
+        // A sum of nothing would be −0.
+        self.changes.iter().map(|change| change.by.abs()).fold(0.0, |sum, by| sum + by)
     }
 
     /// max |ε|
@@ -137,7 +139,7 @@ impl Norm {
     /// The size of patches of different layers together.
     pub fn of(self, patches: &[Patch]) -> f64 {
         match self {
-            Self::Total => patches.iter().map(Patch::total).sum(),
+            Self::Total => patches.iter().map(Patch::total).fold(0.0, |sum, total| sum + total),
             Self::Largest => patches.iter().map(Patch::largest).fold(0.0, f64::max),
             Self::Fewest => patches.iter().map(|patch| patch.changes.len() as f64).sum(),
         }

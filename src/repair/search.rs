@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// Switches that the first mixed-integer program leaves free.
 const FEW: usize = 12;
-/// Which part of the time that is left a branch and bound may take.
+/// Which part of the time that is left the first walk and each branch and bound may take.
 const SHARE: u32 = 4;
 /// Which part the walk from phases without a repair may take.
 const WALK_SHARE: u32 = 8;
@@ -66,8 +66,11 @@ pub(super) fn smallest(
     let walker = Walker::new(encoded)?;
     let mut search = Search { query, encoded, walker, best: None, stop: None };
     let own = query.setting(&[]);
-    search.walk(&own, false, budget)?;
-    if encoded.switched.switches.is_empty() {
+    let settled = encoded.switched.switches.is_empty();
+    // A large program may take all the time, and a projection finds a repair in milliseconds.
+    let slice = if settled { budget.clone() } else { budget.slice(part(budget, SHARE)) };
+    search.walk(&own, false, &slice)?;
+    if settled {
         return Ok(match (search.best, search.stop) {
             (Some((best, _)), _) => Single::Found(Best { optimal: true, ..best }),
             (None, Some(stop)) => Single::NotFound(stop),
@@ -77,8 +80,8 @@ pub(super) fn smallest(
     if search.best.is_none() {
         // Where it gets nowhere, a projection is the better start.
         search.walk(&own, true, &budget.slice(part(budget, WALK_SHARE)))?;
-        search.stop = None;
     }
+    search.stop = None;
     search.polish(budget)?;
     search.rounds(patience, random, budget)?;
     if search.best.is_none() && search.is_impossible(budget)? {

@@ -163,25 +163,25 @@ impl Chain<'_> {
         let own = best.and_then(|best| best.iter().find(|patch| patch.layer == self.first()));
         let base = if round.is_multiple_of(2) { own.or(guide) } else { guide.or(own) };
         let changes = base.map_or(&[][..], |patch| &patch.changes);
-        let scaled = |by: &dyn Fn(&Change) -> f64| -> Vec<Change> {
-            changes.iter().map(|change| Change { by: by(change), ..*change }).collect()
-        };
         if let (Some(part), Some(guide)) = (PARTS.get(round), guide) {
             return guide.changes.iter().map(|change| Change { by: part * change.by, ..*change }).collect();
         }
         let scale = random.between(0.2, 1.2);
-        // Each change by itself up or down, now and then none of it.
-        let factors: Vec<f64> = (changes.iter())
-            .map(|_| if random.unit() < 0.2 { 0.0 } else { scale * random.between(0.6, 1.4) })
-            .collect();
-        let mut shaken = scaled(&|change| change.by);
-        shaken.iter_mut().zip(factors).for_each(|(change, factor)| change.by *= factor);
+        let mut shaken = changes.to_vec();
+        for change in &mut shaken {
+            // Each by itself up or down, now and then none of it.
+            change.by *= if random.unit() < 0.2 { 0.0 } else { scale * random.between(0.6, 1.4) };
+        }
         let layer = &self.layers[self.first()];
         let size = changes.iter().map(|change| change.by.abs()).fold(0.0, f64::max);
         for _ in 0..random.below(3) {
             let at = random.below(layer.weights.len());
             let by = 0.3 * random.normal() * if size > 0.0 { size } else { 0.1 };
-            shaken.push(Change { target: at / layer.inputs, source: at % layer.inputs, by });
+            let (target, source) = (at / layer.inputs, at % layer.inputs);
+            match shaken.iter_mut().find(|change| (change.target, change.source) == (target, source)) {
+                Some(change) => change.by += by,
+                None => shaken.push(Change { target, source, by }),
+            }
         }
         shaken.retain(|change| change.by != 0.0);
         shaken

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod enumeration;
+mod shipped;
 
 use super::several::{self, Chain};
 use super::{Demand, Dense, Outcome, Settings};
