@@ -1,6 +1,6 @@
 //! What is searched: one network, a property about it, and what they have in common.
 //!
-//! A query may declare several networks, name hidden values, set inputs equal and multiply variables. [`assemble`]
+//! A query may declare several networks, name hidden values, set inputs equal and multiply variables. `assemble`
 //! makes one network of all that, so that the search need not know: couplings are wiring, hidden values and products
 //! are further outputs. The replay knows nothing of it and runs each model alone.
 

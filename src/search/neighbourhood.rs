@@ -5,7 +5,7 @@
 //! value over the larger of its two lower bounds.
 //!
 //! How fast such a program is solved hangs on its bounds. Where a sum hangs on a few unstable neurons only, as
-//! behind sparse edges, [`tighten`] finds its true ends by two small programs of the same kind: on a ramp made of
+//! behind sparse edges, `tighten` finds its true ends by two small programs of the same kind: on a ramp made of
 //! two ReLUs of slope 50, linear bounds are 25 times too wide.
 
 use super::local::{add_inputs, add_margins, slope_below};
