@@ -8,8 +8,9 @@ use serde_json::json;
 use vnnlib::Query;
 
 use super::args::{self, Rules};
-use super::config::{self, UsageError};
+use super::config;
 use super::exit::Exit;
+use super::failure::Failure;
 use super::input;
 use crate::error::Error;
 use crate::onnx::Model;
@@ -32,18 +33,6 @@ enum Repair {
     None(&'static str),
 }
 
-/// Why there is no judgement.
-enum Failure {
-    Usage(UsageError),
-    Input(Box<Error>),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Input(Box::new(error))
-    }
-}
-
 /// Runs the command.
 pub(super) fn run(args: &args::Check) -> Exit {
     let judged = config::Check::try_from(args)
@@ -54,14 +43,7 @@ pub(super) fn run(args: &args::Check) -> Exit {
             print(&judged, args.json);
             exit(&judged)
         }
-        Err(Failure::Usage(error)) => {
-            eprintln!("error: {error}");
-            Exit::Usage
-        }
-        Err(Failure::Input(error)) => {
-            eprintln!("error: {error}");
-            if let Error::Write(_) = *error { Exit::CannotWrite } else { Exit::BadInput }
-        }
+        Err(failure) => failure.say(),
     }
 }
 

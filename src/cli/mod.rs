@@ -7,6 +7,7 @@ mod config;
 mod convert;
 mod delivery;
 pub mod exit;
+mod failure;
 mod input;
 mod inspect;
 mod networks;

@@ -10,8 +10,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use vnnlib::{Query, Role};
 
-use super::config::{self, UsageError};
+use super::config;
 use super::exit::Exit;
+use super::failure::Failure;
 use super::output::Output;
 use super::{args, input};
 use crate::budget::{Budget, Interrupt, Stopwatch};
@@ -21,35 +22,11 @@ use crate::repair::{Job, JobError, Outcome, Patch, repair};
 use crate::report::Repairs;
 use crate::report::repair::{Attempt, Ending, Sample, Written};
 
-/// Why there is no report.
-enum Failure {
-    Usage(UsageError),
-    Input(Box<Error>),
-    System(io::Error),
-}
-
-impl<E: Into<Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Input(Box::new(error.into()))
-    }
-}
-
 /// Runs the command.
 pub(super) fn run(args: &args::Repair) -> Exit {
     match report(args) {
         Ok(report) => print(&report, args),
-        Err(Failure::Usage(error)) => {
-            eprintln!("error: {error}");
-            Exit::Usage
-        }
-        Err(Failure::Input(error)) => {
-            eprintln!("error: {error}");
-            if let Error::Write(_) = *error { Exit::CannotWrite } else { Exit::BadInput }
-        }
-        Err(Failure::System(error)) => {
-            eprintln!("error: the system refuses a signal handler: {error}");
-            Exit::Bug
-        }
+        Err(failure) => failure.say(),
     }
 }
 
