@@ -1,5 +1,6 @@
 //! Counterpatch, a falsifier for neural networks.
 
+pub mod attack;
 pub mod audit;
 pub mod budget;
 pub mod cli;

@@ -1,0 +1,64 @@
+//! The attacks, one a file, and their table.
+
+pub mod random_k;
+
+use super::{Session, Task, Victim};
+use crate::budget::StopReason;
+
+/// How an attack on one image ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// An input that the fast engine classifies differently, within the limits.
+    Adversarial(Vec<f32>),
+    /// It has tried what it does.
+    GaveUp,
+    /// The budget was used up.
+    Stopped(StopReason),
+}
+
+/// What a method may need besides the image: made once a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Preparation<'a> {
+    /// The classifier under attack.
+    pub victim: &'a Victim,
+    /// Other classifiers of the same images (DeepXplore), in the order given.
+    pub companions: &'a [Victim],
+    /// Images of the run, for statistics that a method gathers in front (class bounds, coverage).
+    pub images: &'a [Vec<f32>],
+    /// The right class of each.
+    pub labels: &'a [usize],
+    /// The run's seed.
+    pub seed: u64,
+}
+
+/// One attack. It is made once a run and shared by the threads: it has no state that one image leaves to another.
+pub trait Method: Send + Sync {
+    /// Attacks one image.
+    fn attack(&self, task: &Task<'_>, session: &mut Session<'_>) -> Outcome;
+}
+
+/// Why a method cannot be used in a run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotUsable(pub String);
+
+/// Makes a method for a run.
+pub type Make = fn(&Preparation<'_>) -> Result<Box<dyn Method>, NotUsable>;
+
+/// A method's row in the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The name on the command line.
+    pub name: &'static str,
+    /// What it is and where it is from, one line.
+    pub about: &'static str,
+    /// Makes it.
+    pub make: Make,
+}
+
+/// All methods, in the order of the report.
+pub const TABLE: &[Entry] = &[Entry {
+    name: "random-k",
+    about: "control: k random values to a random end of their range, k = 1, 2, 4, ...",
+    make: random_k::make,
+}];

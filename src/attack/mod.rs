@@ -1,0 +1,16 @@
+//! Adversarial images: the paper's evaluation (Section VI, Tables I and II, Figs. 6 and 7) as a tool.
+//!
+//! A [`Victim`] is a classifier and the shape of its images; a [`Task`] one image, its label and the [`Limits`] that
+//! every method keeps. A [`Method`] is one attack in one file of [`methods`]; it evaluates through a [`Session`],
+//! which counts. What a method returns is never believed: the driver puts it back into the valid range,
+//! rounds it if asked, and classifies it once more with the reference engine.
+
+pub mod methods;
+pub mod session;
+pub mod task;
+pub mod victim;
+
+pub use methods::{Method, Preparation};
+pub use session::Session;
+pub use task::{Limits, Targets, Task};
+pub use victim::{Layout, Order, Victim, VictimError};
