@@ -4,7 +4,9 @@
 //! best point, and hands every point that seems to violate the property to a [`Judge`]. The [`portfolio`] shares the
 //! time out.
 
+pub mod apgd;
 pub mod centre;
+pub mod fab;
 pub mod facet_walk;
 mod local;
 pub mod minorant;
@@ -22,6 +24,7 @@ pub mod region_walk;
 pub mod sample;
 pub mod seeds;
 pub mod split;
+pub mod square;
 pub mod target_propagation;
 #[cfg(test)]
 mod tests;
