@@ -52,6 +52,9 @@ pub struct Entry {
     pub name: &'static str,
     /// What it is and where it is from, one line.
     pub about: &'static str,
+    /// Whether it leaves the valid range and the limits, as it was published. Its results never count as valid: they
+    /// are reported apart, under its own definition of success.
+    pub leaves_range: bool,
     /// Makes it.
     pub make: Make,
 }
@@ -60,5 +63,6 @@ pub struct Entry {
 pub const TABLE: &[Entry] = &[Entry {
     name: "random-k",
     about: "control: k random values to a random end of their range, k = 1, 2, 4, ...",
+    leaves_range: false,
     make: random_k::make,
 }];
