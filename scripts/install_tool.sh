@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# VNN-COMP: install_tool.sh v1. Installs what the build needs, then builds the release binary.
+# VNN-COMP: install_tool.sh v1. Installs what the build needs, Rust included, then builds the release binary.
 set -euo pipefail
 if [ "${1:-}" != v1 ]; then
     echo "install_tool: expected interface version v1, got '${1:-}'" >&2
@@ -7,6 +7,6 @@ if [ "${1:-}" != v1 ]; then
 fi
 cd "$(dirname "$0")/.."
 # The competition may call this as root, with a PATH that lacks the user's cargo.
-PATH="$PATH:$HOME/.cargo/bin"
-./scripts/setup.sh
+PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+./scripts/setup.sh --with-rust
 cargo build --release --locked

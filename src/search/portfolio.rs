@@ -1,7 +1,9 @@
 //! The schedule: which strategy works on which region, and for how long.
 //!
 //! Work is counted in multiplications, never in seconds, so that one seed on one thread gives one answer. Every
-//! region is first looked at briefly (its centre and corners); those with the best margins stay. Then the strategy
+//! region is first looked at briefly (its centre and corners); those with the best margins stay, and only then are
+//! the other strategies made: on most known counterexamples the look is enough, and setting up bounds and layers
+//! would cost three times as much. For the same reason the second thread waits for the first look. Then the strategy
 //! that has spent least, weighed by what it is expected to bring, has its next round on the region whose turn it
 //! is; the price of its first round counts as spent from the start, so that the cheapest begins. A second thread does the same with another seed.
 
@@ -113,12 +115,15 @@ pub fn falsify<T: Real>(
         let admitted = |entry: &Entry<T>| config.admits(entry.name) && (thread == 0 || !entry.once);
         let table = table().into_iter().filter(admitted).collect();
         let oracle = Oracle::new(problem, judge, &shared, budget);
-        Search::new(oracle, observer, random.fork(thread), table).run()
+        Search::new(oracle, observer, random.fork(thread), table)
     };
+    let mut first = search(0);
+    let halt = first.look_at_next().err();
+    let others = if halt.is_none() { 1..config.threads as u64 } else { 1..1 };
     let mut summaries = thread::scope(|scope| {
         let search = &search;
-        let others: Vec<_> = (1..config.threads as u64).map(|t| scope.spawn(move || search(t))).collect();
-        let own = search(0);
+        let others: Vec<_> = others.map(|t| scope.spawn(move || search(t).run(None))).collect();
+        let own = first.run(halt);
         let others = others.into_iter().filter_map(|other| other.join().ok());
         iter::once(own).chain(others).collect::<Vec<_>>()
     });
@@ -183,6 +188,8 @@ struct Search<'a, T: Real> {
     summaries: Vec<StrategySummary>,
     random: Random,
     sites: Vec<Site<T>>,
+    /// Regions that have been looked at.
+    surveyed: usize,
     /// Which site the oracle is at.
     current: Option<usize>,
     observer: &'a dyn Observer,
@@ -197,8 +204,12 @@ struct Search<'a, T: Real> {
 struct Site<T: Real> {
     region: Region,
     best: Option<Best<T>>,
-    /// By the table's order; `None` where the strategy does not apply or has nothing left to try.
+    /// By the table's order; `None` where the strategy does not apply or has nothing left to try. Those that are
+    /// missing at the end have not been made yet.
     strategies: Vec<Option<Running<T>>>,
+    /// Whether it is proved to hold no counterexample.
+    is_proved: bool,
+    random: Random,
     work: f64,
 }
 
@@ -231,6 +242,7 @@ impl<'a, T: Real> Search<'a, T> {
             summaries,
             random,
             sites,
+            surveyed: 0,
             current,
             observer,
             best_margin,
@@ -239,8 +251,9 @@ impl<'a, T: Real> Search<'a, T> {
         }
     }
 
-    fn run(mut self) -> Summary<T> {
-        let halt = match self.survey() {
+    /// Goes on from where the search is, or ends it if it is over already.
+    fn run(mut self, halt: Option<Halt>) -> Summary<T> {
+        let halt = match halt.map_or_else(|| self.survey(), Err) {
             Ok(()) => self.search(),
             Err(halt) => halt,
         };
@@ -258,19 +271,26 @@ impl<'a, T: Real> Search<'a, T> {
 
     /// Looks at every region once, with the cheapest strategy, and keeps the most promising.
     fn survey(&mut self) -> Result<(), Halt> {
-        let problem = self.oracle.problem;
-        for index in 0..problem.property.region_count() {
-            let Ok(region) = problem.property.region(index) else { continue };
-            let site = self.open(region, index as u64);
-            self.sites.push(site);
-            let last = self.sites.len() - 1;
-            self.go_to(last);
-            self.round(last, 0)?;
-            if self.sites.len() >= 2 * MOST_REGIONS {
-                self.keep_best();
-            }
+        while self.surveyed < self.oracle.problem.property.region_count() {
+            self.look_at_next()?;
         }
         self.keep_best();
+        Ok(())
+    }
+
+    fn look_at_next(&mut self) -> Result<(), Halt> {
+        let index = self.surveyed;
+        self.surveyed += 1;
+        let Ok(region) = self.oracle.problem.property.region(index) else { return Ok(()) };
+        let mut site = Site::new(region, self.random.fork(index as u64));
+        self.add_strategies(&mut site, 1);
+        self.sites.push(site);
+        let last = self.sites.len() - 1;
+        self.go_to(last);
+        self.round(last, 0)?;
+        if self.sites.len() >= 2 * MOST_REGIONS {
+            self.keep_best();
+        }
         Ok(())
     }
 
@@ -282,6 +302,9 @@ impl<'a, T: Real> Search<'a, T> {
 
     /// The site whose turn it is, then its strategy that has spent least for its weight, again and again.
     fn search(&mut self) -> Halt {
+        let mut sites = std::mem::take(&mut self.sites);
+        sites.iter_mut().for_each(|site| self.add_strategies(site, self.table.len()));
+        self.sites = sites;
         loop {
             let open = |site: &Site<T>| site.strategies.iter().any(Option::is_some);
             let price = |&(rank, site): &(usize, &Site<T>)| site.work * (1.0 + rank as f64);
@@ -294,7 +317,7 @@ impl<'a, T: Real> Search<'a, T> {
                 let running = self.sites[index].strategies[s].as_ref();
                 running.map_or(f64::INFINITY, |running| running.work.max(running.price) / running.weight)
             };
-            let Some(strategy) = (0..self.table.len()).min_by(|a, b| spent(a).total_cmp(&spent(b))) else {
+            let Some(strategy) = (0..self.sites[index].strategies.len()).min_by(|a, b| spent(a).total_cmp(&spent(b))) else {
                 return Halt::Stopped(StopReason::Exhausted);
             };
             if let Err(halt) = self.round(index, strategy) {
@@ -303,12 +326,15 @@ impl<'a, T: Real> Search<'a, T> {
         }
     }
 
-    fn open(&mut self, region: Region, label: u64) -> Site<T> {
-        let random = self.random.fork(label);
-        let mut strategies = Vec::with_capacity(self.table.len());
-        for (number, entry) in self.table.iter().enumerate() {
-            let seed = random.fork(number as u64).bits();
-            strategies.push(match (entry.make)(self.oracle.problem, &region, seed) {
+    /// Makes those of the first `count` strategies that the site does not have yet.
+    fn add_strategies(&mut self, site: &mut Site<T>, count: usize) {
+        let made = site.strategies.len();
+        if site.is_proved {
+            return;
+        }
+        for (number, entry) in self.table.iter().enumerate().take(count).skip(made) {
+            let seed = site.random.fork(number as u64).bits();
+            site.strategies.push(match (entry.make)(self.oracle.problem, &site.region, seed) {
                 Ok(falsifier) => {
                     let price = falsifier.price(self.oracle.problem) as f64;
                     let weight = entry.weight * falsifier.promise();
@@ -320,7 +346,6 @@ impl<'a, T: Real> Search<'a, T> {
                 }
             });
         }
-        Site { region, best: None, strategies, work: 0.0 }
     }
 
     fn go_to(&mut self, index: usize) {
@@ -366,6 +391,7 @@ impl<'a, T: Real> Search<'a, T> {
             Progress::Exhausted => site.strategies[number] = None,
             Progress::Proved => {
                 site.strategies.iter_mut().for_each(|strategy| *strategy = None);
+                site.is_proved = true;
                 self.proved_regions += 1;
                 let property = &self.oracle.problem.property;
                 if self.proved_regions == property.region_count() && !property.is_partial() {
@@ -380,6 +406,10 @@ impl<'a, T: Real> Search<'a, T> {
 }
 
 impl<T: Real> Site<T> {
+    fn new(region: Region, random: Random) -> Self {
+        Self { region, best: None, strategies: Vec::new(), is_proved: false, random, work: 0.0 }
+    }
+
     fn margin(&self) -> f64 {
         self.best.as_ref().map_or(f64::NEG_INFINITY, |best| best.margin.widen())
     }
