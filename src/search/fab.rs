@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A point on the other side (loss ≥ 0) is kept if it is the nearest to the origin so far, and the next point is
-//! `x + 0.9 (x(k) − x)`.
+//! `x + 0.9 (x(k) − x)`, where the loss is linearised whichever side it is on.
 //!
 //! The projection is exact: the least `t` with `Σ |w_i| min(t s_i, room_i) = |gap|`, found in one pass over the sorted
 //! quotients `room_i / s_i`, where `s_i` is the unit of distance in dimension `i`.
@@ -103,6 +103,8 @@ pub struct Fab<T> {
     nearest: Vec<T>,
     distances: Vec<f64>,
     stuck: Vec<bool>,
+    /// Lanes whose point is a step back from the other side.
+    returned: Vec<bool>,
     projector: Projector,
     point: Vec<f64>,
     origin: Vec<f64>,
@@ -127,6 +129,7 @@ impl<T: Real> Fab<T> {
             nearest: block,
             distances: vec![f64::INFINITY; lanes],
             stuck: vec![false; lanes],
+            returned: vec![false; lanes],
             projector: Projector::default(),
             point: lane.clone(),
             origin: lane.clone(),
@@ -148,6 +151,7 @@ impl<T: Real> Fab<T> {
     pub fn restart(&mut self, points: &[T]) {
         self.points.copy_from_slice(points);
         self.stuck.fill(false);
+        self.returned.fill(false);
     }
 
     /// The points whose losses and gradients are asked for.
@@ -166,6 +170,11 @@ impl<T: Real> Fab<T> {
         &self.stuck
     }
 
+    /// Lanes whose point is a step back from the other side: the only ones whose next step linearises nevertheless.
+    pub fn returned(&self) -> &[bool] {
+        &self.returned
+    }
+
     /// Takes the losses (one a lane) and gradients (a block) of the points, and moves on to the next.
     pub fn tell(&mut self, losses: &[T], gradients: &[T]) {
         for lane in 0..self.lanes {
@@ -173,6 +182,9 @@ impl<T: Real> Fab<T> {
             self.load(lane, gradients);
             if loss >= 0.0 {
                 self.keep(lane);
+            }
+            self.returned[lane] = loss >= 0.0 && !self.returned[lane];
+            if self.returned[lane] {
                 let lines = self.point.iter_mut().zip(&self.origin);
                 lines.for_each(|(x, &origin)| *x = origin + BACKWARD * (*x - origin));
             } else {

@@ -1,6 +1,19 @@
 //! The attacks, one a file, and their table.
 
+pub mod apgd;
+pub mod attempt;
+pub mod autoattack;
+pub mod ball;
+pub mod blackbox;
+pub mod block;
+pub mod fab_t;
+pub mod fgsm;
+pub mod losses;
+pub mod odi;
 pub mod random_k;
+#[cfg(test)]
+mod small;
+pub mod square;
 
 use super::{Session, Task, Victim};
 use crate::budget::StopReason;
@@ -60,9 +73,59 @@ pub struct Entry {
 }
 
 /// All methods, in the order of the report.
-pub const TABLE: &[Entry] = &[Entry {
-    name: "random-k",
-    about: "control: k random values to a random end of their range, k = 1, 2, 4, ...",
-    leaves_range: false,
-    make: random_k::make,
-}];
+pub const TABLE: &[Entry] = &[
+    Entry {
+        name: "random-k",
+        about: "control: k random values to a random end of their range, k = 1, 2, 4, ...",
+        leaves_range: false,
+        make: random_k::make,
+    },
+    Entry {
+        name: "fgsm",
+        about: "fast gradient sign method: one step on the cross-entropy (Goodfellow et al. 2015)",
+        leaves_range: false,
+        make: fgsm::make,
+    },
+    Entry {
+        name: "blackbox",
+        about: "every value moves by one of ±a, ±2a at random, one draw (Alparslan et al. 2020)",
+        leaves_range: false,
+        make: blackbox::make,
+    },
+    Entry {
+        name: "autoattack",
+        about: "APGD-CE, APGD-T, FAB-T and Square on what is left (Croce and Hein 2020, standard)",
+        leaves_range: false,
+        make: autoattack::make,
+    },
+    Entry {
+        name: "apgd-ce",
+        about: "Auto-PGD on the cross-entropy, 100 steps (Croce and Hein 2020)",
+        leaves_range: false,
+        make: apgd::make_ce,
+    },
+    Entry {
+        name: "apgd-t",
+        about: "Auto-PGD on 9 targets, difference-of-logits ratio (Croce and Hein 2020)",
+        leaves_range: false,
+        make: apgd::make_t,
+    },
+    Entry {
+        name: "fab-t",
+        about: "FAB on 9 targets, 100 steps: minimal changes (Croce and Hein 2020)",
+        leaves_range: false,
+        make: fab_t::make,
+    },
+    Entry {
+        name: "square",
+        about: "Square Attack: random search, 5000 queries (Andriushchenko et al. 2020)",
+        leaves_range: false,
+        make: square::make,
+    },
+    Entry {
+        name: "odi",
+        about: "output-diversified starts, then PGD on the margin, 20 restarts (Tashiro et al. 2020)",
+        leaves_range: false,
+        make: odi::make,
+    },
+];
