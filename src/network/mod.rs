@@ -119,6 +119,16 @@ impl<T: Real> Network<T> {
         self.nodes.iter().map(count).sum()
     }
 
+    /// Whether a piecewise-constant function (a sign, a rounding, a comparison) of the inputs is part of it, so that
+    /// true gradients say little.
+    pub fn jumps(&self) -> bool {
+        self.nodes.iter().filter(|node| node.varies).any(|node| match &node.op {
+            Op::Unary(op) => op.0.is_piecewise_constant(),
+            Op::Binary(op) => op.0.is_piecewise_constant(),
+            _ => false,
+        })
+    }
+
     /// The same network in another precision.
     pub fn cast<U: Real>(&self) -> Network<U> {
         let node = |node: &Node<T>| Node {

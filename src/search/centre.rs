@@ -8,7 +8,7 @@ use crate::property::Region;
 use crate::random::Random;
 
 /// Boxes with at most this many free inputs have all their corners tried; of larger ones, a block of random corners.
-const ALL_CORNERS: usize = 8;
+pub(super) const ALL_CORNERS: usize = 8;
 
 /// Centre first, then corners.
 struct Centre {

@@ -5,8 +5,12 @@
 //! time out.
 
 pub mod apgd;
+pub mod apgd_strategy;
 pub mod centre;
+pub mod coordinate;
+pub mod evolution;
 pub mod fab;
+pub mod fab_strategy;
 pub mod facet_walk;
 mod local;
 pub mod minorant;
@@ -23,8 +27,12 @@ pub mod ray;
 pub mod region_walk;
 pub mod sample;
 pub mod seeds;
+pub mod separable;
 pub mod split;
+pub mod spread;
 pub mod square;
+pub mod square_strategy;
+pub mod starts;
 pub mod target_propagation;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Candidate, Halt, Judge, Judgement};
+use super::{Candidate, Halt, Judge, Judgement, spread};
 use crate::budget::{Budget, Interrupt, Stopwatch};
 use crate::network::{Network, Real, Surrogate, Workspace};
 use crate::problem::Problem;
@@ -66,6 +66,9 @@ pub enum Objective<'o, T> {
     Nearest,
     /// The margin (least row) of a given conjunction for each lane.
     Target(&'o [u32]),
+    /// The margin of a given conjunction for each lane over the spread of its outputs, as a direction (its length is
+    /// not told; [`spread`]).
+    Scaled(&'o [u32]),
     /// The sum of the rows that do not hold yet, of a given conjunction for each lane.
     Hinge(&'o [u32]),
     /// `Σ w · output` for these weights: `output_len × lanes` numbers.
@@ -274,6 +277,7 @@ impl<'a, T: Real> Oracle<'a, T> {
             match objective {
                 Objective::Nearest => self.add_worst_row(self.nearest[lane] as usize, lane),
                 Objective::Target(targets) => self.add_worst_row(targets[lane] as usize, lane),
+                Objective::Scaled(targets) => self.add_scaled_row(targets[lane] as usize, lane),
                 Objective::Hinge(targets) => self.add_open_rows(targets[lane] as usize, lane),
                 Objective::Direction(_) => {}
             }
@@ -288,6 +292,11 @@ impl<'a, T: Real> Oracle<'a, T> {
         }
         self.tally.gradients += lanes as u64;
         self.tally.work += (2 * cost(network) * lanes) as u64;
+        &self.gradient
+    }
+
+    /// What [`Oracle::gradient`] returned last, for whoever needs the oracle's box beside it.
+    pub fn last_gradient(&self) -> &[T] {
         &self.gradient
     }
 
@@ -312,6 +321,12 @@ impl<'a, T: Real> Oracle<'a, T> {
     fn add_worst_row(&mut self, conjunction: usize, lane: usize) {
         let row = self.worst_rows[conjunction * self.workspace.lanes() + lane] as usize;
         self.add_row(conjunction, row, lane);
+    }
+
+    fn add_scaled_row(&mut self, conjunction: usize, lane: usize) {
+        self.add_worst_row(conjunction, lane);
+        let (lanes, margin) = (self.lanes(), self.margins_of(conjunction)[lane]);
+        spread::add_gradient(&self.outputs, lanes, lane, margin, &mut self.cotangent);
     }
 
     /// The hinge: every row that does not hold yet counts; where all hold, the worst.

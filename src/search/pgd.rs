@@ -8,13 +8,11 @@
 //! backward pass, by a slope drawn for each restart that falls to zero over the first 70% of the steps: the mode
 //! for plateaus, where the true gradient is zero.
 
-use super::sample::{at, fix};
+use super::starts::Starts;
 use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
-use crate::network::op::Op;
-use crate::network::{Network, Real, Surrogate};
+use crate::network::{Real, Surrogate};
 use crate::problem::Problem;
 use crate::property::Region;
-use crate::random::Random;
 
 const STEPS: usize = 100;
 const MOMENTUM: f64 = 0.9;
@@ -30,15 +28,12 @@ const COOLING: f64 = 0.7;
 
 /// Signed-momentum ascent on the margin.
 struct Pgd<T> {
-    free: Vec<usize>,
+    starts: Starts,
     widest: f64,
     /// Whether the network jumps somewhere, so that true gradients say nothing.
     jumps: bool,
-    random: Random,
-    batch: usize,
     points: Vec<T>,
     momentum: Vec<T>,
-    targets: Vec<u32>,
     slopes: Vec<T>,
     leak: Vec<T>,
     scale: Vec<T>,
@@ -50,20 +45,14 @@ pub fn make<T: Real>(
     region: &Region,
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
-    let free: Vec<usize> = region.free().collect();
-    if free.is_empty() {
-        return Err(NotApplicable("the region is a single point"));
-    }
-    let widest = free.iter().map(|&i| region.upper[i] - region.lower[i]).fold(0.0, f64::max);
+    let starts = Starts::new(region, seed)?;
+    let widest = starts.free.iter().map(|&i| region.upper[i] - region.lower[i]).fold(0.0, f64::max);
     Ok(Box::new(Pgd {
-        free,
+        starts,
         widest,
-        jumps: jumps(&problem.network),
-        random: Random::new(seed),
-        batch: 0,
+        jumps: problem.network.jumps(),
         points: Vec::new(),
         momentum: Vec::new(),
-        targets: Vec::new(),
         slopes: Vec::new(),
         leak: Vec::new(),
         scale: Vec::new(),
@@ -76,59 +65,28 @@ impl<T: Real> Falsifier<T> for Pgd<T> {
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
-        self.start(oracle)?;
-        if self.batch % 2 == 1 {
+        self.starts.draw(oracle, &mut self.points)?;
+        self.momentum.clear();
+        self.momentum.resize(self.points.len(), T::zero());
+        // Numbered from 0; drawing has counted this one.
+        let batch = self.starts.batch - 1;
+        if batch % 2 == 1 {
             self.diversify(oracle)?;
         }
-        self.climb(oracle, self.batch % 3 == 2)?;
-        self.batch += 1;
+        self.climb(oracle, batch % 3 == 2)?;
         Ok(Progress::More)
     }
 }
 
 impl<T: Real> Pgd<T> {
-    /// Draws starts (the best point so far in lane 0) and gives each lane a target: even lanes their nearest
-    /// conjunction, odd ones all conjunctions in turn.
-    fn start(&mut self, oracle: &mut Oracle<'_, T>) -> Result<(), Halt> {
-        let lanes = oracle.lanes();
-        fix(oracle, &mut self.points);
-        self.momentum.clear();
-        self.momentum.resize(self.points.len(), T::zero());
-        for lane in 0..lanes {
-            self.redraw(oracle, lane);
-        }
-        if let Some(best) = &oracle.best {
-            for (row, &x) in self.points.chunks_exact_mut(lanes).zip(&best.input) {
-                row[0] = x;
-            }
-        }
-        oracle.evaluate(&self.points)?;
-        let conjunctions = oracle.region.conjunctions.len();
-        let turn = self.batch * lanes.div_ceil(2);
-        let target = |lane: usize| match lane % 2 {
-            0 if lanes > 1 || self.batch.is_multiple_of(2) => oracle.nearest()[lane],
-            _ => ((turn + lane / 2) % conjunctions) as u32,
-        };
-        self.targets = (0..lanes).map(target).collect();
-        Ok(())
-    }
-
-    fn redraw(&mut self, oracle: &Oracle<'_, T>, lane: usize) {
-        let lanes = oracle.lanes();
-        for &i in &self.free {
-            self.points[i * lanes + lane] = at(oracle.lower[i], oracle.upper[i], self.random.unit());
-            self.momentum[i * lanes + lane] = T::zero();
-        }
-    }
-
     fn surrogate(&self) -> Surrogate<'static, T> {
-        let sharpness = T::of(SHARPNESS[self.batch % SHARPNESS.len()]);
+        let sharpness = T::of(SHARPNESS[(self.starts.batch - 1) % SHARPNESS.len()]);
         Surrogate { leak: None, sharpness: self.jumps.then_some(sharpness) }
     }
 
     fn diversify(&mut self, oracle: &mut Oracle<'_, T>) -> Result<(), Halt> {
         let count = oracle.outputs().len();
-        let direction: Vec<T> = (0..count).map(|_| T::of(self.random.between(-1.0, 1.0))).collect();
+        let direction: Vec<T> = (0..count).map(|_| T::of(self.starts.random.between(-1.0, 1.0))).collect();
         for _ in 0..DIVERSIFICATION_STEPS {
             self.momentum.fill(T::zero());
             let gradient = oracle.gradient(Objective::Direction(&direction), self.surrogate());
@@ -142,7 +100,7 @@ impl<T: Real> Pgd<T> {
 
     fn climb(&mut self, oracle: &mut Oracle<'_, T>, leaky: bool) -> Result<(), Halt> {
         let lanes = oracle.lanes();
-        self.slopes = (0..lanes).map(|_| T::of(self.random.between(0.0, LEAK))).collect();
+        self.slopes = (0..lanes).map(|_| T::of(self.starts.random.between(0.0, LEAK))).collect();
         let mut length = self.widest / 8.0;
         for step in 0..STEPS {
             let heat = T::of((1.0 - step as f64 / (COOLING * STEPS as f64)).max(0.0));
@@ -150,11 +108,12 @@ impl<T: Real> Pgd<T> {
             self.leak.extend(self.slopes.iter().map(|&slope| slope * heat));
             let leak = leaky.then_some(self.leak.as_slice());
             let surrogate = Surrogate { leak, ..self.surrogate() };
-            let gradient = oracle.gradient(Objective::Hinge(&self.targets), surrogate);
-            gather_momentum(&self.free, gradient, &mut self.momentum, &mut self.scale, lanes);
+            let gradient = oracle.gradient(Objective::Hinge(&self.starts.targets), surrogate);
+            gather_momentum(&self.starts.free, gradient, &mut self.momentum, &mut self.scale, lanes);
             self.step(oracle, length);
-            for lane in (0..lanes).filter(|&lane| self.scale[lane] == T::zero()).collect::<Vec<_>>() {
-                self.redraw(oracle, lane);
+            for lane in (0..lanes).filter(|&lane| self.scale[lane] == T::zero()) {
+                self.starts.redraw(oracle, lane, &mut self.points);
+                self.momentum.iter_mut().skip(lane).step_by(lanes).for_each(|m| *m = T::zero());
             }
             length *= DECAY;
             oracle.evaluate(&self.points)?;
@@ -166,7 +125,7 @@ impl<T: Real> Pgd<T> {
     fn step(&mut self, oracle: &Oracle<'_, T>, length: f64) {
         let lanes = oracle.lanes();
         let (zero, length) = (T::zero(), T::of(length));
-        for &i in &self.free {
+        for &i in &self.starts.free {
             let (lower, upper) = (oracle.lower[i], oracle.upper[i]);
             let row = self.points[i * lanes..(i + 1) * lanes].iter_mut();
             for (x, &m) in row.zip(&self.momentum[i * lanes..]) {
@@ -175,14 +134,6 @@ impl<T: Real> Pgd<T> {
             }
         }
     }
-}
-
-fn jumps<T: Real>(network: &Network<T>) -> bool {
-    network.nodes().iter().filter(|node| node.varies).any(|node| match &node.op {
-        Op::Unary(op) => op.0.is_piecewise_constant(),
-        Op::Binary(op) => op.0.is_piecewise_constant(),
-        _ => false,
-    })
 }
 
 /// `momentum = β · momentum + gradient / mean |gradient|` for each lane; `scale` is left zero where there is no

@@ -15,7 +15,8 @@ use std::time::Duration;
 use super::oracle::{Best, Oracle, Shared, Tally};
 use super::{Config, Falsifier, Halt, Judge, Make, NotApplicable, Progress};
 use super::{
-    centre, facet_walk, minorant, patch, pgd, phase_milp, region_walk, sample, split, target_propagation,
+    apgd_strategy, centre, coordinate, evolution, fab_strategy, facet_walk, minorant, patch, pgd, phase_milp,
+    region_walk, sample, split, square_strategy, target_propagation,
 };
 use crate::budget::{Budget, StopReason, Stopwatch};
 use crate::network::Real;
@@ -41,6 +42,11 @@ fn table<T: Real>() -> Vec<Entry<T>> {
         Entry { name: "sample", make: sample::make, weight: 0.5, once: false },
         Entry { name: "pgd", make: pgd::make, weight: 1.0, once: false },
         Entry { name: "region-walk", make: region_walk::make, weight: 1.0, once: false },
+        Entry { name: "apgd", make: apgd_strategy::make, weight: 0.5, once: false },
+        Entry { name: "coordinate", make: coordinate::make, weight: 0.1, once: false },
+        Entry { name: "evolution", make: evolution::make, weight: 0.1, once: false },
+        Entry { name: "square", make: square_strategy::make, weight: 0.1, once: false },
+        Entry { name: "fab", make: fab_strategy::make, weight: 0.1, once: false },
         Entry { name: "split", make: split::make, weight: 1.0, once: true },
         Entry { name: "facet-walk", make: facet_walk::make, weight: 0.5, once: false },
         Entry { name: "target-propagation", make: target_propagation::make, weight: 0.25, once: false },

@@ -3,7 +3,9 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::{Candidate, Config, Ending, Judge, Judgement, falsify, portfolio};
+use super::oracle::{Oracle, Shared};
+use super::{Candidate, Config, Ending, Judge, Judgement, Make, Progress, falsify, portfolio};
+use super::{apgd_strategy, coordinate, evolution, fab_strategy, pgd, sample, square_strategy};
 use crate::budget::{Budget, StopReason};
 use crate::network::Network;
 use crate::network::build::Builder;
@@ -98,11 +100,77 @@ fn gradients_and_walks_reach_what_samples_do_not() {
         let network = random_network(&[6, 24, 24, 24, 2], seed);
         let level = highest(&network, 40_000);
         let problem = problem(network, level + 1e-4);
-        for name in ["pgd", "region-walk"] {
+        for name in ["pgd", "apgd", "fab", "coordinate", "evolution", "region-walk"] {
             let config = Config { only: vec![name.into()], threads: 1, seed, ..Config::default() };
             let (summary, found) = check(&problem, &config, 60);
             assert!(found.is_some(), "{name} misses {level} with seed {seed}: {summary:?}");
         }
+    }
+}
+
+/// A network whose hidden layer is signs: no gradient anywhere.
+fn sign_network(inputs: usize, hidden: usize, seed: u64) -> Network<f32> {
+    let mut random = Random::new(seed);
+    let mut draw = |count: usize| (0..count).map(|_| random.normal() as f32).collect::<Vec<f32>>();
+    let mut builder = Builder::default();
+    let mut node = builder.input("x", Float32, vec![1, inputs]).unwrap();
+    // Centred, so that the signs change inside of the unit box.
+    let first = draw(hidden * inputs);
+    let bias = first.chunks(inputs).map(|row| -0.5 * row.iter().sum::<f32>()).collect();
+    let matrix = Matrix::dense(hidden, inputs, first);
+    node = builder.push("first", Op::Affine(Affine { matrix, bias, axis: 1 }), &[node], Float32).unwrap();
+    node = builder.push("sign", Op::Unary(Unary(UnaryFunction::Sign)), &[node], Float32).unwrap();
+    let matrix = Matrix::dense(2, hidden, draw(2 * hidden));
+    let last = Affine { matrix, bias: vec![0.0; 2], axis: 1 };
+    node = builder.push("last", Op::Affine(last), &[node], Float32).unwrap();
+    builder.finish(vec![node])
+}
+
+#[test]
+fn what_needs_no_gradient_climbs_where_there_is_none() {
+    for seed in 0..4 {
+        let network = sign_network(40, 40, seed);
+        let level = highest(&network, 20_000);
+        let problem = problem(network, level + 1e-4);
+        for name in ["coordinate", "evolution", "square"] {
+            let config = Config { only: vec![name.into()], threads: 1, seed, ..Config::default() };
+            let (summary, found) = check(&problem, &config, 60);
+            assert!(found.is_some(), "{name} misses {level} with seed {seed}: {summary:?}");
+        }
+        for name in ["apgd", "fab"] {
+            let config = Config { only: vec![name.into()], threads: 1, seed, ..Config::default() };
+            let summary = check(&problem, &config, 60).0;
+            assert!(summary.strategies.iter().any(|s| s.not_applicable.is_some()), "{summary:?}");
+        }
+    }
+}
+
+#[test]
+fn every_strategy_repeats_itself() {
+    let problem = problem(random_network(&[10, 16, 16, 3], 7), 1e6);
+    let region = problem.property.region(0).unwrap();
+    let (judge, budget) = (Plain { problem: &problem, found: Mutex::new(None) }, Budget::unlimited());
+    let makes: [(&str, Make<f32>); 7] = [
+        ("sample", sample::make),
+        ("pgd", pgd::make),
+        ("apgd", apgd_strategy::make),
+        ("fab", fab_strategy::make),
+        ("square", square_strategy::make),
+        ("coordinate", coordinate::make),
+        ("evolution", evolution::make),
+    ];
+    for (name, make) in makes {
+        let run = || {
+            let shared = Shared::default();
+            let mut oracle = Oracle::new(&problem, &judge, &shared, &budget);
+            oracle.enter(&region, None);
+            let mut strategy = make(&problem, &region, 3).unwrap();
+            for _ in 0..3 {
+                assert_eq!(strategy.round(&mut oracle), Ok(Progress::More), "{name}");
+            }
+            (oracle.tally, oracle.best)
+        };
+        assert_eq!(run(), run(), "{name}");
     }
 }
 

@@ -1,0 +1,66 @@
+//! Auto-PGD (Croce and Hein 2020) on the margin, and on the margin over the outputs' spread, in turn.
+//!
+//! Every lane is a restart with a target conjunction of its own. The first step of an input is its interval's width, so
+//! that narrow and wide inputs move alike, unlike in [`super::pgd`].
+
+use super::apgd::Apgd;
+use super::starts::Starts;
+use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress, spread};
+use crate::network::{Real, Surrogate};
+use crate::problem::Problem;
+use crate::property::Region;
+
+const STEPS: usize = 100;
+
+struct Strategy<T> {
+    starts: Starts,
+    kernel: Option<Apgd<T>>,
+    points: Vec<T>,
+    losses: Vec<T>,
+}
+
+/// Makes the strategy; it applies where more than one point can be reached, and gradients are not zero everywhere.
+pub fn make<T: Real>(
+    problem: &Problem<T>,
+    region: &Region,
+    seed: u64,
+) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
+    if problem.network.jumps() {
+        return Err(NotApplicable("the network jumps: its gradient says nothing"));
+    }
+    let starts = Starts::new(region, seed)?;
+    Ok(Box::new(Strategy { starts, kernel: None, points: Vec::new(), losses: Vec::new() }))
+}
+
+impl<T: Real> Falsifier<T> for Strategy<T> {
+    fn price(&self, problem: &Problem<T>) -> u64 {
+        (3 * STEPS * problem.network.block_lanes() * problem.network.multiplications()) as u64
+    }
+
+    fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
+        let lanes = oracle.lanes();
+        let kernel = self.kernel.get_or_insert_with(|| {
+            let widths: Vec<T> = oracle.upper.iter().zip(&oracle.lower).map(|(&u, &l)| u - l).collect();
+            Apgd::new(&oracle.lower, &oracle.upper, &widths, lanes, STEPS)
+        });
+        self.starts.draw(oracle, &mut self.points)?;
+        let enough = oracle.problem.network.output_len() >= spread::LEAST_OUTPUTS;
+        let scaled = enough && self.starts.batch.is_multiple_of(2);
+        kernel.start(&self.points);
+        loop {
+            self.starts.margins(oracle, &mut self.losses);
+            if scaled {
+                for (lane, loss) in self.losses.iter_mut().enumerate() {
+                    *loss = spread::scaled(*loss, spread::moments(oracle.outputs(), lanes, lane).1);
+                }
+            }
+            let targets = &self.starts.targets;
+            let objective = if scaled { Objective::Scaled(targets) } else { Objective::Target(targets) };
+            let gradient = oracle.gradient(objective, Surrogate::exact());
+            if !kernel.tell(&self.losses, gradient) {
+                return Ok(Progress::More);
+            }
+            oracle.evaluate(kernel.points())?;
+        }
+    }
+}
