@@ -57,7 +57,7 @@ install_rust() {
     [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
     apt_install "${missing[@]}"
     say 'installing Rust (rustup, minimal profile)'
-    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs \
+    curl --proto '=https' --tlsv1.2 -sSf https://static.rust-lang.org/rustup/rustup-init.sh \
         | sh -s -- -y --no-modify-path --profile minimal --default-toolchain stable >&2
 }
 
