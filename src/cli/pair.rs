@@ -1,7 +1,8 @@
 //! `counterpatch pair`: our search and a second tool, in turn or at once, for one verdict.
 //!
 //! The second tool's `sat` is believed only after its counterexample was replayed like any of ours; one that is off by
-//! rounding is mended. Its `unsat` is passed on, unless we hold a counterexample.
+//! rounding is mended. Where its counterexample does not count, the rest of the time is ours. Its `unsat` is passed on,
+//! unless we hold a counterexample.
 
 use std::io;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::budget::{self, Budget, Interrupt};
 use crate::onnx::Model;
 use crate::pipeline::{self, Verdict};
 use crate::report::Silent;
+use crate::search::Config;
 use crate::witness::check::listed_inputs;
 use crate::witness::{Answer, Change, Mended, Reading, Witness, mend};
 
@@ -61,10 +63,10 @@ fn pair(args: &args::Pair, signals: Signals, delivery: &Arc<Delivery>) -> Result
     let (answer, by) = match &verdict {
         Settled::Sat(witness, by) => (Answer::Sat(witness), *by),
         Settled::Unsat(by) => (Answer::Unsat, *by),
-        Settled::Open => (Answer::Unknown, Side::Ours),
+        Settled::Doubtful | Settled::Open => (Answer::Unknown, Side::Ours),
     };
     let exit = delivery.deliver(answer).unwrap_or(Exit::Answered);
-    if !args.quiet && !matches!(verdict, Settled::Open) {
+    if !args.quiet && !verdict.is_open() {
         let by = if by == Side::Ours { "our search".to_owned() } else { config.second.name() };
         eprintln!("note: {} by {by}, after {:.1} s", answer.word(), budget.elapsed().as_secs_f64());
     }
@@ -83,12 +85,14 @@ enum Side {
 enum Settled {
     Sat(Box<Witness>, Side),
     Unsat(Side),
+    /// The second tool says `sat`, and has no counterexample that counts: a reason to search on.
+    Doubtful,
     Open,
 }
 
 impl Settled {
     fn is_open(&self) -> bool {
-        matches!(self, Self::Open)
+        matches!(self, Self::Open | Self::Doubtful)
     }
 }
 
@@ -109,7 +113,7 @@ fn merged(ours: Settled, theirs: Settled, second: &str) -> (Settled, Option<Stri
             );
             (sat, Some(contradiction))
         }
-        (Settled::Open, theirs) => (theirs, None),
+        (Settled::Open | Settled::Doubtful, theirs) => (theirs, None),
         (ours, _) => (ours, None),
     }
 }
@@ -127,7 +131,17 @@ impl Pair<'_> {
         if !ours.is_open() || self.budget.check().is_err() {
             return ours;
         }
-        self.ask(self.budget)
+        match self.ask(self.budget) {
+            Settled::Doubtful => self.search_on(),
+            settled => settled,
+        }
+    }
+
+    /// Where the second tool has a counterexample that does not count, there may well be one that does: the rest of
+    /// the time is ours, with another seed.
+    fn search_on(&self) -> Settled {
+        let config = Config { seed: self.config.search.seed.wrapping_add(1), ..self.config.search.clone() };
+        self.search_with(&config, self.budget)
     }
 
     fn race(&self) -> Settled {
@@ -154,8 +168,12 @@ impl Pair<'_> {
 
     /// Our search. What keeps us from searching need not keep the second tool.
     fn search(&self, budget: &Budget) -> Settled {
+        self.search_with(&self.config.search, budget)
+    }
+
+    fn search_with(&self, config: &Config, budget: &Budget) -> Settled {
         let (query, models) = (self.query.clone(), self.models.clone());
-        let verdict = pipeline::falsify(query, models, &self.config.search, budget, &Silent);
+        let verdict = pipeline::falsify(query, models, config, budget, &Silent);
         match verdict {
             Ok(Verdict::Sat(witness)) => Settled::Sat(Box::new(witness), Side::Ours),
             Ok(Verdict::Unsat(_)) => Settled::Unsat(Side::Ours),
@@ -192,12 +210,13 @@ impl Pair<'_> {
         second::run(&self.config.second, &question, scratch.path(), self.config.memory, &budget)
     }
 
-    /// Replays a counterexample of the second tool.
+    /// Replays a counterexample of the second tool. One whose margin another engine's rounding might eat up is not
+    /// believed: ONNX Runtime refused such a point on ACAS Xu 4_7, property 2.
     fn believe(&self, reading: &Reading) -> Settled {
         let second = self.config.second.name();
         let refused = |why: String| {
-            eprintln!("warning: {second} says sat, but {why}; the answer is unknown");
-            Settled::Open
+            eprintln!("warning: {second} says sat, but {why}; it does not count");
+            Settled::Doubtful
         };
         let Some(assignment) = &reading.assignment else {
             return refused("lists no counterexample".to_owned());
@@ -206,6 +225,9 @@ impl Pair<'_> {
             return refused("its counterexample does not fit the property".to_owned());
         };
         match mend::mend(self.query.clone(), &self.models, &listed) {
+            Ok(Some(mended)) if mended.witness.excess() < 0.0 => {
+                refused("its counterexample violates the property by no more than rounding".to_owned())
+            }
             Ok(Some(mended)) => {
                 self.tell(&mended);
                 Settled::Sat(Box::new(mended.witness), Side::Theirs)
@@ -261,13 +283,15 @@ mod tests {
             (Settled::Unsat(Side::Ours), Settled::Open, "unsat by Ours", None),
             (Settled::Open, Settled::Unsat(Side::Theirs), "unsat by Theirs", None),
             (Settled::Open, Settled::Open, "open", None),
+            (Settled::Open, Settled::Doubtful, "open", None),
+            (Settled::Unsat(Side::Ours), Settled::Doubtful, "unsat by Ours", None),
         ];
         for (ours, theirs, want, odd) in cases {
             let (settled, contradiction) = merged(ours, theirs, "the tool");
             let got = match settled {
                 Settled::Sat(_, side) => format!("sat by {side:?}"),
                 Settled::Unsat(side) => format!("unsat by {side:?}"),
-                Settled::Open => "open".to_owned(),
+                Settled::Open | Settled::Doubtful => "open".to_owned(),
             };
             assert_eq!(got, want);
             let told = contradiction.as_deref().unwrap_or_default();

@@ -323,7 +323,9 @@ impl<'a, T: Real> Search<'a, T> {
                 let running = self.sites[index].strategies[s].as_ref();
                 running.map_or(f64::INFINITY, |running| running.work.max(running.price) / running.weight)
             };
-            let Some(strategy) = (0..self.sites[index].strategies.len()).min_by(|a, b| spent(a).total_cmp(&spent(b))) else {
+            let Some(strategy) =
+                (0..self.sites[index].strategies.len()).min_by(|a, b| spent(a).total_cmp(&spent(b)))
+            else {
                 return Halt::Stopped(StopReason::Exhausted);
             };
             if let Err(halt) = self.round(index, strategy) {
