@@ -17,7 +17,7 @@ use crate::cpu_seconds;
 use crate::instances::Instance;
 
 /// Sampled starts beside the centre.
-const SAMPLES: usize = 4;
+const SAMPLES: usize = 5;
 /// Time for one reading from one start.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Points that the ranges of a class are learnt from.
