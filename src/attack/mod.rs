@@ -8,6 +8,8 @@
 pub mod methods;
 pub mod session;
 pub mod task;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod victim;
 
 pub use methods::{Method, Preparation};

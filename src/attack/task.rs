@@ -57,6 +57,37 @@ impl Task<'_> {
         self.victim.upper[index].min(self.image[index] + self.limits.linf)
     }
 
+    /// Whether an input keeps the valid range and all limits. Ends are rounded to the inputs' type, and so is a
+    /// difference: the largest change may exceed its limit by a millionth of the valid range.
+    pub fn keeps_limits(&self, input: &[f32]) -> bool {
+        let victim = self.victim;
+        let ranges = victim.lower.iter().zip(&victim.upper);
+        let within = |(&x, (&low, &high)): (&f32, (&f32, &f32))| low <= x && x <= high;
+        let slack = |(&low, &high): (&f32, &f32)| 1e-6 * (high - low);
+        let near = |((&a, &b), range): ((&f32, &f32), (&f32, &f32))| {
+            (a - b).abs() <= self.limits.linf + slack(range)
+        };
+        input.iter().zip(ranges.clone()).all(within)
+            && self.image.iter().zip(input).zip(ranges).all(near)
+            && f64::from(self.limits.l2) + 1e-6 >= self.distance(input)
+            && self.changed_pixels(input) <= self.limits.pixels
+    }
+
+    /// Euclidean length of the change.
+    pub fn distance(&self, input: &[f32]) -> f64 {
+        let square = |(&a, &b): (&f32, &f32)| (f64::from(a) - f64::from(b)).powi(2);
+        self.image.iter().zip(input).map(square).sum::<f64>().sqrt()
+    }
+
+    /// Pixels with a changed value.
+    pub fn changed_pixels(&self, input: &[f32]) -> usize {
+        let mut changed = vec![false; self.victim.layout.pixels()];
+        for (index, _) in self.image.iter().zip(input).enumerate().filter(|(_, (a, b))| a != b) {
+            changed[self.victim.layout.pixel(index)] = true;
+        }
+        changed.into_iter().filter(|&changed| changed).count()
+    }
+
     /// The classes to aim at, the strongest first, by the outputs at the image.
     pub fn aims(&self, outputs: &[f32]) -> Vec<usize> {
         let mut classes: Vec<usize> = (0..outputs.len()).filter(|&class| class != self.label).collect();

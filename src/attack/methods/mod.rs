@@ -10,6 +10,7 @@ pub mod fab_t;
 pub mod fgsm;
 pub mod losses;
 pub mod odi;
+pub mod greedy_pixel;
 pub mod random_k;
 #[cfg(test)]
 mod small;
@@ -79,6 +80,12 @@ pub const TABLE: &[Entry] = &[
         about: "control: k random values to a random end of their range, k = 1, 2, 4, ...",
         leaves_range: false,
         make: random_k::make,
+    },
+    Entry {
+        name: "greedy-pixel",
+        about: "one value at a time to an end of its range, by the gradient of the margin",
+        leaves_range: false,
+        make: greedy_pixel::make,
     },
     Entry {
         name: "fgsm",

@@ -1,0 +1,158 @@
+//! Small classifiers for the tests of the attacks, made of random numbers.
+
+use std::sync::Arc;
+
+use super::victim::{Scaling, decision};
+use super::{Layout, Limits, Order, Session, Targets, Task, Victim};
+use crate::attack::methods::{Method, Outcome};
+use crate::budget::Budget;
+use crate::onnx::{Attribute, Data, Dim, ElementType, Graph, Model, Node, Tensor, ValueInfo};
+use crate::random::Random;
+
+/// A graph that grows node by node; every node is named after its result.
+struct Sketch {
+    graph: Graph,
+    random: Random,
+    last: String,
+}
+
+impl Sketch {
+    fn new(shape: &[usize], seed: u64) -> Self {
+        let mut graph = Graph::default();
+        graph.inputs.push(info("input", shape));
+        Self { graph, random: Random::new(seed), last: "input".into() }
+    }
+
+    /// A random constant whose deviation is `1 / sqrt(fan)`.
+    fn weights(&mut self, shape: &[usize], fan: usize) -> String {
+        let name = format!("w{}", self.graph.initializers.len());
+        let scale = 1.0 / (fan as f64).sqrt();
+        let len: usize = shape.iter().product();
+        let data: Vec<f32> = (0..len).map(|_| (scale * self.random.normal()) as f32).collect();
+        let tensor = Tensor { element: ElementType::Float32, shape: shape.to_vec(), data: Data::F32(data) };
+        self.graph.initializers.insert(name.clone(), Arc::new(tensor));
+        name
+    }
+
+    fn push(&mut self, operator: &str, more: Vec<String>, attributes: &[(&str, Attribute)]) {
+        let name = format!("n{}", self.graph.nodes.len());
+        let inputs = std::iter::once(self.last.clone()).chain(more).collect();
+        let attributes = attributes.iter().map(|(key, value)| ((*key).into(), value.clone())).collect();
+        let (operator, domain) = (operator.into(), String::new());
+        let outputs = vec![name.clone()];
+        let node = Node { name: name.clone(), operator, domain, inputs, outputs, attributes };
+        self.graph.nodes.push(node);
+        self.last = name;
+    }
+
+    fn full(&mut self, inputs: usize, outputs: usize) {
+        let weights = self.weights(&[outputs, inputs], inputs);
+        let bias = self.weights(&[outputs], 4);
+        self.push("Gemm", vec![weights, bias], &[("transB", Attribute::Int(1))]);
+    }
+
+    fn finish(mut self, classes: usize, layout: Layout) -> Victim {
+        self.graph.outputs.push(info(&self.last, &[1, classes]));
+        let model = Model { path: "sketch.onnx".into(), ir_version: 8, opset: 13, graph: self.graph };
+        Victim::new(Arc::new(model), layout, Scaling::unit(layout.channels)).unwrap()
+    }
+}
+
+fn info(name: &str, shape: &[usize]) -> ValueInfo {
+    let shape = Some(shape.iter().map(|&n| Dim::Fixed(n)).collect());
+    ValueInfo { name: name.into(), element: ElementType::Float32, shape }
+}
+
+/// Fully connected ReLU layers of these widths over images of one row, one channel.
+pub(crate) fn mlp(widths: &[usize], seed: u64) -> Victim {
+    let layout = Layout { channels: 1, height: 1, width: widths[0], order: Order::ChannelsFirst };
+    mlp_over(layout, widths, seed)
+}
+
+/// Fully connected ReLU layers over images of a layout.
+pub(crate) fn mlp_over(layout: Layout, widths: &[usize], seed: u64) -> Victim {
+    let mut sketch = Sketch::new(&[1, widths[0]], seed);
+    for (at, pair) in widths.windows(2).enumerate() {
+        if at > 0 {
+            sketch.push("Relu", vec![], &[]);
+        }
+        sketch.full(pair[0], pair[1]);
+    }
+    sketch.finish(widths[widths.len() - 1], layout)
+}
+
+/// A convolution, a max-pooling and two full layers over 2 × 6 × 6 images, four classes.
+pub(crate) fn cnn(seed: u64) -> Victim {
+    let mut sketch = Sketch::new(&[1, 2, 6, 6], seed);
+    let (weights, bias) = (sketch.weights(&[3, 2, 3, 3], 18), sketch.weights(&[3], 4));
+    sketch.push("Conv", vec![weights, bias], &[("pads", Attribute::Ints(vec![1, 1, 1, 1]))]);
+    sketch.push("Relu", vec![], &[]);
+    let two = || Attribute::Ints(vec![2, 2]);
+    sketch.push("MaxPool", vec![], &[("kernel_shape", two()), ("strides", two())]);
+    sketch.push("Flatten", vec![], &[]);
+    sketch.full(27, 10);
+    sketch.push("Relu", vec![], &[]);
+    sketch.full(10, 4);
+    sketch.finish(4, Layout { channels: 2, height: 6, width: 6, order: Order::ChannelsFirst })
+}
+
+/// A random image of a victim's size.
+pub(crate) fn image(victim: &Victim, seed: u64) -> Vec<f32> {
+    let mut random = Random::new(seed);
+    (0..victim.layout.len()).map(|_| random.unit() as f32).collect()
+}
+
+/// An image's class.
+pub(crate) fn class(victim: &Victim, image: &[f32]) -> usize {
+    decision(&victim.network.evaluate(image)).unwrap()
+}
+
+/// Attacks random images one after the other; checks what every result has to keep, and gives the results.
+pub(crate) fn attack_all(
+    method: &dyn Method,
+    victim: &Victim,
+    limits: &Limits,
+    images: std::ops::Range<u64>,
+) -> Vec<(Vec<f32>, Option<Vec<f32>>)> {
+    let budget = Budget::unlimited();
+    let run = |seed| {
+        let image = image(victim, seed);
+        let label = class(victim, &image);
+        let targets = Targets::Strongest(3);
+        let task = Task { victim, image: &image, label, limits, targets };
+        let mut session = Session::new(&victim.network, &budget, Random::new(seed));
+        let found = match method.attack(&task, &mut session) {
+            Outcome::Adversarial(input) => Some(input),
+            Outcome::GaveUp => None,
+            Outcome::Stopped(reason) => panic!("stopped without a limit: {reason}"),
+        };
+        if let Some(input) = &found {
+            assert!(task.keeps_limits(input), "image {seed} leaves the limits");
+            let replayed = victim.replay(input).unwrap();
+            assert_ne!(decision(&replayed), Some(label), "image {seed}: the reference engine disagrees");
+            assert!(session.spent.evaluations > 0);
+        }
+        (image.clone(), found)
+    };
+    images.map(run).collect()
+}
+
+/// Values that differ.
+pub(crate) fn changed(image: &[f32], input: &[f32]) -> usize {
+    image.iter().zip(input).filter(|(a, b)| a != b).count()
+}
+
+/// What a method's maker is given.
+pub(crate) fn preparation(victim: &Victim) -> crate::attack::Preparation<'_> {
+    crate::attack::Preparation { victim, companions: &[], images: &[], labels: &[], seed: 1 }
+}
+
+#[test]
+fn sketches_agree_with_the_reference_engine() {
+    for victim in [mlp(&[9, 7, 3], 1), cnn(2)] {
+        let image = image(&victim, 3);
+        let (fast, slow) = (victim.network.evaluate(&image), victim.replay(&image).unwrap());
+        let distance = fast.iter().zip(&slow).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+        assert!(distance < 1e-5, "{fast:?} and {slow:?}");
+    }
+}
