@@ -11,6 +11,7 @@ pub mod fgsm;
 pub mod losses;
 pub mod odi;
 pub mod greedy_pixel;
+pub mod patch_strong;
 pub mod random_k;
 #[cfg(test)]
 mod small;
@@ -86,6 +87,24 @@ pub const TABLE: &[Entry] = &[
         about: "one value at a time to an end of its range, by the gradient of the margin",
         leaves_range: false,
         make: greedy_pixel::make,
+    },
+    Entry {
+        name: "patch-strong",
+        about: "fewest values by beam search and trades, then the least sum of changes by programs in the region",
+        leaves_range: false,
+        make: patch_strong::make,
+    },
+    Entry {
+        name: "patch-strong-l2",
+        about: "the least Euclidean change: projections on the margin's plane, then exact within the region",
+        leaves_range: false,
+        make: patch_strong::make_l2,
+    },
+    Entry {
+        name: "patch-strong-linf",
+        about: "the smallest largest change: projections on the margin's plane, then exact within the region",
+        leaves_range: false,
+        make: patch_strong::make_linf,
     },
     Entry {
         name: "fgsm",

@@ -1,0 +1,79 @@
+//! Inputs that the network classifies otherwise, whatever the way there: where slopes lead nowhere, a result is looked
+//! for from the far side.
+//!
+//! Anchors are the images of the run that the network gives another class, the nearest of each class first, and, where
+//! these do not help, black, white and random images.
+
+use super::beam::Found;
+use super::probe::{Probe, Spot, fools, lead};
+use crate::attack::Preparation;
+use crate::attack::victim::decision;
+use crate::budget::StopReason;
+
+/// Random images tried.
+const RANDOM: usize = 64;
+/// Anchors handed on.
+const ANCHORS: usize = 3;
+
+/// The images of the run with the network's class of each.
+pub(super) struct Others {
+    images: Vec<(usize, Vec<f32>)>,
+}
+
+impl Others {
+    /// Classifies the images of a run.
+    pub(super) fn of(run: &Preparation<'_>) -> Self {
+        let class = |image: &Vec<f32>| Some((decision(&run.victim.network.evaluate(image))?, image.clone()));
+        Self { images: run.images.iter().filter_map(class).collect() }
+    }
+
+    /// Inputs that fool the network, the nearest by the sum of changes first. They keep the valid range and the limit
+    /// of single changes; the other limits are for those who shorten them.
+    ///
+    /// # Errors
+    /// [`StopReason`] when the budget is used up.
+    pub(super) fn anchors(&self, probe: &mut Probe<'_, '_, '_>) -> Result<Vec<Found>, StopReason> {
+        let (task, label) = (probe.task, probe.task.label);
+        let mut nearest: Vec<Option<(f32, Vec<f32>)>> = vec![None; task.victim.classes()];
+        for (class, image) in self.images.iter().filter(|(class, _)| *class != label) {
+            let input: Vec<f32> =
+                image.iter().enumerate().map(|(i, x)| x.clamp(task.lower(i), task.upper(i))).collect();
+            let length: f32 = input.iter().zip(task.image).map(|(a, b)| (a - b).abs()).sum();
+            if nearest[*class].as_ref().is_none_or(|(least, _)| length < *least) {
+                nearest[*class] = Some((length, input));
+            }
+        }
+        let mut inputs: Vec<(f32, Vec<f32>)> = nearest.into_iter().flatten().collect();
+        inputs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let inputs: Vec<Vec<f32>> = inputs.into_iter().map(|(_, input)| input).collect();
+        let found = fooling(probe, inputs)?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let made = made(probe);
+        fooling(probe, made)
+    }
+}
+
+/// Black, white and random images within the limits.
+fn made(probe: &mut Probe<'_, '_, '_>) -> Vec<Vec<f32>> {
+    let (task, len) = (probe.task, probe.task.image.len());
+    let mut inputs: Vec<Vec<f32>> =
+        vec![(0..len).map(|i| task.lower(i)).collect(), (0..len).map(|i| task.upper(i)).collect()];
+    for _ in 0..RANDOM {
+        let random = &mut probe.session.random;
+        let mut draw = |i| random.between(f64::from(task.lower(i)), f64::from(task.upper(i))) as f32;
+        inputs.push((0..len).map(|i| draw(i).clamp(task.lower(i), task.upper(i))).collect());
+    }
+    inputs
+}
+
+/// The first few of these inputs that fool the network.
+fn fooling(probe: &mut Probe<'_, '_, '_>, inputs: Vec<Vec<f32>>) -> Result<Vec<Found>, StopReason> {
+    let label = probe.task.label;
+    let spots: Vec<Spot> = inputs.into_iter().map(|input| probe.spot(input)).collect();
+    let answers = probe.outputs(&spots)?;
+    let results = answers.iter().zip(spots).filter(|(outputs, _)| fools(outputs, label));
+    let found = results.map(|(outputs, spot)| Found { class: lead(outputs, label).0, spot });
+    Ok(found.take(ANCHORS).collect())
+}

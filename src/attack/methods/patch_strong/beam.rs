@@ -1,0 +1,176 @@
+//! Several greedy searches side by side: every state of a beam is the image with some values at an end of their range.
+//!
+//! A step evaluates, for each state, the single changes that promise most by the slopes, exactly and in blocks; the
+//! best children of each aimed-at class go on. The first step tries every value at both ends, where the network is
+//! small enough: slopes miss what lies behind a bend. The first step at which an input fools the network ends the
+//! search, with all the results of that step: they change equally many values and differ in how far.
+
+use std::collections::HashSet;
+
+use super::probe::{Probe, Spot, fools, lead};
+use crate::budget::StopReason;
+
+/// Multiplications that a step may take: a millisecond or two.
+const WORK: usize = 40_000_000;
+/// Fewest and most evaluations of a step.
+const EVALUATIONS: (usize, usize) = (192, 32_768);
+/// States for each class.
+const WIDTH: usize = 4;
+/// Results handed on.
+const RESULTS: usize = 12;
+
+/// An input that fools the network.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) spot: Spot,
+    /// The class that it leads to.
+    pub(super) class: usize,
+}
+
+struct State {
+    spot: Spot,
+    /// Indices of the changed values, ascending.
+    changed: Vec<usize>,
+    aim: usize,
+}
+
+/// A state with one more change, not yet made.
+struct Child {
+    parent: usize,
+    change: (usize, f32),
+    /// Of the parent's class, or of the class that it leads to.
+    class: usize,
+    lead: f32,
+}
+
+/// Searches from the image towards each class; what is found changes the same number of values, at most `most`.
+///
+/// # Errors
+/// [`StopReason`] when the budget is used up.
+pub(super) fn search(
+    probe: &mut Probe<'_, '_, '_>,
+    aims: &[usize],
+    most: usize,
+) -> Result<Vec<Found>, StopReason> {
+    let start = probe.spot(probe.task.image.to_vec());
+    let state = |&aim| State { spot: start.clone(), changed: Vec::new(), aim };
+    let mut states: Vec<State> = aims.iter().map(state).collect();
+    for _ in 0..most {
+        let (children, results) = expand(probe, &states)?;
+        let found = accepted(probe, &states, results);
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        states = select(probe, &states, children, aims);
+        if states.is_empty() {
+            break;
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// All children that are evaluated, and those that fool the network.
+fn expand(probe: &mut Probe<'_, '_, '_>, states: &[State]) -> Result<(Vec<Child>, Vec<Child>), StopReason> {
+    let label = probe.task.label;
+    let evaluations = (WORK / probe.price().max(1)).clamp(EVALUATIONS.0, EVALUATIONS.1);
+    let asked: Vec<(&Spot, usize)> = states.iter().map(|state| (&state.spot, state.aim)).collect();
+    let slopes = probe.slopes(&asked)?;
+    let (mut children, mut results) = (Vec::new(), Vec::new());
+    for (parent, (state, slopes)) in states.iter().zip(&slopes).enumerate() {
+        let changes = candidates(probe, state, slopes, evaluations / states.len());
+        for (outputs, &change) in probe.after(&state.spot, &changes)?.iter().zip(&changes) {
+            let (class, best) = lead(outputs, label);
+            if fools(outputs, label) {
+                let saved = spare(probe, state, slopes, change, best);
+                results.push(Child { parent, change, class, lead: saved });
+            }
+            let lead = outputs[state.aim] - outputs[label];
+            children.push(Child { parent, change, class: state.aim, lead });
+        }
+    }
+    Ok((children, results))
+}
+
+/// The changes of one more value that are tried: every value at both ends where that fits, else the most promising.
+fn candidates(probe: &Probe<'_, '_, '_>, state: &State, slopes: &[f32], most: usize) -> Vec<(usize, f32)> {
+    let task = probe.task;
+    let free = |index: &usize| state.changed.binary_search(index).is_err();
+    let ends = |index: usize| {
+        let x = state.spot.input[index];
+        [task.lower(index), task.upper(index)]
+            .into_iter()
+            .filter(move |&end| end != x)
+            .map(move |end| (index, end))
+    };
+    let mut changes: Vec<(usize, f32)> = (0..slopes.len()).filter(free).flat_map(ends).collect();
+    if changes.len() > most {
+        let gain = |&(index, end): &(usize, f32)| slopes[index] * (end - state.spot.input[index]);
+        changes.select_nth_unstable_by(most, |a, b| gain(b).total_cmp(&gain(a)));
+        changes.truncate(most);
+        changes.retain(|change| gain(change) > 0.0);
+    }
+    changes
+}
+
+/// How short a result's change may become, to first order, as a negative length: what its lead spares is taken off the
+/// values whose slopes are lowest.
+fn spare(probe: &Probe<'_, '_, '_>, state: &State, slopes: &[f32], change: (usize, f32), lead: f32) -> f32 {
+    let image = probe.task.image;
+    let own = |&index: &usize| (index, state.spot.input[index]);
+    let values = state.changed.iter().map(own).chain([change]);
+    let mut moves: Vec<(f32, f32)> =
+        values.map(|(index, x)| (slopes[index].abs().max(1e-9), (x - image[index]).abs())).collect();
+    moves.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut left, mut length) = (lead, 0.0);
+    for (slope, size) in moves {
+        let off = size.min(left / slope);
+        left -= off * slope;
+        length += size - off;
+    }
+    -length
+}
+
+/// The results that keep the limits, those that may become shortest first.
+fn accepted(probe: &Probe<'_, '_, '_>, states: &[State], mut results: Vec<Child>) -> Vec<Found> {
+    results.sort_by(|a, b| b.lead.total_cmp(&a.lead));
+    let made = |child: &Child| {
+        let spot = probe.moved(&states[child.parent].spot, &[child.change]);
+        Found { spot, class: child.class }
+    };
+    let mut seen = HashSet::new();
+    let fresh = |child: &&Child| seen.insert(changed(&states[child.parent], child.change.0));
+    let kept = |found: &Found| probe.task.keeps_limits(&found.spot.input);
+    results.iter().filter(fresh).map(made).filter(kept).take(RESULTS).collect()
+}
+
+/// The states of the next step: for each class the children with the largest lead, no set of values twice.
+fn select(
+    probe: &Probe<'_, '_, '_>,
+    states: &[State],
+    mut children: Vec<Child>,
+    aims: &[usize],
+) -> Vec<State> {
+    children.sort_by(|a, b| b.lead.total_cmp(&a.lead));
+    let mut next = Vec::new();
+    for &aim in aims {
+        let mut seen = HashSet::new();
+        let state = |child: &Child| {
+            let changed = changed(&states[child.parent], child.change.0);
+            if !seen.insert(changed.clone()) {
+                return None;
+            }
+            let spot = probe.moved(&states[child.parent].spot, &[child.change]);
+            probe.task.keeps_limits(&spot.input).then_some(State { spot, changed, aim })
+        };
+        next.extend(children.iter().filter(|child| child.class == aim).filter_map(state).take(WIDTH));
+    }
+    next
+}
+
+/// A state's changed values with one more.
+fn changed(state: &State, index: usize) -> Vec<usize> {
+    let mut changed = state.changed.clone();
+    let at = changed.partition_point(|&other| other < index);
+    changed.insert(at, index);
+    changed
+}

@@ -1,0 +1,274 @@
+//! What single changes around an input do to the outputs, and the slopes of margins, for many at once.
+//!
+//! Two paths give the same numbers: through the [`Front`] of a fully connected network, or the whole network in
+//! blocks.
+
+use super::front::Front;
+use crate::attack::{Session, Task};
+use crate::budget::StopReason;
+use crate::network::{Surrogate, Workspace};
+
+/// An input with what is known of it.
+#[derive(Debug, Clone)]
+pub(super) struct Spot {
+    /// The values.
+    pub input: Vec<f32>,
+    /// The first layer's sums; empty where the network has no front.
+    sums: Vec<f32>,
+}
+
+/// Outputs of several inputs: `classes` numbers each.
+#[derive(Debug)]
+pub(super) struct Answers {
+    outputs: Vec<f32>,
+    classes: usize,
+}
+
+impl Answers {
+    /// One after the other.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.outputs.chunks_exact(self.classes)
+    }
+}
+
+/// The class other than `label` with the largest output, and by how much it exceeds the label's.
+pub(super) fn lead(outputs: &[f32], label: usize) -> (usize, f32) {
+    let others = outputs.iter().enumerate().filter(|&(class, _)| class != label);
+    let best =
+        others.fold((label, f32::NEG_INFINITY), |best, (c, &o)| if o > best.1 { (c, o) } else { best });
+    (best.0, best.1 - outputs[label])
+}
+
+/// The lead that is asked of a result: above the rounding of single precision, so that the reference engine agrees.
+pub(super) fn safe_lead(outputs: &[f32]) -> f32 {
+    1e-5 * (1.0 + outputs.iter().fold(0.0f32, |most, o| most.max(o.abs())))
+}
+
+/// Whether outputs say another class than `label`, safely.
+pub(super) fn fools(outputs: &[f32], label: usize) -> bool {
+    lead(outputs, label).1 >= safe_lead(outputs)
+}
+
+/// Evaluations for one image.
+pub(super) struct Probe<'a, 's, 't> {
+    pub(super) task: &'a Task<'t>,
+    pub(super) session: &'a mut Session<'s>,
+    pub(super) front: Option<&'a Front>,
+    workspace: Workspace<f32>,
+    points: Vec<f32>,
+    block: Vec<f32>,
+}
+
+impl<'a, 's, 't> Probe<'a, 's, 't> {
+    /// Evaluations through the front where there is one.
+    pub(super) fn new(task: &'a Task<'t>, session: &'a mut Session<'s>, front: Option<&'a Front>) -> Self {
+        let network = front.map_or(&task.victim.network, |front| &front.suffix);
+        let workspace = network.workspace(network.block_lanes());
+        let points = vec![0.0; network.input_len() * workspace.lanes()];
+        Self { task, session, front, workspace, points, block: Vec::new() }
+    }
+
+    /// Multiplications that an evaluation takes.
+    pub(super) fn price(&self) -> usize {
+        self.front.map_or(&self.task.victim.network, |front| &front.suffix).multiplications()
+    }
+
+    /// Points in a block.
+    pub(super) fn lanes(&self) -> usize {
+        self.workspace.lanes()
+    }
+
+    /// An input to be looked around.
+    pub(super) fn spot(&self, input: Vec<f32>) -> Spot {
+        let sums = self.front.map_or_else(Vec::new, |front| front.sums(&input));
+        Spot { input, sums }
+    }
+
+    /// The same input with some values replaced.
+    pub(super) fn moved(&self, spot: &Spot, changes: &[(usize, f32)]) -> Spot {
+        let mut spot = spot.clone();
+        for &(index, value) in changes {
+            if let Some(front) = self.front {
+                let step = value - spot.input[index];
+                spot.sums.iter_mut().zip(front.column(index)).for_each(|(sum, w)| *sum += w * step);
+            }
+            spot.input[index] = value;
+        }
+        spot
+    }
+
+    /// Whether an input is a result: it fools the network as a whole and keeps the limits.
+    ///
+    /// # Errors
+    /// [`StopReason`] when the budget is used up, here and below.
+    pub(super) fn accepts(&mut self, input: &[f32]) -> Result<bool, StopReason> {
+        let fooled = fools(self.session.outputs(input)?, self.task.label);
+        Ok(fooled && self.task.keeps_limits(input))
+    }
+
+    /// The outputs at some inputs.
+    pub(super) fn outputs(&mut self, spots: &[Spot]) -> Result<Answers, StopReason> {
+        let classes = self.task.victim.classes();
+        let mut answers = Answers { outputs: vec![0.0; spots.len() * classes], classes };
+        let lanes = self.lanes();
+        for (chunk, outputs) in spots.chunks(lanes).zip(answers.outputs.chunks_mut(lanes * classes)) {
+            self.load(chunk.iter());
+            self.run(chunk.len())?;
+            self.unload(outputs);
+        }
+        Ok(answers)
+    }
+
+    /// The outputs after each of some changes of one value: its index and new value.
+    pub(super) fn after(&mut self, spot: &Spot, changes: &[(usize, f32)]) -> Result<Answers, StopReason> {
+        let classes = self.task.victim.classes();
+        let mut answers = Answers { outputs: vec![0.0; changes.len() * classes], classes };
+        let lanes = self.lanes();
+        let values = if self.front.is_some() { &spot.sums } else { &spot.input };
+        for (row, &value) in self.points.chunks_exact_mut(lanes).zip(values) {
+            row.fill(value);
+        }
+        for (chunk, outputs) in changes.chunks(lanes).zip(answers.outputs.chunks_mut(lanes * classes)) {
+            self.apply(spot, chunk);
+            self.run(chunk.len())?;
+            self.unload(outputs);
+            if self.front.is_none() {
+                for (lane, &(index, _)) in chunk.iter().enumerate() {
+                    self.points[index * lanes + lane] = spot.input[index];
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Puts a block of changes on top of a spot that fills all lanes.
+    fn apply(&mut self, spot: &Spot, changes: &[(usize, f32)]) {
+        let lanes = self.lanes();
+        for (lane, &(index, value)) in changes.iter().enumerate() {
+            let Some(front) = self.front else {
+                self.points[index * lanes + lane] = value;
+                continue;
+            };
+            let step = value - spot.input[index];
+            let sums = spot.sums.iter().zip(front.column(index)).map(|(sum, w)| sum + w * step);
+            self.points[lane..].iter_mut().step_by(lanes).zip(sums).for_each(|(point, sum)| *point = sum);
+        }
+    }
+
+    /// For each spot with a class: the slopes of `class − label` in all values.
+    pub(super) fn slopes(&mut self, asked: &[(&Spot, usize)]) -> Result<Vec<Vec<f32>>, StopReason> {
+        let (lanes, label) = (self.lanes(), self.task.label);
+        let mut all = Vec::with_capacity(asked.len());
+        let mut slopes = Vec::new();
+        for chunk in asked.chunks(lanes) {
+            self.load(chunk.iter().map(|(spot, _)| *spot));
+            self.run(chunk.len())?;
+            let mut weights = vec![0.0; self.block.len()];
+            for (lane, &(_, class)) in chunk.iter().enumerate() {
+                weights[class * lanes + lane] += 1.0;
+                weights[label * lanes + lane] -= 1.0;
+            }
+            let network = self.front.map_or(&self.task.victim.network, |front| &front.suffix);
+            network.backward(&mut self.workspace, &weights, Surrogate::exact(), &mut slopes);
+            self.session.spent.gradients += chunk.len() as u64;
+            for lane in 0..chunk.len() {
+                let own: Vec<f32> = slopes[lane..].iter().step_by(lanes).copied().collect();
+                all.push(self.front.map_or(own.clone(), |front| front.pull_back(&own)));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Puts spots into the lanes; the last one fills those that are left.
+    fn load<'b>(&mut self, spots: impl Iterator<Item = &'b Spot>) {
+        let lanes = self.lanes();
+        let mut from = 0;
+        for spot in spots {
+            let values = if self.front.is_some() { &spot.sums } else { &spot.input };
+            for (row, &value) in self.points.chunks_exact_mut(lanes).zip(values) {
+                if from == 0 { row.fill(value) } else { row[from] = value }
+            }
+            from += 1;
+        }
+    }
+
+    fn run(&mut self, used: usize) -> Result<(), StopReason> {
+        self.session.budget.check()?;
+        let network = self.front.map_or(&self.task.victim.network, |front| &front.suffix);
+        network.forward(&mut self.workspace, &self.points);
+        network.outputs_into(&self.workspace, &mut self.block);
+        self.session.spent.evaluations += used as u64;
+        Ok(())
+    }
+
+    /// The last block's outputs, point by point.
+    fn unload(&self, outputs: &mut [f32]) {
+        let (lanes, classes) = (self.lanes(), self.task.victim.classes());
+        for (lane, outputs) in outputs.chunks_exact_mut(classes).enumerate() {
+            let own = self.block[lane..].iter().step_by(lanes);
+            outputs.iter_mut().zip(own).for_each(|(to, from)| *to = *from);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::testing::{class, cnn, image, mlp};
+    use crate::attack::{Limits, Targets};
+    use crate::budget::Budget;
+    use crate::random::Random;
+
+    fn near(a: &[f32], b: &[f32]) {
+        let distance = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(a.len() == b.len() && distance < 1e-5, "{a:?} and {b:?}");
+    }
+
+    #[test]
+    fn both_paths_agree_with_the_network_itself() {
+        for victim in [mlp(&[20, 9, 7, 4], 1), mlp(&[20, 4], 2), cnn(3)] {
+            let front = Front::new(&victim.double);
+            let image = image(&victim, 4);
+            let limits = Limits::none();
+            let label = class(&victim, &image);
+            let task = Task { victim: &victim, image: &image, label, limits: &limits, targets: Targets::All };
+            let budget = Budget::unlimited();
+            for front in [None, front.as_ref()] {
+                let mut session = Session::new(&victim.network, &budget, Random::new(1));
+                let mut probe = Probe::new(&task, &mut session, front);
+                let spot = probe.spot(image.clone());
+                let changes: Vec<(usize, f32)> =
+                    (0..2 * image.len()).map(|i| (i / 2, (i % 2) as f32)).collect();
+                for (outputs, &(index, value)) in probe.after(&spot, &changes).unwrap().iter().zip(&changes) {
+                    let mut input = image.clone();
+                    input[index] = value;
+                    near(outputs, &victim.network.evaluate(&input));
+                }
+                let spots: Vec<Spot> = (0..70).map(|i| probe.moved(&spot, &changes[..i % 30])).collect();
+                for (outputs, spot) in probe.outputs(&spots).unwrap().iter().zip(&spots) {
+                    near(outputs, &victim.network.evaluate(&spot.input));
+                }
+                let other = usize::from(label == 0);
+                let asked: Vec<(&Spot, usize)> = spots.iter().map(|spot| (spot, other)).collect();
+                let slopes = probe.slopes(&asked).unwrap();
+                let mut weights = vec![0.0; victim.classes()];
+                (weights[other], weights[label]) = (1.0, -1.0);
+                for (slopes, spot) in slopes.iter().zip(&spots) {
+                    let mut session = Session::new(&victim.network, &budget, Random::new(1));
+                    session.outputs(&spot.input).unwrap();
+                    near(slopes, session.gradient(&weights));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_lead_is_of_another_class() {
+        for (outputs, label, expected) in
+            [([1.0, 3.0, 2.0], 1, (2, -1.0)), ([1.0, 3.0, 2.0], 0, (1, 2.0)), ([5.0, 5.0, 0.0], 0, (1, 0.0))]
+        {
+            assert_eq!(lead(&outputs, label), expected);
+            assert_eq!(fools(&outputs, label), expected.1 > 0.0);
+        }
+    }
+}
