@@ -1,9 +1,9 @@
 //! Runs methods of the attack over images and prints a line of figures for each: for development, without reports.
 //!
-//!     cargo run --release --example attack-methods -- NET.onnx IMAGES LABELS CxHxW|HxWxC METHOD[,METHOD…] [COUNT]
+//!     cargo run --release --example attack-methods -- NET.onnx IMAGES LABELS CxHxW|HxWxC METHOD[,METHOD…] [COUNT [own]]
 //!
 //! IMAGES holds 32-bit floats in the network's order, LABELS one byte an image. Images that the network classifies
-//! wrongly are left out. Times are this process's wall clock, one thread.
+//! wrongly are left out; with `own`, every image has the network's own class as its label. Times are this process's wall clock, one thread.
 
 use std::error::Error;
 use std::fs;
@@ -44,7 +44,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let model = Arc::new(onnx::read(Path::new(net))?);
     let victim = Victim::new(model, layout, Scaling::unit(layout.channels))?;
     let count = rest.first().map_or(Ok(usize::MAX), |count| count.parse())?;
-    let images = read(Path::new(images), Path::new(labels), layout.len(), count)?;
+    let mut images = read(Path::new(images), Path::new(labels), layout.len(), count)?;
+    if rest.get(1).is_some_and(|word| word == "own") {
+        let class = |image: &Vec<f32>| decision(&victim.network.evaluate(image)).unwrap_or(0);
+        images.labels = images.values.iter().map(class).collect();
+    }
     for name in methods.split(',') {
         let entry = TABLE.iter().find(|entry| entry.name == name).ok_or(format!("no method {name}"))?;
         print(name, run(entry, &victim, &images)?);

@@ -8,9 +8,9 @@ pub mod blackbox;
 pub mod block;
 pub mod fab_t;
 pub mod fgsm;
+pub mod greedy_pixel;
 pub mod losses;
 pub mod odi;
-pub mod greedy_pixel;
 pub mod patch_strong;
 pub mod random_k;
 #[cfg(test)]

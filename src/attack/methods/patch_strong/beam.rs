@@ -8,10 +8,11 @@
 use std::collections::HashSet;
 
 use super::probe::{Probe, Spot, fools, lead};
+use super::trim;
 use crate::budget::StopReason;
 
 /// Multiplications that a step may take: a millisecond or two.
-const WORK: usize = 40_000_000;
+const WORK: usize = 12_000_000;
 /// Fewest and most evaluations of a step.
 const EVALUATIONS: (usize, usize) = (192, 32_768);
 /// States for each class.
@@ -27,11 +28,19 @@ pub(super) struct Found {
     pub(super) class: usize,
 }
 
-struct State {
+/// A point of a search: an input with the class that it aims at.
+pub(super) struct State {
     spot: Spot,
     /// Indices of the changed values, ascending.
     changed: Vec<usize>,
     aim: usize,
+}
+
+impl State {
+    /// The image itself, or a result without some of its changes.
+    pub(super) fn new(probe: &Probe<'_, '_, '_>, spot: Spot, aim: usize) -> Self {
+        Self { changed: trim::changed(probe, &spot.input), spot, aim }
+    }
 }
 
 /// A state with one more change, not yet made.
@@ -53,15 +62,30 @@ pub(super) fn search(
     most: usize,
 ) -> Result<Vec<Found>, StopReason> {
     let start = probe.spot(probe.task.image.to_vec());
-    let state = |&aim| State { spot: start.clone(), changed: Vec::new(), aim };
-    let mut states: Vec<State> = aims.iter().map(state).collect();
-    for _ in 0..most {
+    let states = aims.iter().map(|&aim| State::new(probe, start.clone(), aim)).collect();
+    search_from(probe, states, WIDTH, most)
+}
+
+/// Searches from some states at once, at most so many steps, and keeps so many states for each class.
+///
+/// # Errors
+/// [`StopReason`] when the budget is used up.
+pub(super) fn search_from(
+    probe: &mut Probe<'_, '_, '_>,
+    mut states: Vec<State>,
+    width: usize,
+    steps: usize,
+) -> Result<Vec<Found>, StopReason> {
+    let mut aims: Vec<usize> = states.iter().map(|state| state.aim).collect();
+    aims.sort_unstable();
+    aims.dedup();
+    for step in 0..steps {
         let (children, results) = expand(probe, &states)?;
         let found = accepted(probe, &states, results);
-        if !found.is_empty() {
+        if !found.is_empty() || step + 1 == steps {
             return Ok(found);
         }
-        states = select(probe, &states, children, aims);
+        states = select(probe, &states, children, &aims, width);
         if states.is_empty() {
             break;
         }
@@ -149,6 +173,7 @@ fn select(
     states: &[State],
     mut children: Vec<Child>,
     aims: &[usize],
+    width: usize,
 ) -> Vec<State> {
     children.sort_by(|a, b| b.lead.total_cmp(&a.lead));
     let mut next = Vec::new();
@@ -162,7 +187,7 @@ fn select(
             let spot = probe.moved(&states[child.parent].spot, &[child.change]);
             probe.task.keeps_limits(&spot.input).then_some(State { spot, changed, aim })
         };
-        next.extend(children.iter().filter(|child| child.class == aim).filter_map(state).take(WIDTH));
+        next.extend(children.iter().filter(|child| child.class == aim).filter_map(state).take(width));
     }
     next
 }

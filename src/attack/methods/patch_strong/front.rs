@@ -21,6 +21,8 @@ pub(super) struct Front {
     pub suffix: Network<f32>,
     /// The first matrix by columns: `[input][neuron]`.
     columns: Vec<f32>,
+    /// And by rows: `[neuron][input]`.
+    rows: Vec<f32>,
     bias: Vec<f32>,
 }
 
@@ -36,7 +38,8 @@ impl Front {
         let by_columns = (0..first.inputs).flat_map(|i| (0..first.outputs()).map(move |o| (o, i)));
         let columns = by_columns.map(|(o, i)| first.row(o)[i] as f32).collect();
         let bias = first.bias.iter().map(|&b| b as f32).collect();
-        Some(Self { layered, suffix, columns, bias })
+        let rows = first.weights.iter().map(|&w| w as f32).collect();
+        Some(Self { suffix, columns, rows, bias, layered })
     }
 
     /// Number of first sums.
@@ -60,8 +63,12 @@ impl Front {
 
     /// Slopes of the inputs from slopes of the first sums.
     pub(super) fn pull_back(&self, slopes: &[f32]) -> Vec<f32> {
-        let column = |column: &[f32]| column.iter().zip(slopes).map(|(w, s)| w * s).sum();
-        self.columns.chunks_exact(self.neurons().max(1)).map(column).collect()
+        let inputs = self.layered.input_len();
+        let mut all = vec![0.0; inputs];
+        for (row, &slope) in self.rows.chunks_exact(inputs.max(1)).zip(slopes).filter(|(_, s)| **s != 0.0) {
+            all.iter_mut().zip(row).for_each(|(sum, w)| *sum += slope * w);
+        }
+        all
     }
 }
 

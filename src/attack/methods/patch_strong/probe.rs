@@ -182,13 +182,11 @@ impl<'a, 's, 't> Probe<'a, 's, 't> {
     /// Puts spots into the lanes; the last one fills those that are left.
     fn load<'b>(&mut self, spots: impl Iterator<Item = &'b Spot>) {
         let lanes = self.lanes();
-        let mut from = 0;
-        for spot in spots {
+        for (from, spot) in spots.enumerate() {
             let values = if self.front.is_some() { &spot.sums } else { &spot.input };
             for (row, &value) in self.points.chunks_exact_mut(lanes).zip(values) {
                 if from == 0 { row.fill(value) } else { row[from] = value }
             }
-            from += 1;
         }
     }
 

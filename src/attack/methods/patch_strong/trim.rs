@@ -1,16 +1,18 @@
-//! Fewer values: those that are not needed go back to the image's, and two may be traded for one.
+//! Fewer values: those that are not needed go back to the image's, and a few may be traded for one less.
 //!
 //! Both are decided by exact evaluations. A long list is first cut by whole prefixes, the values that matter least in
 //! front, as many as a block holds at once.
 
-use super::beam::Found;
+use super::beam::{Found, State, search_from};
 use super::probe::{Probe, Spot, fools, lead};
 use crate::budget::StopReason;
 
-/// Pairs for which a trade is tried.
-const PAIRS: usize = 64;
-/// Values tried in place of a pair, by slope.
-const TRIED: usize = 64;
+/// Values given up in a trade, at most.
+const LARGEST_TRADE: usize = 4;
+/// Subsets evaluated for a trade.
+const SUBSETS: usize = 256;
+/// Those that a search starts from.
+const STARTS: usize = 12;
 /// Changed values over which trades cost more than they find.
 const MOST_TRADED: usize = 40;
 
@@ -20,13 +22,15 @@ const MOST_TRADED: usize = 40;
 /// [`StopReason`] when the budget is used up.
 pub(super) fn trim(probe: &mut Probe<'_, '_, '_>, found: Found) -> Result<Found, StopReason> {
     let mut found = drop_prefixes(probe, found)?;
-    loop {
+    let mut size = 2;
+    while size <= LARGEST_TRADE {
         found = drop_single(probe, found)?;
-        match trade(probe, &found)? {
-            Some(better) => found = better,
-            None => return Ok(found),
+        match trade(probe, &found, size)? {
+            Some(better) => (found, size) = (better, 2),
+            None => size += 1,
         }
     }
+    Ok(found)
 }
 
 /// Indices of the values that an input changes.
@@ -83,48 +87,40 @@ fn drop_single(probe: &mut Probe<'_, '_, '_>, mut found: Found) -> Result<Found,
     }
 }
 
-/// An input with one value in place of two.
-fn trade(probe: &mut Probe<'_, '_, '_>, found: &Found) -> Result<Option<Found>, StopReason> {
+/// An input with `size - 1` values in place of `size`: a short search from the subsets that leave the largest lead.
+fn trade(probe: &mut Probe<'_, '_, '_>, found: &Found, size: usize) -> Result<Option<Found>, StopReason> {
     let values = changed(probe, &found.spot.input);
-    if values.len() < 3 || values.len() > MOST_TRADED {
+    if values.len() <= size || values.len() > MOST_TRADED {
         return Ok(None);
     }
-    let (task, label) = (probe.task, probe.task.label);
-    let without = pairs(probe, found, &values)?;
-    let asked: Vec<(&Spot, usize)> = without.iter().map(|spot| (spot, found.class)).collect();
-    let slopes = probe.slopes(&asked)?;
-    for (spot, slopes) in without.iter().zip(&slopes) {
-        let way = |index: usize| if slopes[index] > 0.0 { task.upper(index) } else { task.lower(index) };
-        let gain = |index: usize| slopes[index] * (way(index) - spot.input[index]);
-        let mut order: Vec<usize> = (0..slopes.len()).filter(|&i| spot.input[i] == task.image[i]).collect();
-        if order.len() > TRIED {
-            order.select_nth_unstable_by(TRIED, |&a, &b| gain(b).total_cmp(&gain(a)));
-            order.truncate(TRIED);
-        }
-        let changes: Vec<(usize, f32)> = order.into_iter().map(|index| (index, way(index))).collect();
-        for (outputs, &change) in probe.after(spot, &changes)?.iter().zip(&changes) {
-            if fools(outputs, label) {
-                let better = Found { spot: probe.moved(spot, &[change]), class: lead(outputs, label).0 };
-                if task.keeps_limits(&better.spot.input) {
-                    return Ok(Some(better));
-                }
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// The input without each pair of its changed values: the pairs whose loss leaves the largest lead.
-fn pairs(probe: &mut Probe<'_, '_, '_>, found: &Found, values: &[usize]) -> Result<Vec<Spot>, StopReason> {
-    let image = probe.task.image;
-    let pair =
-        |(at, &a): (usize, &usize)| values[at + 1..].iter().map(move |&b| [(a, image[a]), (b, image[b])]);
-    let all = values.iter().enumerate().flat_map(pair);
-    let spots: Vec<Spot> = all.map(|pair| probe.moved(&found.spot, &pair)).collect();
+    let (image, label) = (probe.task.image, probe.task.label);
+    let without = subsets(probe, values.len(), size).into_iter().map(|subset| {
+        let back: Vec<(usize, f32)> = subset.iter().map(|&at| (values[at], image[values[at]])).collect();
+        probe.moved(&found.spot, &back)
+    });
+    let spots: Vec<Spot> = without.collect();
     let answers = probe.outputs(&spots)?;
-    let label = probe.task.label;
-    let leads = answers.iter().map(|outputs| lead(outputs, label).1);
+    let leads = answers.iter().map(|outputs| outputs[found.class] - outputs[label]);
     let mut ranked: Vec<(f32, Spot)> = leads.zip(spots).collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-    Ok(ranked.into_iter().take(PAIRS).map(|(_, spot)| spot).collect())
+    ranked.truncate(STARTS);
+    let states = ranked.into_iter().map(|(_, spot)| State::new(probe, spot, found.class)).collect();
+    Ok(search_from(probe, states, STARTS, size - 1)?.into_iter().next())
+}
+
+/// Subsets of `size` of `count` places: all of them, or some at random.
+fn subsets(probe: &mut Probe<'_, '_, '_>, count: usize, size: usize) -> Vec<Vec<usize>> {
+    let mut all = vec![Vec::new()];
+    for _ in 0..size {
+        let longer = |subset: &Vec<usize>| {
+            let (subset, from) = (subset.clone(), subset.last().map_or(0, |last| last + 1));
+            (from..count).map(move |next| subset.iter().copied().chain([next]).collect())
+        };
+        all = all.iter().flat_map(longer).collect();
+        let random = &mut probe.session.random;
+        while all.len() > SUBSETS {
+            all.swap_remove(random.below(all.len()));
+        }
+    }
+    all
 }
