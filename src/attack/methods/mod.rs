@@ -6,6 +6,9 @@ pub mod autoattack;
 pub mod ball;
 pub mod blackbox;
 pub mod block;
+pub mod coverage;
+pub mod deepxplore;
+pub mod dlfuzz;
 pub mod fab_t;
 pub mod fgsm;
 pub mod greedy_pixel;
@@ -117,6 +120,48 @@ pub const TABLE: &[Entry] = &[
         about: "every value moves by one of ±a, ±2a at random, one draw (Alparslan et al. 2020)",
         leaves_range: false,
         make: blackbox::make,
+    },
+    Entry {
+        name: "deepxplore",
+        about: "networks that agreed are driven apart, inside one 10 × 10 rectangle (Pei et al. 2017; needs two companions)",
+        leaves_range: false,
+        make: deepxplore::make,
+    },
+    Entry {
+        name: "deepxplore-light",
+        about: "DeepXplore where all values move alike",
+        leaves_range: false,
+        make: deepxplore::make_light,
+    },
+    Entry {
+        name: "deepxplore-blackout",
+        about: "DeepXplore where 6 × 6 patches turn black",
+        leaves_range: false,
+        make: deepxplore::make_blackout,
+    },
+    Entry {
+        name: "dlfuzz",
+        about: "steps away from the class and towards neurons of large weight (Guo et al. 2018)",
+        leaves_range: false,
+        make: dlfuzz::make,
+    },
+    Entry {
+        name: "dlfuzz-often",
+        about: "DLFuzz towards neurons that are often covered",
+        leaves_range: false,
+        make: dlfuzz::make_often,
+    },
+    Entry {
+        name: "dlfuzz-rare",
+        about: "DLFuzz towards neurons that are rarely covered",
+        leaves_range: false,
+        make: dlfuzz::make_rare,
+    },
+    Entry {
+        name: "dlfuzz-threshold",
+        about: "DLFuzz towards neurons near the threshold of coverage",
+        leaves_range: false,
+        make: dlfuzz::make_threshold,
     },
     Entry {
         name: "autoattack",
