@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""reference_autoattack.py NET.onnx IMAGES.npz --eps EPS [--ours results.csv] [--output FILE.csv]
+"""reference_autoattack.py NET.onnx IMAGES.npz --eps EPS [--output FILE.csv] [--ours results.csv]
 
 Robust accuracy of a classifier under the AutoAttack of `torchattacks` (standard version, L-infinity), to compare
 `counterpatch attack --method autoattack --limit linf=EPS` with.
@@ -10,8 +10,9 @@ rebuilt in torch from the weights of the ONNX file; inputs are pixels / 255. Aft
 are checked: in [0, 1], within EPS, and classified wrongly by ONNX Runtime.
 
 Prints accuracy, survivors after each attack, and robust accuracy, of all images. `--output` writes one line an image
-(index, label, correct, robust, by). `--ours` reads counterpatch's results.csv and prints on how many images the
-two agree, and which differ.
+(index, label, correct, robust, by). `--ours` reads the results.csv of `counterpatch attack` on the same images, and prints
+our robust accuracy, the number of images on which the two agree, and those on which they differ. `--reference FILE.csv`
+takes the reference's answers from an earlier `--output` instead of attacking again.
 
 Set-up: python3 -m venv venv && venv/bin/pip install torch torchattacks onnx onnxruntime numpy
 """
@@ -81,6 +82,30 @@ def write(path, labels, correct, by):
             table.writerow([index, label, int(index in correct), int(robust), by.get(index, "")])
 
 
+def read(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    correct = {int(row["index"]) for row in rows if row["correct"] == "1"}
+    by = {int(row["index"]): row["by"] for row in rows if row["by"]}
+    return [int(row["label"]) for row in rows], correct, by
+
+
+def compare(path, method, labels, correct, by):
+    """Our answers beside the reference's; an image that either classifies wrongly is robust for neither."""
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["method"] == method]
+    if not rows:
+        raise SystemExit(f"{path} has no line of {method}")
+    attacked = {int(row["image"]) for row in rows}
+    broken = {int(row["image"]) for row in rows if row["ending"] == "adversarial"}
+    ours, reference = attacked - broken, correct - set(by)
+    differ = sorted(ours ^ reference)
+    print(f"counterpatch's robust accuracy: {100 * len(ours) / len(labels):.2f}%")
+    print(f"agreement: {len(labels) - len(differ)} of {len(labels)} images")
+    for index in differ:
+        print(f"image {index}: robust for {'counterpatch' if index in ours else 'the reference'} only")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network")
@@ -88,10 +113,15 @@ def main():
     parser.add_argument("--eps", type=float, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output")
+    parser.add_argument("--ours")
+    parser.add_argument("--method", default="autoattack")
+    parser.add_argument("--reference")
     options = parser.parse_args()
-    result = run(options)
+    result = read(options.reference) if options.reference else run(options)
     if options.output:
         write(options.output, *result)
+    if options.ours:
+        compare(options.ours, options.method, *result)
 
 
 if __name__ == "__main__":
