@@ -6,9 +6,12 @@
 //!     cargo run --release --example patching -- folder PATH SECONDS SEEDS NAME... > planted.md
 //!     cargo run --release --example patching -- centre safenlp_2024 > centre.md
 //!
+//! A NAME is a strategy, or `adam`, which the program does not have.
+//!
 //! Instances come from the folder in COUNTERPATCH_BENCHMARKS, or ../shared/benchmarks: the known-sat rows of its
 //! instances.csv; `folder` takes every NAME.onnx with its NAME.vnnlib.
 
+mod adam;
 mod centre;
 mod instances;
 mod readings;

@@ -1,15 +1,16 @@
 //! Strategies alone, several seeds each. The first one named is the yardstick: of every other one the table also says
 //! how many runs found a witness with no more evaluations and gradients than the yardstick spent on the same instance
-//! with the same seed.
+//! with the same seed. Adam can be named too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use counterpatch::budget::Budget;
 use counterpatch::problem::Problem;
 use counterpatch::report::observer::Silent;
-use counterpatch::search::{Candidate, Config, Ending, Judge, Judgement, falsify};
+use counterpatch::search::{Candidate, Config, Ending, Judge, Judgement, Tally, falsify};
 
 use crate::instances::Instance;
-use crate::{cpu_seconds, within_cpu};
+use crate::{adam, cpu_seconds, within_cpu};
 
 /// Confirms what plain evaluation confirms both in single and in double precision.
 struct Both<'p>(&'p Problem<f32>);
@@ -30,6 +31,19 @@ impl Judge<f32> for Both<'_> {
     }
 }
 
+/// One run of a strategy, or of Adam: whether it found a witness, and what it spent.
+fn run(problem: &Problem<f32>, name: &str, seed: u64, budget: &Budget) -> (bool, Tally) {
+    let judge = Both(problem);
+    if name == "adam" {
+        return adam::search(problem, seed, budget, &judge).unwrap_or_default();
+    }
+    let config = Config { seed, threads: 1, only: vec![name.into()], ..Config::default() };
+    let summary = falsify(problem, &config, budget, &judge, &Silent);
+    let mut tally = Tally::default();
+    summary.strategies.iter().for_each(|strategy| tally += strategy.tally);
+    (summary.ending == Ending::Found, tally)
+}
+
 pub(crate) fn table(instances: &[Instance], seconds: f64, seeds: u64, names: &[&str]) {
     let total = instances.len();
     println!(
@@ -43,22 +57,15 @@ pub(crate) fn table(instances: &[Instance], seconds: f64, seeds: u64, names: &[&
         for seed in 0..seeds {
             let mut count = 0;
             for instance in instances {
-                let config = Config { seed, threads: 1, only: vec![name.into()], ..Config::default() };
                 let before = cpu_seconds();
-                let judge = Both(&instance.problem);
-                let summary = within_cpu(seconds, |budget| {
-                    falsify(&instance.problem, &config, budget, &judge, &Silent)
-                });
+                let (found, tally) = within_cpu(seconds, |budget| run(&instance.problem, name, seed, budget));
                 cpu += cpu_seconds() - before;
-                let mut spent = 0;
-                for strategy in &summary.strategies {
-                    programs += strategy.tally.programs;
-                    evaluations += strategy.tally.evaluations;
-                    spent += strategy.tally.evaluations + strategy.tally.gradients;
-                }
-                let run = (instance.name.clone(), seed);
-                let allowed = *yardstick.entry(run).or_insert(spent);
-                if summary.ending == Ending::Found {
+                programs += tally.programs;
+                evaluations += tally.evaluations;
+                let spent = tally.evaluations + tally.gradients;
+                let key = (instance.name.clone(), seed);
+                let allowed = *yardstick.entry(key).or_insert(spent);
+                if found {
                     count += 1;
                     within += u64::from(number > 0 && spent <= allowed);
                     union.insert(instance.name.clone());

@@ -9,8 +9,9 @@ penalty, which is 0 exactly at satisfying corners:
 
     y = sum over clauses of max(0, 1 - (its literals added up))  +  corner * sum over variables of min(b, 1 - b)
 
-where b is the input itself (smooth: one hidden layer), or a ramp of slope 50 round 1/2 (steep: two hidden layers,
-no gradient off the ramp). The unsafe set is y <= 0.05: then each b is within 0.05 of a corner, all together, and
+where b is the input itself (smooth: one hidden layer), or a ramp round 1/2 (steep: two hidden layers, no
+gradient off the ramp, which is 1/slope wide: of 20 inputs drawn uniformly 0.4 are on theirs at slope 50, 0.04 at
+500). Twenty variables have few enough corners for a million samples; steep formulas of 50 do not. The unsafe set is y <= 0.05: then each b is within 0.05 of a corner, all together, and
 each clause's sum is at least 0.95 minus that, so the rounded corner satisfies the formula (corner is at least 1). A
 corner of weight above 1 makes a trap of every corner that violates few clauses.
 """
@@ -22,7 +23,6 @@ import numpy as np
 
 import common
 
-SLOPE = 50
 THRESHOLD = 0.05
 
 
@@ -50,11 +50,12 @@ def penalty_layers(variables, clauses, bits, corner):
     return [(np.concatenate(rows), np.array(bias, dtype=float)), (last[None, :], [0.0])]
 
 
-def network(name, variables, clauses, steep, corner):
+def network(name, variables, clauses, slope, corner):
+    """The network; a slope of 0 is the smooth one."""
     identity = np.eye(variables)
-    if not steep:
+    if not slope:
         return common.fully_connected(name, penalty_layers(variables, clauses, identity, corner))
-    ramps = (SLOPE * np.concatenate([identity, identity]), SLOPE * -0.5 + np.repeat([0.5, -0.5], variables))
+    ramps = (slope * np.concatenate([identity, identity]), slope * -0.5 + np.repeat([0.5, -0.5], variables))
     bits = np.concatenate([identity, -identity], axis=1)
     return common.fully_connected(name, [ramps, *penalty_layers(variables, clauses, bits, corner)])
 
@@ -63,7 +64,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variables", type=int, default=50)
     parser.add_argument("--clauses", type=int, default=200)
-    parser.add_argument("--steep", action="store_true", help="ramps of slope 50 instead of the inputs themselves")
+    parser.add_argument("--steep", action="store_true", help="ramps instead of the inputs themselves")
+    parser.add_argument("--slope", type=float, default=50.0, help="of the ramps, at least 1 [50]")
     parser.add_argument("--bias", type=float, default=0.5, help="of the clauses' literals, in (0, 1] [0.5]")
     parser.add_argument("--corner", type=float, default=2.0, help="weight of the corners, at least 1 [2]")
     parser.add_argument("--count", type=int, default=8, help="how many formulas [8]")
@@ -75,7 +77,7 @@ def main():
     for seed in range(options.seed, options.seed + options.count):
         assignment, clauses = formula(np.random.default_rng(seed), options.variables, options.clauses, options.bias)
         name = f"planted_{kind}_{options.variables}_{options.clauses}_{seed}"
-        proto = network(name, options.variables, clauses, options.steep, options.corner)
+        proto = network(name, options.variables, clauses, options.slope if options.steep else 0, options.corner)
         planted, centre = common.run(proto, [assignment, np.full(options.variables, 0.5)])[:, 0]
         assert abs(planted) < 1e-3 < centre, (planted, centre)
         (options.output / f"{name}.onnx").write_bytes(proto.SerializeToString(deterministic=True))

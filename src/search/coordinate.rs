@@ -22,14 +22,11 @@ const PATIENCE: usize = 24;
 const LEAST_PATIENCE: usize = 512;
 /// A value nearby is within a share of the interval, which a move draws down to this power of two.
 const NEAREST: f64 = -12.0;
-/// How much more it is worth where the network jumps, so that gradients say nothing.
-const WORTH_AT_JUMPS: f64 = 2.0;
 
 struct Coordinate<T> {
     sampler: Sampler,
     free: Vec<usize>,
     random: Random,
-    jumps: bool,
     points: Vec<T>,
     /// Where it is; `None` before a start.
     margin: Option<T>,
@@ -51,7 +48,7 @@ struct Rank {
 
 /// Makes the strategy; it applies where more than one point can be reached.
 pub fn make<T: Real>(
-    problem: &Problem<T>,
+    _problem: &Problem<T>,
     region: &Region,
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
@@ -59,7 +56,6 @@ pub fn make<T: Real>(
         sampler: Sampler::new(region, seed)?,
         free: region.free().collect(),
         random: Random::new(seed).fork(1),
-        jumps: problem.network.jumps(),
         points: Vec::new(),
         margin: None,
         point: Vec::new(),
@@ -73,10 +69,6 @@ pub fn make<T: Real>(
 impl<T: Real> Falsifier<T> for Coordinate<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
         (3 * BLOCKS * problem.network.block_lanes() * problem.network.multiplications()) as u64
-    }
-
-    fn promise(&self) -> f64 {
-        if self.jumps { WORTH_AT_JUMPS } else { 1.0 }
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {

@@ -22,12 +22,9 @@ const NARROW: f64 = 1e-7;
 /// Standard deviation of a first generation, as a share of the box: at a random point, and near the best.
 const WIDE: f64 = 0.3;
 const NEAR: f64 = 0.05;
-/// How much more it is worth where the network jumps, so that gradients say nothing.
-const WORTH_AT_JUMPS: f64 = 2.0;
 
 struct Evolution<T> {
     free: Vec<usize>,
-    jumps: bool,
     kernel: Separable,
     points: Vec<T>,
     restarts: usize,
@@ -53,17 +50,13 @@ pub fn make<T: Real>(
         return Err(NotApplicable("a block holds too few points for a generation"));
     }
     let kernel = Separable::new(free.len(), lanes, Random::new(seed));
-    let (jumps, best) = (problem.network.jumps(), T::neg_infinity());
-    Ok(Box::new(Evolution { free, jumps, kernel, points: Vec::new(), restarts: 0, stale: None, best }))
+    let best = T::neg_infinity();
+    Ok(Box::new(Evolution { free, kernel, points: Vec::new(), restarts: 0, stale: None, best }))
 }
 
 impl<T: Real> Falsifier<T> for Evolution<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
         (GENERATIONS * problem.network.block_lanes() * problem.network.multiplications()) as u64
-    }
-
-    fn promise(&self) -> f64 {
-        if self.jumps { WORTH_AT_JUMPS } else { 1.0 }
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {

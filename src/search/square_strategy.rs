@@ -10,12 +10,9 @@ use crate::property::Region;
 /// Queries of a restart, and of a round.
 const QUERIES: usize = 1000;
 const ROUND: usize = 20;
-/// How much more it is worth where the network jumps, so that gradients say nothing.
-const WORTH_AT_JUMPS: f64 = 2.0;
 
 struct Strategy<T> {
     seed: u64,
-    jumps: bool,
     kernel: Option<Square<T>>,
     /// Whether the kernel's points are a restart's first.
     fresh: bool,
@@ -23,14 +20,14 @@ struct Strategy<T> {
 
 /// Makes the strategy; it applies where the box has too many corners to try them all.
 pub fn make<T: Real>(
-    problem: &Problem<T>,
+    _problem: &Problem<T>,
     region: &Region,
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     if region.free().count() <= ALL_CORNERS {
         return Err(NotApplicable("of a box with so few free inputs all corners are tried"));
     }
-    Ok(Box::new(Strategy { seed, jumps: problem.network.jumps(), kernel: None, fresh: true }))
+    Ok(Box::new(Strategy { seed, kernel: None, fresh: true }))
 }
 
 /// How the network's only input lies on an image.
@@ -42,10 +39,6 @@ fn grid<T: Real>(network: &Network<T>) -> Option<Grid> {
 impl<T: Real> Falsifier<T> for Strategy<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
         (ROUND * problem.network.block_lanes() * problem.network.multiplications()) as u64
-    }
-
-    fn promise(&self) -> f64 {
-        if self.jumps { WORTH_AT_JUMPS } else { 1.0 }
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
