@@ -86,7 +86,7 @@ for kind in smooth steep; do
     printf '### %s\n\n' "$kind"
     seconds=4
     [ "$kind" = steep ] && seconds=1
-    part "planted-$kind" folder "$parts/$kind" "$seconds" "$seeds" "${strong[@]}" apgd adam fab coordinate square evolution
+    part "planted-$kind" folder "$parts/$kind" "$seconds" "$seeds" "${strong[@]}" adam fab coordinate square evolution
     printf '\n'
 done
 } > "$parts/patching.md"

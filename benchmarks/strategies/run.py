@@ -3,10 +3,9 @@
 
 Every run is one thread of `counterpatch verify`, and every row goes to a CSV file at once: a run that was interrupted
 goes on where it stopped, and rows of another limit or seed are a file of their own. Limits are wall time: the machine
-has to be quiet. The table is made from the CSV
-file; --table makes it without running anything. Instances whose network takes long to read say little about
-strategies and much about reading: --largest leaves them out, and the table says how many. Python's standard library
-is all it needs.
+has to be quiet. The table is made from the CSV file; --table makes it without running anything. Instances whose
+network takes long to read say little about strategies and much about reading: --largest leaves them out, and the table
+says how many. Python's standard library is all it needs.
 """
 
 import argparse
