@@ -5,11 +5,17 @@
 //! which counts. What a method returns is never believed: the driver puts it back into the valid range,
 //! rounds it if asked, and classifies it once more with the reference engine.
 
+pub mod fit;
+pub mod images;
+pub mod measures;
 pub mod methods;
+pub mod record;
+pub mod run;
 pub mod session;
 pub mod task;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tidy;
 pub mod victim;
 
 pub use methods::{Method, Preparation};

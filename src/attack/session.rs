@@ -1,11 +1,13 @@
 //! Counted evaluations and gradients of one victim within a budget.
 
+use serde::{Deserialize, Serialize};
+
 use crate::budget::{Budget, StopReason};
 use crate::network::{Network, Surrogate, Workspace};
 use crate::random::Random;
 
 /// What an attack on one image has spent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Spent {
     /// Points evaluated.
     pub evaluations: u64,

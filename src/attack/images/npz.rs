@@ -1,0 +1,76 @@
+//! An archive of numpy arrays (`.npz`): images, and their classes if it has them.
+
+use std::io::{Cursor, Read};
+
+use zip::ZipArchive;
+
+use super::npy::{self, Array};
+use super::{ImageError, Set};
+
+/// Largest unpacked array: an archive that claims to hold more is not unpacked any further.
+const MAX_BYTES: u64 = 2 << 30;
+
+/// Names under which images are kept, and those of their classes; the first that is there is taken.
+const IMAGES: [&str; 6] = ["images", "x_test", "x", "data", "x_train", "arr_0"];
+const LABELS: [&str; 6] = ["labels", "y_test", "y", "targets", "y_train", "arr_1"];
+
+/// Reads the images, with their classes if they are there.
+///
+/// # Errors
+/// [`ImageError`] where the archive is damaged or holds no images.
+pub fn read(bytes: &[u8]) -> Result<Set, ImageError> {
+    let mut archive = open(bytes)?;
+    let set = find(&mut archive, &IMAGES)?.ok_or_else(|| missing(&archive, "images", &IMAGES))?.images()?;
+    match find(&mut archive, &LABELS)? {
+        Some(labels) => set.with_labels(labels.labels()?),
+        None => Ok(set),
+    }
+}
+
+/// Reads the classes alone.
+///
+/// # Errors
+/// [`ImageError`] where the archive is damaged or holds none.
+pub fn labels(bytes: &[u8]) -> Result<Vec<usize>, ImageError> {
+    let mut archive = open(bytes)?;
+    find(&mut archive, &LABELS)?.ok_or_else(|| missing(&archive, "labels", &LABELS))?.labels()
+}
+
+type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
+
+fn open(bytes: &[u8]) -> Result<Archive<'_>, ImageError> {
+    ZipArchive::new(Cursor::new(bytes))
+        .map_err(|error| ImageError::Damaged { at: 0, what: error.to_string() })
+}
+
+fn find(archive: &mut Archive<'_>, names: &[&str]) -> Result<Option<Array>, ImageError> {
+    let held = names_of(archive);
+    let is = |held: &&String, name: &str| {
+        held.strip_suffix(".npy").is_some_and(|stem| stem.eq_ignore_ascii_case(name))
+    };
+    let Some(name) = names.iter().find_map(|name| held.iter().find(|held| is(held, name))) else {
+        return Ok(None);
+    };
+    let damaged = |what: String| ImageError::Damaged { at: 0, what: format!("{name}: {what}") };
+    let file = archive.by_name(name).map_err(|error| damaged(error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| damaged(error.to_string()))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(damaged(format!("more than {} MiB unpacked", MAX_BYTES >> 20)));
+    }
+    npy::read(&bytes).map(Some)
+}
+
+fn missing(archive: &Archive<'_>, what: &str, names: &[&str]) -> ImageError {
+    let held = names_of(archive);
+    ImageError::Unknown(format!(
+        "the archive holds {} but no {what}, which would be called {}",
+        if held.is_empty() { "nothing".to_owned() } else { held.join(", ") },
+        names.join(", ")
+    ))
+}
+
+/// The names that can be read.
+fn names_of(archive: &Archive<'_>) -> Vec<String> {
+    archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect()
+}

@@ -1,0 +1,60 @@
+//! How far an input is from the image: counts of values and pixels, and three norms of the change.
+
+use serde::{Deserialize, Serialize};
+
+use crate::attack::Layout;
+
+/// Distances of one adversarial input, on the scale of the network's inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Distance {
+    /// Values that differ (L0).
+    pub values: usize,
+    /// Pixels of which at least one value differs.
+    pub pixels: usize,
+    /// Sum of the changes.
+    pub l1: f64,
+    /// Euclidean length of the change.
+    pub l2: f64,
+    /// The largest change.
+    pub linf: f64,
+}
+
+impl Distance {
+    /// Between two inputs of a layout.
+    pub fn between(layout: Layout, image: &[f32], input: &[f32]) -> Self {
+        let mut touched = vec![false; layout.pixels()];
+        let mut distance = Self::default();
+        for (index, (&from, &to)) in image.iter().zip(input).enumerate() {
+            if from != to {
+                let change = (f64::from(to) - f64::from(from)).abs();
+                touched[layout.pixel(index)] = true;
+                distance.values += 1;
+                distance.l1 += change;
+                distance.l2 += change * change;
+                distance.linf = distance.linf.max(change);
+            }
+        }
+        distance.pixels = touched.into_iter().filter(|&touched| touched).count();
+        distance.l2 = distance.l2.sqrt();
+        distance
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::Order;
+
+    #[test]
+    fn norms_and_counts_are_those_of_the_definition() {
+        let image = [0.0, 0.5, 0.5, 0.0, 0.0, 0.0, 1.0, 1.0];
+        let input = [0.0, 0.75, 0.5, 0.0, 0.0, 1.0, 1.0, 1.0];
+        // Values 1 and 5: pixel 1 of both channels, or channel 1 of pixels 0 and 2.
+        for (order, pixels) in [(Order::ChannelsFirst, 1), (Order::ChannelsLast, 2)] {
+            let layout = Layout { channels: 2, height: 2, width: 2, order };
+            let got = Distance::between(layout, &image, &input);
+            let want = Distance { values: 2, pixels, l1: 1.25, l2: 1.0625_f64.sqrt(), linf: 1.0 };
+            assert_eq!(got, want, "{order:?}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What a method returns, put into the valid range and the limits, and on the grid of 8-bit pictures if asked. Methods
+//! keep the limits themselves; this makes sure, to the last bit.
+
+use super::measures::distance::Distance;
+use super::{Order, Task};
+
+/// Cuts `input` off at the valid range and the largest change, then shortens the change to the Euclidean limit.
+pub fn into_limits(task: &Task<'_>, input: &mut [f32]) {
+    for (index, value) in input.iter_mut().enumerate() {
+        // Not `clamp`, which panics where rounding has left an empty range.
+        *value = value.max(task.lower(index)).min(task.upper(index));
+    }
+    let limit = f64::from(task.limits.l2);
+    // Rounding may leave a shortened change too long by a hair: each turn aims a little lower.
+    for turn in 0..8 {
+        let length = Distance::between(task.victim.layout, task.image, input).l2;
+        if length <= limit {
+            return;
+        }
+        let factor = limit / length * (1.0 - 1e-7 * f64::from(turn));
+        for (value, &from) in input.iter_mut().zip(task.image) {
+            *value = (f64::from(from) + (f64::from(*value) - f64::from(from)) * factor) as f32;
+        }
+    }
+}
+
+/// Moves every changed value to a multiple of 1/255, the nearest that the limits allow; one for which they allow none
+/// goes back to where it was.
+pub fn onto_grid(task: &Task<'_>, input: &mut [f32]) {
+    let (layout, scaling) = (task.victim.layout, &task.victim.scaling);
+    for index in 0..input.len() {
+        let from = task.image[index];
+        if input[index] == from {
+            continue;
+        }
+        let channel = match layout.order {
+            Order::ChannelsFirst => index / layout.pixels(),
+            Order::ChannelsLast => index % layout.channels,
+        };
+        let (mean, deviation) = (scaling.mean[channel], scaling.deviation[channel]);
+        let level = ((input[index] * deviation + mean) * 255.0).round();
+        let on_grid = |level: f32| (level.clamp(0.0, 255.0) / 255.0 - mean) / deviation;
+        let allowed = |value: &f32| (task.lower(index)..=task.upper(index)).contains(value);
+        let near = [level, level - 1.0, level + 1.0].map(on_grid);
+        let best = near.into_iter().filter(allowed).min_by(|a, b| {
+            let far = |value: f32| (value - input[index]).abs();
+            far(*a).total_cmp(&far(*b))
+        });
+        input[index] = best.unwrap_or(from);
+    }
+}
+
+/// Whether an input keeps the limits and the valid range.
+pub fn within(task: &Task<'_>, input: &[f32]) -> bool {
+    let inside = |(index, value): (usize, &f32)| (task.lower(index)..=task.upper(index)).contains(value);
+    let distance = Distance::between(task.victim.layout, task.image, input);
+    input.iter().enumerate().all(inside)
+        && distance.l2 <= f64::from(task.limits.l2)
+        && distance.pixels <= task.limits.pixels
+}
