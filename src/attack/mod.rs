@@ -5,6 +5,7 @@
 //! which counts. What a method returns is never believed: the driver puts it back into the valid range,
 //! rounds it if asked, and classifies it once more with the reference engine.
 
+pub mod csv;
 pub mod fit;
 pub mod images;
 pub mod measures;
@@ -12,6 +13,8 @@ pub mod methods;
 pub mod record;
 pub mod run;
 pub mod session;
+pub mod summary;
+pub mod table;
 pub mod task;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -72,7 +72,8 @@ impl Plan<'_> {
         let (limits, targets, victim) = (&self.limits, self.targets, self.victim);
         let task = Task { victim, image: &subject.input, label: subject.label, limits, targets };
         let slice = budget.slice(self.each);
-        let random = Random::new(self.seed).fork(subject.number as u64).fork(name_of(chosen.entry.name));
+        let random =
+            Random::new(self.seed).fork(subject.number as u64).fork(fingerprint(chosen.entry.name.bytes()));
         let mut session = Session::new(&victim.network, &slice, random);
         let watch = Stopwatch::start();
         let outcome = catch_unwind(AssertUnwindSafe(|| chosen.method.attack(&task, &mut session)));
@@ -155,8 +156,10 @@ impl Plan<'_> {
     }
 }
 
-/// A method's name as a number (FNV-1a), so that its stream does not depend on which other methods run.
-fn name_of(name: &str) -> u64 {
-    name.bytes()
+/// Bytes as a number (FNV-1a). Of a method's name: its random stream does not depend on which other methods run. Of
+/// files: a journal knows whether it belongs to them.
+pub fn fingerprint(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    bytes
+        .into_iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

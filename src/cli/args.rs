@@ -29,6 +29,8 @@ pub(super) enum Command {
     Check(Check),
     /// Change as little as possible of a network's weights so that it does what it should at given points
     Repair(Repair),
+    /// Change images so that a classifier takes them for something else, and measure it, method by method
+    Attack(Box<Attack>),
     /// Say what a network consists of, what of it is supported, and whether patching applies to it
     Inspect(Inspect),
     /// Run a command and leave nothing of it behind; for this program's own use
@@ -272,6 +274,95 @@ pub(super) enum Decision {
     Smallest,
 }
 
+/// `counterpatch attack`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub(super) struct Attack {
+    /// The classifier (ONNX), possibly gzipped: its largest output is its decision
+    #[arg(value_name = "NETWORK")]
+    pub(super) network: PathBuf,
+    /// The images: a folder of PNG and JPEG files, perhaps in one sub-folder a class; .npy or .npz; MNIST's IDX; or
+    /// CIFAR-10's binary format. Files may be gzipped
+    #[arg(long, value_name = "FOLDER|FILE")]
+    pub(super) images: PathBuf,
+    /// Their classes, where the images do not come with them: a table `INDEX,LABEL` or `FILE,LABEL`, .npy, .npz or IDX
+    #[arg(long, value_name = "FILE")]
+    pub(super) labels: Option<PathBuf>,
+    /// Methods, separated by commas; `all` is every method that can be used here. `counterpatch supports
+    /// --attack-methods` lists them
+    #[arg(long = "method", value_name = "NAME,NAME", value_delimiter = ',', default_value = "all")]
+    pub(super) methods: Vec<String>,
+    /// How far an image may change: `linf=X` for each value, `l2=X` for the Euclidean length, on the scale of the
+    /// network's inputs [default: anywhere within the valid range]
+    #[arg(long = "limit", value_name = "NORM=X", value_delimiter = ',')]
+    pub(super) limits: Vec<String>,
+    /// How many pixels may change [default: all]
+    #[arg(long, value_name = "N")]
+    pub(super) pixels: Option<usize>,
+    /// Which wrong classes are aimed at: `runner-up`, `all`, or a number of the strongest
+    #[arg(long, value_name = "WHICH", default_value = "3")]
+    pub(super) targets: String,
+    /// How the network reads a flat row of several channels [default: as the shape of its input says]
+    #[arg(long, value_enum, value_name = "ORDER")]
+    pub(super) layout: Option<Order>,
+    /// Subtracted from values (0 to 1) before the network reads them: one number, or one a channel
+    #[arg(long, value_name = "X,X", value_delimiter = ',', allow_hyphen_values = true)]
+    pub(super) mean: Vec<f32>,
+    /// Then divides them
+    #[arg(long = "std", value_name = "X,X", value_delimiter = ',')]
+    pub(super) deviation: Vec<f32>,
+    /// Multiplies values (0 to 1) before the network reads them, 255 for a network that reads bytes
+    #[arg(long, value_name = "X", conflicts_with_all = ["mean", "deviation"])]
+    pub(super) scale: Option<f32>,
+    /// Move results to multiples of 1/255, as pictures hold them, before they are confirmed
+    #[arg(long)]
+    pub(super) round: bool,
+    /// Another classifier of the same images, for methods that compare several; may be repeated
+    #[arg(long = "companion", value_name = "FILE")]
+    pub(super) companions: Vec<PathBuf>,
+    /// Another classifier: say how many of the results fool it too; may be repeated
+    #[arg(long = "transfer", value_name = "FILE")]
+    pub(super) transfers: Vec<PathBuf>,
+    /// The network whose features give the Fréchet distance, and the node whose values they are [default: the
+    /// penultimate layer of the classifier]
+    #[arg(long, value_name = "FILE[:NODE]")]
+    pub(super) features: Option<String>,
+    /// Attack the first N correctly classified images of each class, as the paper does with 30 and 50 [default: all]
+    #[arg(long, value_name = "N")]
+    pub(super) protocol: Option<usize>,
+    /// Seed of all randomness
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Images at a time, 1 to 256. The results do not depend on it, unless --budget ends an attack
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(super) threads: usize,
+    /// Seconds of one method on one image
+    #[arg(long, value_name = "SECONDS", default_value = "10", allow_hyphen_values = true)]
+    pub(super) budget: String,
+    /// The folder for report.html, results.json, results.csv, pictures, and the journal with which an interrupted run
+    /// goes on
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) output: PathBuf,
+    /// Pictures a method in report.html; all are in the folder
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    pub(super) gallery: usize,
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Show no progress
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+/// Where the channels of an image are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Order {
+    /// All values of a channel together
+    Nchw,
+    /// The channels of a pixel side by side
+    Nhwc,
+}
+
 /// `counterpatch inspect`
 #[derive(Debug, Args)]
 #[command(after_help = exit::HELP)]
@@ -376,4 +467,7 @@ pub(super) struct Supports {
     /// Names of the search strategies, one a line
     #[arg(long)]
     pub(super) strategies: bool,
+    /// Names of the methods of `attack`, one a line
+    #[arg(long)]
+    pub(super) attack_methods: bool,
 }

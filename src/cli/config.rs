@@ -68,6 +68,23 @@ pub(super) enum UsageError {
         /// What was typed.
         text: String,
     },
+    /// A limit that is none.
+    #[error("--limit {0}: not of the form linf=X or l2=X with a number above 0")]
+    Limit(String),
+    /// Targets that are none.
+    #[error("--targets {0}: not runner-up, all, or a number above 0")]
+    Targets(String),
+    /// A method that does not exist.
+    #[error("there is no method {name} (help: there are {})", .known.join(", "))]
+    Method {
+        /// The name.
+        name: String,
+        /// All names that exist.
+        known: Vec<&'static str>,
+    },
+    /// A number that must be above 0 is 0, negative or none.
+    #[error("{0}: not a number above 0")]
+    AboveZero(&'static str),
     /// A layer that does not exist.
     #[error(
         "there is no layer {layer} (help: the network ends in {layers} fully connected layers, counted from 0)"
@@ -309,7 +326,7 @@ fn files<const N: usize>(
     Ok((networks, others.try_into().map_err(wrong)?))
 }
 
-fn threads(number: usize) -> Result<usize, UsageError> {
+pub(super) fn threads(number: usize) -> Result<usize, UsageError> {
     (1..=MOST_THREADS).contains(&number).then_some(number).ok_or(UsageError::Threads(number))
 }
 
@@ -325,7 +342,7 @@ fn bytes(text: &str) -> Result<u64, UsageError> {
     size.filter(|&size| size > 0).ok_or_else(|| UsageError::Memory(text.to_owned()))
 }
 
-fn seconds(option: &'static str, text: &str) -> Result<Duration, UsageError> {
+pub(super) fn seconds(option: &'static str, text: &str) -> Result<Duration, UsageError> {
     let parsed = text.trim().parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
     let in_range = parsed.filter(|limit| !limit.is_zero() && *limit <= LONGEST);
     in_range.ok_or_else(|| UsageError::Seconds { option, text: text.to_owned() })

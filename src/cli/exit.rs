@@ -7,7 +7,7 @@ use std::process::ExitCode;
 #[repr(u8)]
 pub enum Exit {
     /// There is a verdict: `sat`, `unsat`, `unknown` or `timeout`; of `check`, a strictly correct counterexample; of
-    /// `repair`, a repaired network.
+    /// `repair`, a repaired network; of `attack`, a report.
     /// Also after SIGTERM, SIGINT and SIGHUP, which end a search with `unknown`: the competition ignores the results
     /// file of a program that ends with anything else.
     Answered = 0,
@@ -27,13 +27,15 @@ pub enum Exit {
     NoClaim = 12,
     /// `repair`: no repair was found, or there is none.
     NotRepaired = 13,
+    /// `attack`: a signal has ended it; the same command goes on where it was.
+    Interrupted = 14,
 }
 
 /// For `--help`.
 pub(super) const HELP: &str = "\
 Exit status:
   0   there is a verdict (sat, unsat, unknown, timeout); check: the counterexample is strictly correct;
-      repair: the repaired network is written
+      repair: the repaired network is written; attack: the report is written
   2   the command line is wrong
   3   a file cannot be read, or what it says cannot be used
   4   the results file or the repaired network cannot be written
@@ -41,7 +43,8 @@ Exit status:
   10  check: the counterexample holds within tolerance only
   11  check: the counterexample is wrong
   12  check: the file claims something other than sat
-  13  repair: no repair was found, or there is none";
+  13  repair: no repair was found, or there is none
+  14  attack: interrupted; the same command goes on where it was";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -1,6 +1,7 @@
 //! The command line: the only part that prints.
 
 mod args;
+mod attack;
 mod audit;
 mod check;
 mod config;
@@ -10,6 +11,7 @@ pub mod exit;
 mod failure;
 mod input;
 mod inspect;
+mod journal;
 mod networks;
 mod output;
 mod pair;
@@ -43,6 +45,7 @@ pub fn run() -> Exit {
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Pair(args)) => pair::run(&args),
         Some(Command::Guard(args)) => second::guard::run(&args),
+        Some(Command::Attack(args)) => attack::run(&args),
         Some(Command::Audit(args)) => audit::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Convert(args)) => convert::run(&args),

@@ -90,7 +90,7 @@ fn write(
 }
 
 /// A flag that the first signal raises; the second one ends the process.
-fn interrupt() -> io::Result<Interrupt> {
+pub(super) fn interrupt() -> io::Result<Interrupt> {
     let (interrupt, again) = (Interrupt::default(), Arc::new(AtomicBool::new(false)));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;

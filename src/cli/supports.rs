@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::args;
 use super::exit::Exit;
+use crate::attack::methods;
 use crate::onnx::ElementType;
 use crate::problem::theories;
 use crate::search::portfolio;
@@ -40,6 +41,8 @@ fn answer(args: &args::Supports) -> Vec<String> {
     } else if args.optimised_disjunctive_reasoning || args.serialise_assignments {
         // Cases with the same input box are searched together; assignments are written by `witness::write`.
         owned(&["true"])
+    } else if args.attack_methods {
+        methods::TABLE.iter().map(|entry| entry.name.to_owned()).collect()
     } else {
         owned(&portfolio::names())
     }

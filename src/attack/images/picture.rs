@@ -75,3 +75,12 @@ pub fn write(shape: Shape, values: &[f32]) -> Result<Vec<u8>, ImageError> {
     let written = encoder.write_image(&bytes, width, height, colour);
     written.map(|()| out).map_err(|error| ImageError::Array(error.to_string()))
 }
+
+/// How a change is shown: grey where nothing changed, lighter or darker where it did, the largest change of the image
+/// being white or black.
+pub fn difference(original: &[f32], result: &[f32]) -> Vec<f32> {
+    let changes: Vec<f32> = original.iter().zip(result).map(|(from, to)| to - from).collect();
+    let largest = changes.iter().fold(0.0_f32, |most, change| most.max(change.abs()));
+    let scale = if largest > 0.0 { 0.5 / largest } else { 0.0 };
+    changes.into_iter().map(|change| 0.5 + change * scale).collect()
+}

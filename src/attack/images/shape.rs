@@ -48,3 +48,10 @@ impl Shape {
         }
     }
 }
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { height, width, channels } = self;
+        write!(f, "{height} rows x {width} columns x {channels} channel(s)")
+    }
+}

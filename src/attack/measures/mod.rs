@@ -2,6 +2,7 @@
 //! that the network reads, in single precision, before anything is stored as a picture.
 
 pub mod curve;
+pub mod definitions;
 pub mod distance;
 pub mod features;
 pub mod frechet;

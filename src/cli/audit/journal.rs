@@ -1,15 +1,13 @@
-//! The journal of an audit: one line an instance, written when it is done, so that an audit that was ended goes on where
-//! it was. The first line holds the settings; a journal of other settings is refused.
+//! The journal of an audit: which records belong to which claims.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::io;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{Claim, Record};
+use crate::cli::journal::{self, JournalError};
 
 /// What the findings depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -20,51 +18,17 @@ pub(super) struct Settings {
     pub(super) budget: f64,
 }
 
-/// Why a journal cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum JournalError {
-    /// The system refused.
-    #[error("{}: {source} (help: name a file in a folder that exists and can be written)", .path.display())]
-    Io {
-        /// The journal.
-        path: PathBuf,
-        /// The refusal.
-        source: io::Error,
-    },
-    /// It is of another audit.
-    #[error("{}: made with other settings (help: use the seed and the budget of its first line, or another journal)", .0.display())]
-    Settings(PathBuf),
-}
-
 /// An open journal.
 pub(super) struct Journal {
-    file: Mutex<File>,
+    journal: journal::Journal,
     known: HashMap<String, Record>,
 }
 
 impl Journal {
     /// Opens or begins one.
     pub(super) fn open(path: &Path, settings: Settings) -> Result<Self, JournalError> {
-        let io = |source| JournalError::Io { path: path.to_path_buf(), source };
-        let old = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(io(error)),
-        };
-        let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(io)?;
-        let mut lines = old.lines();
-        match lines.next().map(serde_json::from_str::<Settings>) {
-            None => writeln!(file, "{}", serde_json::json!(settings)).map_err(io)?,
-            Some(Ok(same)) if same == settings => {}
-            Some(_) => return Err(JournalError::Settings(path.to_path_buf())),
-        }
-        if !old.is_empty() && !old.ends_with('\n') {
-            // The end of a line that was never finished: its instance is done again.
-            writeln!(file).map_err(io)?;
-        }
-        let records = lines.filter_map(|line| serde_json::from_str::<Record>(line).ok());
-        let known = records.map(|record| (of_record(&record), record)).collect();
-        Ok(Self { file: Mutex::new(file), known })
+        let (journal, records) = journal::Journal::open::<Settings, Record>(path, &settings)?;
+        Ok(Self { journal, known: records.into_iter().map(|record| (of_record(&record), record)).collect() })
     }
 
     /// The record of an instance about which exactly these claims were noted.
@@ -77,9 +41,7 @@ impl Journal {
     /// # Errors
     /// If it cannot be written.
     pub(super) fn note(&self, record: &Record) -> io::Result<()> {
-        let line = format!("{}\n", serde_json::to_string(record)?);
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(line.as_bytes())
+        self.journal.note(record)
     }
 }
 

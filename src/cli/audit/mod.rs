@@ -14,11 +14,12 @@ use std::thread;
 use super::args;
 use super::config::{self, UsageError};
 use super::exit::Exit;
+use super::journal::JournalError;
 use crate::audit::{Claim, Finding, Record, Summary, examine, page};
 use crate::budget::Budget;
 use crate::report::Bar;
 use files::{Instance, TableError};
-use journal::{Journal, JournalError, Settings};
+use journal::{Journal, Settings};
 
 /// Why there is no audit.
 #[derive(Debug, thiserror::Error)]

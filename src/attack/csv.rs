@@ -1,0 +1,46 @@
+//! Every attack as a line of `results.csv`.
+
+use super::record::Record;
+use super::run::Subject;
+
+const NAMES: &str =
+    "method,image,file,label,ending,class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs\n";
+
+/// The table; `names` are those of the images, by number.
+pub fn text(records: &[Record], subjects: &[Subject], names: &[String]) -> String {
+    let mut out = NAMES.to_owned();
+    for record in records {
+        let label =
+            subjects.iter().find(|subject| subject.number == record.image).map(|subject| subject.label);
+        let distance = record.found.as_ref().map(|found| found.distance);
+        let number = |number: Option<String>| number.unwrap_or_default();
+        let cells = [
+            record.method.clone(),
+            record.image.to_string(),
+            quoted(names.get(record.image).map_or("", String::as_str)),
+            number(label.map(|label| label.to_string())),
+            record.ending.words().to_owned(),
+            number(record.found.as_ref().map(|found| found.class.to_string())),
+            number(distance.map(|distance| distance.values.to_string())),
+            number(distance.map(|distance| distance.pixels.to_string())),
+            number(distance.map(|distance| distance.l1.to_string())),
+            number(distance.map(|distance| distance.l2.to_string())),
+            number(distance.map(|distance| distance.linf.to_string())),
+            format!("{:.6}", record.seconds),
+            record.spent.evaluations.to_string(),
+            record.spent.gradients.to_string(),
+            record.spent.programs.to_string(),
+        ];
+        out += &cells.join(",");
+        out.push('\n');
+    }
+    out
+}
+
+/// A cell that stands for itself.
+fn quoted(text: &str) -> String {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
+}

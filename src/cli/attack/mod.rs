@@ -1,0 +1,312 @@
+//! `counterpatch attack`: a classifier and images in; for each method, images that it takes for something else, measured,
+//! out.
+
+mod config;
+mod files;
+mod write;
+
+use std::collections::HashMap;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::args;
+use super::config::UsageError;
+use super::exit::Exit;
+use super::journal::{Journal, JournalError};
+use super::repair::interrupt;
+use crate::attack::images::Set;
+use crate::attack::measures::features::{Features, Layer, NoLayer};
+use crate::attack::methods::NotUsable;
+use crate::attack::record::{Ending, Record};
+use crate::attack::run::{Chosen, Plan, Subject, fingerprint};
+use crate::attack::summary::{Material, Summary};
+use crate::attack::{Preparation, Victim, table};
+use crate::budget::Budget;
+use crate::onnx;
+use crate::report::Bar;
+use crate::witness::write::WriteError;
+use config::Config;
+use files::{FileError, Reading};
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{}: {source}", .path.display())]
+    Layer { path: PathBuf, source: NoLayer },
+    #[error("method {method}: {source}")]
+    Method { method: &'static str, source: NotUsable },
+    #[error("none of the methods can be used here (help: name one with --method to see why)")]
+    NoMethod,
+    #[error("{}: reads its input in another order than the network under attack (help: give a companion of the same layout)", .0.display())]
+    Companion(PathBuf),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error("the system refuses a signal handler: {0}")]
+    System(io::Error),
+}
+
+impl From<onnx::ReadError> for Failure {
+    fn from(error: onnx::ReadError) -> Self {
+        Self::File(error.into())
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &args::Attack) -> Exit {
+    attack(args).unwrap_or_else(|failure| {
+        eprintln!("error: {failure}");
+        match failure {
+            Failure::Usage(_) | Failure::Method { .. } | Failure::NoMethod => Exit::Usage,
+            Failure::File(_) | Failure::Layer { .. } | Failure::Companion(_) => Exit::BadInput,
+            Failure::Journal(JournalError::Settings(_)) => Exit::BadInput,
+            Failure::Journal(JournalError::Io { .. }) | Failure::Write(_) => Exit::CannotWrite,
+            Failure::System(_) => Exit::Bug,
+        }
+    })
+}
+
+/// What the outcome of an attack depends on, besides the image and the method: the first line of the journal.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Settings {
+    version: String,
+    network: String,
+    companions: Vec<String>,
+    images: String,
+    limits: String,
+    targets: String,
+    reading: String,
+    round: bool,
+    budget: f64,
+    seed: u64,
+}
+
+fn attack(args: &args::Attack) -> Result<Exit, Failure> {
+    let config = Config::try_from(args)?;
+    let budget = Budget::unlimited().with_interrupt(interrupt().map_err(Failure::System)?);
+    let set = files::images(&args.images, args.labels.as_deref())?;
+    let reading = Reading { set: &set, order: config.order, mean: &args.mean, deviation: &config.deviation };
+    let (model, bytes) = onnx::read_with_bytes(&args.network)?;
+    let victim = reading.of_model(model.into(), &args.network)?;
+    let named = |paths: &[PathBuf]| -> Result<Vec<(String, Victim)>, FileError> {
+        paths.iter().map(|path| Ok((stem(path), reading.victim(path)?))).collect()
+    };
+    let companions: Vec<Victim> = named(&args.companions)?.into_iter().map(|(_, victim)| victim).collect();
+    if let Some(at) = companions.iter().position(|companion| companion.layout != victim.layout) {
+        return Err(Failure::Companion(args.companions[at].clone()));
+    }
+    let others = named(&args.transfers)?;
+    let features = Source::new(args.features.as_deref(), &reading)?;
+    let features = features.as_ref().map_or_else(|| Source::of_victim(&victim), Source::features)?;
+
+    let subjects = subjects(&set, &victim)?;
+    let attacked = chosen_images(&subjects, args.protocol);
+    let chosen = methods(&config, &victim, &companions, &subjects, args.seed, args.quiet)?;
+    let settings = settings(args, &config, &bytes, &set)?;
+    write::folder(&args.output)?;
+    let (journal, known) = Journal::open::<Settings, Record>(&args.output.join("journal.jsonl"), &settings)?;
+    let plan = Plan {
+        victim: &victim,
+        limits: config.limits.clone(),
+        targets: config.targets,
+        round: args.round,
+        each: config.each,
+        seed: args.seed,
+    };
+    let work = Work { plan: &plan, subjects: &subjects, attacked: &attacked, chosen: &chosen };
+    let records =
+        work.complete(known, &journal, config.threads, &budget, !args.quiet && io::stderr().is_terminal())?;
+    if budget.check().is_err() {
+        let (done, all) = (records.len(), attacked.len() * chosen.len());
+        eprintln!("interrupted: {done} of {all} attacks are done; the same command goes on from there");
+        return Ok(Exit::Interrupted);
+    }
+    let entries: Vec<_> = chosen.iter().map(|chosen| chosen.entry).collect();
+    let summary = Summary::new(&Material {
+        victim: &victim,
+        subjects: &subjects,
+        attacked: &attacked,
+        methods: &entries,
+        records: &records,
+        features: &features,
+        others: &others,
+    });
+    let names: Vec<String> = set.images.iter().map(|image| image.name.clone()).collect();
+    let report =
+        write::Report { args, victim: &victim, subjects: &subjects, records: &records, summary: &summary };
+    let json = report.write(&names, serde_json::json!(settings))?;
+    let text = if args.json { format!("{json}\n") } else { table::text(&summary) };
+    let failed = |source| WriteError { path: PathBuf::from("standard output"), source };
+    io::stdout().write_all(text.as_bytes()).map_err(failed)?;
+    Ok(Exit::Answered)
+}
+
+/// A network named with `--features`, and the node of it.
+struct Source {
+    path: PathBuf,
+    network: Victim,
+    node: Option<String>,
+}
+
+impl Source {
+    /// Reads `FILE[:NODE]`; `None` without the option.
+    fn new(option: Option<&str>, reading: &Reading<'_>) -> Result<Option<Self>, Failure> {
+        let Some(text) = option else { return Ok(None) };
+        let (file, node) = match text.split_once(".onnx:") {
+            Some((stem, node)) => (format!("{stem}.onnx"), Some(node.to_owned())),
+            None => (text.to_owned(), None),
+        };
+        let path = PathBuf::from(file);
+        Ok(Some(Self { network: reading.victim(&path)?, path, node }))
+    }
+
+    fn features(&self) -> Result<Features<'_>, Failure> {
+        let network = &self.network;
+        let layer = match &self.node {
+            None => Layer::penultimate(&network.network),
+            Some(node) => Layer::named(&network.network, node)
+                .map_err(|source| Failure::Layer { path: self.path.clone(), source })?,
+        };
+        let name = format!("{} of {}", layer.name, stem(&self.path));
+        Ok(Features { network, layer, name })
+    }
+
+    fn of_victim(victim: &Victim) -> Result<Features<'_>, Failure> {
+        let layer = Layer::penultimate(&victim.network);
+        let name = format!("{} of the network under attack", layer.name);
+        Ok(Features { network: victim, layer, name })
+    }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The images as the victim reads them, classified.
+fn subjects(set: &Set, victim: &Victim) -> Result<Vec<Subject>, FileError> {
+    let classes = victim.classes();
+    let one = |(number, image): (usize, &crate::attack::images::Image)| {
+        let label = image.label.unwrap_or(classes);
+        match label < classes {
+            true => Ok(Subject::new(victim, number, victim.reads(&image.values), label)),
+            false => Err(FileError::Label { image: image.name.clone(), label, classes }),
+        }
+    };
+    set.images.iter().enumerate().map(one).collect()
+}
+
+/// The numbers of the images that are attacked: those classified correctly, or the first `protocol` of each class.
+fn chosen_images(subjects: &[Subject], protocol: Option<usize>) -> Vec<usize> {
+    let mut taken: HashMap<usize, usize> = HashMap::new();
+    let correct = subjects.iter().filter(|subject| subject.is_correct());
+    let wanted = correct.filter(|subject| {
+        let taken = taken.entry(subject.label).or_insert(0);
+        *taken += 1;
+        protocol.is_none_or(|most| *taken <= most)
+    });
+    wanted.map(|subject| subject.number).collect()
+}
+
+/// The methods, made for this run. With `all`, those that cannot be used are left out, which is said.
+fn methods(
+    config: &Config,
+    victim: &Victim,
+    companions: &[Victim],
+    subjects: &[Subject],
+    seed: u64,
+    quiet: bool,
+) -> Result<Vec<Chosen>, Failure> {
+    let images: Vec<Vec<f32>> = subjects.iter().map(|subject| subject.input.clone()).collect();
+    let labels: Vec<usize> = subjects.iter().map(|subject| subject.label).collect();
+    let preparation = Preparation { victim, companions, images: &images, labels: &labels, seed };
+    let mut chosen = Vec::new();
+    for &entry in &config.methods {
+        match (entry.make)(&preparation) {
+            Ok(method) => chosen.push(Chosen { entry, method }),
+            Err(source) if !config.all => return Err(Failure::Method { method: entry.name, source }),
+            Err(source) if !quiet => eprintln!("note: method {} is left out: {source}", entry.name),
+            Err(_) => {}
+        }
+    }
+    if chosen.is_empty() { Err(Failure::NoMethod) } else { Ok(chosen) }
+}
+
+fn settings(args: &args::Attack, config: &Config, bytes: &[u8], set: &Set) -> Result<Settings, Failure> {
+    let mut companions = Vec::new();
+    for path in &args.companions {
+        companions.push(format!("{:016x}", fingerprint(onnx::read_with_bytes(path)?.1)));
+    }
+    let of_image = |image: &crate::attack::images::Image| {
+        let label = image.label.map_or(u64::MAX, |label| label as u64).to_le_bytes();
+        image.values.iter().flat_map(|value| value.to_le_bytes()).chain(label).collect::<Vec<u8>>()
+    };
+    Ok(Settings {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        network: format!("{:016x}", fingerprint(bytes.iter().copied())),
+        companions,
+        images: format!("{:016x}", fingerprint(set.images.iter().flat_map(of_image))),
+        limits: format!("{:?}", config.limits),
+        targets: format!("{:?}", config.targets),
+        reading: format!("{:?}, mean {:?}, deviation {:?}", config.order, args.mean, config.deviation),
+        round: args.round,
+        budget: config.each.as_secs_f64(),
+        seed: args.seed,
+    })
+}
+
+/// All attacks of the run.
+struct Work<'a> {
+    plan: &'a Plan<'a>,
+    subjects: &'a [Subject],
+    attacked: &'a [usize],
+    chosen: &'a [Chosen],
+}
+
+impl Work<'_> {
+    /// Does what the journal does not know; the records in the order of methods and images.
+    fn complete(
+        &self,
+        known: Vec<Record>,
+        journal: &Journal,
+        threads: usize,
+        budget: &Budget,
+        show: bool,
+    ) -> Result<Vec<Record>, Failure> {
+        let mut records: HashMap<(String, usize), Record> =
+            known.into_iter().map(|record| ((record.method.clone(), record.image), record)).collect();
+        let pairs: Vec<(&Subject, &Chosen)> = self
+            .attacked
+            .iter()
+            .filter_map(|&number| self.subjects.get(number))
+            .flat_map(|subject| self.chosen.iter().map(move |chosen| (subject, chosen)))
+            .collect();
+        let key = |(subject, chosen): &(&Subject, &Chosen)| (chosen.entry.name.to_owned(), subject.number);
+        let open: Vec<_> = pairs.iter().filter(|pair| !records.contains_key(&key(pair))).copied().collect();
+        let bar = show.then(|| Bar::start(pairs.len() - open.len(), pairs.len()));
+        let (mut done, mut found) = (0, 0);
+        self.plan.attack_all(&open, threads, budget, |record| {
+            journal
+                .note(&record)
+                .map_err(|source| JournalError::Io { path: "the journal".into(), source })?;
+            done += 1;
+            found += usize::from(matches!(record.ending, Ending::Adversarial | Ending::OwnDefinition));
+            if let Some(bar) = &bar {
+                bar.step(format!("{found} of {done} adversarial"));
+            }
+            records.insert((record.method.clone(), record.image), record);
+            Ok::<(), JournalError>(())
+        })?;
+        let of_method = |chosen: &Chosen| {
+            let of_image = |number: &usize| records.remove(&(chosen.entry.name.to_owned(), *number));
+            self.attacked.iter().filter_map(of_image).collect::<Vec<_>>()
+        };
+        Ok(self.chosen.iter().flat_map(of_method).collect())
+    }
+}
