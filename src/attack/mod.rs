@@ -10,6 +10,7 @@ pub mod fit;
 pub mod images;
 pub mod measures;
 pub mod methods;
+pub mod page;
 pub mod record;
 pub mod run;
 pub mod session;

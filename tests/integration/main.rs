@@ -1,7 +1,9 @@
 //! The program as its users see it: arguments in; output, results file and exit status out.
 
+mod attack;
 mod audit;
 mod bad_input;
+mod browser;
 mod check;
 mod claims;
 mod inspect;

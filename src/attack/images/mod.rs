@@ -95,7 +95,7 @@ pub fn kind(bytes: &[u8]) -> Option<Kind> {
         () if begins(b"PK\x03\x04") => Some(Kind::Npz),
         () if begins(b"\x89PNG") || begins(b"\xff\xd8\xff") => Some(Kind::Picture),
         () if begins(&[0, 0, 8]) && matches!(bytes.get(3), Some(1..=4)) => Some(Kind::Idx),
-        () if !bytes.is_empty() && bytes.len() % cifar::RECORD == 0 => Some(Kind::Cifar),
+        () if !bytes.is_empty() && bytes.len().is_multiple_of(cifar::RECORD) => Some(Kind::Cifar),
         () => None,
     }
 }

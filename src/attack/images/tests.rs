@@ -1,1 +1,156 @@
+//! What each reader makes of good files, and that none falls over bad ones.
+
+use std::io::Write;
+
+use proptest::prelude::*;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
 use super::*;
+
+fn npy_file(descr: &str, sizes: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {sizes}, }}\n");
+    let mut bytes = [npy::MAGIC, &[1, 0]].concat();
+    bytes.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
+    [bytes, header.into_bytes(), data.to_vec()].concat()
+}
+
+fn npz_file(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in arrays {
+        archive.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn idx_file(sizes: &[u32], data: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, u8::try_from(sizes.len()).unwrap()];
+    sizes.iter().for_each(|size| bytes.extend(size.to_be_bytes()));
+    [bytes, data.to_vec()].concat()
+}
+
+fn cifar_file() -> Vec<u8> {
+    let mut bytes = vec![7; cifar::RECORD];
+    bytes[1] = 255;
+    bytes[1 + 1024] = 51;
+    bytes[1 + 2048] = 0;
+    bytes
+}
+
+/// The first pixel and the shape of what is read.
+fn check(
+    name: &str,
+    bytes: &[u8],
+    shape: (usize, usize, usize),
+    count: usize,
+    first: &[f32],
+    label: Option<usize>,
+) {
+    let set = read(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!((set.shape.height, set.shape.width, set.shape.channels), shape, "{name}");
+    assert_eq!(set.images.len(), count, "{name}");
+    assert_eq!(set.images[0].values[..first.len()], *first, "{name}");
+    assert_eq!(set.images[0].label, label, "{name}");
+}
+
+#[test]
+fn formats_are_told_by_their_first_bytes_and_read() {
+    let grey: Vec<u8> = vec![255, 0, 51, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let floats: Vec<u8> = [1.0_f32, 0.0, 0.2, 0.5].iter().flat_map(|x| x.to_le_bytes()).collect();
+    let large: Vec<u8> = [255.0_f64, 0.0, 51.0, 0.0].iter().flat_map(|x| x.to_be_bytes()).collect();
+    let labels = npy_file("<i8", "(2,)", &[[3_i64.to_le_bytes()], [1_i64.to_le_bytes()]].concat().concat());
+    let npz = npz_file(&[("labels", labels), ("images", npy_file("|u1", "(2, 2, 3)", &grey))]);
+    check("bytes", &npy_file("|u1", "(2, 2, 3)", &grey), (2, 3, 1), 2, &[1.0, 0.0, 0.2], None);
+    check("colour, last", &npy_file("|u1", "(1, 2, 2, 3)", &grey), (2, 2, 3), 1, &[1.0, 0.0, 0.2], None);
+    check("colour, first", &npy_file("|u1", "(1, 3, 1, 4)", &grey), (3, 1, 4), 1, &[1.0, 0.0], None);
+    check("planes", &npy_file("|u1", "(1, 2, 1, 6)", &grey), (1, 6, 2), 1, &[1.0, 0.0, 0.0], None);
+    check("flat", &npy_file("<f4", "(1, 4)", &floats), (2, 2, 1), 1, &[1.0, 0.0, 0.2], None);
+    check("flat colour", &npy_file("|u1", "(1, 12)", &grey), (2, 2, 3), 1, &[1.0, 0.0, 0.2], None);
+    check(
+        "0 to 255, big-endian",
+        &npy_file(">f8", "(1, 2, 2)", &large),
+        (2, 2, 1),
+        1,
+        &[1.0, 0.0, 0.2],
+        None,
+    );
+    check("archive", &npz, (2, 3, 1), 2, &[1.0, 0.0, 0.2], Some(3));
+    check("IDX", &idx_file(&[2, 2, 3], &grey), (2, 3, 1), 2, &[1.0, 0.0, 0.2], None);
+    check("CIFAR-10", &cifar_file(), (32, 32, 3), 1, &[1.0, 0.2, 0.0], Some(7));
+}
+
+#[test]
+fn pictures_survive_a_round_trip() {
+    for channels in [1, 3] {
+        let shape = Shape { height: 3, width: 5, channels };
+        let values: Vec<f32> = (0..shape.len()).map(|at| (at * 4) as f32 / 255.0).collect();
+        let bytes = picture::write(shape, &values).unwrap();
+        assert_eq!(picture::read(&bytes), Ok((shape, values)));
+    }
+    assert!(picture::write(Shape { height: 2, width: 2, channels: 1 }, &[0.0]).is_err());
+}
+
+#[test]
+fn labels_are_read_from_tables_and_arrays() {
+    let table = |text: &str| match read_labels(text.as_bytes()) {
+        Ok(labels::Labels::ByName(labels)) => {
+            let mut labels: Vec<(String, usize)> = labels.into_iter().collect();
+            labels.sort();
+            labels
+        }
+        other => panic!("{other:?}"),
+    };
+    let want = [("0".to_owned(), 7), ("1".to_owned(), 2)];
+    assert_eq!(table("index,label\n0,7\n1,2\n"), want);
+    assert_eq!(table("0,7\n1,2"), want);
+    assert_eq!(table("pred,label,index\n9,7,0\n9,2,1\n"), want);
+    assert_eq!(read_labels(&idx_file(&[2], &[4, 9])), Ok(labels::Labels::InOrder(vec![4, 9])));
+}
+
+#[test]
+fn messages_have_a_place_and_a_remedy() {
+    let refused = |bytes: &[u8]| read(bytes).map(|_| ()).unwrap_err().to_string();
+    let messages = [
+        refused(b"hello"),
+        refused(&npy_file("<c8", "(1, 2, 2)", &[0; 32])),
+        refused(&npy_file("|u1", "(9, 2, 2)", &[0; 4])),
+        refused(&npy_file("|u1", "(18446744073709551615, 18446744073709551615)", &[0; 4])),
+        refused(&npy_file("|u1", "(1, 5)", &[0; 5])),
+        refused(&npy_file("<f4", "(1, 1, 1)", &(-1.0_f32).to_le_bytes())),
+        refused(&npz_file(&[("other", npy_file("|u1", "(1,)", &[0]))])),
+        refused(&idx_file(&[1, 2, 2], &[0; 3])),
+        refused(&vec![99; cifar::RECORD]),
+        read_labels(b"index,label\n0,1\n1,x\n").unwrap_err().to_string(),
+        read_labels(b"0,1\n0,2\n").unwrap_err().to_string(),
+    ];
+    insta::assert_snapshot!(messages.join("\n"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Every reader answers on garbled and cut files; only what was not touched must be read.
+    #[test]
+    fn no_reader_falls_over_bad_bytes(which in 0..6_usize, at in any::<prop::sample::Index>(), byte: u8, cut: bool) {
+        let files = [
+            npy_file("<f4", "(2, 2, 2)", &[0; 32]),
+            npz_file(&[("x", npy_file("|u1", "(2, 2, 2)", &[0; 8])), ("y", npy_file("|u1", "(2,)", &[0; 2]))]),
+            idx_file(&[2, 2, 2], &[0; 8]),
+            cifar_file(),
+            picture::write(Shape { height: 4, width: 4, channels: 3 }, &[0.5; 48]).unwrap(),
+            b"file,label\na.png,1\n".to_vec(),
+        ];
+        let mut bytes = files[which].clone();
+        let at = at.index(bytes.len());
+        if cut { bytes.truncate(at) } else { bytes[at] = byte }
+        let _ = (read(&bytes), read_labels(&bytes), picture::read(&bytes));
+    }
+
+    #[test]
+    fn noise_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..200), mark in 0..5_usize) {
+        let marks: [&[u8]; 5] = [npy::MAGIC, b"PK\x03\x04", &[0, 0, 8, 3], b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"];
+        let bytes = [marks[mark], &bytes].concat();
+        let _ = (read(&bytes), read_labels(&bytes), picture::read(&bytes));
+    }
+}

@@ -104,4 +104,22 @@ mod tests {
             assert!((small - large).abs() < 1e-6 * small.max(1.0), "{rows} x {columns}: {small}, {large}");
         }
     }
+
+    /// scipy 1.x: `m + trace(S) + trace(T) - 2 * trace(scipy.linalg.sqrtm(S @ T).real)` with `numpy.cov`, of samples
+    /// that both sides can make.
+    #[test]
+    fn the_figures_of_scipy() {
+        let sample = |rows: usize, columns: usize, k: f64| {
+            DMatrix::from_fn(rows, columns, |i, j| {
+                let (i, j, d) = (i as f64, j as f64, columns as f64);
+                (1.0 + k * i * d + 0.7 * i * j + 0.3 * j * j + k).sin()
+            })
+        };
+        let cases =
+            [(20, 3, 0.020_812_971_065_960_36), (50, 6, 0.734_148_908_831_155_1), (5, 8, 4.743_993_999_3)];
+        for (rows, columns, want) in cases {
+            let got = frechet(&sample(rows, columns, 0.1), &sample(rows + 3, columns, 0.23));
+            assert!(got.is_some_and(|got| (got - want).abs() < 1e-5), "{rows} x {columns}: {got:?}, {want}");
+        }
+    }
 }

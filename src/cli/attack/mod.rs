@@ -36,7 +36,7 @@ enum Failure {
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error(transparent)]
-    File(#[from] FileError),
+    File(Box<FileError>),
     #[error("{}: {source}", .path.display())]
     Layer { path: PathBuf, source: NoLayer },
     #[error("method {method}: {source}")]
@@ -53,9 +53,15 @@ enum Failure {
     System(io::Error),
 }
 
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::File(Box::new(error))
+    }
+}
+
 impl From<onnx::ReadError> for Failure {
     fn from(error: onnx::ReadError) -> Self {
-        Self::File(error.into())
+        Self::from(FileError::from(error))
     }
 }
 
@@ -111,7 +117,9 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
     let chosen = methods(&config, &victim, &companions, &subjects, args.seed, args.quiet)?;
     let settings = settings(args, &config, &bytes, &set)?;
     write::folder(&args.output)?;
-    let (journal, known) = Journal::open::<Settings, Record>(&args.output.join("journal.jsonl"), &settings)?;
+    let (journal, mut known) =
+        Journal::open::<Settings, Record>(&args.output.join("journal.jsonl"), &settings)?;
+    known.retain(|record| fits(record, &victim));
     let plan = Plan {
         victim: &victim,
         limits: config.limits.clone(),
@@ -146,6 +154,12 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
     let failed = |source| WriteError { path: PathBuf::from("standard output"), source };
     io::stdout().write_all(text.as_bytes()).map_err(failed)?;
     Ok(Exit::Answered)
+}
+
+/// Whether a record that was read back can be of this network: a file may say anything.
+fn fits(record: &Record, victim: &Victim) -> bool {
+    let found = record.found.as_ref();
+    found.is_none_or(|found| found.class < victim.classes() && found.input.len() == victim.layout.len())
 }
 
 /// A network named with `--features`, and the node of it.

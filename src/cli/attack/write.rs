@@ -1,4 +1,4 @@
-//! The files of a report: `results.csv`, `results.json` and a picture of everything. Each appears whole or not at all.
+//! The files of a report: `report.html`, `results.csv`, `results.json` and a picture of everything. Each appears whole or not at all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::attack::Victim;
 use crate::attack::csv;
 use crate::attack::images::picture;
+use crate::attack::page::{self, Content};
 use crate::attack::record::Record;
 use crate::attack::run::Subject;
 use crate::attack::summary::Summary;
@@ -37,7 +38,19 @@ impl Report<'_> {
         self.pictures()?;
         whole(&output.join("results.csv"), csv::text(self.records, self.subjects, names).as_bytes())?;
         whole(&output.join("results.json"), format!("{json:#}\n").as_bytes())?;
+        whole(&output.join("report.html"), self.page().as_bytes())?;
         Ok(json)
+    }
+
+    fn page(&self) -> String {
+        page::page(&Content {
+            title: self.args.network.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            summary: self.summary,
+            victim: self.victim,
+            subjects: self.subjects,
+            records: self.records,
+            gallery: self.args.gallery,
+        })
     }
 
     /// `images/METHOD/INDEX-original.png`, `-adversarial.png` and `-difference.png` of every success.
