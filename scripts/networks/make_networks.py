@@ -15,11 +15,13 @@ import common
 import digits
 import operators
 import paper
+import shapes
 
 
 def main():
     common.DATA.mkdir(parents=True, exist_ok=True)
     rows = [row for part in (paper, operators, digits) for row in part.make()]
+    shapes.make()
     with open(common.DATA / "instances.csv", "w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["network", "property", "truth", "evidence"])
