@@ -12,6 +12,8 @@ pub mod measures;
 pub mod methods;
 pub mod page;
 pub mod record;
+#[cfg(test)]
+mod report_tests;
 pub mod run;
 pub mod session;
 pub mod summary;

@@ -58,3 +58,62 @@ pub fn within(task: &Task<'_>, input: &[f32]) -> bool {
         && distance.l2 <= f64::from(task.limits.l2)
         && distance.pixels <= task.limits.pixels
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::testing::mlp;
+    use crate::attack::{Limits, Targets};
+    use crate::random::Random;
+
+    /// Random results, far out of all limits, come back within them; what is within stays.
+    fn check(limits: &Limits, round: bool) {
+        let victim = mlp(&[6, 5, 3], 1);
+        let mut random = Random::new(2);
+        for _ in 0..200 {
+            let image: Vec<f32> = (0..6).map(|_| (random.below(256) as f32) / 255.0).collect();
+            let task = Task { victim: &victim, image: &image, label: 0, limits, targets: Targets::All };
+            let mut input: Vec<f32> = (0..6).map(|_| random.between(-1.0, 2.0) as f32).collect();
+            input[0] = image[0];
+            into_limits(&task, &mut input);
+            let settled = input.clone();
+            if round {
+                onto_grid(&task, &mut input);
+                let on_grid = |x: &f32| (0..=255).any(|level: u8| f32::from(level) / 255.0 == *x);
+                assert!(input.iter().all(on_grid), "{input:?}");
+            } else {
+                into_limits(&task, &mut input);
+                assert_eq!(input, settled, "{limits:?}");
+            }
+            assert_eq!(input[0], image[0]);
+            let distance = Distance::between(victim.layout, &image, &input);
+            assert!(distance.linf <= f64::from(limits.linf) + 1e-7, "{limits:?}: {distance:?}");
+            assert!(round || within(&task, &input), "{limits:?}: {distance:?}");
+        }
+    }
+
+    #[test]
+    fn results_are_put_into_the_limits_and_onto_the_grid() {
+        let none = Limits::none();
+        for limits in [
+            none.clone(),
+            Limits { linf: 0.1, ..none.clone() },
+            Limits { l2: 0.3, ..none.clone() },
+            Limits { linf: 0.2, l2: 0.25, ..none },
+        ] {
+            check(&limits, false);
+            check(&limits, true);
+        }
+    }
+
+    #[test]
+    fn too_many_pixels_are_not_within() {
+        let victim = mlp(&[4, 3, 2], 1);
+        let limits = Limits { pixels: 1, ..Limits::none() };
+        let task =
+            Task { victim: &victim, image: &[0.5; 4], label: 0, limits: &limits, targets: Targets::All };
+        assert!(within(&task, &[0.5, 1.0, 0.5, 0.5]));
+        assert!(!within(&task, &[0.5, 1.0, 0.0, 0.5]));
+        assert!(!within(&task, &[0.5, 1.5, 0.5, 0.5]));
+    }
+}
