@@ -112,19 +112,27 @@ fn labels_are_read_from_tables_and_arrays() {
 fn messages_have_a_place_and_a_remedy() {
     let refused = |bytes: &[u8]| read(bytes).map(|_| ()).unwrap_err().to_string();
     let messages = [
-        refused(b"hello"),
-        refused(&npy_file("<c8", "(1, 2, 2)", &[0; 32])),
-        refused(&npy_file("|u1", "(9, 2, 2)", &[0; 4])),
-        refused(&npy_file("|u1", "(18446744073709551615, 18446744073709551615)", &[0; 4])),
-        refused(&npy_file("|u1", "(1, 5)", &[0; 5])),
-        refused(&npy_file("<f4", "(1, 1, 1)", &(-1.0_f32).to_le_bytes())),
-        refused(&npz_file(&[("other", npy_file("|u1", "(1,)", &[0]))])),
-        refused(&idx_file(&[1, 2, 2], &[0; 3])),
-        refused(&vec![99; cifar::RECORD]),
-        read_labels(b"index,label\n0,1\n1,x\n").unwrap_err().to_string(),
-        read_labels(b"0,1\n0,2\n").unwrap_err().to_string(),
+        (refused(b"hello"), "no known format"),
+        (refused(&npy_file("<c8", "(1, 2, 2)", &[0; 32])), "of type <c8"),
+        (refused(&npy_file("|u1", "(9, 2, 2)", &[0; 4])), "4 bytes of numbers do not fit"),
+        (
+            refused(&npy_file("|u1", "(18446744073709551615, 18446744073709551615)", &[0; 4])),
+            "do not fit the sizes",
+        ),
+        (refused(&npy_file("|u1", "(1, 5)", &[0; 5])), "[1, 5]"),
+        (refused(&npy_file("<f4", "(1, 1, 1)", &(-1.0_f32).to_le_bytes())), "image 0: a value is -1"),
+        (refused(&npz_file(&[("other", npy_file("|u1", "(1,)", &[0]))])), "holds other.npy but no images"),
+        (refused(&idx_file(&[1, 2, 2], &[0; 3])), "byte 16: 3 bytes follow"),
+        (refused(&vec![99; cifar::RECORD]), "a class above 9"),
+        (
+            read_labels(b"index,label\n0,1\n1,x\n").unwrap_err().to_string(),
+            "line 3: the label is no whole number",
+        ),
+        (read_labels(b"0,1\n0,2\n").unwrap_err().to_string(), "line 2: an image has two labels"),
     ];
-    insta::assert_snapshot!(messages.join("\n"));
+    for (message, place) in messages {
+        assert!(message.contains(place) && message.contains("(help: "), "{message}");
+    }
 }
 
 proptest! {
