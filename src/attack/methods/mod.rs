@@ -14,6 +14,7 @@ pub mod fgsm;
 pub mod greedy_pixel;
 pub mod losses;
 pub mod odi;
+pub mod patch;
 pub mod patch_strong;
 pub mod random_k;
 #[cfg(test)]
@@ -90,6 +91,12 @@ pub const TABLE: &[Entry] = &[
         about: "one value at a time to an end of its range, by the gradient of the margin",
         leaves_range: false,
         make: greedy_pixel::make,
+    },
+    Entry {
+        name: "patch",
+        about: "the paper: patches layer by layer, then the image that does what the patch does (Algorithm 1, mod2adv)",
+        leaves_range: false,
+        make: patch::make,
     },
     Entry {
         name: "patch-strong",

@@ -11,8 +11,8 @@ use super::probe::{Probe, Spot, fools, lead};
 use super::trim;
 use crate::budget::StopReason;
 
-/// Multiplications that a step may take: a millisecond or two.
-const WORK: usize = 12_000_000;
+/// Multiplications that a step may take: half a millisecond.
+const WORK: usize = 6_000_000;
 /// Fewest and most evaluations of a step.
 const EVALUATIONS: (usize, usize) = (192, 32_768);
 /// States for each class.
@@ -118,22 +118,27 @@ fn expand(probe: &mut Probe<'_, '_, '_>, states: &[State]) -> Result<(Vec<Child>
 /// The changes of one more value that are tried: every value at both ends where that fits, else the most promising.
 fn candidates(probe: &Probe<'_, '_, '_>, state: &State, slopes: &[f32], most: usize) -> Vec<(usize, f32)> {
     let task = probe.task;
+    let x = |index: usize| state.spot.input[index];
     let free = |index: &usize| state.changed.binary_search(index).is_err();
-    let ends = |index: usize| {
-        let x = state.spot.input[index];
-        [task.lower(index), task.upper(index)]
-            .into_iter()
-            .filter(move |&end| end != x)
-            .map(move |end| (index, end))
-    };
-    let mut changes: Vec<(usize, f32)> = (0..slopes.len()).filter(free).flat_map(ends).collect();
-    if changes.len() > most {
-        let gain = |&(index, end): &(usize, f32)| slopes[index] * (end - state.spot.input[index]);
-        changes.select_nth_unstable_by(most, |a, b| gain(b).total_cmp(&gain(a)));
-        changes.truncate(most);
-        changes.retain(|change| gain(change) > 0.0);
+    if 2 * slopes.len() <= most {
+        let ends = |index: usize| [(index, task.lower(index)), (index, task.upper(index))];
+        let all = (0..slopes.len()).filter(free).flat_map(ends);
+        return all.filter(|&(index, end)| end != x(index)).collect();
     }
-    changes
+    let way = |index: usize| if slopes[index] > 0.0 { task.upper(index) } else { task.lower(index) };
+    let mut gains: Vec<(f32, usize)> = Vec::with_capacity(slopes.len());
+    for index in 0..slopes.len() {
+        let gain = slopes[index] * (way(index) - x(index));
+        if gain > 0.0 {
+            gains.push((gain, index));
+        }
+    }
+    let most = most + state.changed.len();
+    if gains.len() > most {
+        gains.select_nth_unstable_by(most, |a, b| b.0.total_cmp(&a.0));
+        gains.truncate(most);
+    }
+    gains.into_iter().map(|(_, index)| index).filter(free).map(|index| (index, way(index))).collect()
 }
 
 /// How short a result's change may become, to first order, as a negative length: what its lead spares is taken off the

@@ -113,49 +113,53 @@ impl PatchStrong {
                 trimmed.push(found);
             }
         }
-        for found in trimmed {
+        let fewest = trimmed.iter().map(|found| values(probe, found)).min().unwrap_or(0);
+        let mut shortened = Vec::new();
+        for found in
+            trimmed.into_iter().filter(|found| values(probe, found) == fewest).collect::<Vec<Found>>()
+        {
             let columns = trim::changed(probe, &found.spot.input);
             let short = region::shorten(probe, found, &columns, |_, _| 1.0)?;
             keep(probe, &short, best)?;
-            if columns.len() > 1 {
-                self.rivals(probe, short, best)?;
-            }
+            shortened.push(short);
         }
-        Ok(())
+        let length = |found: &Found| sum(probe.task.image, &found.spot.input);
+        let shortest = shortened.into_iter().min_by(|a, b| length(a).total_cmp(&length(b)));
+        match shortest {
+            Some(found) if values(probe, &found) > 1 => rivals(probe, found, best),
+            _ => Ok(()),
+        }
     }
+}
 
-    /// The re-weighted programs: small changes cost more, so that they end at zero and their work is done by others.
-    fn rivals(
-        &self,
-        probe: &mut Probe<'_, '_, '_>,
-        found: Found,
-        best: &mut Option<Vec<f32>>,
-    ) -> Result<(), StopReason> {
-        let slopes = &probe.slopes(&[(&found.spot, found.class)])?[0];
-        let mut columns = trim::changed(probe, &found.spot.input);
-        let own = columns.len();
-        let task = probe.task;
-        let room = |i: usize| if slopes[i] > 0.0 { task.upper(i) } else { task.lower(i) } - task.image[i];
-        let mut rivals: Vec<usize> =
-            (0..slopes.len()).filter(|i| columns.binary_search(i).is_err()).collect();
-        let count = RIVALS.min(rivals.len());
-        if count < rivals.len() {
-            rivals.select_nth_unstable_by(count, |&a, &b| {
-                (slopes[b] * room(b)).total_cmp(&(slopes[a] * room(a)))
-            });
-        }
-        columns.extend(&rivals[..count]);
-        let range = |i: usize| f64::from(task.victim.upper[i] - task.victim.lower[i]);
-        let cost = |i: usize, change: f32| 1.0 / (HALF + f64::from(change) / range(i).max(1e-9));
-        let other = region::shorten(probe, found, &columns, cost)?;
-        if values(probe, &other) <= own + 2 {
-            let other = trim::trim(probe, other)?;
-            let columns = trim::changed(probe, &other.spot.input);
-            let other = region::shorten(probe, other, &columns, |_, _| 1.0)?;
-            keep(probe, &other, best)?;
-        }
-        Ok(())
+/// The re-weighted programs: small changes cost more, so that they end at zero and their work is done by others.
+fn rivals(
+    probe: &mut Probe<'_, '_, '_>,
+    found: Found,
+    best: &mut Option<Vec<f32>>,
+) -> Result<(), StopReason> {
+    let slopes = &probe.slopes(&[(&found.spot, found.class)])?[0];
+    let mut columns = trim::changed(probe, &found.spot.input);
+    let own = columns.len();
+    let task = probe.task;
+    let room = |i: usize| if slopes[i] > 0.0 { task.upper(i) } else { task.lower(i) } - task.image[i];
+    let mut rivals: Vec<usize> = (0..slopes.len()).filter(|i| columns.binary_search(i).is_err()).collect();
+    let count = RIVALS.min(rivals.len());
+    if count < rivals.len() {
+        rivals
+            .select_nth_unstable_by(count, |&a, &b| (slopes[b] * room(b)).total_cmp(&(slopes[a] * room(a))));
     }
+    columns.extend(&rivals[..count]);
+    let range = |i: usize| f64::from(task.victim.upper[i] - task.victim.lower[i]);
+    let cost = |i: usize, change: f32| 1.0 / (HALF + f64::from(change) / range(i).max(1e-9));
+    let other = region::shorten(probe, found, &columns, cost)?;
+    if values(probe, &other) <= own + 2 {
+        let other = trim::trim(probe, other)?;
+        let columns = trim::changed(probe, &other.spot.input);
+        let other = region::shorten(probe, other, &columns, |_, _| 1.0)?;
+        keep(probe, &other, best)?;
+    }
+    Ok(())
 }
 
 /// Number of changed values.
@@ -163,13 +167,16 @@ fn values(probe: &Probe<'_, '_, '_>, found: &Found) -> usize {
     trim::changed(probe, &found.spot.input).len()
 }
 
+/// The sum of changes.
+fn sum(image: &[f32], input: &[f32]) -> f64 {
+    image.iter().zip(input).map(|(a, b)| f64::from((a - b).abs())).sum()
+}
+
 /// Keeps a result that is better than the best one: fewer values, then a smaller sum of changes.
 fn keep(probe: &mut Probe<'_, '_, '_>, found: &Found, best: &mut Option<Vec<f32>>) -> Result<(), StopReason> {
     let image = probe.task.image;
-    let worth = |input: &[f32]| {
-        let changes = image.iter().zip(input).map(|(a, b)| f64::from((a - b).abs())).filter(|&c| c > 0.0);
-        changes.fold((0_usize, 0.0), |(count, sum), change| (count + 1, sum + change))
-    };
+    let count = |input: &[f32]| image.iter().zip(input).filter(|(a, b)| a != b).count();
+    let worth = |input: &[f32]| (count(input), sum(image, input));
     let better = best.as_ref().is_none_or(|best| worth(&found.spot.input) < worth(best));
     if better && probe.accepts(&found.spot.input)? {
         *best = Some(found.spot.input.clone());

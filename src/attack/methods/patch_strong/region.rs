@@ -89,7 +89,7 @@ fn nearest(
             (index, value.clamp(probe.task.lower(index), probe.task.upper(index)))
         };
         let changes: Vec<(usize, f32)> = columns.iter().zip(point).map(change).collect();
-        probe.spot(probe.moved(&found.spot, &changes).input)
+        probe.moved(&found.spot, &changes)
     };
     let spots: Vec<Spot> = (1..=STEPS).rev().map(|step| between(step as f32 / STEPS as f32)).collect();
     let label = probe.task.label;

@@ -5,10 +5,6 @@ use crate::attack::Limits;
 use crate::attack::methods::greedy_pixel;
 use crate::attack::testing::{attack_all, changed, class, cnn, mlp, preparation};
 
-fn sum(image: &[f32], input: &[f32]) -> f32 {
-    image.iter().zip(input).map(|(a, b)| (a - b).abs()).sum()
-}
-
 #[test]
 fn single_values_are_found_exactly_where_trying_all_finds_one() {
     let mut singles = 0;
