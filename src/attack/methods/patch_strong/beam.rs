@@ -14,7 +14,7 @@ use crate::budget::StopReason;
 /// Multiplications that a step may take: half a millisecond.
 const WORK: usize = 6_000_000;
 /// Fewest and most evaluations of a step.
-const EVALUATIONS: (usize, usize) = (192, 32_768);
+const EVALUATIONS: (usize, usize) = (96, 32_768);
 /// States for each class.
 const WIDTH: usize = 4;
 /// Results handed on.
@@ -96,7 +96,7 @@ pub(super) fn search_from(
 /// All children that are evaluated, and those that fool the network.
 fn expand(probe: &mut Probe<'_, '_, '_>, states: &[State]) -> Result<(Vec<Child>, Vec<Child>), StopReason> {
     let label = probe.task.label;
-    let evaluations = (WORK / probe.price().max(1)).clamp(EVALUATIONS.0, EVALUATIONS.1);
+    let evaluations = affordable(probe);
     let asked: Vec<(&Spot, usize)> = states.iter().map(|state| (&state.spot, state.aim)).collect();
     let slopes = probe.slopes(&asked)?;
     let (mut children, mut results) = (Vec::new(), Vec::new());
@@ -113,6 +113,11 @@ fn expand(probe: &mut Probe<'_, '_, '_>, states: &[State]) -> Result<(Vec<Child>
         }
     }
     Ok((children, results))
+}
+
+/// Evaluations that a step may make.
+pub(super) fn affordable(probe: &Probe<'_, '_, '_>) -> usize {
+    (WORK / probe.price().max(1)).clamp(EVALUATIONS.0, EVALUATIONS.1)
 }
 
 /// The changes of one more value that are tried: every value at both ends where that fits, else the most promising.

@@ -3,13 +3,13 @@
 //! Both are decided by exact evaluations. A long list is first cut by whole prefixes, the values that matter least in
 //! front, as many as a block holds at once.
 
-use super::beam::{Found, State, search_from};
+use super::beam::{Found, State, affordable, search_from};
 use super::probe::{Probe, Spot, fools, lead};
 use crate::budget::StopReason;
 
 /// Values given up in a trade, at most.
 const LARGEST_TRADE: usize = 4;
-/// Subsets evaluated for a trade.
+/// Subsets evaluated for a trade, at most.
 const SUBSETS: usize = 256;
 /// Those that a search starts from.
 const STARTS: usize = 12;
@@ -110,6 +110,7 @@ fn trade(probe: &mut Probe<'_, '_, '_>, found: &Found, size: usize) -> Result<Op
 
 /// Subsets of `size` of `count` places: all of them, or some at random.
 fn subsets(probe: &mut Probe<'_, '_, '_>, count: usize, size: usize) -> Vec<Vec<usize>> {
+    let most = SUBSETS.min(affordable(probe));
     let mut all = vec![Vec::new()];
     for _ in 0..size {
         let longer = |subset: &Vec<usize>| {
@@ -118,7 +119,7 @@ fn subsets(probe: &mut Probe<'_, '_, '_>, count: usize, size: usize) -> Vec<Vec<
         };
         all = all.iter().flat_map(longer).collect();
         let random = &mut probe.session.random;
-        while all.len() > SUBSETS {
+        while all.len() > most {
             all.swap_remove(random.below(all.len()));
         }
     }
