@@ -26,8 +26,10 @@ step 'node tests of the ONNX project'
 step 'a browser for the report of attack'
 if [ -z "${COUNTERPATCH_BROWSER:-}" ] && ! command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then
     # On Ubuntu the package only points to a snap, which may not work here: then the test says so.
-    apt='apt-get install -y -qq --no-install-recommends chromium'
-    if [ "$(id -u)" -eq 0 ]; then $apt >/dev/null 2>&1 || true; else sudo -n $apt >/dev/null 2>&1 || true; fi
+    install='apt-get update -qq; exec apt-get install -y -qq --no-install-recommends chromium'
+    as_root=(env)
+    [ "$(id -u)" -eq 0 ] || as_root=(sudo -n env)
+    timeout 600 "${as_root[@]}" DEBIAN_FRONTEND=noninteractive sh -c "$install" </dev/null >/dev/null 2>&1 || true
     if ! command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then
         printf '*** SKIPPED: the report in a browser: no Chromium and no way to install it ***\n' >&2
     fi
