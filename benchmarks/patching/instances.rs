@@ -31,12 +31,7 @@ pub(crate) fn known_sat(families: &str) -> Result<Vec<Instance>, Box<dyn Error>>
         if let [family, network, property, _, "sat", ..] = fields.as_slice()
             && families.split('+').any(|wanted| wanted == *family)
         {
-            let mut instance = read(&root.join(network), &root.join(property))?;
-            if families.contains('+') {
-                // The two mnist families share the names of their files.
-                instance.name = format!("{family}/{}", instance.name);
-            }
-            instances.push(instance);
+            instances.push(read(&root.join(network), &root.join(property))?);
         }
     }
     Ok(instances)
