@@ -100,7 +100,8 @@ def main():
     for family, name, layout in NETWORKS:
         if args.only not in name:
             continue
-        others = [args.data / f / f'{n}.onnx' for f, n, _ in NETWORKS if f == family and n != name]
+        # Companions have to read their inputs in the same order.
+        others = [args.data / f / f'{n}.onnx' for f, n, l in NETWORKS if f == family and n != name and l == layout]
         hardened = args.hardened / family / 'hardened.onnx' if args.hardened else None
         transfer = [hardened] if hardened and hardened.exists() else []
         sections.append(section(args, f'{family}: {name}', args.data / family / f'{name}.onnx', args.data / family / IMAGES[family],

@@ -30,15 +30,15 @@ mod tests {
 
     #[test]
     fn statistics_of_small_lists() {
-        let cases: [(&[f64], Option<(f64, f64, f64)>); 4] = [
+        let cases: [(&[f64], Option<[f64; 3]>); 4] = [
             (&[], None),
-            (&[3.0], Some((3.0, 3.0, 3.0))),
-            (&[4.0, 1.0], Some((2.5, 2.5, 4.0))),
-            (&[9.0, 1.0, 2.0], Some((4.0, 2.0, 9.0))),
+            (&[3.0], Some([3.0, 3.0, 3.0])),
+            (&[4.0, 1.0], Some([2.5, 2.5, 4.0])),
+            (&[9.0, 1.0, 2.0], Some([4.0, 2.0, 9.0])),
         ];
         for (numbers, want) in cases {
             let got = Statistic::of(numbers.iter().copied());
-            assert_eq!(got.map(|s| (s.mean, s.median, s.max)), want, "{numbers:?}");
+            assert_eq!(got.map(|s| [s.mean, s.median, s.max]), want, "{numbers:?}");
         }
     }
 }
