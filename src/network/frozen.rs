@@ -59,13 +59,33 @@ pub(crate) fn bends(function: UnaryFunction) -> bool {
 #[derive(Debug, Clone)]
 pub struct Frozen<'a> {
     network: &'a Network<f64>,
-    /// Nodes whose function has several pieces, in order.
+    /// Nodes whose function of one number has several pieces, in order.
     pub bends: Vec<NodeId>,
+}
+
+/// What a view may hold to a piece.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pieces {
+    /// Functions of one number.
+    Functions,
+    /// These, and the largest numbers of windows.
+    Maxima,
 }
 
 impl<'a> Frozen<'a> {
     /// The view of a network that is built of affine operators and piecewise-linear functions; `None` otherwise.
     pub fn new(network: &'a Network<f64>) -> Option<Self> {
+        Self::of(network, Pieces::Functions)
+    }
+
+    /// The same, where poolings may take the largest number of a window: each is held to the tap that it takes. Where
+    /// one takes another tap is not among [`bends`](Self::bends), so that this view knows the affine map and not the
+    /// whole region that it holds in.
+    pub fn with_maxima(network: &'a Network<f64>) -> Option<Self> {
+        Self::of(network, Pieces::Maxima)
+    }
+
+    fn of(network: &'a Network<f64>, pieces: Pieces) -> Option<Self> {
         let mut bends = Vec::new();
         for (index, node) in network.nodes.iter().enumerate().filter(|(_, node)| node.varies) {
             let varying = node.inputs.iter().filter(|&&id| network.node(id).varies).count();
@@ -82,6 +102,7 @@ impl<'a> Frozen<'a> {
                     BinaryFunction::Div if network.node(node.inputs[0]).varies && varying == 1 => {}
                     _ => return None,
                 },
+                Op::MaxPool(_) if pieces == Pieces::Maxima => {}
                 op if op.is_affine() => {}
                 _ => return None,
             }
@@ -121,7 +142,10 @@ impl<'a> Frozen<'a> {
                 }
             } else {
                 let mut pass = Pass { lanes, scratch: &mut workspace.scratch, surrogate: Surrogate::exact() };
-                node.op.forward(operands, &mut output, &mut pass);
+                match &node.op {
+                    Op::MaxPool(pool) => pool.forward_as_first(operands, &mut output, &mut pass),
+                    op => op.forward(operands, &mut output, &mut pass),
+                }
             }
             workspace.values[node.slot] = output;
         }

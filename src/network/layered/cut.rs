@@ -38,13 +38,21 @@ impl NotLayered {
     }
 }
 
-/// Where a network is cut: the level of a node is the number of activations in front of it.
+/// Where a network is cut: the level of a node is the number of activations and maxima in front of it.
 pub(super) struct Cuts<'a> {
     network: &'a Network<f64>,
     /// `None` for constants.
     levels: Vec<Option<usize>>,
-    /// The activation that ends each level but the last, in order.
-    bends: Vec<(NodeId, UnaryFunction)>,
+    /// What ends each level but the last, in order.
+    bends: Vec<(NodeId, Bend)>,
+}
+
+/// What ends a level.
+#[derive(Clone, Copy, PartialEq)]
+enum Bend {
+    Activation(UnaryFunction),
+    /// A pooling by the largest number: it can only stand in the part that is linearised.
+    Maximum,
 }
 
 impl<'a> Cuts<'a> {
@@ -56,15 +64,22 @@ impl<'a> Cuts<'a> {
                 _ if !node.varies => None,
                 _ => Some(cuts.level_of(&node.inputs)?),
             };
-            let level = match (&node.op, level) {
-                (Op::Unary(Unary(function)), Some(level)) if frozen::bends(*function) => {
+            let bend = match &node.op {
+                Op::Unary(Unary(function)) if frozen::bends(*function) => Some(Bend::Activation(*function)),
+                Op::MaxPool(_) => Some(Bend::Maximum),
+                _ => None,
+            };
+            let level = match (bend, level) {
+                (Some(bend), Some(level)) => {
                     if cuts.bends.len() != level {
                         return Err(NotLayered::Branches);
                     }
-                    cuts.bends.push((NodeId(index), *function));
+                    cuts.bends.push((NodeId(index), bend));
                     Some(level + 1)
                 }
-                (op, Some(_)) if !is_affine(op, &node.inputs, network) => return Err(NotLayered::Operator),
+                (None, Some(_)) if !is_affine(&node.op, &node.inputs, network) => {
+                    return Err(NotLayered::Operator);
+                }
                 (_, level) => level,
             };
             cuts.levels.push(level);
@@ -81,14 +96,30 @@ impl<'a> Cuts<'a> {
     }
 
     pub(super) fn layered(&self) -> Result<Layered, NotLayered> {
+        if (0..self.bends.len()).any(|level| self.ends_with_maximum(level)) {
+            return Err(NotLayered::Operator);
+        }
         self.within_limits(0)?;
         let layers = (0..=self.bends.len()).map(|level| self.layer(level)).collect();
         Ok(Layered { entry: None, layers })
     }
 
-    /// The activation behind the last convolution, and its level; `None` without convolutions.
+    fn ends_with_maximum(&self, level: usize) -> bool {
+        self.bends.get(level).is_some_and(|&(_, bend)| bend == Bend::Maximum)
+    }
+
+    fn activation(&self, level: usize) -> Option<UnaryFunction> {
+        match self.bends.get(level) {
+            Some(&(_, Bend::Activation(function))) => Some(function),
+            _ => None,
+        }
+    }
+
+    /// The activation or pooling behind the last convolution, and the level that begins there; `None` without
+    /// convolutions and poolings.
     pub(super) fn features(&self) -> Result<Option<(NodeId, usize)>, NotLayered> {
-        let Some(last) = (0..=self.bends.len()).rfind(|&level| self.is_shared(level)) else {
+        let is_front = |&level: &usize| self.is_shared(level) || self.ends_with_maximum(level);
+        let Some(last) = (0..=self.bends.len()).rfind(is_front) else {
             self.within_limits(0)?;
             return Ok(None);
         };
@@ -103,7 +134,7 @@ impl<'a> Cuts<'a> {
 
     pub(super) fn behind_convolutions(&self, x: &[f64]) -> Result<Layered, NotLayered> {
         let Some((features, level)) = self.features()? else { return self.layered() };
-        let frozen = Frozen::new(self.network).ok_or(NotLayered::NotPiecewise)?;
+        let frozen = Frozen::with_maxima(self.network).ok_or(NotLayered::NotPiecewise)?;
         let entry = linearise(self.network, &frozen, features, x);
         let layers = (level..=self.bends.len()).map(|level| self.layer(level)).collect();
         Ok(Layered { entry: Some(entry), layers })
@@ -115,7 +146,7 @@ impl<'a> Cuts<'a> {
         let layer = |level| LayerOutline {
             sources: self.len(&self.sources(level)),
             targets: self.len(&self.targets(level)),
-            activation: self.bends.get(level).map(|&(_, function)| function),
+            activation: self.activation(level),
         };
         Ok((first..=self.bends.len()).map(layer).collect())
     }
@@ -178,8 +209,7 @@ impl<'a> Cuts<'a> {
 
     fn layer(&self, level: usize) -> EdgeLayer {
         let edges = self.read_off(level).unwrap_or_else(|| self.write_out(level));
-        let activation = self.bends.get(level).map(|&(_, function)| function);
-        EdgeLayer { edges, activation, shared: self.is_shared(level) }
+        EdgeLayer { edges, activation: self.activation(level), shared: self.is_shared(level) }
     }
 
     /// The matrix of a level that is a single product over all values: exact to the bit.

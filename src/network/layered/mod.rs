@@ -7,8 +7,9 @@
 //!
 //! Writing out a convolution loses that its edges share their weights, so changing one of them is no change of the
 //! network. [`Layered::behind_convolutions`] is the answer of the patching paper (Khan, Madhukar, Sharma, footnote
-//! 5): the layers are those behind the last convolution, and the part in front, linearised at the input in
-//! question, is the *entry* through which a change is translated back to the input.
+//! 5): the layers are those behind the last convolution or pooling, and the part in front, linearised at the input in
+//! question, is the *entry* through which a change is translated back to the input. Poolings by the largest number
+//! are linear there as well: each window takes the number that is largest at that input.
 
 pub mod bounds;
 mod cut;
@@ -145,7 +146,7 @@ impl Layered {
     /// [`NotLayered`] as in [`Layered::behind_convolutions`].
     pub fn has_convolutions(network: &Network<f64>) -> Result<bool, NotLayered> {
         let convolutions = cut::Cuts::of(network)?.features()?.is_some();
-        if convolutions && Frozen::new(network).is_none() {
+        if convolutions && Frozen::with_maxima(network).is_none() {
             return Err(NotLayered::NotPiecewise);
         }
         Ok(convolutions)

@@ -5,6 +5,8 @@ use super::cut::Cuts;
 use super::*;
 use crate::network::build::Builder;
 use crate::network::matrix::Matrix;
+use crate::network::op::max_pool::MaxPool;
+use crate::network::op::windows::{Axis, Windows};
 use crate::network::op::{Affine, Binary, BinaryFunction, Op, Unary, UnaryFunction};
 use crate::onnx::ElementType::Float64;
 use crate::random::Random;
@@ -72,6 +74,40 @@ fn the_part_behind_convolutions_is_exact_at_its_point_and_in_its_region() {
     }
     let smooth = shared_then_full(UnaryFunction::Tanh, 4);
     assert_eq!(Layered::behind_convolutions(&smooth, &[0.0; 6]), Err(NotLayered::NotPiecewise));
+}
+
+/// Three rows of four numbers through a shared matrix and an activation, the largest of each pair, and two full layers.
+fn shared_then_largest(seed: u64) -> Network<f64> {
+    let mut random = Random::new(seed);
+    let mut b = Builder::default();
+    let x = b.input("x", Float64, vec![1, 6]).unwrap();
+    let rows = b.push("rows", Op::Reshape(vec![1, 3, 2]), &[x], Float64).unwrap();
+    let shared = b.push("shared", affine(&mut random, 4, 2, 2), &[rows], Float64).unwrap();
+    let first = b.push("first", Op::Unary(Unary(UnaryFunction::Relu)), &[shared], Float64).unwrap();
+    let windows = Windows::new(vec![Axis::new(4, 2, 2, 1, 0, 2).unwrap()]).unwrap();
+    let largest = b.push("largest", Op::MaxPool(MaxPool::new(windows, 1)), &[first], Float64).unwrap();
+    let flat = b.push("flat", Op::Reshape(vec![1, 6]), &[largest], Float64).unwrap();
+    let full = b.push("full", affine(&mut random, 5, 6, 1), &[flat], Float64).unwrap();
+    let second = b.push("second", Op::Unary(Unary(UnaryFunction::Relu)), &[full], Float64).unwrap();
+    let last = b.push("last", affine(&mut random, 2, 5, 1), &[second], Float64).unwrap();
+    b.finish(vec![last])
+}
+
+#[test]
+fn poolings_by_the_largest_number_are_linear_where_they_stand() {
+    let network = shared_then_largest(6);
+    assert_eq!(Layered::new(&network), Err(NotLayered::Operator));
+    assert!(Layered::has_convolutions(&network).unwrap());
+    let mut random = Random::new(8);
+    for _ in 0..20 {
+        let x = draw(&mut random, 6);
+        let view = Layered::behind_convolutions(&network, &x).unwrap();
+        assert_eq!((view.depth(), view.input_len()), (2, 6));
+        let near: Vec<f64> = x.iter().map(|v| v + 1e-7 * random.normal()).collect();
+        for point in [&x, &near] {
+            assert_close(view.simulate(point).outputs(), &network.evaluate(point));
+        }
+    }
 }
 
 #[test]

@@ -24,6 +24,33 @@ impl MaxPool {
         Self { windows, rank, offsets }
     }
 
+    /// The affine map that the pooling is at lane 0: every window takes in all lanes the tap that is largest there, the
+    /// first among equals.
+    pub fn forward_as_first<T: Real>(
+        &self,
+        operands: Operands<'_, T>,
+        output: &mut [T],
+        pass: &mut Pass<'_, T>,
+    ) {
+        let lanes = pass.lanes;
+        let (image, count) = (self.windows.image_len() * lanes, self.windows.count() * lanes);
+        pass.scratch.resize(self.windows.planes_len() * lanes, T::zero());
+        let channels =
+            operands.get(0).data.chunks_exact(image.max(1)).zip(output.chunks_exact_mut(count.max(1)));
+        for (x, y) in channels {
+            self.windows.to_planes(x, pass.scratch, lanes, T::neg_infinity());
+            for (from, to, len) in self.rows(lanes) {
+                for window in (0..len).step_by(lanes) {
+                    let at = |offset: usize| from + window + offset * lanes;
+                    let larger =
+                        |a: usize, b: usize| if pass.scratch[at(b)] > pass.scratch[at(a)] { b } else { a };
+                    let Some(tap) = self.offsets.iter().copied().reduce(larger) else { continue };
+                    y[to + window..][..lanes].copy_from_slice(&pass.scratch[at(tap)..][..lanes]);
+                }
+            }
+        }
+    }
+
     /// For each row of windows: where it begins in the planes, where in the result, and its length, with lanes.
     fn rows(&self, lanes: usize) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
         let [a, b, c] = self.windows.0.each_ref().map(|axis| axis.windows);
