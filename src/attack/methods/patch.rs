@@ -5,9 +5,8 @@
 //! earlier ones, and `mod2adv` looks for an image that gives the first layer the sums it has with the patch: the one
 //! with the least sum of changes, and from its pixels the fewest, with a switch each (Eqns. 3-5). The readings of
 //! [`variants`] are tried from the paper's letter to the most relaxed, until one fools the network; what each finds
-//! when taken alone is in `benchmarks/patching.md`. Networks with convolutions are patched behind the last of them
-//! (footnote 5); those whose features are not piecewise linear operator by operator, such as with max-pooling, have no
-//! such view.
+//! when taken alone is in `benchmarks/patching.md`. Networks with convolutions are patched behind the last of them and
+//! of its poolings (footnote 5), with the part in front linearised at the image.
 //!
 //! Deviation: the paper's program has a switch for every input. Here the inputs that the sum's program leaves alone
 //! keep theirs off, and where it moves very many it is the answer: with 784 switches the program takes minutes.
@@ -212,9 +211,11 @@ mod tests {
     }
 
     #[test]
-    fn networks_with_pooling_are_refused_with_a_reason() {
+    fn networks_with_pooling_are_attacked_behind_it() {
         let victim = crate::attack::testing::cnn(1);
-        let reason = make(&preparation(&victim)).err().map(|reason| reason.to_string());
-        assert!(reason.is_some_and(|reason| reason.contains("operator")));
+        let method = make(&preparation(&victim)).unwrap();
+        let results = attack_all(method.as_ref(), &victim, &Limits::none(), 0..20);
+        let found = results.iter().filter(|(_, input)| input.is_some()).count();
+        assert!(found >= 1, "{found} of 20");
     }
 }

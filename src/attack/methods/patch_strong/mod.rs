@@ -3,15 +3,15 @@
 //! The paper (Khan, Madhukar, Sharma, Section V) looks for a change of the first layer's sums and then for few pixels
 //! that produce it. Here the pixels come first, by exact evaluation, and the programs of the paper's second half
 //! shorten what is found:
-//! 1. [`beam`]: greedy searches side by side over values at their ends, by class;
-//! 2. where they fail, [`anchors`]: inputs that the network is known to classify otherwise;
-//! 3. [`trim`]: values that are not needed go back, two are traded for one;
-//! 4. [`region`]: the least sum of changes in the activation region, over the values that are left and, with
+//! 1. `beam`: greedy searches side by side over values at their ends, by class;
+//! 2. where they fail, `anchors`: inputs that the network is known to classify otherwise;
+//! 3. `trim`: values that are not needed go back, two are traded for one;
+//! 4. `region`: the least sum of changes in the activation region, over the values that are left and, with
 //!    re-weighted costs, over those and their rivals.
 //!
 //! The result has the fewest values found; among equals the least sum of changes. Everything is evaluated through a
-//! [`probe`], which knows a fast path for fully connected networks. `patch-strong-l2` and `patch-strong-linf` look for
-//! the [`nearest`] input by another length and leave out what makes it sparse.
+//! `probe`, which knows a fast path for fully connected networks. `patch-strong-l2` and `patch-strong-linf` look for
+//! the `nearest` input by another length and leave out what makes it sparse.
 
 mod anchors;
 mod beam;
