@@ -50,7 +50,7 @@ def row(method, report):
     success = m['successes'] / max(1, m['attacked'])
     stat = lambda key, which, digits=2: number((m[key] or {}).get(which), digits)
     own = f"{100 * m['own_successes'] / max(1, m['attacked']):.1f}" if m['leaves_range'] else '-'
-    transfers = ', '.join(f"{100 * t['rate']:.0f}" if t.get('rate') is not None else '-' for t in m['transfers']) or '-'
+    transfers = ', '.join(f"{100 * t['fooled'] / t['asked']:.0f}" if t['asked'] else '-' for t in m['transfers']) or '-'
     return (f"| {m['method']} | {100 * success:.1f} | {own} | {stat('values', 'mean')} / {stat('values', 'median', 0)} "
             f"| {stat('pixels', 'mean')} / {stat('pixels', 'median', 0)} | {stat('l1', 'mean')} | {stat('l2', 'mean')} | {stat('linf', 'mean', 3)} "
             f"| {1e3 * m['seconds']['median']:.1f} / {1e3 * m['seconds']['mean']:.1f} | {m['evaluations']['mean']:.0f} "
