@@ -49,7 +49,9 @@ pub(crate) fn in_folder(folder: &str) -> Result<Vec<Instance>, Box<dyn Error>> {
 fn read(network: &Path, property: &Path) -> Result<Instance, Box<dyn Error>> {
     let stem = |path: &Path| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.split('.').next().unwrap_or_default().to_owned()
+        // Radii have a point in them: `prop_0_0.03.vnnlib.gz`.
+        let ends = [".gz", ".onnx", ".vnnlib"];
+        ends.iter().fold(name.as_str(), |name, end| name.strip_suffix(end).unwrap_or(name)).to_owned()
     };
     let name = format!("{}/{}", stem(network), stem(property));
     let model = onnx::read(network)?;
