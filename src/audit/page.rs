@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use super::record::{Finding, Record, Truth};
 use super::summary::{COLUMNS, Case, Summary};
+use crate::report::markup::Text;
 
 /// Counterexamples up to this many bytes are shown.
 const SHOWN: usize = 20_000;
@@ -226,21 +227,6 @@ impl Display for Instance<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Record { network, property, .. } = self.0;
         write!(f, "<td class=\"text\">{}</td><td class=\"text\">{}</td>", Text(network), Text(property))
-    }
-}
-
-/// Text that stands for itself.
-struct Text<'a>(&'a str);
-
-impl Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            '&' => f.write_str("&amp;"),
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '"' => f.write_str("&quot;"),
-            c => f.write_char(c),
-        })
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod inspection;
 pub mod json;
+pub(crate) mod markup;
 pub mod observer;
 mod progress;
 pub mod repair;

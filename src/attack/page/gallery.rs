@@ -5,10 +5,11 @@ use std::fmt::{self, Write};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Content, Text};
+use super::Content;
 use crate::attack::images::picture;
 use crate::attack::record::{Found, Record};
 use crate::attack::run::Subject;
+use crate::report::markup::Text;
 
 /// The gallery of each method with a success: pictures from all over the set, evenly spaced, as many as asked for.
 pub(super) fn write(out: &mut String, content: &Content<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@
 mod gallery;
 mod plots;
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Write};
 
 use super::measures::definitions;
 use super::measures::statistic::Statistic;
@@ -12,6 +12,7 @@ use super::record::Record;
 use super::run::Subject;
 use super::summary::{Row, Summary};
 use super::{Victim, table};
+use crate::report::markup::Text;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("sort.js");
@@ -100,19 +101,4 @@ fn definitions_list(out: &mut String, summary: &Summary) -> fmt::Result {
         writeln!(out, "<dt>{}</dt><dd>{}</dd>", Text(name), Text(&definition))?;
     }
     writeln!(out, "</dl>")
-}
-
-/// Text that stands for itself.
-struct Text<'a>(&'a str);
-
-impl Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            '&' => f.write_str("&amp;"),
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '"' => f.write_str("&quot;"),
-            c => f.write_char(c),
-        })
-    }
 }

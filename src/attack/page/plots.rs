@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use super::Text;
 use crate::attack::summary::{Curve, Row, Summary};
+use crate::report::markup::Text;
 
 const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 260.0;
