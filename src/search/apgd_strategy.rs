@@ -4,7 +4,7 @@
 //! that narrow and wide inputs move alike, unlike in [`super::pgd`].
 
 use super::apgd::Apgd;
-use super::starts::Starts;
+use super::starts::{Restarts, price, widths};
 use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress, spread};
 use crate::network::{Real, Surrogate};
 use crate::problem::Problem;
@@ -12,12 +12,7 @@ use crate::property::Region;
 
 const STEPS: usize = 100;
 
-struct Strategy<T> {
-    starts: Starts,
-    kernel: Option<Apgd<T>>,
-    points: Vec<T>,
-    losses: Vec<T>,
-}
+type Strategy<T> = Restarts<T, Apgd<T>>;
 
 /// Makes the strategy; it applies where more than one point can be reached, and gradients are not zero everywhere.
 pub fn make<T: Real>(
@@ -25,24 +20,19 @@ pub fn make<T: Real>(
     region: &Region,
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
-    if problem.network.jumps() {
-        return Err(NotApplicable("the network jumps: its gradient says nothing"));
-    }
-    let starts = Starts::new(region, seed)?;
-    Ok(Box::new(Strategy { starts, kernel: None, points: Vec::new(), losses: Vec::new() }))
+    Ok(Box::new(Strategy::new(problem, region, seed)?))
 }
 
 impl<T: Real> Falsifier<T> for Strategy<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
-        (3 * STEPS * problem.network.block_lanes() * problem.network.multiplications()) as u64
+        price(problem, STEPS)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         let lanes = oracle.lanes();
-        let kernel = self.kernel.get_or_insert_with(|| {
-            let widths: Vec<T> = oracle.upper.iter().zip(&oracle.lower).map(|(&u, &l)| u - l).collect();
-            Apgd::new(&oracle.lower, &oracle.upper, &widths, lanes, STEPS)
-        });
+        let kernel = self
+            .kernel
+            .get_or_insert_with(|| Apgd::new(&oracle.lower, &oracle.upper, &widths(oracle), lanes, STEPS));
         self.starts.draw(oracle, &mut self.points)?;
         let enough = oracle.problem.network.output_len() >= spread::LEAST_OUTPUTS;
         let scaled = enough && self.starts.batch.is_multiple_of(2);

@@ -8,7 +8,7 @@
 //! backward pass, by a slope drawn for each restart that falls to zero over the first 70% of the steps: the mode
 //! for plateaus, where the true gradient is zero.
 
-use super::starts::Starts;
+use super::starts::{Starts, price};
 use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
 use crate::network::{Real, Surrogate};
 use crate::problem::Problem;
@@ -61,7 +61,7 @@ pub fn make<T: Real>(
 
 impl<T: Real> Falsifier<T> for Pgd<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
-        (3 * STEPS * problem.network.block_lanes() * problem.network.multiplications()) as u64
+        price(problem, STEPS)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {

@@ -213,8 +213,6 @@ struct Site<T: Real> {
     /// By the table's order; `None` where the strategy does not apply or has nothing left to try. Those that are
     /// missing at the end have not been made yet.
     strategies: Vec<Option<Running<T>>>,
-    /// Whether it is proved to hold no counterexample.
-    is_proved: bool,
     random: Random,
     work: f64,
 }
@@ -337,9 +335,6 @@ impl<'a, T: Real> Search<'a, T> {
     /// Makes those of the first `count` strategies that the site does not have yet.
     fn add_strategies(&mut self, site: &mut Site<T>, count: usize) {
         let made = site.strategies.len();
-        if site.is_proved {
-            return;
-        }
         for (number, entry) in self.table.iter().enumerate().take(count).skip(made) {
             let seed = site.random.fork(number as u64).bits();
             site.strategies.push(match (entry.make)(self.oracle.problem, &site.region, seed) {
@@ -398,8 +393,9 @@ impl<'a, T: Real> Search<'a, T> {
             Progress::More => {}
             Progress::Exhausted => site.strategies[number] = None,
             Progress::Proved => {
-                site.strategies.iter_mut().for_each(|strategy| *strategy = None);
-                site.is_proved = true;
+                // None of those that have not been made yet either.
+                site.strategies.clear();
+                site.strategies.resize_with(self.table.len(), || None);
                 self.proved_regions += 1;
                 let property = &self.oracle.problem.property;
                 if self.proved_regions == property.region_count() && !property.is_partial() {
@@ -415,7 +411,7 @@ impl<'a, T: Real> Search<'a, T> {
 
 impl<T: Real> Site<T> {
     fn new(region: Region, random: Random) -> Self {
-        Self { region, best: None, strategies: Vec::new(), is_proved: false, random, work: 0.0 }
+        Self { region, best: None, strategies: Vec::new(), random, work: 0.0 }
     }
 
     fn margin(&self) -> f64 {

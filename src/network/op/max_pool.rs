@@ -33,21 +33,34 @@ impl MaxPool {
         pass: &mut Pass<'_, T>,
     ) {
         let lanes = pass.lanes;
+        self.each_channel(operands, output, pass, |planes, y| {
+            for (from, to, len) in self.rows(lanes) {
+                for window in (0..len).step_by(lanes) {
+                    let at = |offset: usize| from + window + offset * lanes;
+                    let larger = |a: usize, b: usize| if planes[at(b)] > planes[at(a)] { b } else { a };
+                    let Some(tap) = self.offsets.iter().copied().reduce(larger) else { continue };
+                    y[to + window..][..lanes].copy_from_slice(&planes[at(tap)..][..lanes]);
+                }
+            }
+        });
+    }
+
+    /// Hands out each channel's planes, beyond the image `-∞`, and its part of the result.
+    fn each_channel<T: Real>(
+        &self,
+        operands: Operands<'_, T>,
+        output: &mut [T],
+        pass: &mut Pass<'_, T>,
+        mut pool: impl FnMut(&[T], &mut [T]),
+    ) {
+        let lanes = pass.lanes;
         let (image, count) = (self.windows.image_len() * lanes, self.windows.count() * lanes);
         pass.scratch.resize(self.windows.planes_len() * lanes, T::zero());
         let channels =
             operands.get(0).data.chunks_exact(image.max(1)).zip(output.chunks_exact_mut(count.max(1)));
         for (x, y) in channels {
             self.windows.to_planes(x, pass.scratch, lanes, T::neg_infinity());
-            for (from, to, len) in self.rows(lanes) {
-                for window in (0..len).step_by(lanes) {
-                    let at = |offset: usize| from + window + offset * lanes;
-                    let larger =
-                        |a: usize, b: usize| if pass.scratch[at(b)] > pass.scratch[at(a)] { b } else { a };
-                    let Some(tap) = self.offsets.iter().copied().reduce(larger) else { continue };
-                    y[to + window..][..lanes].copy_from_slice(&pass.scratch[at(tap)..][..lanes]);
-                }
-            }
+            pool(pass.scratch, y);
         }
     }
 
@@ -76,21 +89,16 @@ impl<T: Real> Operator<T> for MaxPool {
 
     fn forward(&self, operands: Operands<'_, T>, output: &mut [T], pass: &mut Pass<'_, T>) {
         let lanes = pass.lanes;
-        let (image, count) = (self.windows.image_len() * lanes, self.windows.count() * lanes);
-        pass.scratch.resize(self.windows.planes_len() * lanes, T::zero());
-        let channels =
-            operands.get(0).data.chunks_exact(image.max(1)).zip(output.chunks_exact_mut(count.max(1)));
-        for (x, y) in channels {
-            self.windows.to_planes(x, pass.scratch, lanes, T::neg_infinity());
+        self.each_channel(operands, output, pass, |planes, y| {
             y.fill(T::neg_infinity());
             for (from, to, len) in self.rows(lanes) {
                 let y = &mut y[to..to + len];
                 for &offset in &self.offsets {
-                    let row = &pass.scratch[from + offset * lanes..][..len];
+                    let row = &planes[from + offset * lanes..][..len];
                     vectorized(|| y.iter_mut().zip(row).for_each(|(y, &x)| *y = if x > *y { x } else { *y }));
                 }
             }
-        }
+        });
     }
 
     fn vjp(
