@@ -4,8 +4,9 @@
 # HiGHS costs about 6 CPU minutes. It goes to ~/.cache/counterpatch (COUNTERPATCH_CACHE overrides), so that every
 # checkout and every cargo profile shares one build; build/highs in the checkout is a link to it.
 #
-# usage: setup.sh [--with-rust]     with the option it also installs Rust (rustup, minimal profile) where cargo is missing
-#                                   or older than Cargo.toml asks for
+# usage: setup.sh [--with-rust | --with-browser]
+#   --with-rust      also installs Rust (rustup, minimal profile) where cargo is missing or older than Cargo.toml asks for
+#   --with-browser   only installs Chromium, for a test, where there is none
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -61,6 +62,10 @@ install_rust() {
         | sh -s -- -y --no-modify-path --profile minimal --default-toolchain stable >&2
 }
 
+has_browser() {
+    [ -n "${COUNTERPATCH_BROWSER:-}" ] || command -v chromium chromium-browser google-chrome >/dev/null 2>&1
+}
+
 build_highs() {
     local version source prefix lock
     version=$(sed -n '/^name = "highs-sys"$/{n;s/^version = "\(.*\)"$/\1/p;}' Cargo.lock)
@@ -110,6 +115,11 @@ Cflags: -I$1/include/highs
 PC
 }
 
+if [ "${1:-}" = --with-browser ]; then
+    # On Ubuntu there is only a package that points to a snap, which may not work.
+    has_browser || apt_install chromium
+    exit
+fi
 PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 if ! has_rust; then
     [ "${1:-}" = --with-rust ] || die 'Rust is missing or too old: ./scripts/setup.sh --with-rust installs it, or see https://rustup.rs'

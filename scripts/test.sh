@@ -24,16 +24,8 @@ step 'node tests of the ONNX project'
 ./scripts/node_tests.sh
 
 step 'a browser for the report of attack'
-if [ -z "${COUNTERPATCH_BROWSER:-}" ] && ! command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then
-    # On Ubuntu the package only points to a snap, which may not work here: then the test says so.
-    install='apt-get update -qq; exec apt-get install -y -qq --no-install-recommends chromium'
-    as_root=(env)
-    [ "$(id -u)" -eq 0 ] || as_root=(sudo -n env)
-    timeout 600 "${as_root[@]}" DEBIAN_FRONTEND=noninteractive sh -c "$install" </dev/null >/dev/null 2>&1 || true
-    if ! command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then
-        printf '*** SKIPPED: the report in a browser: no Chromium and no way to install it ***\n' >&2
-    fi
-fi
+timeout 600 ./scripts/setup.sh --with-browser ||
+    printf '*** SKIPPED: the report in a browser: no Chromium and no way to install it ***\n' >&2
 
 step 'tests'
 if cargo nextest --version >/dev/null 2>&1; then

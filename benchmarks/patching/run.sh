@@ -95,11 +95,10 @@ TEXT
 printf 'Made by scripts/networks/planted_sat.py. The first, phase-milp, is the yardstick of evaluations here; two seeds.\n\n'
 for kind in smooth steep steeper; do
     case $kind in
-        smooth) printf '### Smooth, 50 variables, 200 clauses, 4 s\n\n' ;;
-        steep) printf '### Steep, 20 variables, 84 clauses, 1 s\n\n' ;;
-        steeper) printf '### Steep, 50 variables, 200 clauses, 4 s\n\n' ;;
+        smooth) printf '### Smooth, 50 variables, 200 clauses, 4 s\n\n' && seconds=4 ;;
+        steep) printf '### Steep, 20 variables, 84 clauses, 1 s\n\n' && seconds=1 ;;
+        steeper) printf '### Steep, 50 variables, 200 clauses, 4 s\n\n' && seconds=4 ;;
     esac
-    [ "$kind" = steep ] && seconds=1 || seconds=4
     part "planted-$kind" folder "$parts/$kind" "$seconds" 2 phase-milp region-walk sample pgd apgd adam fab coordinate square
     printf '\n'
 done
