@@ -6,7 +6,6 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use super::measures::distance::Distance;
 use super::methods::{Entry, Method, Outcome};
 use super::record::{Ending, Found, Record};
 use super::victim::decision;
@@ -107,7 +106,7 @@ impl Plan<'_> {
         let class = self.victim.replay(&tidied).and_then(|outputs| decision(&outputs));
         match class.filter(|&class| class != task.label) {
             Some(class) => {
-                let distance = Distance::between(self.victim.layout, task.image, &tidied);
+                let distance = task.change(&tidied);
                 let ending = if leaves_range { Ending::OwnDefinition } else { Ending::Adversarial };
                 (ending, Some(Found { class, distance, input: tidied }))
             }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Task;
+use super::victim::decision;
 use crate::budget::{Budget, StopReason};
 use crate::network::{Network, Surrogate, Workspace};
 use crate::random::Random;
@@ -49,6 +51,14 @@ impl<'a> Session<'a> {
         self.network.outputs_into(&self.single, &mut self.outputs);
         self.spent.evaluations += 1;
         Ok(&self.outputs)
+    }
+
+    /// Whether one point is classified otherwise than the task's label.
+    ///
+    /// # Errors
+    /// [`StopReason`] when the budget is used up.
+    pub fn fools(&mut self, task: &Task<'_>, input: &[f32]) -> Result<bool, StopReason> {
+        Ok(decision(self.outputs(input)?).is_some_and(|class| class != task.label))
     }
 
     /// The gradient of `Σ weights · outputs` at the point of the last [`outputs`](Self::outputs): one number an input.

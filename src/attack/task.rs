@@ -1,6 +1,7 @@
 //! One image under attack, and what an attack may do to it.
 
 use super::Victim;
+use super::measures::distance::Distance;
 
 /// Which wrong classes are aimed at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,25 +68,16 @@ impl Task<'_> {
         let near = |((&a, &b), range): ((&f32, &f32), (&f32, &f32))| {
             (a - b).abs() <= self.limits.linf + slack(range)
         };
+        let change = self.change(input);
         input.iter().zip(ranges.clone()).all(within)
             && self.image.iter().zip(input).zip(ranges).all(near)
-            && f64::from(self.limits.l2) + 1e-6 >= self.distance(input)
-            && self.changed_pixels(input) <= self.limits.pixels
+            && f64::from(self.limits.l2) + 1e-6 >= change.l2
+            && change.pixels <= self.limits.pixels
     }
 
-    /// Euclidean length of the change.
-    pub fn distance(&self, input: &[f32]) -> f64 {
-        let square = |(&a, &b): (&f32, &f32)| (f64::from(a) - f64::from(b)).powi(2);
-        self.image.iter().zip(input).map(square).sum::<f64>().sqrt()
-    }
-
-    /// Pixels with a changed value.
-    pub fn changed_pixels(&self, input: &[f32]) -> usize {
-        let mut changed = vec![false; self.victim.layout.pixels()];
-        for (index, _) in self.image.iter().zip(input).enumerate().filter(|(_, (a, b))| a != b) {
-            changed[self.victim.layout.pixel(index)] = true;
-        }
-        changed.into_iter().filter(|&changed| changed).count()
+    /// How far an input is from the image.
+    pub fn change(&self, input: &[f32]) -> Distance {
+        Distance::between(self.victim.layout, self.image, input)
     }
 
     /// The classes to aim at, the strongest first, by the outputs at the image.

@@ -1,8 +1,7 @@
 //! What a method returns, put into the valid range and the limits, and on the grid of 8-bit pictures if asked. Methods
 //! keep the limits themselves; this makes sure, to the last bit.
 
-use super::measures::distance::Distance;
-use super::{Order, Task};
+use super::Task;
 
 /// Cuts `input` off at the valid range and the largest change, then shortens the change to the Euclidean limit.
 pub fn into_limits(task: &Task<'_>, input: &mut [f32]) {
@@ -13,7 +12,7 @@ pub fn into_limits(task: &Task<'_>, input: &mut [f32]) {
     let limit = f64::from(task.limits.l2);
     // Rounding may leave a shortened change too long by a hair: each turn aims a little lower.
     for turn in 0..8 {
-        let length = Distance::between(task.victim.layout, task.image, input).l2;
+        let length = task.change(input).l2;
         if length <= limit {
             return;
         }
@@ -33,10 +32,7 @@ pub fn onto_grid(task: &Task<'_>, input: &mut [f32]) {
         if input[index] == from {
             continue;
         }
-        let channel = match layout.order {
-            Order::ChannelsFirst => index / layout.pixels(),
-            Order::ChannelsLast => index % layout.channels,
-        };
+        let channel = layout.channel(index);
         let (mean, deviation) = (scaling.mean[channel], scaling.deviation[channel]);
         let level = ((input[index] * deviation + mean) * 255.0).round();
         let on_grid = |level: f32| (level.clamp(0.0, 255.0) / 255.0 - mean) / deviation;
@@ -53,7 +49,7 @@ pub fn onto_grid(task: &Task<'_>, input: &mut [f32]) {
 /// Whether an input keeps the limits and the valid range.
 pub fn within(task: &Task<'_>, input: &[f32]) -> bool {
     let inside = |(index, value): (usize, &f32)| (task.lower(index)..=task.upper(index)).contains(value);
-    let distance = Distance::between(task.victim.layout, task.image, input);
+    let distance = task.change(input);
     input.iter().enumerate().all(inside)
         && distance.l2 <= f64::from(task.limits.l2)
         && distance.pixels <= task.limits.pixels
@@ -86,7 +82,7 @@ mod tests {
                 assert_eq!(input, settled, "{limits:?}");
             }
             assert_eq!(input[0], image[0]);
-            let distance = Distance::between(victim.layout, &image, &input);
+            let distance = task.change(&input);
             assert!(distance.linf <= f64::from(limits.linf) + 1e-7, "{limits:?}: {distance:?}");
             assert!(round || within(&task, &input), "{limits:?}: {distance:?}");
         }

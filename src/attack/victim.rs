@@ -59,6 +59,14 @@ impl Layout {
             Order::ChannelsLast => index / self.channels,
         }
     }
+
+    /// The channel that a flat index belongs to.
+    pub fn channel(&self, index: usize) -> usize {
+        match self.order {
+            Order::ChannelsFirst => index / self.pixels(),
+            Order::ChannelsLast => index % self.channels,
+        }
+    }
 }
 
 /// Why a network is no classifier of images that this program can attack.
@@ -144,10 +152,7 @@ impl Victim {
         if network.output_len() < 2 {
             return Err(VictimError::Classes(network.output_len()));
         }
-        let channel = |index: usize| match layout.order {
-            Order::ChannelsFirst => index / layout.pixels(),
-            Order::ChannelsLast => index % layout.channels,
-        };
+        let channel = |index: usize| layout.channel(index);
         let end = |value: f32| {
             let scaled =
                 |index: usize| (value - scaling.mean[channel(index)]) / scaling.deviation[channel(index)];

@@ -1,7 +1,6 @@
 //! What the comparators share: how a search on one image ends, and when a point counts as found.
 
 use super::{Method, Outcome};
-use crate::attack::victim::decision;
 use crate::attack::{Session, Task};
 use crate::budget::StopReason;
 
@@ -32,8 +31,7 @@ pub fn outcome(attempt: Attempt) -> Outcome {
 /// [`StopReason`] when the budget is used up.
 pub fn confirm(task: &Task<'_>, session: &mut Session<'_>, mut point: Vec<f32>) -> Attempt {
     keep(task, &mut point);
-    let found = decision(session.outputs(&point)?).is_some_and(|class| class != task.label);
-    Ok(found.then_some(point))
+    Ok(session.fools(task, &point)?.then_some(point))
 }
 
 /// Moves a point to where the limits allow it: no value leaves its interval; of too many changed pixels those that

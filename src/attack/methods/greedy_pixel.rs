@@ -3,7 +3,6 @@
 //! attempt that changes the fewest values is the answer.
 
 use super::{Method, NotUsable, Outcome, Preparation};
-use crate::attack::victim::decision;
 use crate::attack::{Session, Task};
 use crate::budget::StopReason;
 
@@ -44,7 +43,7 @@ fn descend(
     let mut input = task.image.to_vec();
     let mut moved = vec![false; input.len()];
     for steps in 0..=input.len().min(most) {
-        if decision(session.outputs(&input)?).is_some_and(|class| class != task.label) {
+        if session.fools(task, &input)? {
             return Ok(Some((steps, input)));
         }
         let gradient = session.gradient(&weights);

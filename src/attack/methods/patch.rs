@@ -11,8 +11,8 @@
 //! Deviation: the paper's program has a switch for every input. Here the inputs that the sum's program leaves alone
 //! keep theirs off, and where it moves very many it is the answer: with 784 switches the program takes minutes.
 
+use super::attempt::{Attempt, outcome};
 use super::{Method, NotUsable, Outcome, Preparation};
-use crate::attack::victim::decision;
 use crate::attack::{Session, Task};
 use crate::budget::StopReason;
 use crate::network::layered::{Edges, Layered};
@@ -54,16 +54,12 @@ pub fn make(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
 
 impl Method for Patch {
     fn attack(&self, task: &Task<'_>, session: &mut Session<'_>) -> Outcome {
-        match self.search(task, session) {
-            Ok(Some(input)) => Outcome::Adversarial(input),
-            Ok(None) => Outcome::GaveUp,
-            Err(reason) => Outcome::Stopped(reason),
-        }
+        outcome(self.search(task, session))
     }
 }
 
 impl Patch {
-    fn search(&self, task: &Task<'_>, session: &mut Session<'_>) -> Result<Option<Vec<f32>>, StopReason> {
+    fn search(&self, task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
         let aims = task.aims(session.outputs(task.image)?);
         let own;
         let view = if let Some(view) = &self.whole {
@@ -80,9 +76,9 @@ impl Patch {
             let mut best: Option<(usize, Vec<f32>)> = None;
             for &aim in &aims {
                 for input in view.inputs(&variant, aim, task, session)? {
-                    let pixels = task.changed_pixels(&input);
+                    let pixels = task.change(&input).pixels;
                     let fewer = best.as_ref().is_none_or(|(least, _)| pixels < *least);
-                    let fooled = decision(session.outputs(&input)?).is_some_and(|class| class != task.label);
+                    let fooled = session.fools(task, &input)?;
                     if fewer && fooled && task.keeps_limits(&input) {
                         best = Some((pixels, input));
                     }

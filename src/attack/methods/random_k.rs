@@ -1,32 +1,19 @@
 //! The control that every table shows: `k` uniformly random values go to a random end of what they may be, `k`
 //! doubling. A method whose row does not beat it has found nothing out about the network.
 
-use super::{Method, NotUsable, Outcome, Preparation};
-use crate::attack::victim::decision;
+use super::attempt::{Attempt, Plain};
+use super::{Method, NotUsable, Preparation};
 use crate::attack::{Session, Task};
-use crate::budget::StopReason;
 
 /// Draws for each `k`.
 const DRAWS: usize = 32;
 
-struct RandomK;
-
 /// Makes the control.
 pub fn make(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(RandomK))
+    Ok(Box::new(Plain(search)))
 }
 
-impl Method for RandomK {
-    fn attack(&self, task: &Task<'_>, session: &mut Session<'_>) -> Outcome {
-        match search(task, session) {
-            Ok(Some(input)) => Outcome::Adversarial(input),
-            Ok(None) => Outcome::GaveUp,
-            Err(reason) => Outcome::Stopped(reason),
-        }
-    }
-}
-
-fn search(task: &Task<'_>, session: &mut Session<'_>) -> Result<Option<Vec<f32>>, StopReason> {
+fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
     let layout = task.victim.layout;
     let most = task.limits.pixels.min(layout.pixels());
     let mut order: Vec<usize> = (0..layout.len()).collect();
@@ -41,7 +28,7 @@ fn search(task: &Task<'_>, session: &mut Session<'_>) -> Result<Option<Vec<f32>>
                 let up = session.random.below(2) == 1;
                 input[index] = if up { task.upper(index) } else { task.lower(index) };
             }
-            if decision(session.outputs(&input)?).is_some_and(|class| class != task.label) {
+            if session.fools(task, &input)? {
                 return Ok(Some(input));
             }
         }

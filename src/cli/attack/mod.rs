@@ -101,21 +101,24 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
     let reading = Reading { set: &set, order: config.order, mean: &args.mean, deviation: &config.deviation };
     let (model, bytes) = onnx::read_with_bytes(&args.network)?;
     let victim = reading.of_model(model.into(), &args.network)?;
-    let named = |paths: &[PathBuf]| -> Result<Vec<(String, Victim)>, FileError> {
-        paths.iter().map(|path| Ok((stem(path), reading.victim(path)?))).collect()
-    };
-    let companions: Vec<Victim> = named(&args.companions)?.into_iter().map(|(_, victim)| victim).collect();
+    let (mut companions, mut companion_marks) = (Vec::new(), Vec::new());
+    for path in &args.companions {
+        let (model, bytes) = onnx::read_with_bytes(path)?;
+        companions.push(reading.of_model(model.into(), path)?);
+        companion_marks.push(mark(bytes));
+    }
     if let Some(at) = companions.iter().position(|companion| companion.layout != victim.layout) {
         return Err(Failure::Companion(args.companions[at].clone()));
     }
-    let others = named(&args.transfers)?;
+    let transfers = args.transfers.iter().map(|path| Ok((stem(path), reading.victim(path)?)));
+    let others = transfers.collect::<Result<Vec<(String, Victim)>, FileError>>()?;
     let features = Source::new(args.features.as_deref(), &reading)?;
     let features = features.as_ref().map_or_else(|| Source::of_victim(&victim), Source::features)?;
 
     let subjects = subjects(&set, &victim)?;
     let attacked = chosen_images(&subjects, args.protocol);
     let chosen = methods(&config, &victim, &companions, &subjects, args.seed, args.quiet)?;
-    let settings = settings(args, &config, &bytes, &set)?;
+    let settings = settings(args, &config, mark(bytes), companion_marks, &set);
     write::folder(&args.output)?;
     let (journal, mut known) =
         Journal::open::<Settings, Record>(&args.output.join("journal.jsonl"), &settings)?;
@@ -252,27 +255,34 @@ fn methods(
     if chosen.is_empty() { Err(Failure::NoMethod) } else { Ok(chosen) }
 }
 
-fn settings(args: &args::Attack, config: &Config, bytes: &[u8], set: &Set) -> Result<Settings, Failure> {
-    let mut companions = Vec::new();
-    for path in &args.companions {
-        companions.push(format!("{:016x}", fingerprint(onnx::read_with_bytes(path)?.1)));
-    }
+/// What a journal knows a file or the images by.
+fn mark(bytes: impl IntoIterator<Item = u8>) -> String {
+    format!("{:016x}", fingerprint(bytes))
+}
+
+fn settings(
+    args: &args::Attack,
+    config: &Config,
+    network: String,
+    companions: Vec<String>,
+    set: &Set,
+) -> Settings {
     let of_image = |image: &crate::attack::images::Image| {
         let label = image.label.map_or(u64::MAX, |label| label as u64).to_le_bytes();
         image.values.iter().flat_map(|value| value.to_le_bytes()).chain(label).collect::<Vec<u8>>()
     };
-    Ok(Settings {
+    Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        network: format!("{:016x}", fingerprint(bytes.iter().copied())),
+        network,
         companions,
-        images: format!("{:016x}", fingerprint(set.images.iter().flat_map(of_image))),
+        images: mark(set.images.iter().flat_map(of_image)),
         limits: format!("{:?}", config.limits),
         targets: format!("{:?}", config.targets),
         reading: format!("{:?}, mean {:?}, deviation {:?}", config.order, args.mean, config.deviation),
         round: args.round,
         budget: config.each.as_secs_f64(),
         seed: args.seed,
-    })
+    }
 }
 
 /// All attacks of the run.
