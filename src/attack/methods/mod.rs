@@ -1,5 +1,6 @@
 //! The attacks, one a file, and their table.
 
+pub mod aigent;
 pub mod apgd;
 pub mod attempt;
 pub mod autoattack;
@@ -115,6 +116,18 @@ pub const TABLE: &[Entry] = &[
         about: "the smallest largest change: projections on the margin's plane, then exact within the region",
         leaves_range: false,
         make: patch_strong::make_linf,
+    },
+    Entry {
+        name: "aigent-published",
+        about: "the paper's attack as its authors' code does it, within the valid range and the limits",
+        leaves_range: false,
+        make: aigent::make,
+    },
+    Entry {
+        name: "aigent-published-unboxed",
+        about: "the same as published: values move by up to 1 (grey) or 10 (colour) and leave the range",
+        leaves_range: true,
+        make: aigent::make_unboxed,
     },
     Entry {
         name: "fgsm",
