@@ -64,6 +64,11 @@ fn the_table_counts_what_is_valid_and_says_what_everything_means() {
 }
 
 #[test]
+fn the_table_as_the_terminal_shows_it() {
+    insta::assert_snapshot!(check(|summary, _| table::text(summary)));
+}
+
+#[test]
 fn every_attack_is_a_line_of_the_csv() {
     let text = check(|_, material| csv::text(material.records, material.subjects, &NAMES.map(str::to_owned)));
     insta::assert_snapshot!(text, @r#"

@@ -25,10 +25,14 @@ impl Sketch {
 
     /// A random constant whose deviation is `1 / sqrt(fan)`.
     fn weights(&mut self, shape: &[usize], fan: usize) -> String {
-        let name = format!("w{}", self.graph.initializers.len());
         let scale = 1.0 / (fan as f64).sqrt();
         let len: usize = shape.iter().product();
-        let data: Vec<f32> = (0..len).map(|_| (scale * self.random.normal()) as f32).collect();
+        let data = (0..len).map(|_| (scale * self.random.normal()) as f32).collect();
+        self.constant(shape, data)
+    }
+
+    fn constant(&mut self, shape: &[usize], data: Vec<f32>) -> String {
+        let name = format!("w{}", self.graph.initializers.len());
         let tensor = Tensor { element: ElementType::Float32, shape: shape.to_vec(), data: Data::F32(data) };
         self.graph.initializers.insert(name.clone(), Arc::new(tensor));
         name
@@ -48,6 +52,10 @@ impl Sketch {
     fn full(&mut self, inputs: usize, outputs: usize) {
         let weights = self.weights(&[outputs, inputs], inputs);
         let bias = self.weights(&[outputs], 4);
+        self.gemm(weights, bias);
+    }
+
+    fn gemm(&mut self, weights: String, bias: String) {
         self.push("Gemm", vec![weights, bias], &[("transB", Attribute::Int(1))]);
     }
 
@@ -79,6 +87,25 @@ pub(crate) fn mlp_over(layout: Layout, widths: &[usize], seed: u64) -> Victim {
         sketch.full(pair[0], pair[1]);
     }
     sketch.finish(widths[widths.len() - 1], layout)
+}
+
+/// One output of a layer: its weights and its bias.
+pub(crate) type Row<'a> = (&'a [f64], f64);
+
+/// Fully connected layers of these weights, with ReLU between them, on grey images of this height and width.
+pub(crate) fn dense(height: usize, width: usize, layers: &[&[Row<'_>]]) -> Victim {
+    let mut sketch = Sketch::new(&[1, height * width], 0);
+    for (at, rows) in layers.iter().enumerate() {
+        if at > 0 {
+            sketch.push("Relu", vec![], &[]);
+        }
+        let values = rows.iter().flat_map(|row| row.0).map(|&weight| weight as f32).collect();
+        let weights = sketch.constant(&[rows.len(), rows[0].0.len()], values);
+        let bias = sketch.constant(&[rows.len()], rows.iter().map(|row| row.1 as f32).collect());
+        sketch.gemm(weights, bias);
+    }
+    let classes = layers.last().map_or(0, |rows| rows.len());
+    sketch.finish(classes, Layout { channels: 1, height, width, order: Order::ChannelsFirst })
 }
 
 /// A convolution, a max-pooling and two full layers over 2 × 6 × 6 images, four classes.

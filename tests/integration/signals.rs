@@ -1,9 +1,15 @@
-//! A run that is told to end leaves a complete results file and exit status 0, wherever it is at the time.
+//! A run that is told to end leaves a complete results file and exit status 0, wherever it is at the time; `attack` leaves
+//! a journal that goes on.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use serde_json::Value;
 
 use crate::model::model;
-use crate::program::Program;
+use crate::program::{Program, shipped};
 
 const IMPOSSIBLE: &str = "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)(declare-const Y_1 Real)\
     (assert (<= X_0 1))(assert (>= X_0 0))(assert (<= X_1 1))(assert (>= X_1 0))(assert (>= Y_0 2.5))";
@@ -84,4 +90,64 @@ fn even_a_killed_run_leaves_a_complete_file() {
     child.wait().unwrap();
     drop(writer);
     assert_eq!(program.read("out.txt").as_deref(), Some("unknown\n"));
+}
+
+/// The whole lines of a journal behind its settings, by method and image: what was found, and how many lines say so.
+fn journal(program: &Program) -> BTreeMap<(String, u64), (String, usize)> {
+    let text = program.read("out/journal.jsonl").unwrap_or_default();
+    let mut noted = BTreeMap::new();
+    for line in text.split_inclusive('\n').skip(1).filter(|line| line.ends_with('\n')) {
+        let record: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let key = (record["method"].as_str().unwrap().to_owned(), record["image"].as_u64().unwrap());
+        noted.entry(key).or_insert((line.to_owned(), 0)).1 += 1;
+    }
+    noted
+}
+
+/// `results.json` without times.
+fn results(program: &Program) -> Value {
+    let mut json: Value = serde_json::from_str(&program.read("out/results.json").unwrap()).unwrap();
+    for list in ["methods", "attacks"] {
+        json[list].as_array_mut().unwrap().iter_mut().for_each(|entry| entry["seconds"] = Value::Null);
+    }
+    json
+}
+
+#[test]
+fn an_interrupted_attack_goes_on_without_losing_or_redoing_an_image() {
+    let (network, images) = (shipped("shapes_mlp.onnx"), shipped("shapes.npz"));
+    // Within so small a distance every image takes all 5000 queries.
+    let arguments = ["attack", &network, "--images", &images, "--output", "out", "--quiet", "--threads", "2"];
+    let arguments = [&arguments[..], &["--method", "random-k,square", "--limit", "linf=0.01"]].concat();
+    let whole = Program::new();
+    assert_eq!(whole.run(&arguments).exit, Some(0));
+    let expected = results(&whole);
+    for signal in ["-INT", "-TERM"] {
+        let program = Program::new();
+        let mut child = start(&program, &arguments);
+        while journal(&program).len() < 3 {
+            assert!(child.try_wait().unwrap().is_none(), "{signal}: it ended by itself");
+            thread::yield_now();
+        }
+        kill(signal, &child);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(14), "{signal}: {output:?}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(message.contains("the same command goes on from there"), "{signal}: {message}");
+
+        // The journal and nothing else, all its lines whole.
+        let files = fs::read_dir(program.path().join("out")).unwrap();
+        let files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(files, ["journal.jsonl"], "{signal}");
+        assert!(program.read("out/journal.jsonl").unwrap().ends_with('\n'), "{signal}");
+        let noted = journal(&program);
+        assert!(message.contains(&format!("{} of ", noted.len())), "{signal}: {message}");
+
+        assert_eq!(program.run(&arguments).exit, Some(0), "{signal}");
+        let all = journal(&program);
+        assert_eq!(all.len(), journal(&whole).len(), "{signal}");
+        assert!(all.values().all(|(_, lines)| *lines == 1), "{signal}: an image was done twice");
+        assert!(noted.iter().all(|(key, record)| all[key] == *record), "{signal}");
+        assert_eq!(results(&program), expected, "{signal}");
+    }
 }

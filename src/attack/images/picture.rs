@@ -7,9 +7,9 @@ use image::{ColorType, DynamicImage, ExtendedColorType, ImageEncoder, ImageForma
 use super::{ImageError, Shape};
 
 /// Longest side of a picture, in pixels: larger ones are no inputs of classifiers.
-const LONGEST: u32 = 1 << 14;
-/// Most memory for one picture.
-const MAX_BYTES: u64 = 1 << 30;
+const LONGEST: u32 = 1 << 12;
+/// Most memory for decoding one picture: 16 bits for each of four channels take half of it.
+const MAX_BYTES: u64 = 1 << 28;
 
 /// Reads a picture: grey ones have one channel, all others red, green and blue. Transparency is left out.
 ///

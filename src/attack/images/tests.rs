@@ -91,6 +91,35 @@ fn pictures_survive_a_round_trip() {
     assert!(picture::write(Shape { height: 2, width: 2, channels: 1 }, &[0.0]).is_err());
 }
 
+/// A JPEG of one value in each channel; the format keeps such a picture but for rounding.
+fn jpeg(shape: Shape, pixel: &[u8], colour: image::ExtendedColorType) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 100);
+    let values = pixel.repeat(shape.height * shape.width);
+    let (width, height) = (u32::try_from(shape.width).unwrap(), u32::try_from(shape.height).unwrap());
+    image::ImageEncoder::write_image(encoder, &values, width, height, colour).unwrap();
+    bytes
+}
+
+#[test]
+fn a_jpeg_is_read_in_its_own_colours() {
+    let check = |channels, pixel: &[u8], colour| {
+        let shape = Shape { height: 3, width: 5, channels };
+        let bytes = jpeg(shape, pixel, colour);
+        assert_eq!(kind(&bytes), Some(Kind::Picture));
+        let (found, values) = picture::read(&bytes).unwrap();
+        assert_eq!((found, values.len()), (shape, shape.len()));
+        for (value, wanted) in values.iter().zip(pixel.iter().cycle()) {
+            assert!((value * 255.0 - f32::from(*wanted)).abs() <= 2.0, "{pixel:?}: {values:?}");
+        }
+        // A picture that ends early is refused or read, never more.
+        (0..bytes.len()).for_each(|end| drop(picture::read(&bytes[..end])));
+    };
+    check(1, &[200], image::ExtendedColorType::L8);
+    check(3, &[250, 120, 10], image::ExtendedColorType::Rgb8);
+    check(3, &[0, 60, 255], image::ExtendedColorType::Rgb8);
+}
+
 #[test]
 fn labels_are_read_from_tables_and_arrays() {
     let table = |text: &str| match read_labels(text.as_bytes()) {

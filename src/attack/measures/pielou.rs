@@ -9,8 +9,9 @@ pub fn pielou(counts: &[usize]) -> Option<f64> {
         return None;
     }
     let entropy = counts.iter().filter(|&&count| count > 0).map(|&count| {
-        let part = count as f64 / all as f64;
-        -part * part.ln()
+        // The logarithm of the inverse: of a single class it is 0, not -0.
+        let (count, all) = (count as f64, all as f64);
+        count / all * (all / count).ln()
     });
     Some(entropy.sum::<f64>() / (counts.len() as f64).ln())
 }
@@ -35,6 +36,7 @@ mod tests {
                 (got, want) => got == want,
             };
             assert!(near, "{counts:?}: {:?}", pielou(counts));
+            assert!(pielou(counts).is_none_or(f64::is_sign_positive), "{counts:?}");
         }
     }
 }

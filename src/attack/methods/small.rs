@@ -1,59 +1,15 @@
-//! Small classifiers for tests of attacks: made here, so that their answers are known.
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
+//! Small classifiers whose answers are known, and one task on each, for tests of attacks.
 
 use super::{Method, Outcome, Preparation, TABLE};
 use crate::attack::session::Spent;
-use crate::attack::victim::{Layout, Order, Scaling, Victim, decision};
+pub(super) use crate::attack::testing::{Row, dense};
+use crate::attack::victim::{Victim, decision};
 use crate::attack::{Limits, Session, Targets, Task};
 use crate::budget::Budget;
-use crate::onnx::{Dim, ElementType, Graph, Model, Node, Tensor, ValueInfo};
 use crate::random::Random;
 
 /// A grey image of two by two pixels.
 pub(super) const IMAGE: [f32; 4] = [0.5; 4];
-
-/// One row of a layer's weights and its bias.
-pub(super) type Row<'a> = (&'a [f64], f64);
-
-/// A chain of dense layers with ReLU between them, on grey images of this height and width.
-pub(super) fn dense(height: usize, width: usize, layers: &[&[Row<'_>]]) -> Victim {
-    let mut graph = Graph::default();
-    let info = |name: &str, shape| ValueInfo { name: name.into(), element: ElementType::Float32, shape };
-    let shape = vec![Dim::Fixed(1), Dim::Fixed(height * width)];
-    graph.inputs.push(info("x0", Some(shape)));
-    let mut push = |operator: &str, inputs: &[String], output: String| {
-        graph.nodes.push(Node {
-            name: output.clone(),
-            operator: operator.into(),
-            domain: String::new(),
-            inputs: inputs.to_vec(),
-            outputs: vec![output],
-            attributes: BTreeMap::new(),
-        });
-    };
-    let mut tensors = BTreeMap::new();
-    for (at, rows) in layers.iter().enumerate() {
-        let inputs = rows[0].0.len();
-        let turned: Vec<f64> = (0..inputs).flat_map(|i| rows.iter().map(move |row| row.0[i])).collect();
-        let biases: Vec<f64> = rows.iter().map(|row| row.1).collect();
-        let tensor = |shape, values: &[f64]| Arc::new(Tensor::rounded(ElementType::Float32, shape, values));
-        tensors.insert(format!("w{at}"), tensor(vec![inputs, rows.len()], &turned));
-        tensors.insert(format!("b{at}"), tensor(vec![rows.len()], &biases));
-        let last = at + 1 == layers.len();
-        let sum = if last { "y".into() } else { format!("z{at}") };
-        push("Gemm", &[format!("x{at}"), format!("w{at}"), format!("b{at}")], sum);
-        if !last {
-            push("Relu", &[format!("z{at}")], format!("x{}", at + 1));
-        }
-    }
-    graph.initializers = tensors;
-    graph.outputs.push(info("y", None));
-    let model = Model { path: "small.onnx".into(), ir_version: 8, opset: 13, graph };
-    let layout = Layout { channels: 1, height, width, order: Order::ChannelsFirst };
-    Victim::new(Arc::new(model), layout, Scaling::unit(1)).unwrap()
-}
 
 /// Two classes on two by two pixels: `o0 − o1 = x0 + 2 x1 − x2 − 1 + 0.2`, which is 0.2 at [`IMAGE`].
 pub(super) fn victim() -> Victim {
