@@ -15,20 +15,33 @@ pub fn make(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
 
 impl Method for GreedyPixel {
     fn attack(&self, task: &Task<'_>, session: &mut Session<'_>) -> Outcome {
-        let aims = match session.outputs(task.image) {
-            Ok(outputs) => task.aims(outputs),
-            Err(reason) => return Outcome::Stopped(reason),
-        };
-        let mut best: Option<(usize, Vec<f32>)> = None;
-        for aim in aims {
-            let most = best.as_ref().map_or(usize::MAX, |(steps, _)| steps - 1);
-            match descend(task, session, aim, most) {
-                Ok(found) => best = found.or(best),
-                Err(reason) => return best.map_or(Outcome::Stopped(reason), |b| Outcome::Adversarial(b.1)),
-            }
+        let mut best = None;
+        let ended = search(task, session, &mut best);
+        match (best, ended) {
+            (Some(input), _) => Outcome::Adversarial(input),
+            (None, Ok(())) => Outcome::GaveUp,
+            (None, Err(reason)) => Outcome::Stopped(reason),
         }
-        best.map_or(Outcome::GaveUp, |(_, input)| Outcome::Adversarial(input))
     }
+}
+
+/// Leaves the attempt with the fewest values in `best`, also where the budget ends first.
+///
+/// # Errors
+/// [`StopReason`] when the budget is used up.
+pub(super) fn search(
+    task: &Task<'_>,
+    session: &mut Session<'_>,
+    best: &mut Option<Vec<f32>>,
+) -> Result<(), StopReason> {
+    let aims = task.aims(session.outputs(task.image)?);
+    let mut most = usize::MAX;
+    for aim in aims {
+        if let Some((steps, input)) = descend(task, session, aim, most)? {
+            (*best, most) = (Some(input), steps.saturating_sub(1));
+        }
+    }
+    Ok(())
 }
 
 /// Moves values towards one class until the decision changes, at most so many.

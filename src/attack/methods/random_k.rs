@@ -13,7 +13,11 @@ pub fn make(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
     Ok(Box::new(Plain(search)))
 }
 
-fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
+/// The first draw that is classified otherwise, with few values before many.
+///
+/// # Errors
+/// [`StopReason`](crate::budget::StopReason) when the budget is used up.
+pub(super) fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
     let layout = task.victim.layout;
     let most = task.limits.pixels.min(layout.pixels());
     let mut order: Vec<usize> = (0..layout.len()).collect();

@@ -1,12 +1,13 @@
 //! Inputs that the network classifies otherwise, whatever the way there: where slopes lead nowhere, a result is looked
 //! for from the far side.
 //!
-//! Anchors are the images of the run that the network gives another class, the nearest of each class first, and, where
+//! The first anchor is what greedy-pixel or random-k finds. Further anchors are the images of the run that the network gives another class, the nearest of each class first, and, where
 //! these do not help, black, white and random images.
 
 use super::beam::Found;
 use super::probe::{Probe, Spot, fools, lead};
 use crate::attack::Preparation;
+use crate::attack::methods::{greedy_pixel, random_k};
 use crate::attack::victim::decision;
 use crate::budget::StopReason;
 
@@ -14,6 +15,25 @@ use crate::budget::StopReason;
 const RANDOM: usize = 64;
 /// Anchors handed on.
 const ANCHORS: usize = 3;
+
+/// What is found first and at once: greedy-pixel's result, or that of random values where its slopes lead nowhere.
+///
+/// # Errors
+/// [`StopReason`] when the budget is used up.
+pub(super) fn first(probe: &mut Probe<'_, '_, '_>) -> Result<Option<Found>, StopReason> {
+    let (task, mut input) = (probe.task, None);
+    let ended = greedy_pixel::search(task, probe.session, &mut input);
+    if input.is_none() && ended.is_ok() {
+        input = random_k::search(task, probe.session)?.filter(|input| task.keeps_limits(input));
+    }
+    let Some(input) = input else { return ended.map(|()| None) };
+    probe.keep(&input);
+    ended?;
+    let spot = probe.spot(input);
+    let outputs = probe.session.outputs(&spot.input)?;
+    let (class, safe) = (lead(outputs, task.label).0, fools(outputs, task.label));
+    Ok(safe.then_some(Found { spot, class }))
+}
 
 /// The images of the run with the network's class of each.
 pub(super) struct Others {

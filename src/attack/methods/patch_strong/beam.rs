@@ -7,16 +7,10 @@
 
 use std::collections::HashSet;
 
-use super::probe::{Probe, Spot, fools, lead};
+use super::probe::{Change, Probe, Spot, fools, lead};
 use super::trim;
 use crate::budget::StopReason;
 
-/// Multiplications that a step may take: half a millisecond.
-const WORK: usize = 6_000_000;
-/// Fewest and most evaluations of a step.
-const EVALUATIONS: (usize, usize) = (96, 32_768);
-/// States for each class.
-const WIDTH: usize = 4;
 /// Results handed on.
 const RESULTS: usize = 12;
 
@@ -45,11 +39,17 @@ impl State {
 
 /// A state with one more change, not yet made.
 struct Child {
-    parent: usize,
-    change: (usize, f32),
+    change: Change,
     /// Of the parent's class, or of the class that it leads to.
     class: usize,
     lead: f32,
+}
+
+impl Child {
+    fn made(&self, probe: &Probe<'_, '_, '_>, states: &[State]) -> Spot {
+        let Change { parent, index, value } = self.change;
+        probe.moved(&states[parent].spot, &[(index, value)])
+    }
 }
 
 /// Searches from the image towards each class; what is found changes the same number of values, at most `most`.
@@ -62,8 +62,9 @@ pub(super) fn search(
     most: usize,
 ) -> Result<Vec<Found>, StopReason> {
     let start = probe.spot(probe.task.image.to_vec());
+    let width = probe.effort().width;
     let states = aims.iter().map(|&aim| State::new(probe, start.clone(), aim)).collect();
-    search_from(probe, states, WIDTH, most)
+    search_from(probe, states, width, most)
 }
 
 /// Searches from some states at once, at most so many steps, and keeps so many states for each class.
@@ -96,39 +97,45 @@ pub(super) fn search_from(
 /// All children that are evaluated, and those that fool the network.
 fn expand(probe: &mut Probe<'_, '_, '_>, states: &[State]) -> Result<(Vec<Child>, Vec<Child>), StopReason> {
     let label = probe.task.label;
-    let evaluations = affordable(probe);
+    let evaluations = probe.effort().evaluations;
     let asked: Vec<(&Spot, usize)> = states.iter().map(|state| (&state.spot, state.aim)).collect();
     let slopes = probe.slopes(&asked)?;
-    let (mut children, mut results) = (Vec::new(), Vec::new());
-    for (parent, (state, slopes)) in states.iter().zip(&slopes).enumerate() {
-        let changes = candidates(probe, state, slopes, evaluations / states.len());
-        for (outputs, &change) in probe.after(&state.spot, &changes)?.iter().zip(&changes) {
-            let (class, best) = lead(outputs, label);
-            if fools(outputs, label) {
-                let saved = spare(probe, state, slopes, change, best);
-                results.push(Child { parent, change, class, lead: saved });
-            }
-            let lead = outputs[state.aim] - outputs[label];
-            children.push(Child { parent, change, class: state.aim, lead });
+    let each = evaluations / states.len().max(1);
+    let parts = states.iter().zip(&slopes).enumerate();
+    let changes: Vec<Change> = parts
+        .flat_map(|(parent, (state, slopes))| candidates(probe, (parent, state), slopes, each))
+        .collect();
+    let parents: Vec<&Spot> = states.iter().map(|state| &state.spot).collect();
+    let answers = probe.after(&parents, &changes)?;
+    let (mut children, mut results) = (Vec::with_capacity(changes.len()), Vec::new());
+    for (outputs, &change) in answers.iter().zip(&changes) {
+        let state = &states[change.parent];
+        let (class, best) = lead(outputs, label);
+        if fools(outputs, label) {
+            let saved = spare(probe, state, &slopes[change.parent], change, best);
+            results.push(Child { change, class, lead: saved });
         }
+        let lead = outputs[state.aim] - outputs[label];
+        children.push(Child { change, class: state.aim, lead });
     }
     Ok((children, results))
 }
 
-/// Evaluations that a step may make.
-pub(super) fn affordable(probe: &Probe<'_, '_, '_>) -> usize {
-    (WORK / probe.price().max(1)).clamp(EVALUATIONS.0, EVALUATIONS.1)
-}
-
 /// The changes of one more value that are tried: every value at both ends where that fits, else the most promising.
-fn candidates(probe: &Probe<'_, '_, '_>, state: &State, slopes: &[f32], most: usize) -> Vec<(usize, f32)> {
+fn candidates(
+    probe: &Probe<'_, '_, '_>,
+    (parent, state): (usize, &State),
+    slopes: &[f32],
+    most: usize,
+) -> Vec<Change> {
     let task = probe.task;
     let x = |index: usize| state.spot.input[index];
     let free = |index: &usize| state.changed.binary_search(index).is_err();
+    let change = |index: usize, value: f32| Change { parent, index, value };
     if 2 * slopes.len() <= most {
-        let ends = |index: usize| [(index, task.lower(index)), (index, task.upper(index))];
+        let ends = |index: usize| [change(index, task.lower(index)), change(index, task.upper(index))];
         let all = (0..slopes.len()).filter(free).flat_map(ends);
-        return all.filter(|&(index, end)| end != x(index)).collect();
+        return all.filter(|change| change.value != x(change.index)).collect();
     }
     let way = |index: usize| if slopes[index] > 0.0 { task.upper(index) } else { task.lower(index) };
     let mut gains: Vec<(f32, usize)> = Vec::with_capacity(slopes.len());
@@ -143,15 +150,16 @@ fn candidates(probe: &Probe<'_, '_, '_>, state: &State, slopes: &[f32], most: us
         gains.select_nth_unstable_by(most, |a, b| b.0.total_cmp(&a.0));
         gains.truncate(most);
     }
-    gains.into_iter().map(|(_, index)| index).filter(free).map(|index| (index, way(index))).collect()
+    let indices = gains.into_iter().map(|(_, index)| index).filter(free);
+    indices.map(|index| change(index, way(index))).collect()
 }
 
 /// How short a result's change may become, to first order, as a negative length: what its lead spares is taken off the
 /// values whose slopes are lowest.
-fn spare(probe: &Probe<'_, '_, '_>, state: &State, slopes: &[f32], change: (usize, f32), lead: f32) -> f32 {
+fn spare(probe: &Probe<'_, '_, '_>, state: &State, slopes: &[f32], change: Change, lead: f32) -> f32 {
     let image = probe.task.image;
     let own = |&index: &usize| (index, state.spot.input[index]);
-    let values = state.changed.iter().map(own).chain([change]);
+    let values = state.changed.iter().map(own).chain([(change.index, change.value)]);
     let mut moves: Vec<(f32, f32)> =
         values.map(|(index, x)| (slopes[index].abs().max(1e-9), (x - image[index]).abs())).collect();
     moves.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -168,11 +176,11 @@ fn spare(probe: &Probe<'_, '_, '_>, state: &State, slopes: &[f32], change: (usiz
 fn accepted(probe: &Probe<'_, '_, '_>, states: &[State], mut results: Vec<Child>) -> Vec<Found> {
     results.sort_by(|a, b| b.lead.total_cmp(&a.lead));
     let made = |child: &Child| {
-        let spot = probe.moved(&states[child.parent].spot, &[child.change]);
+        let spot = child.made(probe, states);
         Found { spot, class: child.class }
     };
     let mut seen = HashSet::new();
-    let fresh = |child: &&Child| seen.insert(changed(&states[child.parent], child.change.0));
+    let fresh = |child: &&Child| seen.insert(changed(&states[child.change.parent], child.change.index));
     let kept = |found: &Found| probe.task.keeps_limits(&found.spot.input);
     results.iter().filter(fresh).map(made).filter(kept).take(RESULTS).collect()
 }
@@ -190,11 +198,11 @@ fn select(
     for &aim in aims {
         let mut seen = HashSet::new();
         let state = |child: &Child| {
-            let changed = changed(&states[child.parent], child.change.0);
+            let changed = changed(&states[child.change.parent], child.change.index);
             if !seen.insert(changed.clone()) {
                 return None;
             }
-            let spot = probe.moved(&states[child.parent].spot, &[child.change]);
+            let spot = child.made(probe, states);
             probe.task.keeps_limits(&spot.input).then_some(State { spot, changed, aim })
         };
         next.extend(children.iter().filter(|child| child.class == aim).filter_map(state).take(width));

@@ -3,22 +3,31 @@
 //! The paper (Khan, Madhukar, Sharma, Section V) looks for a change of the first layer's sums and then for few pixels
 //! that produce it. Here the pixels come first, by exact evaluation, and the programs of the paper's second half
 //! shorten what is found:
-//! 1. `beam`: greedy searches side by side over values at their ends, by class;
-//! 2. where they fail, `anchors`: inputs that the network is known to classify otherwise;
-//! 3. `trim`: values that are not needed go back, two are traded for one;
-//! 4. `region`: the least sum of changes in the activation region, over the values that are left and, with
-//!    re-weighted costs, over those and their rivals.
+//! 1. `anchors`: the result of greedy-pixel, or of random values, is there at once and is the answer until something
+//!    is better, so that the time's end never leaves the method with less;
+//! 2. `beam`: greedy searches side by side over values at their ends, by class, at most as deep as the anchor;
+//! 3. where both fail, inputs that the network is known to classify otherwise;
+//! 4. `trim`: values that are not needed go back, up to four are traded for one less;
+//! 5. `switches`: a mixed-integer program on few candidates, for one less again;
+//! 6. `spread` and `region`: the shortest change over the values that are left: Euclidean by projections, the least sum
+//!    by a program in the activation region, also, with re-weighted costs, over those and their rivals.
 //!
-//! The result has the fewest values found; among equals the least sum of changes. Everything is evaluated through a
+//! The result has the fewest values found; among equals the least Euclidean length. Everything is evaluated through a
 //! `probe`, which knows a fast path for fully connected networks. `patch-strong-l2` and `patch-strong-linf` look for
 //! the `nearest` input by another length and leave out what makes it sparse.
 
 mod anchors;
 mod beam;
+mod best;
+mod effort;
 mod front;
+mod local;
 mod nearest;
+mod plane;
 mod probe;
 mod region;
+mod spread;
+mod switches;
 #[cfg(test)]
 mod tests;
 mod trim;
@@ -29,22 +38,21 @@ use crate::budget::StopReason;
 use anchors::Others;
 use beam::Found;
 use front::Front;
-use nearest::Norm;
+use plane::{Ends, Norm};
 use probe::Probe;
+use spread::spread;
 
 /// Values that a beam may change before anchors are asked.
 const MOST_STEPS: usize = 48;
 /// Rivals of the changed values in the re-weighted programs.
 const RIVALS: usize = 48;
-/// Results of the beam that are shortened.
-const SHORTENED: usize = 6;
 /// A change of this share of the valid range counts half in the re-weighted programs.
 const HALF: f64 = 0.1;
 
 /// What is to be small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Aim {
-    /// The number of changed values, then the sum of changes.
+    /// The number of changed values, then the Euclidean length.
     Sparse,
     /// A length of the change.
     Near(Norm),
@@ -78,14 +86,18 @@ fn with(run: &Preparation<'_>, aim: Aim) -> Result<Box<dyn Method>, NotUsable> {
 
 impl Method for PatchStrong {
     fn attack(&self, task: &Task<'_>, session: &mut Session<'_>) -> Outcome {
-        let mut best = None;
-        let mut probe = Probe::new(task, session, self.front.as_ref());
-        let ended = match self.aim {
-            Aim::Sparse => self.sparse(&mut probe, &mut best),
-            Aim::Near(norm) => nearest::search(&mut probe, &self.others, norm, &mut best),
+        let (lanes, worth) = match self.aim {
+            Aim::Sparse => (usize::MAX, best::fewest as best::Worth),
+            Aim::Near(Norm::Euclidean) => (nearest::LANES, best::euclidean as best::Worth),
+            Aim::Near(Norm::Largest) => (nearest::LANES, best::largest as best::Worth),
         };
-        match (best, ended) {
-            (Some(input), _) => Outcome::Adversarial(input),
+        let mut probe = Probe::new(task, session, self.front.as_ref(), lanes, worth);
+        let ended = match self.aim {
+            Aim::Sparse => self.sparse(&mut probe),
+            Aim::Near(norm) => nearest::search(&mut probe, &self.others, norm),
+        };
+        match (probe.best(), ended) {
+            (Some(input), _) => Outcome::Adversarial(input.to_vec()),
             (None, Ok(())) => Outcome::GaveUp,
             (None, Err(reason)) => Outcome::Stopped(reason),
         }
@@ -93,51 +105,67 @@ impl Method for PatchStrong {
 }
 
 impl PatchStrong {
-    /// Leaves the best result in `best`, also where the budget ends first.
-    fn sparse(&self, probe: &mut Probe<'_, '_, '_>, best: &mut Option<Vec<f32>>) -> Result<(), StopReason> {
+    /// Offers results, better and better.
+    fn sparse(&self, probe: &mut Probe<'_, '_, '_>) -> Result<(), StopReason> {
+        let first = anchors::first(probe)?;
+        let steps = first.as_ref().map_or(MOST_STEPS, |found| values(probe, found).min(MOST_STEPS));
         let aims = probe.task.aims(probe.session.outputs(probe.task.image)?);
-        let mut results = beam::search(probe, &aims, MOST_STEPS)?;
+        let mut results = beam::search(probe, &aims, steps)?;
         if results.is_empty() {
-            results = self.others.anchors(probe)?;
+            results = first.map_or_else(|| self.others.anchors(probe), |found| Ok(vec![found]))?;
         }
-        for found in results.iter().take(1) {
-            keep(probe, found, best)?;
-        }
-        let mut trimmed: Vec<Found> = Vec::new();
-        for found in results.into_iter().take(SHORTENED) {
-            let fewest = trimmed.first().map_or(usize::MAX, |first| values(probe, first));
-            // Trades cost most: results of one beam are alike, only the first is traded.
-            let found = if trimmed.is_empty() { trim::trim(probe, found)? } else { found };
-            if values(probe, &found) <= fewest {
-                keep(probe, &found, best)?;
-                trimmed.push(found);
+        let trimmed = fewest_of(probe, results)?;
+        let ends = Ends::of(probe.task);
+        let mut shortest: Option<(f64, Found)> = None;
+        for found in trimmed {
+            let found = spread(probe, found, &ends)?;
+            probe.offer(&found.spot.input)?;
+            let length = Norm::Euclidean.of(probe.task.image, &found.spot.input);
+            if shortest.as_ref().is_none_or(|(least, _)| length < *least) {
+                shortest = Some((length, found));
             }
         }
-        let fewest = trimmed.iter().map(|found| values(probe, found)).min().unwrap_or(0);
-        let mut shortened = Vec::new();
-        for found in
-            trimmed.into_iter().filter(|found| values(probe, found) == fewest).collect::<Vec<Found>>()
-        {
-            let columns = trim::changed(probe, &found.spot.input);
-            let short = region::shorten(probe, found, &columns, |_, _| 1.0)?;
-            keep(probe, &short, best)?;
-            shortened.push(short);
-        }
-        let length = |found: &Found| sum(probe.task.image, &found.spot.input);
-        let shortest = shortened.into_iter().min_by(|a, b| length(a).total_cmp(&length(b)));
-        match shortest {
-            Some(found) if values(probe, &found) > 1 => rivals(probe, found, best),
-            _ => Ok(()),
-        }
+        let Some((_, found)) = shortest.filter(|(_, found)| values(probe, found) > 1) else { return Ok(()) };
+        let columns = trim::changed(probe, &found.spot.input);
+        let short = region::shorten(probe, found, &columns, |_, _| 1.0)?;
+        polish(probe, short.clone(), &ends)?;
+        rivals(probe, short, &ends)
     }
 }
 
+/// The results without what they do not need; those with the fewest values.
+fn fewest_of(probe: &mut Probe<'_, '_, '_>, results: Vec<Found>) -> Result<Vec<Found>, StopReason> {
+    for found in results.iter().take(1) {
+        probe.offer(&found.spot.input)?;
+    }
+    let mut trimmed: Vec<Found> = Vec::new();
+    for found in results.into_iter().take(probe.effort().shortened) {
+        let fewest = trimmed.first().map_or(usize::MAX, |first| values(probe, first));
+        // Trades cost most: results of one beam are alike, only the first is traded.
+        let mut found = if trimmed.is_empty() { trim::trim(probe, found)? } else { found };
+        while trimmed.is_empty()
+            && let Some(fewer) = switches::fewer(probe, &found)?
+        {
+            probe.offer(&fewer.spot.input)?;
+            found = trim::trim(probe, fewer)?;
+        }
+        if values(probe, &found) <= fewest {
+            trimmed.push(found);
+        }
+    }
+    let fewest = trimmed.iter().map(|found| values(probe, found)).min().unwrap_or(0);
+    trimmed.retain(|found| values(probe, found) == fewest);
+    Ok(trimmed)
+}
+
+/// Offers a result after its changes have been shared out.
+fn polish(probe: &mut Probe<'_, '_, '_>, found: Found, ends: &Ends) -> Result<(), StopReason> {
+    let found = spread(probe, found, ends)?;
+    probe.offer(&found.spot.input)
+}
+
 /// The re-weighted programs: small changes cost more, so that they end at zero and their work is done by others.
-fn rivals(
-    probe: &mut Probe<'_, '_, '_>,
-    found: Found,
-    best: &mut Option<Vec<f32>>,
-) -> Result<(), StopReason> {
+fn rivals(probe: &mut Probe<'_, '_, '_>, found: Found, ends: &Ends) -> Result<(), StopReason> {
     let slopes = &probe.slopes(&[(&found.spot, found.class)])?[0];
     let mut columns = trim::changed(probe, &found.spot.input);
     let own = columns.len();
@@ -155,9 +183,7 @@ fn rivals(
     let other = region::shorten(probe, found, &columns, cost)?;
     if values(probe, &other) <= own + 2 {
         let other = trim::trim(probe, other)?;
-        let columns = trim::changed(probe, &other.spot.input);
-        let other = region::shorten(probe, other, &columns, |_, _| 1.0)?;
-        keep(probe, &other, best)?;
+        polish(probe, other, ends)?;
     }
     Ok(())
 }
@@ -165,21 +191,4 @@ fn rivals(
 /// Number of changed values.
 fn values(probe: &Probe<'_, '_, '_>, found: &Found) -> usize {
     trim::changed(probe, &found.spot.input).len()
-}
-
-/// The sum of changes.
-fn sum(image: &[f32], input: &[f32]) -> f64 {
-    image.iter().zip(input).map(|(a, b)| f64::from((a - b).abs())).sum()
-}
-
-/// Keeps a result that is better than the best one: fewer values, then a smaller sum of changes.
-fn keep(probe: &mut Probe<'_, '_, '_>, found: &Found, best: &mut Option<Vec<f32>>) -> Result<(), StopReason> {
-    let image = probe.task.image;
-    let count = |input: &[f32]| image.iter().zip(input).filter(|(a, b)| a != b).count();
-    let worth = |input: &[f32]| (count(input), sum(image, input));
-    let better = best.as_ref().is_none_or(|best| worth(&found.spot.input) < worth(best));
-    if better && probe.accepts(&found.spot.input)? {
-        *best = Some(found.spot.input.clone());
-    }
-    Ok(())
 }

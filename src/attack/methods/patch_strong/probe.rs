@@ -3,10 +3,15 @@
 //! Two paths give the same numbers: through the [`Front`] of a fully connected network, or the whole network in
 //! blocks.
 
+use super::best::{Best, Worth};
+use super::effort::Effort;
 use super::front::Front;
 use crate::attack::{Session, Task};
 use crate::budget::StopReason;
 use crate::network::{Surrogate, Workspace};
+
+/// Where fewer than one in so many lanes of a block are used, single passes cost less.
+const FEW: usize = 4;
 
 /// An input with what is known of it.
 #[derive(Debug, Clone)]
@@ -15,6 +20,17 @@ pub(super) struct Spot {
     pub input: Vec<f32>,
     /// The first layer's sums; empty where the network has no front.
     sums: Vec<f32>,
+}
+
+/// One changed value of an input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Change {
+    /// The input's number among those given with the change.
+    pub parent: usize,
+    /// The value's index.
+    pub index: usize,
+    /// What it becomes.
+    pub value: f32,
 }
 
 /// Outputs of several inputs: `classes` numbers each.
@@ -57,20 +73,52 @@ pub(super) struct Probe<'a, 's, 't> {
     workspace: Workspace<f32>,
     points: Vec<f32>,
     block: Vec<f32>,
+    best: Best,
 }
 
 impl<'a, 's, 't> Probe<'a, 's, 't> {
-    /// Evaluations through the front where there is one.
-    pub(super) fn new(task: &'a Task<'t>, session: &'a mut Session<'s>, front: Option<&'a Front>) -> Self {
+    /// Evaluations through the front where there is one, in blocks of at most `lanes` points. What is kept of the
+    /// results is the best by `worth`.
+    pub(super) fn new(
+        task: &'a Task<'t>,
+        session: &'a mut Session<'s>,
+        front: Option<&'a Front>,
+        lanes: usize,
+        worth: Worth,
+    ) -> Self {
         let network = front.map_or(&task.victim.network, |front| &front.suffix);
-        let workspace = network.workspace(network.block_lanes());
+        let workspace = network.workspace(network.block_lanes().min(lanes));
         let points = vec![0.0; network.input_len() * workspace.lanes()];
-        Self { task, session, front, workspace, points, block: Vec::new() }
+        let best = Best { input: None, worth };
+        Self { task, session, front, workspace, points, block: Vec::new(), best }
     }
 
-    /// Multiplications that an evaluation takes.
-    pub(super) fn price(&self) -> usize {
-        self.front.map_or(&self.task.victim.network, |front| &front.suffix).multiplications()
+    /// The best result so far.
+    pub(super) fn best(&self) -> Option<&[f32]> {
+        self.best.input.as_ref().map(|(_, input)| input.as_slice())
+    }
+
+    /// Keeps a result that is better than the best one, if the network as a whole agrees that it is one.
+    ///
+    /// # Errors
+    /// [`StopReason`] when the budget is used up, here and below.
+    pub(super) fn offer(&mut self, input: &[f32]) -> Result<(), StopReason> {
+        if self.best.is_beaten_by(self.task.image, input) && self.accepts(input)? {
+            self.keep(input);
+        }
+        Ok(())
+    }
+
+    /// Keeps what the network as a whole is known to take for another class, within the limits, if it is better.
+    pub(super) fn keep(&mut self, input: &[f32]) {
+        if self.best.is_beaten_by(self.task.image, input) {
+            self.best.input = Some(((self.best.worth)(self.task.image, input), input.to_vec()));
+        }
+    }
+
+    /// What may be spent, by what an evaluation costs.
+    pub(super) fn effort(&self) -> Effort {
+        Effort::at(self.front.map_or(&self.task.victim.network, |front| &front.suffix).multiplications())
     }
 
     /// Points in a block.
@@ -98,10 +146,7 @@ impl<'a, 's, 't> Probe<'a, 's, 't> {
     }
 
     /// Whether an input is a result: it fools the network as a whole and keeps the limits.
-    ///
-    /// # Errors
-    /// [`StopReason`] when the budget is used up, here and below.
-    pub(super) fn accepts(&mut self, input: &[f32]) -> Result<bool, StopReason> {
+    fn accepts(&mut self, input: &[f32]) -> Result<bool, StopReason> {
         let fooled = fools(self.session.outputs(input)?, self.task.label);
         Ok(fooled && self.task.keeps_limits(input))
     }
@@ -119,40 +164,37 @@ impl<'a, 's, 't> Probe<'a, 's, 't> {
         Ok(answers)
     }
 
-    /// The outputs after each of some changes of one value: its index and new value.
-    pub(super) fn after(&mut self, spot: &Spot, changes: &[(usize, f32)]) -> Result<Answers, StopReason> {
+    /// The outputs after each of some changes of one value, each of one of the parents.
+    pub(super) fn after(&mut self, parents: &[&Spot], changes: &[Change]) -> Result<Answers, StopReason> {
         let classes = self.task.victim.classes();
         let mut answers = Answers { outputs: vec![0.0; changes.len() * classes], classes };
         let lanes = self.lanes();
-        let values = if self.front.is_some() { &spot.sums } else { &spot.input };
-        for (row, &value) in self.points.chunks_exact_mut(lanes).zip(values) {
-            row.fill(value);
-        }
+        let mut loaded: Vec<Option<Change>> = vec![None; lanes];
         for (chunk, outputs) in changes.chunks(lanes).zip(answers.outputs.chunks_mut(lanes * classes)) {
-            self.apply(spot, chunk);
+            for (lane, change) in chunk.iter().enumerate() {
+                self.apply(parents[change.parent], lane, loaded[lane], change);
+                loaded[lane] = Some(*change);
+            }
             self.run(chunk.len())?;
             self.unload(outputs);
-            if self.front.is_none() {
-                for (lane, &(index, _)) in chunk.iter().enumerate() {
-                    self.points[index * lanes + lane] = spot.input[index];
-                }
-            }
         }
         Ok(answers)
     }
 
-    /// Puts a block of changes on top of a spot that fills all lanes.
-    fn apply(&mut self, spot: &Spot, changes: &[(usize, f32)]) {
+    /// Puts a change of one value into a lane that holds another one.
+    fn apply(&mut self, spot: &Spot, lane: usize, held: Option<Change>, change: &Change) {
         let lanes = self.lanes();
-        for (lane, &(index, value)) in changes.iter().enumerate() {
-            let Some(front) = self.front else {
-                self.points[index * lanes + lane] = value;
-                continue;
-            };
-            let step = value - spot.input[index];
-            let sums = spot.sums.iter().zip(front.column(index)).map(|(sum, w)| sum + w * step);
-            self.points[lane..].iter_mut().step_by(lanes).zip(sums).for_each(|(point, sum)| *point = sum);
-        }
+        let Some(front) = self.front else {
+            match held.filter(|held| held.parent == change.parent) {
+                Some(held) => self.points[held.index * lanes + lane] = spot.input[held.index],
+                None => fill(&mut self.points[lane..], lanes, spot.input.iter().copied()),
+            }
+            self.points[change.index * lanes + lane] = change.value;
+            return;
+        };
+        let step = change.value - spot.input[change.index];
+        let sums = spot.sums.iter().zip(front.column(change.index)).map(|(sum, w)| sum + w * step);
+        fill(&mut self.points[lane..], lanes, sums);
     }
 
     /// For each spot with a class: the slopes of `class − label` in all values.
@@ -160,6 +202,9 @@ impl<'a, 's, 't> Probe<'a, 's, 't> {
         let (lanes, label) = (self.lanes(), self.task.label);
         let mut all = Vec::with_capacity(asked.len());
         let mut slopes = Vec::new();
+        if self.front.is_none() && asked.len() * FEW < lanes {
+            return self.single_slopes(asked);
+        }
         for chunk in asked.chunks(lanes) {
             self.load(chunk.iter().map(|(spot, _)| *spot));
             self.run(chunk.len())?;
@@ -175,6 +220,19 @@ impl<'a, 's, 't> Probe<'a, 's, 't> {
                 let own: Vec<f32> = slopes[lane..].iter().step_by(lanes).copied().collect();
                 all.push(self.front.map_or(own.clone(), |front| front.pull_back(&own)));
             }
+        }
+        Ok(all)
+    }
+
+    /// The same one by one.
+    fn single_slopes(&mut self, asked: &[(&Spot, usize)]) -> Result<Vec<Vec<f32>>, StopReason> {
+        let mut weights = vec![0.0; self.task.victim.classes()];
+        let mut all = Vec::with_capacity(asked.len());
+        for (spot, class) in asked {
+            weights.fill(0.0);
+            (weights[*class], weights[self.task.label]) = (1.0, -1.0);
+            self.session.outputs(&spot.input)?;
+            all.push(self.session.gradient(&weights).to_vec());
         }
         Ok(all)
     }
@@ -209,9 +267,15 @@ impl<'a, 's, 't> Probe<'a, 's, 't> {
     }
 }
 
+/// Writes a lane of a block that starts with it.
+fn fill(points: &mut [f32], lanes: usize, values: impl Iterator<Item = f32>) {
+    points.iter_mut().step_by(lanes).zip(values).for_each(|(point, value)| *point = value);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attack::methods::patch_strong::best::fewest;
     use crate::attack::testing::{class, cnn, image, mlp};
     use crate::attack::{Limits, Targets};
     use crate::budget::Budget;
@@ -233,13 +297,21 @@ mod tests {
             let budget = Budget::unlimited();
             for front in [None, front.as_ref()] {
                 let mut session = Session::new(&victim.network, &budget, Random::new(1));
-                let mut probe = Probe::new(&task, &mut session, front);
+                let mut probe = Probe::new(&task, &mut session, front, usize::MAX, fewest);
                 let spot = probe.spot(image.clone());
                 let changes: Vec<(usize, f32)> =
                     (0..2 * image.len()).map(|i| (i / 2, (i % 2) as f32)).collect();
-                for (outputs, &(index, value)) in probe.after(&spot, &changes).unwrap().iter().zip(&changes) {
-                    let mut input = image.clone();
-                    input[index] = value;
+                let other = probe.moved(&spot, &changes[3..9]);
+                let child = |(at, &(index, value)): (usize, &(usize, f32))| Change {
+                    parent: at / 3 % 2,
+                    index,
+                    value,
+                };
+                let children: Vec<Change> = changes.iter().enumerate().map(child).collect();
+                let parents = [&spot, &other];
+                for (outputs, change) in probe.after(&parents, &children).unwrap().iter().zip(&children) {
+                    let mut input = parents[change.parent].input.clone();
+                    input[change.index] = change.value;
                     near(outputs, &victim.network.evaluate(&input));
                 }
                 let spots: Vec<Spot> = (0..70).map(|i| probe.moved(&spot, &changes[..i % 30])).collect();

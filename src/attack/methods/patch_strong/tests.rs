@@ -1,9 +1,11 @@
 //! Results against plain twins: all pairs of values, greedy, and the grid of two inputs.
 
 use super::*;
-use crate::attack::Limits;
 use crate::attack::methods::greedy_pixel;
 use crate::attack::testing::{attack_all, changed, class, cnn, mlp, preparation};
+use crate::attack::{Limits, Targets};
+use crate::budget::{Budget, Interrupt};
+use crate::random::Random;
 
 #[test]
 fn single_values_are_found_exactly_where_trying_all_finds_one() {
@@ -39,11 +41,37 @@ fn it_changes_no_more_values_than_greedy_and_less_in_sum() {
             let Some(greedy) = greedy else { continue };
             let strong = strong.as_ref().expect("what greedy finds, it finds");
             assert!(changed(image, strong) <= changed(image, greedy));
+            let sum =
+                |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).sum::<f64>();
             sums = (sums.0 + sum(image, strong), sums.1 + sum(image, greedy));
             both += 1;
         }
         assert!(both > 8 && sums.0 < 0.9 * sums.1, "{both} images, {sums:?}");
     }
+}
+
+#[test]
+fn the_first_anchor_is_greedys_and_stays_when_the_search_is_stopped() {
+    let mut anchored = 0;
+    for victim in [mlp(&[30, 12, 4], 1), cnn(2)] {
+        let greedy = greedy_pixel::make(&preparation(&victim)).unwrap();
+        let strong = PatchStrong { aim: Aim::Sparse, front: None, others: Others::of(&preparation(&victim)) };
+        for (image, greedy) in attack_all(greedy.as_ref(), &victim, &Limits::none(), 0..8) {
+            let (interrupt, limits, label) = (Interrupt::default(), Limits::none(), class(&victim, &image));
+            let targets = Targets::Strongest(3);
+            let task = Task { victim: &victim, image: &image, label, limits: &limits, targets };
+            let budget = Budget::unlimited().with_interrupt(interrupt.clone());
+            let mut session = Session::new(&victim.network, &budget, Random::new(1));
+            let mut probe = Probe::new(&task, &mut session, None, usize::MAX, best::fewest);
+            anchors::first(&mut probe).unwrap();
+            interrupt.raise();
+            assert!(strong.sparse(&mut probe).is_err(), "the search goes on after the interruption");
+            let Some(greedy) = greedy else { continue };
+            assert_eq!(probe.best(), Some(greedy.as_slice()));
+            anchored += 1;
+        }
+    }
+    assert!(anchored > 8, "{anchored}");
 }
 
 #[test]

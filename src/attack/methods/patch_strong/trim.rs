@@ -3,16 +3,12 @@
 //! Both are decided by exact evaluations. A long list is first cut by whole prefixes, the values that matter least in
 //! front, as many as a block holds at once.
 
-use super::beam::{Found, State, affordable, search_from};
-use super::probe::{Probe, Spot, fools, lead};
+use super::beam::{Found, State, search_from};
+use super::probe::{Change, Probe, Spot, fools, lead};
 use crate::budget::StopReason;
 
-/// Values given up in a trade, at most.
-const LARGEST_TRADE: usize = 4;
 /// Subsets evaluated for a trade, at most.
 const SUBSETS: usize = 256;
-/// Those that a search starts from.
-const STARTS: usize = 12;
 /// Changed values over which trades cost more than they find.
 const MOST_TRADED: usize = 40;
 
@@ -23,10 +19,13 @@ const MOST_TRADED: usize = 40;
 pub(super) fn trim(probe: &mut Probe<'_, '_, '_>, found: Found) -> Result<Found, StopReason> {
     let mut found = drop_prefixes(probe, found)?;
     let mut size = 2;
-    while size <= LARGEST_TRADE {
+    while size <= probe.effort().trade {
         found = drop_single(probe, found)?;
         match trade(probe, &found, size)? {
-            Some(better) => (found, size) = (better, 2),
+            Some(better) => {
+                probe.offer(&better.spot.input)?;
+                (found, size) = (better, 2);
+            }
             None => size += 1,
         }
     }
@@ -68,6 +67,7 @@ fn drop_prefixes(probe: &mut Probe<'_, '_, '_>, mut found: Found) -> Result<Foun
             return Ok(Found { spot, class });
         }
         found = Found { spot, class };
+        probe.offer(&found.spot.input)?;
     }
 }
 
@@ -75,15 +75,16 @@ fn drop_prefixes(probe: &mut Probe<'_, '_, '_>, mut found: Found) -> Result<Foun
 fn drop_single(probe: &mut Probe<'_, '_, '_>, mut found: Found) -> Result<Found, StopReason> {
     let label = probe.task.label;
     loop {
-        let back: Vec<(usize, f32)> =
-            changed(probe, &found.spot.input).into_iter().map(|i| (i, probe.task.image[i])).collect();
-        let answers = probe.after(&found.spot, &back)?;
+        let back = |index: usize| Change { parent: 0, index, value: probe.task.image[index] };
+        let back: Vec<Change> = changed(probe, &found.spot.input).into_iter().map(back).collect();
+        let answers = probe.after(&[&found.spot], &back)?;
         let fooling = answers.iter().zip(&back).filter(|(outputs, _)| fools(outputs, label));
         let leads = fooling.map(|(outputs, &change)| (lead(outputs, label), change));
         let Some(((class, _), change)) = leads.max_by(|a, b| a.0.1.total_cmp(&b.0.1)) else {
             return Ok(found);
         };
-        found = Found { spot: probe.moved(&found.spot, &[change]), class };
+        found = Found { spot: probe.moved(&found.spot, &[(change.index, change.value)]), class };
+        probe.offer(&found.spot.input)?;
     }
 }
 
@@ -103,14 +104,15 @@ fn trade(probe: &mut Probe<'_, '_, '_>, found: &Found, size: usize) -> Result<Op
     let leads = answers.iter().map(|outputs| outputs[found.class] - outputs[label]);
     let mut ranked: Vec<(f32, Spot)> = leads.zip(spots).collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-    ranked.truncate(STARTS);
+    let starts = probe.effort().starts;
+    ranked.truncate(starts);
     let states = ranked.into_iter().map(|(_, spot)| State::new(probe, spot, found.class)).collect();
-    Ok(search_from(probe, states, STARTS, size - 1)?.into_iter().next())
+    Ok(search_from(probe, states, starts, size - 1)?.into_iter().next())
 }
 
 /// Subsets of `size` of `count` places: all of them, or some at random.
 fn subsets(probe: &mut Probe<'_, '_, '_>, count: usize, size: usize) -> Vec<Vec<usize>> {
-    let most = SUBSETS.min(affordable(probe));
+    let most = SUBSETS.min(probe.effort().evaluations);
     let mut all = vec![Vec::new()];
     for _ in 0..size {
         let longer = |subset: &Vec<usize>| {

@@ -1,0 +1,230 @@
+//! The network around an input, in a few values that may move: programs over its activation region.
+//!
+//! In its region a network is affine in the inputs. Only some values may move: the columns. A network with
+//! convolutions has the lead's linearisation at the input and no rows of phases; what a program says is then only
+//! proposed, and evaluated like everything else here.
+
+use super::beam::Found;
+use super::front::Front;
+use super::probe::Probe;
+use crate::lp::{ColumnId, LinearProgram};
+use crate::network::Surrogate;
+use crate::network::frozen::piece;
+
+/// Broken phases that are named at a time.
+const ROWS: usize = 8;
+
+/// An affine function of the columns' values: its slopes, and its value at the input.
+struct Line {
+    slopes: Vec<f64>,
+    now: f64,
+}
+
+/// Neurons' sums with the range of their piece.
+struct Phase {
+    sum: Line,
+    from: f64,
+    to: f64,
+}
+
+/// The lead and the phases around an input.
+pub(super) struct Local {
+    lead: Line,
+    phases: Vec<Phase>,
+    /// From the input back to the image, one number a column.
+    back: Vec<f64>,
+    /// How far each column may go up and down from the image.
+    rooms: Vec<(f64, f64)>,
+    /// The columns' values in the image.
+    image: Vec<f32>,
+}
+
+/// A row of a program: `from ≤ Σ slope · change ≤ to`, with changes counted from the image.
+pub(super) struct Row<'l> {
+    pub(super) slopes: &'l [f64],
+    pub(super) from: f64,
+    pub(super) to: f64,
+}
+
+/// A program's columns: for each value that may move, by how much it goes up and by how much down.
+pub(super) struct Moves {
+    pub(super) up: Vec<ColumnId>,
+    pub(super) down: Vec<ColumnId>,
+}
+
+impl Moves {
+    /// Adds the columns at these costs a unit.
+    pub(super) fn new(program: &mut LinearProgram, local: &Local, costs: &[f64]) -> Self {
+        let (mut up, mut down) = (Vec::new(), Vec::new());
+        for (&(above, below), &cost) in local.rooms.iter().zip(costs) {
+            up.push(program.column(0.0, above, cost));
+            down.push(program.column(0.0, below, cost));
+        }
+        Self { up, down }
+    }
+
+    /// A row's terms.
+    pub(super) fn terms(&self, row: &Row<'_>) -> Vec<(ColumnId, f64)> {
+        let ups = self.up.iter().copied().zip(row.slopes.iter().copied());
+        let downs = self.down.iter().copied().zip(row.slopes.iter().map(|s| -s));
+        ups.chain(downs).collect()
+    }
+
+    /// The changes that a solution makes.
+    pub(super) fn changes(&self, values: &[f64]) -> Vec<f64> {
+        self.up.iter().zip(&self.down).map(|(up, down)| values[up.index()] - values[down.index()]).collect()
+    }
+}
+
+impl Local {
+    /// The network around an input that leads to a class, in these columns.
+    pub(super) fn around(probe: &Probe<'_, '_, '_>, found: &Found, columns: &[usize]) -> Self {
+        let (task, here) = (probe.task, &found.spot.input);
+        let input: Vec<f64> = here.iter().map(|&x| f64::from(x)).collect();
+        let (lead, phases) = match probe.front {
+            Some(front) => Self::of_layers(front, &input, columns, (found.class, task.label)),
+            None => (Self::of_slopes(probe, &input, columns, found.class), Vec::new()),
+        };
+        let image = |i: usize| f64::from(task.image[i]);
+        let room = |&i: &usize| {
+            let (lower, upper) = (f64::from(task.lower(i)), f64::from(task.upper(i)));
+            ((upper - image(i)).max(0.0), (image(i) - lower).max(0.0))
+        };
+        Self {
+            lead,
+            phases,
+            back: columns.iter().map(|&i| image(i) - input[i]).collect(),
+            rooms: columns.iter().map(room).collect(),
+            image: columns.iter().map(|&i| task.image[i]).collect(),
+        }
+    }
+
+    /// Exact, with the phases of all neurons.
+    fn of_layers(
+        front: &Front,
+        input: &[f64],
+        columns: &[usize],
+        (class, label): (usize, usize),
+    ) -> (Line, Vec<Phase>) {
+        let trace = front.layered.simulate(input);
+        let mut phases = Vec::new();
+        // For each value that goes into a layer, its slopes in the columns.
+        let mut sources: Vec<Vec<f64>> = Vec::new();
+        for (at, layer) in front.layered.layers.iter().enumerate() {
+            let sums = (0..layer.edges.outputs()).map(|neuron| {
+                let row = layer.edges.row(neuron);
+                if at == 0 {
+                    return columns.iter().map(|&i| row[i]).collect();
+                }
+                let mut slopes = vec![0.0; columns.len()];
+                for (source, &w) in sources.iter().zip(row).filter(|(source, _)| !source.is_empty()) {
+                    slopes.iter_mut().zip(source).for_each(|(sum, s)| *sum += w * s);
+                }
+                slopes
+            });
+            let sums: Vec<Vec<f64>> = sums.collect();
+            let Some(function) = layer.activation else {
+                sources = sums;
+                continue;
+            };
+            let pieces = trace.sums[at].iter().map(|&z| piece(function, z));
+            let mut next = Vec::with_capacity(sums.len());
+            for ((slopes, &now), piece) in sums.into_iter().zip(&trace.sums[at]).zip(pieces) {
+                // A smooth activation is taken as its tangent; nothing then holds the neuron.
+                let slope = piece.map_or_else(|| tangent(|z| function.value(z), now), |piece| piece.slope);
+                next.push(if slope == 0.0 { Vec::new() } else { slopes.iter().map(|s| slope * s).collect() });
+                if let Some(piece) = piece {
+                    phases.push(Phase { sum: Line { slopes, now }, from: piece.from, to: piece.to });
+                }
+            }
+            sources = next;
+        }
+        let none = vec![0.0; columns.len()];
+        let row = |class: usize| sources.get(class).filter(|row| !row.is_empty()).unwrap_or(&none);
+        let slopes = row(class).iter().zip(row(label)).map(|(a, b)| a - b).collect();
+        let outputs = trace.outputs();
+        (Line { slopes, now: outputs[class] - outputs[label] }, phases)
+    }
+
+    /// The linearisation of the lead, from a backward pass in double precision.
+    fn of_slopes(probe: &Probe<'_, '_, '_>, input: &[f64], columns: &[usize], class: usize) -> Line {
+        let network = &probe.task.victim.double;
+        let mut workspace = network.workspace(1);
+        network.forward(&mut workspace, input);
+        let (mut outputs, mut slopes) = (Vec::new(), Vec::new());
+        network.outputs_into(&workspace, &mut outputs);
+        let mut weights = vec![0.0; outputs.len()];
+        (weights[class], weights[probe.task.label]) = (1.0, -1.0);
+        network.backward(&mut workspace, &weights, Surrogate::exact(), &mut slopes);
+        let now = outputs[class] - outputs[probe.task.label];
+        let slopes = columns.iter().map(|&i| slopes[i]).collect();
+        Line { slopes, now }
+    }
+
+    /// Number of phases.
+    #[cfg(test)]
+    pub(super) fn phases(&self) -> usize {
+        self.phases.len()
+    }
+
+    /// How far each column may go up and down.
+    pub(super) fn rooms(&self) -> &[(f64, f64)] {
+        &self.rooms
+    }
+
+    /// A line's value at the image's values, from which changes count.
+    fn at_image(&self, line: &Line) -> f64 {
+        line.now + line.slopes.iter().zip(&self.back).map(|(s, back)| s * back).sum::<f64>()
+    }
+
+    /// What the lead has to be: twice what a result needs, so that rounding to single precision leaves enough.
+    fn needed(&self) -> f64 {
+        2e-5 * (1.0 + self.lead.now.abs())
+    }
+
+    /// The row of the lead; where the input itself does not reach what is asked, its own lead is asked.
+    pub(super) fn keeps_lead(&self) -> Row<'_> {
+        let from = self.needed().min(self.lead.now) - self.at_image(&self.lead);
+        Row { slopes: &self.lead.slopes, from, to: f64::INFINITY }
+    }
+
+    /// The row of the lead, whatever the input's is.
+    pub(super) fn leads(&self) -> Row<'_> {
+        Row { from: self.needed() - self.at_image(&self.lead), ..self.keeps_lead() }
+    }
+
+    /// The row that holds a phase on its piece.
+    pub(super) fn phase(&self, at: usize) -> Row<'_> {
+        let phase = &self.phases[at];
+        let (base, now) = (self.at_image(&phase.sum), phase.sum.now);
+        Row { slopes: &phase.sum.slopes, from: phase.from.min(now) - base, to: phase.to.max(now) - base }
+    }
+
+    /// The phases that changes break most, without those that are held already.
+    pub(super) fn broken(&self, held: &[usize], changes: &[f64]) -> Vec<usize> {
+        let mut broken: Vec<(f64, usize)> = Vec::new();
+        for at in (0..self.phases.len()).filter(|at| !held.contains(at)) {
+            let row = self.phase(at);
+            let moved: f64 = row.slopes.iter().zip(changes).map(|(s, c)| s * c).sum();
+            let miss = (row.from - moved).max(moved - row.to);
+            if miss > 1e-9 {
+                broken.push((miss, at));
+            }
+        }
+        broken.sort_by(|a, b| b.0.total_cmp(&a.0));
+        broken.into_iter().take(ROWS).map(|(_, at)| at).collect()
+    }
+
+    /// The columns' values after changes; what a solver means by zero is no change.
+    pub(super) fn values(&self, changes: &[f64]) -> Vec<f32> {
+        let value = |(&image, &change): (&f32, &f64)| {
+            if change.abs() < 1e-6 { image } else { (f64::from(image) + change) as f32 }
+        };
+        self.image.iter().zip(changes).map(value).collect()
+    }
+}
+
+fn tangent(f: impl Fn(f64) -> f64, z: f64) -> f64 {
+    let step = 1e-6 * (1.0 + z.abs());
+    (f(z + step) - f(z - step)) / (2.0 * step)
+}

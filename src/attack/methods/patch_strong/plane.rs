@@ -1,0 +1,114 @@
+//! The nearest point to an image on the plane where a linearised lead is as large as asked, within the values' ends.
+
+use crate::attack::Task;
+
+/// The length of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Norm {
+    /// The square root of the sum of squares.
+    Euclidean,
+    /// The largest change.
+    Largest,
+}
+
+impl Norm {
+    /// From one input to another.
+    pub(super) fn of(self, a: &[f32], b: &[f32]) -> f64 {
+        let changes = a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs());
+        match self {
+            Self::Euclidean => changes.map(|c| c * c).sum::<f64>().sqrt(),
+            Self::Largest => changes.fold(0.0, f64::max),
+        }
+    }
+
+    /// The change of one value in the shortest step of size `t`: along the slope, or as far as all others.
+    fn unit(self, slope: f64) -> f64 {
+        match self {
+            Self::Euclidean => slope,
+            Self::Largest => slope.signum(),
+        }
+    }
+}
+
+/// The values' ends, within the limits.
+pub(super) struct Ends {
+    pub(super) lower: Vec<f32>,
+    pub(super) upper: Vec<f32>,
+}
+
+impl Ends {
+    /// Of an image under attack.
+    pub(super) fn of(task: &Task<'_>) -> Self {
+        let all = 0..task.image.len();
+        Self {
+            lower: all.clone().map(|i| task.lower(i)).collect(),
+            upper: all.map(|i| task.upper(i)).collect(),
+        }
+    }
+}
+
+/// What a linearised lead gains from one point to another.
+pub(super) fn along(slopes: &[f32], from: &[f32], to: &[f32]) -> f64 {
+    let moves = slopes.iter().zip(to.iter().zip(from));
+    moves.map(|(&s, (&x, &o))| f64::from(s) * (f64::from(x) - f64::from(o))).sum()
+}
+
+/// The nearest point whose linearised lead is larger by `gap`, within the ends; the farthest where none is.
+pub(super) fn project(from: &[f32], slopes: &[f32], gap: f64, ends: &Ends, norm: Norm) -> Vec<f32> {
+    let way = gap.signum();
+    let at = |i: usize, t: f64| {
+        let x = f64::from(from[i])
+            + way * t * norm.unit(f64::from(slopes[i])) * f64::from(u8::from(slopes[i] != 0.0));
+        x.clamp(f64::from(ends.lower[i]), f64::from(ends.upper[i]))
+    };
+    let reach = |t: f64| {
+        (0..from.len()).map(|i| f64::from(slopes[i]) * (at(i, t) - f64::from(from[i]))).sum::<f64>() * way
+    };
+    let squares: f64 = slopes.iter().map(|&s| f64::from(s) * f64::from(s)).sum();
+    let sum: f64 = slopes.iter().map(|s| f64::from(s.abs())).sum();
+    let (mut low, mut high) = match norm {
+        Norm::Euclidean => (0.0, gap.abs() / squares.max(f64::MIN_POSITIVE)),
+        Norm::Largest => (0.0, gap.abs() / sum.max(f64::MIN_POSITIVE)),
+    };
+    // Where the ends stop some values, the others have to go farther.
+    let mut doublings = 0;
+    while reach(high) < gap.abs() && doublings < 40 {
+        (low, high, doublings) = (high, 2.0 * high, doublings + 1);
+    }
+    for _ in 0..if doublings == 0 { 0 } else { 40 } {
+        let middle = 0.5 * (low + high);
+        if reach(middle) < gap.abs() { low = middle } else { high = middle }
+    }
+    (0..from.len()).map(|i| at(i, high) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The nearest of a fine grid of two values that gains enough.
+    fn on_grid(from: [f32; 2], slopes: [f32; 2], gap: f64, norm: Norm) -> f64 {
+        let points = (0..=400).flat_map(|a| (0..=400).map(move |b| [a as f32 / 400.0, b as f32 / 400.0]));
+        let enough = points.filter(|point| along(&slopes, &from, point) * gap.signum() >= gap.abs());
+        enough.map(|point| norm.of(&from, &point)).fold(f64::INFINITY, f64::min)
+    }
+
+    #[test]
+    fn it_is_as_near_as_the_best_point_of_a_grid() {
+        let ends = Ends { lower: vec![0.0; 2], upper: vec![1.0; 2] };
+        for (from, slopes, gap) in [
+            ([0.5, 0.5], [1.0, 1.0], 0.4),
+            ([0.5, 0.5], [1.0, -3.0], 1.2),
+            ([0.9, 0.5], [3.0, 1.0], 0.6),
+            ([0.2, 0.7], [0.0, 1.0], -0.5),
+            ([0.0, 0.0], [2.0, 1.0], 2.5),
+        ] {
+            for norm in [Norm::Euclidean, Norm::Largest] {
+                let point = project(&from, &slopes, gap, &ends, norm);
+                let (own, grid) = (norm.of(&from, &point), on_grid(from, slopes, gap, norm));
+                assert!((along(&slopes, &from, &point) - gap).abs() < 1e-5, "{from:?} {slopes:?} {gap}");
+                assert!(own <= grid + 1e-6 && grid <= own + 0.006, "{own} and {grid} on the grid");
+            }
+        }
+    }
+}
