@@ -101,7 +101,7 @@ pub const TABLE: &[Entry] = &[
     },
     Entry {
         name: "patch-strong",
-        about: "fewest values by beam search and trades, then the least sum of changes by programs in the region",
+        about: "fewest values by beam search, trades and programs in the region, then the least Euclidean length",
         leaves_range: false,
         make: patch_strong::make,
     },
