@@ -4,7 +4,7 @@
 //! that narrow and wide inputs move alike, unlike in [`super::pgd`].
 
 use super::apgd::Apgd;
-use super::starts::{Restarts, price, widths};
+use super::starts::{Starts, price};
 use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress, spread};
 use crate::network::{Real, Surrogate};
 use crate::problem::Problem;
@@ -12,7 +12,15 @@ use crate::property::Region;
 
 const STEPS: usize = 100;
 
-type Strategy<T> = Restarts<T, Apgd<T>>;
+struct Strategy<T> {
+    starts: Starts,
+    /// Made in the first round, when the box is known.
+    kernel: Option<Apgd<T>>,
+    /// The block of starts.
+    points: Vec<T>,
+    /// The margins of the targets, one a lane.
+    losses: Vec<T>,
+}
 
 /// Makes the strategy; it applies where more than one point can be reached, and gradients are not zero everywhere.
 pub fn make<T: Real>(
@@ -20,7 +28,11 @@ pub fn make<T: Real>(
     region: &Region,
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
-    Ok(Box::new(Strategy::new(problem, region, seed)?))
+    if problem.network.jumps() {
+        return Err(NotApplicable("the network jumps: its gradient says nothing"));
+    }
+    let starts = Starts::new(region, seed)?;
+    Ok(Box::new(Strategy { starts, kernel: None, points: Vec::new(), losses: Vec::new() }))
 }
 
 impl<T: Real> Falsifier<T> for Strategy<T> {
@@ -30,9 +42,10 @@ impl<T: Real> Falsifier<T> for Strategy<T> {
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         let lanes = oracle.lanes();
-        let kernel = self
-            .kernel
-            .get_or_insert_with(|| Apgd::new(&oracle.lower, &oracle.upper, &widths(oracle), lanes, STEPS));
+        let kernel = self.kernel.get_or_insert_with(|| {
+            let widths: Vec<T> = oracle.upper.iter().zip(&oracle.lower).map(|(&u, &l)| u - l).collect();
+            Apgd::new(&oracle.lower, &oracle.upper, &widths, lanes, STEPS)
+        });
         self.starts.draw(oracle, &mut self.points)?;
         let enough = oracle.problem.network.output_len() >= spread::LEAST_OUTPUTS;
         let scaled = enough && self.starts.batch.is_multiple_of(2);

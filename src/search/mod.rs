@@ -8,9 +8,8 @@ pub mod apgd;
 pub mod apgd_strategy;
 pub mod centre;
 pub mod coordinate;
-pub mod evolution;
-pub mod fab;
-pub mod fab_strategy;
+mod corners;
+mod exclusion;
 pub mod facet_walk;
 mod local;
 pub mod minorant;
@@ -19,6 +18,7 @@ pub mod oracle;
 pub mod patch;
 pub mod pgd;
 pub mod phase_milp;
+pub mod phase_split;
 pub mod portfolio;
 #[cfg(test)]
 mod program_tests;
@@ -27,7 +27,6 @@ pub mod ray;
 pub mod region_walk;
 pub mod sample;
 pub mod seeds;
-pub mod separable;
 pub mod split;
 pub mod spread;
 pub mod square;
@@ -110,7 +109,8 @@ pub trait Falsifier<T: Real>: Send {
     /// What the first round costs, roughly, in multiplications: strategies begin in the order of their prices.
     fn price(&self, problem: &Problem<T>) -> u64;
 
-    /// What its work is worth in its region, for its row in the schedule: 1 unless the region makes it worth less.
+    /// What its work is worth in its region just now, for its row in the schedule: 1 unless the region makes it worth
+    /// less, or what it has done makes success likelier.
     fn promise(&self) -> f64 {
         1.0
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::oracle::{Best, Oracle, Shared, Tally};
 use super::{Config, Falsifier, Halt, Judge, Make, NotApplicable, Progress};
 use super::{
-    apgd_strategy, centre, coordinate, evolution, fab_strategy, facet_walk, minorant, patch, pgd, phase_milp,
+    apgd_strategy, centre, coordinate, facet_walk, minorant, patch, pgd, phase_milp, phase_split,
     region_walk, sample, split, square_strategy, target_propagation,
 };
 use crate::budget::{Budget, StopReason, Stopwatch};
@@ -31,7 +31,7 @@ struct Entry<T> {
     make: Make<T>,
     /// Its share of the work: one with weight 2 gets twice as much as one with weight 1.
     weight: f64,
-    /// Whether it does the same on every thread, so that one of them is enough.
+    /// Whether it does the same on every thread, so that one thread is enough.
     once: bool,
 }
 
@@ -44,10 +44,9 @@ fn table<T: Real>() -> Vec<Entry<T>> {
         Entry { name: "region-walk", make: region_walk::make, weight: 1.0, once: false },
         Entry { name: "apgd", make: apgd_strategy::make, weight: 0.5, once: false },
         Entry { name: "coordinate", make: coordinate::make, weight: 0.1, once: false },
-        Entry { name: "evolution", make: evolution::make, weight: 0.05, once: false },
         Entry { name: "square", make: square_strategy::make, weight: 0.05, once: false },
-        Entry { name: "fab", make: fab_strategy::make, weight: 0.1, once: false },
         Entry { name: "split", make: split::make, weight: 1.0, once: true },
+        Entry { name: "phase-split", make: phase_split::make, weight: 1.0, once: true },
         Entry { name: "facet-walk", make: facet_walk::make, weight: 0.5, once: false },
         Entry { name: "target-propagation", make: target_propagation::make, weight: 0.25, once: false },
         Entry { name: "minorant", make: minorant::make, weight: 0.25, once: false },
@@ -118,8 +117,13 @@ pub fn falsify<T: Real>(
     let shared = Shared::default();
     let random = Random::new(config.seed);
     let search = |thread: u64| {
-        let admitted = |entry: &Entry<T>| config.admits(entry.name) && (thread == 0 || !entry.once);
-        let table = table().into_iter().filter(admitted).collect();
+        // Those that do the same on every thread are dealt out, each to one.
+        let mut dealt = 0;
+        let mut admitted = |entry: &Entry<T>| {
+            dealt += u64::from(entry.once);
+            config.admits(entry.name) && (!entry.once || (dealt - 1) % config.threads as u64 == thread)
+        };
+        let table = table().into_iter().filter(|entry| admitted(entry)).collect();
         let oracle = Oracle::new(problem, judge, &shared, budget);
         Search::new(oracle, observer, random.fork(thread), table)
     };
@@ -221,10 +225,17 @@ struct Running<T: Real> {
     falsifier: Box<dyn Falsifier<T>>,
     /// What its first round is expected to cost.
     price: f64,
-    /// Its share of the work in this region.
+    /// Its share of the work, before what it promises in this region.
     weight: f64,
     /// What its rounds have cost.
     work: f64,
+}
+
+impl<T: Real> Running<T> {
+    /// What it has spent, weighed by what it is expected to bring.
+    fn spent(&self) -> f64 {
+        self.work.max(self.price) / (self.weight * self.falsifier.promise())
+    }
 }
 
 impl<'a, T: Real> Search<'a, T> {
@@ -319,7 +330,7 @@ impl<'a, T: Real> Search<'a, T> {
             self.go_to(index);
             let spent = |&s: &usize| {
                 let running = self.sites[index].strategies[s].as_ref();
-                running.map_or(f64::INFINITY, |running| running.work.max(running.price) / running.weight)
+                running.map_or(f64::INFINITY, Running::spent)
             };
             let Some(strategy) =
                 (0..self.sites[index].strategies.len()).min_by(|a, b| spent(a).total_cmp(&spent(b)))
@@ -340,8 +351,7 @@ impl<'a, T: Real> Search<'a, T> {
             site.strategies.push(match (entry.make)(self.oracle.problem, &site.region, seed) {
                 Ok(falsifier) => {
                     let price = falsifier.price(self.oracle.problem) as f64;
-                    let weight = entry.weight * falsifier.promise();
-                    Some(Running { falsifier, price, weight, work: 0.0 })
+                    Some(Running { falsifier, price, weight: entry.weight, work: 0.0 })
                 }
                 Err(NotApplicable(reason)) => {
                     self.summaries[number].not_applicable = Some(reason);

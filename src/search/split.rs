@@ -12,17 +12,14 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::sample::fix;
+use super::corners::Corners;
+use super::exclusion::{PROOF, price_of_bounds, reach, view};
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
+use crate::network::Real;
 use crate::network::bounds::{Bounder, LinearBound, Row as BoundRow, Tightening};
-use crate::network::op::Op;
-use crate::network::{Node, Real};
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region, Row, RowKind};
 
-/// Multiplications of a block that take the time of one of the bounds, which are in double precision, a box at a time:
-/// measured on cora's 784-250x6-10 network, 22 against 0.9 thousand million a second.
-const PRICE_OF_BOUNDS: u64 = 24;
 /// Boxes a round.
 const BOXES: usize = 8;
 /// Boxes that may wait; beyond, memory would grow without a proof in sight.
@@ -31,19 +28,17 @@ const MOST_BOXES: usize = 200_000;
 /// hundreds in half hardly tightens anything.
 const MANY_INPUTS: usize = 40;
 const FEW_BOXES: usize = 16;
-/// Relative rounding of the rows' own coefficients, which are nearest doubles of exact decimals.
-const COEFFICIENT_ROUNDING: f64 = 4.0 * f64::EPSILON;
 
 /// Branch and bound over the input box.
 struct Split<T> {
     free: Vec<usize>,
     waiting: BinaryHeap<Part>,
     looked_at: usize,
+    /// The share of the region's box, by volume, that is excluded.
+    excluded: f64,
     /// Whether a box could neither be excluded nor cut: then nothing is proved.
     undecided: bool,
-    points: Vec<T>,
-    /// Corners that wait for a full block.
-    corners: Vec<Vec<T>>,
+    corners: Corners<T>,
 }
 
 /// A box and how much hope there is in it.
@@ -54,6 +49,8 @@ struct Part {
     upper: Vec<f64>,
     /// Conjunctions that no bound has excluded.
     open: Vec<u32>,
+    /// How often the region's box was halved to get it.
+    depth: i32,
 }
 
 /// Makes the strategy; it applies where every operator has sound bounds.
@@ -68,6 +65,7 @@ pub fn make<T: Real>(
         lower: region.hull_lower.clone(),
         upper: region.hull_upper.clone(),
         open: (0..region.conjunctions.len() as u32).collect(),
+        depth: 0,
     };
     let waiting = BinaryHeap::from([root]);
     let free = region.free().collect();
@@ -75,19 +73,20 @@ pub fn make<T: Real>(
         free,
         waiting,
         looked_at: 0,
+        excluded: 0.0,
         undecided: false,
-        points: Vec::new(),
-        corners: Vec::new(),
+        corners: Corners::default(),
     }))
 }
 
 impl<T: Real> Falsifier<T> for Split<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
-        let bends = |node: &&Node<f64>| matches!(node.op, Op::Unary(_));
-        let neurons: usize = problem.double().nodes().iter().filter(bends).map(Node::len).sum();
-        // Two rows a neuron, through half of the network on average.
-        let multiplications = neurons.saturating_mul(problem.network.multiplications()) as u64;
-        multiplications.saturating_mul(2 * PRICE_OF_BOUNDS)
+        price_of_bounds(problem)
+    }
+
+    /// The more of the box is excluded, the likelier it is that the rest can be.
+    fn promise(&self) -> f64 {
+        1.0 + PROOF * self.excluded
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
@@ -95,12 +94,12 @@ impl<T: Real> Falsifier<T> for Split<T> {
         let Ok(mut bounder) = problem.bounder() else { return Ok(Progress::Exhausted) };
         for _ in 0..BOXES {
             let Some(part) = self.waiting.pop() else {
-                self.flush(oracle)?;
+                self.corners.flush(oracle)?;
                 return Ok(if self.undecided { Progress::Exhausted } else { Progress::Proved });
             };
             let endless = self.free.len() > MANY_INPUTS && self.looked_at >= FEW_BOXES;
             if endless || self.waiting.len() >= MOST_BOXES {
-                self.flush(oracle)?;
+                self.corners.flush(oracle)?;
                 return Ok(Progress::Exhausted);
             }
             self.looked_at += 1;
@@ -110,11 +109,12 @@ impl<T: Real> Falsifier<T> for Split<T> {
                 oracle.check()?;
                 return Ok(Progress::Exhausted);
             };
-            if let Some((open, hope, guide)) = verdict {
-                self.branch(part, open, hope, &guide, oracle)?;
+            match verdict {
+                Some((open, hope, guide)) => self.branch(part, open, hope, &guide, oracle)?,
+                None => self.excluded += 0.5_f64.powi(part.depth),
             }
         }
-        self.flush(oracle)?;
+        self.corners.flush(oracle)?;
         Ok(Progress::More)
     }
 }
@@ -157,34 +157,15 @@ fn bound<T: Real>(
 /// if a row cannot hold.
 fn hope_of(bounder: &mut Bounder<'_>, conjunction: &Conjunction) -> Option<(f64, LinearBound)> {
     let rows: Vec<&Row> = conjunction.rows.iter().filter(|row| row.kind != RowKind::Differs).collect();
-    let views: Vec<BoundRow<'_>> =
-        rows.iter().map(|row| BoundRow { inputs: &row.inputs, outputs: &row.outputs }).collect();
+    let views: Vec<BoundRow<'_>> = rows.iter().map(|row| view(row)).collect();
     let mut worst: Option<(f64, LinearBound)> = None;
     for (row, bound) in rows.iter().zip(bounder.rows(&views)) {
-        // The row's own bound is rounded up already.
-        let magnitude = || bounder.magnitude(&row.inputs, &row.outputs);
-        let slack = if row.is_exact() { 0.0 } else { COEFFICIENT_ROUNDING * magnitude() };
-        let least = exact_least(bounder, row).map_or(bound.least, |least| least.max(bound.least));
-        let most = row.bound - least + slack;
-        if most < 0.0 || (most == 0.0 && !row.admits_zero()) {
-            return None;
-        }
+        let most = reach(bounder, row, bound.least)?;
         if worst.as_ref().is_none_or(|(least, _)| most < *least) {
             worst = Some((most, bound));
         }
     }
     Some(worst.unwrap_or((f64::INFINITY, LinearBound { least: f64::NEG_INFINITY, slopes: Vec::new() })))
-}
-
-/// The least value of a row that is one output, or one output negated: an end of its interval, to the last bit.
-fn exact_least(bounder: &Bounder<'_>, row: &Row) -> Option<f64> {
-    match (row.inputs.as_slice(), row.outputs.as_slice()) {
-        ([], &[(output, coefficient)]) if coefficient.abs() == 1.0 => {
-            let (low, high) = bounder.interval_of_output(output)?;
-            Some(if coefficient > 0.0 { low } else { -high })
-        }
-        _ => None,
-    }
 }
 
 impl<T: Real> Split<T> {
@@ -198,14 +179,10 @@ impl<T: Real> Split<T> {
         oracle: &mut Oracle<'_, T>,
     ) -> Result<(), Halt> {
         let slope = |i: usize| guide.slopes.get(i).copied().unwrap_or(0.0);
-        let corner = (0..part.lower.len()).map(|i| {
-            let x = if slope(i) >= 0.0 { part.lower[i] } else { part.upper[i] };
-            T::of(x).max(oracle.lower[i]).min(oracle.upper[i])
-        });
-        self.corners.push(corner.collect());
-        if self.corners.len() == oracle.lanes() {
-            self.flush(oracle)?;
-        }
+        self.corners.add(
+            oracle,
+            (0..part.lower.len()).map(|i| if slope(i) >= 0.0 { part.lower[i] } else { part.upper[i] }),
+        )?;
         let width = |i: usize| part.upper[i] - part.lower[i];
         let smear = |&i: &usize| slope(i).abs() * width(i) + 1e-9 * width(i);
         let Some(&axis) = self.free.iter().max_by(|a, b| smear(a).total_cmp(&smear(b))) else {
@@ -213,26 +190,14 @@ impl<T: Real> Split<T> {
             return Ok(());
         };
         let cut = part.lower[axis] * 0.5 + part.upper[axis] * 0.5;
-        let mut low = Part { hope, lower: part.lower.clone(), upper: part.upper.clone(), open: open.clone() };
+        let depth = part.depth + 1;
+        let mut low =
+            Part { hope, lower: part.lower.clone(), upper: part.upper.clone(), open: open.clone(), depth };
         low.upper[axis] = cut;
-        let mut high = Part { hope, lower: part.lower, upper: part.upper, open };
+        let mut high = Part { hope, lower: part.lower, upper: part.upper, open, depth };
         high.lower[axis] = cut;
         self.waiting.extend([low, high]);
         Ok(())
-    }
-
-    fn flush(&mut self, oracle: &mut Oracle<'_, T>) -> Result<(), Halt> {
-        let Some(last) = self.corners.last().cloned() else { return Ok(()) };
-        let lanes = oracle.lanes();
-        fix(oracle, &mut self.points);
-        for lane in 0..lanes {
-            let corner = self.corners.get(lane).unwrap_or(&last);
-            for (i, &x) in corner.iter().enumerate() {
-                self.points[i * lanes + lane] = x;
-            }
-        }
-        self.corners.clear();
-        oracle.evaluate(&self.points)
     }
 }
 

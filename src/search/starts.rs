@@ -1,5 +1,4 @@
-//! Random starts for a block of restarts, with a conjunction to aim at for each; and what strategies share whose restarts
-//! follow gradients through a kernel ([`super::apgd`], [`super::fab`]).
+//! Random starts for a block of restarts, with a conjunction to aim at for each.
 
 use super::sample::{at, fix};
 use super::{Halt, NotApplicable, Oracle};
@@ -79,39 +78,7 @@ impl Starts {
     }
 }
 
-/// Restarts whose steps a kernel chooses from losses and gradients.
-#[derive(Debug)]
-pub struct Restarts<T, K> {
-    /// Where they begin, and what they aim at.
-    pub starts: Starts,
-    /// Made in the first round, when the box is known.
-    pub kernel: Option<K>,
-    /// The block of starts.
-    pub points: Vec<T>,
-    /// The margins of the targets, one a lane.
-    pub losses: Vec<T>,
-}
-
-impl<T: Real, K> Restarts<T, K> {
-    /// Restarts in a region.
-    ///
-    /// # Errors
-    /// [`NotApplicable`] where the region is a single point, or true gradients say nothing.
-    pub fn new(problem: &Problem<T>, region: &Region, seed: u64) -> Result<Self, NotApplicable> {
-        if problem.network.jumps() {
-            return Err(NotApplicable("the network jumps: its gradient says nothing"));
-        }
-        let starts = Starts::new(region, seed)?;
-        Ok(Self { starts, kernel: None, points: Vec::new(), losses: Vec::new() })
-    }
-}
-
 /// What so many steps of a block of restarts cost, each an evaluation and a gradient.
 pub fn price<T: Real>(problem: &Problem<T>, steps: usize) -> u64 {
     (3 * steps * problem.network.block_lanes() * problem.network.multiplications()) as u64
-}
-
-/// The widths of the oracle's box: the unit in which kernels measure steps.
-pub fn widths<T: Real>(oracle: &Oracle<'_, T>) -> Vec<T> {
-    oracle.upper.iter().zip(&oracle.lower).map(|(&u, &l)| u - l).collect()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::oracle::{Oracle, Shared};
 use super::{Candidate, Config, Ending, Judge, Judgement, Make, Progress, falsify, portfolio};
-use super::{apgd_strategy, coordinate, evolution, fab_strategy, pgd, sample, square_strategy};
+use super::{apgd_strategy, coordinate, pgd, sample, square_strategy};
 use crate::budget::{Budget, StopReason};
 use crate::network::Network;
 use crate::network::build::Builder;
@@ -100,7 +100,7 @@ fn gradients_and_walks_reach_what_samples_do_not() {
         let network = random_network(&[6, 24, 24, 24, 2], seed);
         let level = highest(&network, 40_000);
         let problem = problem(network, level + 1e-4);
-        for name in ["pgd", "apgd", "fab", "coordinate", "evolution", "region-walk"] {
+        for name in ["pgd", "apgd", "coordinate", "region-walk"] {
             let config = Config { only: vec![name.into()], threads: 1, seed, ..Config::default() };
             let (summary, found) = check(&problem, &config, 60);
             assert!(found.is_some(), "{name} misses {level} with seed {seed}: {summary:?}");
@@ -132,16 +132,14 @@ fn what_needs_no_gradient_climbs_where_there_is_none() {
         let network = sign_network(40, 40, seed);
         let level = highest(&network, 20_000);
         let problem = problem(network, level + 1e-4);
-        for name in ["coordinate", "evolution", "square"] {
+        for name in ["coordinate", "square"] {
             let config = Config { only: vec![name.into()], threads: 1, seed, ..Config::default() };
             let (summary, found) = check(&problem, &config, 60);
             assert!(found.is_some(), "{name} misses {level} with seed {seed}: {summary:?}");
         }
-        for name in ["apgd", "fab"] {
-            let config = Config { only: vec![name.into()], threads: 1, seed, ..Config::default() };
-            let summary = check(&problem, &config, 60).0;
-            assert!(summary.strategies.iter().any(|s| s.not_applicable.is_some()), "{summary:?}");
-        }
+        let config = Config { only: vec!["apgd".into()], threads: 1, seed, ..Config::default() };
+        let summary = check(&problem, &config, 60).0;
+        assert!(summary.strategies.iter().any(|s| s.not_applicable.is_some()), "{summary:?}");
     }
 }
 
@@ -150,14 +148,12 @@ fn every_strategy_repeats_itself() {
     let problem = problem(random_network(&[10, 16, 16, 3], 7), 1e6);
     let region = problem.property.region(0).unwrap();
     let (judge, budget) = (Plain { problem: &problem, found: Mutex::new(None) }, Budget::unlimited());
-    let makes: [(&str, Make<f32>); 7] = [
+    let makes: [(&str, Make<f32>); 5] = [
         ("sample", sample::make),
         ("pgd", pgd::make),
         ("apgd", apgd_strategy::make),
-        ("fab", fab_strategy::make),
         ("square", square_strategy::make),
         ("coordinate", coordinate::make),
-        ("evolution", evolution::make),
     ];
     for (name, make) in makes {
         let run = || {
@@ -218,7 +214,8 @@ fn one_seed_and_one_thread_give_one_answer() {
 fn what_cannot_be_violated_ends_with_the_time_or_when_nothing_is_left() {
     let network = random_network(&[3, 8, 2], 5);
     let impossible = problem(network, 1e6);
-    let config = Config { threads: 2, without: vec!["split".into()], ..Config::default() };
+    let config =
+        Config { threads: 2, without: vec!["split".into(), "phase-split".into()], ..Config::default() };
     let budget = Budget::unlimited().slice(Duration::from_millis(50));
     let judge = Plain { problem: &impossible, found: Mutex::new(None) };
     let summary = falsify(&impossible, &config, &budget, &judge, &Silent);
@@ -238,7 +235,24 @@ fn what_bounds_exclude_is_proved_and_what_exists_is_not() {
             let config = Config { only: vec!["split".into()], ..Config::default() };
             let ending = check(&problem, &config, 60).0.ending;
             assert_eq!(ending, if want { Ending::Proved } else { Ending::Found }, "seed {seed}");
+            let config = Config { only: vec!["phase-split".into()], ..Config::default() };
+            let ending = check(&problem, &config, 60).0.ending;
+            assert_eq!(ending == Ending::Proved, want, "phase-split, seed {seed}: {ending:?}");
         }
+    }
+}
+
+#[test]
+fn phases_prove_what_cutting_many_inputs_does_not() {
+    for seed in 0..3 {
+        let network = random_network(&[60, 14, 2], seed);
+        let level = highest(&network, 2_000) + 4.0;
+        let ends = ["split", "phase-split"].map(|name| {
+            let config = Config { only: vec![name.into()], ..Config::default() };
+            check(&problem(network.clone(), 3.0 * level), &config, 60).0.ending
+        });
+        assert_eq!(ends[1], Ending::Proved, "seed {seed}");
+        assert_ne!(ends[0], Ending::Found, "seed {seed}");
     }
 }
 

@@ -11,10 +11,10 @@
 use super::attempt::{Attempt, Plain, confirm};
 use super::ball::{Ball, usual_share};
 use super::block::Block;
+use super::fab::Fab;
 use super::losses::difference;
 use super::{Method, NotUsable, Preparation, apgd};
 use crate::attack::{Session, Task};
-use crate::search::fab::Fab;
 
 const STEPS: usize = 100;
 /// Distances are compared with ε up to the rounding of single precision.

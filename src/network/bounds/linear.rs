@@ -8,14 +8,19 @@
 
 use std::sync::Arc;
 
+use super::multipliers::Multipliers;
+use super::passes::Bend;
 use super::product::times;
 use super::{Bounder, Rule, gamma, len_of, magnitude_of, relax};
 use crate::network::backward::Gradients;
 use crate::network::op::{Op, Operands, Pass, Softmax, UnaryFunction, View};
-use crate::network::{NodeId, Surrogate};
+use crate::network::{Network, NodeId, Surrogate};
 
-/// Rows bounded in one sweep.
-pub(super) const LANES: usize = 32;
+/// Rows bounded in one sweep, at most.
+const LANES: usize = 32;
+/// A sweep with so many rows or fewer is done in this many lanes: a property has one row or two, and 32 lanes of
+/// which 30 are empty cost eight times as much.
+const FEW: usize = 4;
 
 /// `Σ coefficient · input + Σ coefficient · output`, by flat indices: what is to be bounded from below.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,49 +42,29 @@ pub struct LinearBound {
 }
 
 /// Constants and rounding of the rows of one sweep.
-pub(super) struct Sums {
-    pub(super) constant: [f64; LANES],
+pub(super) struct Sums<const L: usize> {
+    pub(super) constant: [f64; L],
     /// `Σ |terms|` of the constant, and what the coefficients' rounding can change.
-    pub(super) absolute: [f64; LANES],
-    pub(super) rounding: [f64; LANES],
+    pub(super) absolute: [f64; L],
+    pub(super) rounding: [f64; L],
 }
 
-impl Sums {
+impl<const L: usize> Sums<L> {
     fn new() -> Self {
-        Self { constant: [0.0; LANES], absolute: [0.0; LANES], rounding: [0.0; LANES] }
+        Self { constant: [0.0; L], absolute: [0.0; L], rounding: [0.0; L] }
     }
 }
 
 impl Bounder<'_> {
     /// Bounds rows over the box of the last [`Bounder::intervals`].
     pub fn rows(&mut self, rows: &[Row<'_>]) -> Vec<LinearBound> {
-        let network = self.network;
         let mut bounds = Vec::with_capacity(rows.len());
         for part in rows.chunks(LANES) {
-            self.clear(network.nodes.len());
-            let mut sums = Sums::new();
-            for (ids, terms) in [(&network.inputs, 0), (&network.outputs, 1)] {
-                for (lane, row) in part.iter().enumerate() {
-                    for &(index, coefficient) in if terms == 0 { row.inputs } else { row.outputs } {
-                        let mut at = index;
-                        for &id in ids {
-                            let (len, slot) = (len_of(network, id), network.node(id).slot);
-                            if at < len && network.node(id).varies {
-                                self.cotangents[slot][at * LANES + lane] += coefficient;
-                                break;
-                            }
-                            if at < len {
-                                let constant = coefficient * self.lower[slot][at];
-                                sums.constant[lane] += constant;
-                                sums.absolute[lane] += constant.abs();
-                                break;
-                            }
-                            at -= len;
-                        }
-                    }
-                }
+            match part.len() {
+                1 => self.some_rows::<1>(part, None, &mut bounds),
+                2..=FEW => self.some_rows::<FEW>(part, None, &mut bounds),
+                _ => self.some_rows::<LANES>(part, None, &mut bounds),
             }
-            self.sweep(network.nodes.len(), part.len(), sums, &mut bounds);
         }
         for (row, bound) in rows.iter().zip(&mut bounds) {
             bound.least = bound.least.max(self.by_intervals(row));
@@ -87,8 +72,35 @@ impl Bounder<'_> {
         bounds
     }
 
+    /// Bounds at most `L` rows.
+    pub(super) fn some_rows<const L: usize>(
+        &mut self,
+        rows: &[Row<'_>],
+        multipliers: Option<&Multipliers>,
+        bounds: &mut Vec<LinearBound>,
+    ) {
+        let network = self.network;
+        self.clear(network.nodes.len(), L);
+        let mut sums = Sums::<L>::new();
+        for (lane, row) in rows.iter().enumerate() {
+            for (ids, terms) in [(&network.inputs, row.inputs), (&network.outputs, row.outputs)] {
+                for &(index, coefficient) in terms {
+                    let Some((slot, at, varies)) = find(network, ids, index) else { continue };
+                    if varies {
+                        self.cotangents[slot][at * L + lane] += coefficient;
+                    } else {
+                        let constant = coefficient * self.lower[slot][at];
+                        sums.constant[lane] += constant;
+                        sums.absolute[lane] += constant.abs();
+                    }
+                }
+            }
+        }
+        self.sweep(network.nodes.len(), rows.len(), sums, multipliers, bounds);
+    }
+
     /// A row's bound by the intervals of its values alone: the lines of a function may be looser than its range.
-    fn by_intervals(&self, row: &Row<'_>) -> f64 {
+    pub(super) fn by_intervals(&self, row: &Row<'_>) -> f64 {
         let (mut least, mut absolute) = (0.0, 0.0);
         for (ids, terms) in [(&self.network.inputs, row.inputs), (&self.network.outputs, row.outputs)] {
             let ends: Vec<(f64, f64)> = ids
@@ -122,12 +134,12 @@ impl Bounder<'_> {
             if !keep_going() {
                 return false;
             }
-            self.clear(operand.0 + 1);
+            self.clear(operand.0 + 1, LANES);
             for (pair, &neuron) in part.iter().enumerate() {
                 self.cotangents[slot][neuron * LANES + 2 * pair] = 1.0;
                 self.cotangents[slot][neuron * LANES + 2 * pair + 1] = -1.0;
             }
-            self.sweep(operand.0 + 1, 2 * part.len(), Sums::new(), &mut bounds);
+            self.sweep(operand.0 + 1, 2 * part.len(), Sums::<LANES>::new(), None, &mut bounds);
         }
         for (&neuron, pair) in neurons.iter().zip(bounds.chunks_exact(2)) {
             let (low, high) = (&mut self.lower[slot][neuron], &mut self.upper[slot][neuron]);
@@ -162,21 +174,27 @@ impl Bounder<'_> {
         sum(&self.network.inputs, inputs) + sum(&self.network.outputs, outputs)
     }
 
-    fn clear(&mut self, end: usize) {
+    fn clear(&mut self, end: usize, lanes: usize) {
         for node in &self.network.nodes[..end] {
             if node.varies {
                 let buffer = &mut self.cotangents[node.slot];
                 buffer.clear();
-                buffer.resize(self.lower[node.slot].len() * LANES, 0.0);
+                buffer.resize(self.lower[node.slot].len() * lanes, 0.0);
             }
         }
     }
 
-    fn sweep(&mut self, end: usize, count: usize, mut sums: Sums, bounds: &mut Vec<LinearBound>) {
+    fn sweep<const L: usize>(
+        &mut self,
+        end: usize,
+        count: usize,
+        mut sums: Sums<L>,
+        multipliers: Option<&Multipliers>,
+        bounds: &mut Vec<LinearBound>,
+    ) {
         let network = self.network;
-        self.swept +=
-            network.nodes[..end].iter().map(|node| node.op.multiplications(&node.shape)).sum::<usize>()
-                * LANES;
+        let multiplications = network.nodes[..end].iter().map(|node| node.op.multiplications(&node.shape));
+        self.swept += multiplications.sum::<usize>() * L;
         let rules = Arc::clone(&self.rules);
         for index in (0..end).rev() {
             let node = &network.nodes[index];
@@ -186,14 +204,17 @@ impl Bounder<'_> {
             let cotangent = std::mem::take(&mut self.cotangents[node.slot]);
             self.account(node.slot, &cotangent, &mut sums);
             match &rules[index] {
-                Rule::Unary(function) => self.through_unary(NodeId(index), *function, &cotangent, &mut sums),
+                Rule::Unary(function) => {
+                    self.through_unary(NodeId(index), *function, &cotangent, &mut sums, multipliers);
+                }
                 Rule::Product => self.through_product(NodeId(index), &cotangent, &mut sums),
                 Rule::Affine(_) => self.through_affine(NodeId(index), &cotangent, &mut sums),
                 Rule::Extremum | Rule::Ends => match &node.op {
                     Op::Softmax(op @ Softmax { log: false, .. }) => {
                         self.through_softmax(node, op, &cotangent, &mut sums);
                     }
-                    _ => self.through_constant(NodeId(index), &cotangent, &mut sums),
+                    // A node without lines: its interval's ends.
+                    _ => sums.settle(&cotangent, &self.lower[node.slot], &self.upper[node.slot]),
                 },
                 Rule::Leaf => {}
             }
@@ -202,92 +223,86 @@ impl Bounder<'_> {
         self.concretise(count, &sums, bounds);
     }
 
-    /// Rounding of the coefficients that were added up at a value: one addition for each use.
-    fn account(&self, slot: usize, cotangent: &[f64], sums: &mut Sums) {
-        let unit = gamma(self.uses[slot]);
-        for (i, row) in cotangent.chunks_exact(LANES).enumerate() {
-            let size = unit * magnitude_of(self.lower[slot][i], self.upper[slot][i]);
-            for (r, c) in sums.rounding.iter_mut().zip(row) {
-                *r += times(c.abs(), size);
-            }
-        }
+    /// Rounding of the coefficients that were added up at a value: one addition for each use, and one more where a
+    /// decided phase pushes it.
+    fn account<const L: usize>(&self, slot: usize, cotangent: &[f64], sums: &mut Sums<L>) {
+        let unit = gamma(self.uses[slot] + 1);
+        let ends = self.lower[slot].iter().zip(&self.upper[slot]);
+        sums.add_rounding(cotangent, ends.map(|(&l, &u)| unit * magnitude_of(l, u)));
     }
 
-    fn through_unary(&mut self, id: NodeId, function: UnaryFunction, cotangent: &[f64], sums: &mut Sums) {
-        let node = self.network.node(id);
-        let from = self.network.node(node.inputs[0]).slot;
-        for i in 0..self.lower[from].len() {
-            let (under, over) = relax::lines(function, self.lower[from][i], self.upper[from][i]);
-            let target = &mut self.cotangents[from][i * LANES..][..LANES];
-            for lane in 0..LANES {
-                let c = cotangent[i * LANES + lane];
-                let line = if c >= 0.0 { under } else { over };
-                target[lane] += times(c, line.slope);
-                let shift = times(c, line.shift);
-                sums.constant[lane] += shift;
-                sums.absolute[lane] += shift.abs();
-            }
+    /// How a function is replaced at one neuron of a node whose operand lies in the slot `from`.
+    pub(super) fn bend_at(
+        &self,
+        id: NodeId,
+        function: UnaryFunction,
+        from: usize,
+        i: usize,
+        multipliers: Option<&Multipliers>,
+    ) -> Bend {
+        let (low, high) = (self.lower[from][i], self.upper[from][i]);
+        let (mut under, over) = relax::lines(function, low, high);
+        let (slope, push) = multipliers.map_or((None, 0.0), |multipliers| multipliers.at(id, i, low, high));
+        if let Some(slope) = slope.filter(|_| low < 0.0 && high > 0.0 && low.is_finite() && high.is_finite())
+        {
+            under = relax::Line { slope, shift: 0.0 };
         }
+        Bend { under, over, push }
     }
 
-    fn through_affine(&mut self, id: NodeId, cotangent: &[f64], sums: &mut Sums) {
+    fn through_unary<const L: usize>(
+        &mut self,
+        id: NodeId,
+        function: UnaryFunction,
+        cotangent: &[f64],
+        sums: &mut Sums<L>,
+        multipliers: Option<&Multipliers>,
+    ) {
+        let from = self.network.node(self.network.node(id).inputs[0]).slot;
+        let mut bends = std::mem::take(&mut self.bends);
+        bends.clear();
+        let neurons = 0..self.lower[from].len();
+        bends.extend(neurons.map(|i| self.bend_at(id, function, from, i, multipliers)));
+        sums.bend(cotangent, &mut self.cotangents[from], &bends);
+        self.bends = bends;
+    }
+
+    fn through_affine<const L: usize>(&mut self, id: NodeId, cotangent: &[f64], sums: &mut Sums<L>) {
         let node = self.network.node(id);
         let rules = Arc::clone(&self.rules);
         let Rule::Affine(rule) = &rules[id.0] else { return };
         // Σ_i |A_i| (|W| H + |b|)_i bounds what the rounding of A W and A b can change.
-        let sizes = rule.magnitude.as_ref().map(|magnitude| {
-            let from = self.network.node(node.inputs[0]).slot;
-            let mut values = self.temporary[from].clone();
-            for (v, (&l, &u)) in values.iter_mut().zip(self.lower[from].iter().zip(&self.upper[from])) {
-                *v = magnitude_of(l, u);
-            }
-            (magnitude, from, values)
-        });
-        if let Some((magnitude, from, values)) = sizes {
+        if let Some(magnitude) = &rule.magnitude {
             let unit = gamma(rule.terms);
-            self.temporary[from] = values;
-            let mut sizes = vec![0.0; self.lower[node.slot].len()];
-            let operands =
-                Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };
-            let mut pass = Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
-            magnitude.forward(operands, &mut sizes, &mut pass);
-            for (row, size) in cotangent.chunks_exact(LANES).zip(sizes) {
-                for (r, c) in sums.rounding.iter_mut().zip(row) {
-                    *r += unit * times(c.abs(), size);
-                }
-            }
+            let sizes = self.sizes(id, magnitude);
+            sums.add_rounding(cotangent, sizes.into_iter().map(|size| unit * size));
         }
-        for (row, &b) in cotangent.chunks_exact(LANES).zip(&rule.at_zero) {
-            if b != 0.0 {
-                for lane in 0..LANES {
-                    sums.constant[lane] += row[lane] * b;
-                    sums.absolute[lane] += (row[lane] * b).abs();
-                }
-            }
-        }
+        sums.add_constants(cotangent, &rule.at_zero);
         let operands = Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };
         let result = View { shape: &node.shape, data: &self.lower[node.slot] };
         let mut gradients =
             Gradients { network: self.network, inputs: &node.inputs, buffers: &mut self.cotangents };
-        let mut pass = Pass { lanes: LANES, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
+        let mut pass = Pass { lanes: L, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
         node.op.vjp(operands, result, cotangent, &mut gradients, &mut pass);
     }
 
-    /// A node without lines: its interval's ends.
-    fn through_constant(&mut self, id: NodeId, cotangent: &[f64], sums: &mut Sums) {
-        let slot = self.network.node(id).slot;
-        for (i, row) in cotangent.chunks_exact(LANES).enumerate() {
-            for lane in 0..LANES {
-                let c = row[lane];
-                let value = times(c, if c >= 0.0 { self.lower[slot][i] } else { self.upper[slot][i] });
-                sums.constant[lane] += value;
-                sums.absolute[lane] += value.abs();
-            }
+    /// `|W| H` of an affine node, where `H` is how large its operand's values may be.
+    fn sizes(&mut self, id: NodeId, magnitude: &Op<f64>) -> Vec<f64> {
+        let node = self.network.node(id);
+        let from = self.network.node(node.inputs[0]).slot;
+        let ends = self.lower[from].iter().zip(&self.upper[from]);
+        for (value, (&l, &u)) in self.temporary[from].iter_mut().zip(ends) {
+            *value = magnitude_of(l, u);
         }
+        let mut sizes = vec![0.0; self.lower[node.slot].len()];
+        let operands = Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };
+        let mut pass = Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
+        magnitude.forward(operands, &mut sizes, &mut pass);
+        sizes
     }
 
     /// The least value of each row over the input box.
-    fn concretise(&self, count: usize, sums: &Sums, bounds: &mut Vec<LinearBound>) {
+    fn concretise<const L: usize>(&self, count: usize, sums: &Sums<L>, bounds: &mut Vec<LinearBound>) {
         let dimensions: usize = self.network.input_len();
         for lane in 0..count {
             let (mut least, mut absolute) = (sums.constant[lane], sums.absolute[lane]);
@@ -295,7 +310,7 @@ impl Bounder<'_> {
             for &id in &self.network.inputs {
                 let slot = self.network.node(id).slot;
                 for i in 0..self.lower[slot].len() {
-                    let c = self.cotangents[slot][i * LANES + lane];
+                    let c = self.cotangents[slot][i * L + lane];
                     let term = times(c, if c >= 0.0 { self.lower[slot][i] } else { self.upper[slot][i] });
                     least += term;
                     absolute += times(c.abs(), magnitude_of(self.lower[slot][i], self.upper[slot][i]));
@@ -310,4 +325,16 @@ impl Bounder<'_> {
             bounds.push(LinearBound { least, slopes });
         }
     }
+}
+
+/// Where a flat index lies: the slot, the place in it, and whether it varies.
+fn find(network: &Network<f64>, ids: &[NodeId], mut index: usize) -> Option<(usize, usize, bool)> {
+    for &id in ids {
+        let (len, node) = (len_of(network, id), network.node(id));
+        if index < len {
+            return Some((node.slot, index, node.varies));
+        }
+        index -= len;
+    }
+    None
 }

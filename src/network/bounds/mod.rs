@@ -15,6 +15,8 @@
 mod ends;
 mod interval;
 mod linear;
+mod multipliers;
+mod passes;
 mod product;
 mod range;
 mod relax;
@@ -24,6 +26,7 @@ use std::sync::Arc;
 
 pub use interval::Tightening;
 pub use linear::{LinearBound, Row};
+pub use multipliers::{Effort, Multipliers, Neuron, Phase, Snapshot};
 
 use super::op::{Affine, BinaryFunction, Op, Operands, Pass, UnaryFunction};
 use super::{Network, Node, NodeId, Surrogate, shape};
@@ -90,6 +93,8 @@ pub struct Bounder<'n> {
     scratch: Vec<f64>,
     temporary: Vec<Vec<f64>>,
     cotangents: Vec<Vec<f64>>,
+    /// The lines of one node.
+    bends: Vec<passes::Bend>,
     swept: usize,
 }
 
@@ -140,6 +145,7 @@ impl<'n> Bounder<'n> {
             temporary: ends,
             scratch: Vec::new(),
             cotangents: vec![Vec::new(); network.slots],
+            bends: Vec::new(),
             swept: 0,
         }
     }

@@ -4,7 +4,7 @@
 //! `al·b + bl·a − al·bl ≤ a·b ≤ au·b + bl·a − au·bl`. With a constant operand they are the product itself. A
 //! quotient is the product with the reciprocal, which has lines of its own.
 
-use super::linear::{LANES, Sums};
+use super::linear::Sums;
 use super::range::{EVERYTHING, range};
 use super::{Bounder, below, gamma, magnitude_of, relax};
 use crate::network::op::{Binary, BinaryFunction, Op, UnaryFunction};
@@ -123,7 +123,12 @@ impl Bounder<'_> {
     }
 
     /// Replaces a product by its planes.
-    pub(super) fn through_product(&mut self, id: NodeId, cotangent: &[f64], sums: &mut Sums) {
+    pub(super) fn through_product<const L: usize>(
+        &mut self,
+        id: NodeId,
+        cotangent: &[f64],
+        sums: &mut Sums<L>,
+    ) {
         let network = self.network;
         let node = network.node(id);
         let Some(products) = Products::of(network, node) else { return };
@@ -133,8 +138,8 @@ impl Bounder<'_> {
         if a_node.varies {
             let target = &mut self.cotangents[a_node.slot];
             products.each(|o, i, j| {
-                let row = &cotangent[o * LANES..][..LANES];
-                for (t, &c) in target[i * LANES..][..LANES].iter_mut().zip(row) {
+                let row = &cotangent[o * L..][..L];
+                for (t, &c) in target[i * L..][..L].iter_mut().zip(row) {
                     *t += times(c, b.lower[j]);
                 }
             });
@@ -147,15 +152,15 @@ impl Bounder<'_> {
                 let lines = quotient.then(|| {
                     relax::lines(UnaryFunction::Reciprocal, self.lower[slot][j], self.upper[slot][j])
                 });
-                for lane in 0..LANES {
-                    let c = cotangent[o * LANES + lane];
+                for lane in 0..L {
+                    let c = cotangent[o * L + lane];
                     let weight = times(c, if c >= 0.0 { a.lower[i] } else { a.upper[i] });
                     let Some((under, over)) = lines else {
-                        target[j * LANES + lane] += weight;
+                        target[j * L + lane] += weight;
                         continue;
                     };
                     let line = if weight >= 0.0 { under } else { over };
-                    target[j * LANES + lane] += times(weight, line.slope);
+                    target[j * L + lane] += times(weight, line.slope);
                     let shift = times(weight, line.shift);
                     sums.constant[lane] += shift;
                     sums.absolute[lane] += shift.abs();
@@ -167,15 +172,15 @@ impl Bounder<'_> {
     /// The planes' constants, and what rounding can change of the planes: each of their terms is at most as large
     /// as the largest product, each coefficient is added up from as many as `uses` products, and a reciprocal's
     /// line is at most thrice as large as the reciprocal.
-    fn shifts(
+    fn shifts<const L: usize>(
         &self,
         products: &Products,
         [a, b]: [&Factor; 2],
         both: bool,
         cotangent: &[f64],
-        sums: &mut Sums,
+        sums: &mut Sums<L>,
     ) {
-        let mut planes = vec![[0.0; 3]; cotangent.len() / LANES];
+        let mut planes = vec![[0.0; 3]; cotangent.len() / L];
         products.each(|o, i, j| {
             let [under, over, size] = &mut planes[o];
             *size += times(magnitude_of(a.lower[i], a.upper[i]), magnitude_of(b.lower[j], b.upper[j]));
@@ -185,7 +190,7 @@ impl Bounder<'_> {
             }
         });
         let unit = 12.0 * gamma(products.terms + products.uses);
-        for (row, [under, over, size]) in cotangent.chunks_exact(LANES).zip(planes) {
+        for (row, [under, over, size]) in cotangent.chunks_exact(L).zip(planes) {
             for (lane, &c) in row.iter().enumerate() {
                 let shift = times(c, if c >= 0.0 { under } else { over });
                 sums.constant[lane] += shift;

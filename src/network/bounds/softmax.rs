@@ -4,7 +4,7 @@
 //! bound is concave and bends at the coefficients, so that one of them is best.
 
 use super::Bounder;
-use super::linear::{LANES, Sums};
+use super::linear::Sums;
 use super::product::times;
 use crate::network::op::Softmax;
 use crate::network::{Node, shape};
@@ -14,15 +14,21 @@ const FEW: usize = 16;
 
 impl Bounder<'_> {
     /// Replaces the results by a constant that the row's part in them is at least.
-    pub(super) fn through_softmax(&self, node: &Node<f64>, op: &Softmax, cotangent: &[f64], sums: &mut Sums) {
+    pub(super) fn through_softmax<const L: usize>(
+        &self,
+        node: &Node<f64>,
+        op: &Softmax,
+        cotangent: &[f64],
+        sums: &mut Sums<L>,
+    ) {
         let (lower, upper) = (&self.lower[node.slot], &self.upper[node.slot]);
         let split = shape::split(&node.shape, op.axis);
         for (outer, inner) in (0..split.outer).flat_map(|o| (0..split.inner).map(move |i| (o, i))) {
             let members: Vec<usize> =
                 (0..split.axis).map(|k| (outer * split.axis + k) * split.inner + inner).collect();
-            for lane in 0..LANES {
+            for lane in 0..L {
                 let terms: Vec<(f64, f64, f64)> =
-                    members.iter().map(|&i| (cotangent[i * LANES + lane], lower[i], upper[i])).collect();
+                    members.iter().map(|&i| (cotangent[i * L + lane], lower[i], upper[i])).collect();
                 if terms.iter().all(|&(c, _, _)| c == 0.0) {
                     continue;
                 }
