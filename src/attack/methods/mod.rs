@@ -10,7 +10,7 @@ pub mod block;
 pub mod coverage;
 pub mod deepxplore;
 pub mod dlfuzz;
-mod fab;
+pub mod fab;
 pub mod fab_t;
 pub mod fgsm;
 pub mod greedy_pixel;
