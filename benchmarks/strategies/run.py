@@ -78,8 +78,6 @@ def table(results, rows, options, left_out):
     complete = {label: group for label, group in by_variant.items() if len(group) == len(wanted)}
     which = f"at most {options.sample} of each benchmark, spread evenly" if options.sample else "all"
     lines = [
-        "# What each strategy is worth",
-        "",
         "Made by `benchmarks/strategies/run.py`: one thread, seed "
         f"{options.seed}, {options.limit:g} s for the search of an instance. {len(wanted)} known-sat instances "
         f"({which}; {left_out} with files over {options.largest:g} MB left out). CPU is that of the whole process, "
@@ -127,7 +125,7 @@ def main():
     parser.add_argument("--benchmark", action="append", default=[], help="this benchmark only; may be repeated")
     parser.add_argument("--strategy", action="append", default=[], help="this strategy only; may be repeated; 'portfolio' for the whole")
     parser.add_argument("--results", type=Path, help="the CSV file [strategies-LIMIT-SEED.csv beside the table]")
-    parser.add_argument("--output", type=Path, default=common.ROOT / "benchmarks" / "strategies.md")
+    parser.add_argument("--output", type=Path, default=Path("strategies-table.md"))
     parser.add_argument("--table", action="store_true", help="make the table from the CSV file, run nothing")
     options = parser.parse_args()
     folder = common.tree()

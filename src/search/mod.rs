@@ -145,9 +145,13 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether a strategy is asked for by its name.
+    pub fn names(&self, name: &str) -> bool {
+        self.only.iter().any(|n| n == name)
+    }
+
     /// Whether a strategy is to be used.
     pub fn admits(&self, name: &str) -> bool {
-        (self.only.is_empty() || self.only.iter().any(|n| n == name))
-            && !self.without.iter().any(|n| n == name)
+        (self.only.is_empty() || self.names(name)) && !self.without.iter().any(|n| n == name)
     }
 }

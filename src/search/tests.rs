@@ -257,6 +257,23 @@ fn phases_prove_what_cutting_many_inputs_does_not() {
 }
 
 #[test]
+fn strategies_by_name_take_no_share_of_the_portfolio() {
+    let impossible = problem(random_network(&[5, 16, 16, 2], 3), 1e6);
+    let ran = |only: &[&str]| -> Vec<&'static str> {
+        let only = only.iter().map(ToString::to_string).collect();
+        let config =
+            Config { only, without: vec!["split".into(), "phase-split".into()], ..Config::default() };
+        let budget = Budget::unlimited().slice(Duration::from_millis(500));
+        let judge = Plain { problem: &impossible, found: Mutex::new(None) };
+        let summary = falsify(&impossible, &config, &budget, &judge, &Silent);
+        summary.strategies.iter().map(|s| s.name).collect()
+    };
+    let portfolio = ran(&[]);
+    assert!(portfolio.contains(&"pgd") && !portfolio.contains(&"minorant"), "{portfolio:?}");
+    assert_eq!(ran(&["minorant"]), ["minorant"]);
+}
+
+#[test]
 fn every_strategy_has_a_name_of_its_own() {
     let mut names = portfolio::names();
     names.sort_unstable();
