@@ -207,13 +207,16 @@ impl Bounder<'_> {
         best
     }
 
-    /// The mean size of the coefficients at the pre-activations of each bending node, the unit of its weights.
+    /// The mean size of the coefficients at the pre-activations of each bending node that are not zero, the unit of its
+    /// weights.
     fn units(&self, multipliers: &Multipliers) -> Vec<f64> {
         let unit = |(index, choices): (usize, &Vec<Choice>)| {
             let node = self.network.node(NodeId(index));
             let Some(&from) = node.inputs.first().filter(|_| !choices.is_empty()) else { return 0.0 };
             let sizes = self.cotangents[self.network.node(from).slot].iter().map(|c| c.abs());
-            sizes.sum::<f64>() / choices.len() as f64
+            let (sum, count) =
+                sizes.filter(|&size| size > 0.0).fold((0.0, 0), |(sum, n), size| (sum + size, n + 1));
+            if count == 0 { 1.0 } else { sum / f64::from(count) }
         };
         multipliers.choices.iter().enumerate().map(unit).collect()
     }
@@ -452,7 +455,7 @@ mod tests {
             }
             let least = inside.into_iter().fold(f64::INFINITY, f64::min);
             let mut multipliers = bounder.multipliers().unwrap();
-            let effort = Effort { steps: 150, rate: 0.3 };
+            let effort = Effort { steps: 150, rate: 1.0 };
             let bound = bounder.sharpen(ROW, &mut multipliers, effort, &|_| false).least;
             // The grid misses the least value by its width times the slope at most.
             assert!(bound <= least + 1e-12 && least - bound < 0.1, "seed {seed}: {bound} against {least}");
