@@ -16,7 +16,7 @@
 //! Deviation: the row is chosen anew in each branch by its plain bound instead of bounding all rows together.
 
 use super::corners::Corners;
-use super::exclusion::{PROOF, price_of_bounds, reach, view};
+use super::exclusion::{price_of_bounds, promise_of_proof, reach, view};
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::network::Real;
 use crate::network::bounds::{
@@ -89,7 +89,7 @@ impl<T: Real> Falsifier<T> for PhaseSplit<T> {
     }
 
     fn promise(&self) -> f64 {
-        1.0 + PROOF * self.excluded
+        promise_of_proof(self.excluded)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {

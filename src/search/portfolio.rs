@@ -59,7 +59,7 @@ fn table<T: Real>() -> Vec<Entry<T>> {
         Entry { name: "square", make: square_strategy::make, weight: 0.05, part: EveryThread },
         Entry { name: "split", make: split::make, weight: 1.0, part: OneThread },
         Entry { name: "phase-split", make: phase_split::make, weight: 1.0, part: OneThread },
-        Entry { name: "facet-walk", make: facet_walk::make, weight: 0.5, part: ByName },
+        Entry { name: "facet-walk", make: facet_walk::make, weight: 0.5, part: EveryThread },
         Entry { name: "target-propagation", make: target_propagation::make, weight: 0.25, part: ByName },
         Entry { name: "minorant", make: minorant::make, weight: 0.25, part: ByName },
         Entry { name: "phase-milp", make: phase_milp::make, weight: 0.5, part: EveryThread },
@@ -153,6 +153,8 @@ pub fn falsify<T: Real>(
     });
     let mut whole = summaries.remove(0);
     summaries.into_iter().for_each(|other| whole.absorb(other));
+    let names = names();
+    whole.strategies.sort_by_key(|strategy| names.iter().position(|name| *name == strategy.name));
     if whole.ending != Ending::Proved && shared.has_thin() {
         whole.ending = Ending::Found;
     }
@@ -194,7 +196,10 @@ impl<T: Real> Summary<T> {
             self.best = Some(theirs);
         }
         for theirs in other.strategies {
-            let Some(own) = self.strategies.iter_mut().find(|own| own.name == theirs.name) else { continue };
+            let Some(own) = self.strategies.iter_mut().find(|own| own.name == theirs.name) else {
+                self.strategies.push(theirs);
+                continue;
+            };
             own.rounds += theirs.rounds;
             own.tally += theirs.tally;
             own.time += theirs.time;

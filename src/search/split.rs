@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::corners::Corners;
-use super::exclusion::{PROOF, price_of_bounds, reach, view};
+use super::exclusion::{price_of_bounds, promise_of_proof, reach, view};
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::network::Real;
 use crate::network::bounds::{Bounder, LinearBound, Row as BoundRow, Tightening};
@@ -86,7 +86,7 @@ impl<T: Real> Falsifier<T> for Split<T> {
 
     /// The more of the box is excluded, the likelier it is that the rest can be.
     fn promise(&self) -> f64 {
-        1.0 + PROOF * self.excluded
+        promise_of_proof(self.excluded)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {

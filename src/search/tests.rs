@@ -270,6 +270,14 @@ fn strategies_by_name_take_no_share_of_the_portfolio() {
     };
     let portfolio = ran(&[]);
     assert!(portfolio.contains(&"pgd") && !portfolio.contains(&"minorant"), "{portfolio:?}");
+    // Those of the second thread are there too, in the table's order.
+    let both = check(
+        &impossible,
+        &Config { only: vec!["phase-split".into(), "split".into()], ..Config::default() },
+        60,
+    )
+    .0;
+    assert_eq!(both.strategies.iter().map(|s| s.name).collect::<Vec<_>>(), ["split", "phase-split"]);
     assert_eq!(ran(&["minorant"]), ["minorant"]);
 }
 

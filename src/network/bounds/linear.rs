@@ -194,7 +194,8 @@ impl Bounder<'_> {
     ) {
         let network = self.network;
         let multiplications = network.nodes[..end].iter().map(|node| node.op.multiplications(&node.shape));
-        self.swept += multiplications.sum::<usize>() * L;
+        // A single row costs as much as two: the loops over it have nothing to vectorise.
+        self.swept += multiplications.sum::<usize>() * L.max(2);
         let rules = Arc::clone(&self.rules);
         for index in (0..end).rev() {
             let node = &network.nodes[index];
