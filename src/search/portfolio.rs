@@ -34,6 +34,13 @@ struct Entry<T> {
     part: Part,
 }
 
+impl<T> Entry<T> {
+    /// Whether it is used on some thread.
+    fn takes_part(&self, config: &Config) -> bool {
+        config.admits(self.name) && (self.part != Part::ByName || config.names(self.name))
+    }
+}
+
 /// Where a strategy takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -134,8 +141,7 @@ pub fn falsify<T: Real>(
         let mut admitted = |entry: &Entry<T>| {
             let here = dealt % config.threads.max(1) as u64 == thread;
             dealt += u64::from(entry.part == Part::OneThread);
-            let wanted = entry.part != Part::ByName || config.names(entry.name);
-            wanted && config.admits(entry.name) && (here || entry.part != Part::OneThread)
+            entry.takes_part(config) && (here || entry.part != Part::OneThread)
         };
         let table = table().into_iter().filter(|entry| admitted(entry)).collect();
         let oracle = Oracle::new(problem, judge, &shared, budget);
@@ -153,8 +159,7 @@ pub fn falsify<T: Real>(
     });
     let mut whole = summaries.remove(0);
     summaries.into_iter().for_each(|other| whole.absorb(other));
-    let names = names();
-    whole.strategies.sort_by_key(|strategy| names.iter().position(|name| *name == strategy.name));
+    whole.complete(config, &table::<T>());
     if whole.ending != Ending::Proved && shared.has_thin() {
         whole.ending = Ending::Found;
     }
@@ -163,7 +168,29 @@ pub fn falsify<T: Real>(
     whole
 }
 
+impl StrategySummary {
+    /// Of a strategy that has not run.
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            rounds: 0,
+            tally: Tally::default(),
+            time: Duration::ZERO,
+            best_margin: None,
+            not_applicable: None,
+            found: false,
+        }
+    }
+}
+
 impl<T: Real> Summary<T> {
+    /// Adds the strategies of threads that were not needed, and brings all into the table's order.
+    fn complete(&mut self, config: &Config, table: &[Entry<T>]) {
+        let wanted = table.iter().filter(|entry| entry.takes_part(config));
+        let find = |entry: &Entry<T>| self.strategies.iter().find(|s| s.name == entry.name).cloned();
+        self.strategies = wanted.map(|e| find(e).unwrap_or_else(|| StrategySummary::new(e.name))).collect();
+    }
+
     fn report(&self, observer: &dyn Observer) {
         for strategy in &self.strategies {
             let ended = match (self.ending, strategy.not_applicable) {
@@ -259,16 +286,7 @@ impl<T: Real> Running<T> {
 
 impl<'a, T: Real> Search<'a, T> {
     fn new(oracle: Oracle<'a, T>, observer: &'a dyn Observer, random: Random, table: Vec<Entry<T>>) -> Self {
-        let summary = |entry: &Entry<T>| StrategySummary {
-            name: entry.name,
-            rounds: 0,
-            tally: Tally::default(),
-            time: Duration::ZERO,
-            best_margin: None,
-            not_applicable: None,
-            found: false,
-        };
-        let summaries = table.iter().map(summary).collect();
+        let summaries = table.iter().map(|entry| StrategySummary::new(entry.name)).collect();
         let (sites, current, best_margin) = (Vec::new(), None, f64::NEG_INFINITY);
         Self {
             oracle,
