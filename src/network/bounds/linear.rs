@@ -103,14 +103,9 @@ impl Bounder<'_> {
     pub(super) fn by_intervals(&self, row: &Row<'_>) -> f64 {
         let (mut least, mut absolute) = (0.0, 0.0);
         for (ids, terms) in [(&self.network.inputs, row.inputs), (&self.network.outputs, row.outputs)] {
-            let ends: Vec<(f64, f64)> = ids
-                .iter()
-                .flat_map(|&id| {
-                    self.interval_of(id).0.iter().copied().zip(self.interval_of(id).1.iter().copied())
-                })
-                .collect();
             for &(i, c) in terms {
-                let term = times(c, if c >= 0.0 { ends[i].0 } else { ends[i].1 });
+                let Some((slot, at, _)) = find(self.network, ids, i) else { continue };
+                let term = times(c, if c >= 0.0 { self.lower[slot][at] } else { self.upper[slot][at] });
                 least += term;
                 absolute += term.abs();
             }
@@ -329,7 +324,7 @@ impl Bounder<'_> {
 }
 
 /// Where a flat index lies: the slot, the place in it, and whether it varies.
-fn find(network: &Network<f64>, ids: &[NodeId], mut index: usize) -> Option<(usize, usize, bool)> {
+pub(super) fn find(network: &Network<f64>, ids: &[NodeId], mut index: usize) -> Option<(usize, usize, bool)> {
     for &id in ids {
         let (len, node) = (len_of(network, id), network.node(id));
         if index < len {

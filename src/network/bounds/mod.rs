@@ -192,15 +192,9 @@ impl<'n> Bounder<'n> {
     }
 
     /// The interval of a flat output's value after [`Bounder::intervals`]; `None` beyond the last.
-    pub fn interval_of_output(&self, mut output: usize) -> Option<(f64, f64)> {
-        for &id in &self.network.outputs {
-            let (lower, upper) = self.interval_of(id);
-            if let (Some(&low), Some(&high)) = (lower.get(output), upper.get(output)) {
-                return Some((low, high));
-            }
-            output -= lower.len();
-        }
-        None
+    pub fn interval_of_output(&self, output: usize) -> Option<(f64, f64)> {
+        let (slot, at, _) = linear::find(self.network, &self.network.outputs, output)?;
+        Some((self.lower[slot][at], self.upper[slot][at]))
     }
 
     /// The interval of a node's values after [`Bounder::intervals`]: lower and upper ends.

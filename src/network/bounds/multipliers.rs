@@ -184,6 +184,10 @@ impl Bounder<'_> {
         enough: &dyn Fn(f64) -> bool,
     ) -> LinearBound {
         let mut best = self.row_with(row, multipliers);
+        // Most branches that are excluded are so at once.
+        if enough(best.least) {
+            return best;
+        }
         let mut kept = multipliers.clone();
         let mut moments: Vec<Vec<[Moments; 2]>> =
             multipliers.choices.iter().map(|choices| vec![Default::default(); choices.len()]).collect();

@@ -1,8 +1,8 @@
 //! Inputs that the network classifies otherwise, whatever the way there: where slopes lead nowhere, a result is looked
 //! for from the far side.
 //!
-//! The first anchor is what greedy-pixel or random-k finds. Further anchors are the images of the run that the network gives another class, the nearest of each class first, and, where
-//! these do not help, black, white and random images.
+//! The first anchor is what greedy-pixel or random-k finds. Further anchors are the images of the run that the network
+//! gives another class, the nearest of each class first, and, where these do not help, black, white and random images.
 
 use super::beam::Found;
 use super::probe::{Probe, Spot, fools, lead};
