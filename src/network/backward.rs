@@ -9,14 +9,15 @@ use super::{Network, NodeId, Workspace};
 pub struct Surrogate<'a, T> {
     /// For each lane the slope that an inactive ReLU passes on (annealed leaky gradients).
     pub leak: Option<&'a [T]>,
-    /// Piecewise-constant functions get the slope of a smooth step of this sharpness.
-    pub sharpness: Option<T>,
+    /// Jumps (signs, comparisons) get the slope of a smooth step, so many times as wide as the points of the block are
+    /// spread in front of it; roundings get slope one.
+    pub width: Option<T>,
 }
 
 impl<T> Surrogate<'_, T> {
     /// The true derivatives.
     pub fn exact() -> Self {
-        Self { leak: None, sharpness: None }
+        Self { leak: None, width: None }
     }
 }
 

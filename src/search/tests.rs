@@ -108,10 +108,10 @@ fn gradients_and_walks_reach_what_samples_do_not() {
     }
 }
 
-/// A network whose hidden layer is signs: no gradient anywhere.
-fn sign_network(inputs: usize, hidden: usize, seed: u64) -> Network<f32> {
+/// A network whose hidden layer is signs of sums of this size: no gradient anywhere.
+fn sign_network(inputs: usize, hidden: usize, seed: u64, size: f64) -> Network<f32> {
     let mut random = Random::new(seed);
-    let mut draw = |count: usize| (0..count).map(|_| random.normal() as f32).collect::<Vec<f32>>();
+    let mut draw = |count: usize| (0..count).map(|_| (size * random.normal()) as f32).collect::<Vec<f32>>();
     let mut builder = Builder::default();
     let mut node = builder.input("x", Float32, vec![1, inputs]).unwrap();
     // Centred, so that the signs change inside of the unit box.
@@ -129,7 +129,7 @@ fn sign_network(inputs: usize, hidden: usize, seed: u64) -> Network<f32> {
 #[test]
 fn what_needs_no_gradient_climbs_where_there_is_none() {
     for seed in 0..4 {
-        let network = sign_network(40, 40, seed);
+        let network = sign_network(40, 40, seed, 1.0);
         let level = highest(&network, 20_000);
         let problem = problem(network, level + 1e-4);
         for name in ["coordinate", "square"] {
@@ -140,6 +140,20 @@ fn what_needs_no_gradient_climbs_where_there_is_none() {
         let config = Config { only: vec!["apgd".into()], threads: 1, seed, ..Config::default() };
         let summary = check(&problem, &config, 60).0;
         assert!(summary.strategies.iter().any(|s| s.not_applicable.is_some()), "{summary:?}");
+    }
+}
+
+#[test]
+fn smooth_steps_climb_whatever_the_size_of_the_sums() {
+    for seed in 0..4 {
+        for size in [1e-6, 1.0, 1e6] {
+            let network = sign_network(40, 40, seed, size);
+            let level = highest(&network, 20_000);
+            let problem = problem(network, level + 1e-4 * size);
+            let config = Config { only: vec!["pgd".into()], threads: 1, seed, ..Config::default() };
+            let (summary, found) = check(&problem, &config, 60);
+            assert!(found.is_some(), "misses {level} with seed {seed}, size {size}: {summary:?}");
+        }
     }
 }
 

@@ -43,6 +43,7 @@ fn course(function: UnaryFunction, low: f64, high: f64) -> Course {
         | Round
         | Truncate
         | Sign
+        | SignOr { .. }
         | Log
         | Sqrt
         | Asin
@@ -146,11 +147,18 @@ fn wave(top: f64, low: f64, high: f64, at_low: f64, at_high: f64) -> (f64, f64) 
     (least, most)
 }
 
+/// Whether the function only selects or negates: no evaluation of it rounds.
+fn selects(function: UnaryFunction) -> bool {
+    use UnaryFunction::*;
+    let steps = matches!(function, Floor | Ceil | Round | Truncate | Sign | SignOr { .. } | Nonzero | Not);
+    steps || matches!(function, Relu | Clip { .. } | Abs | Neg)
+}
+
 /// Relative error of the function's evaluation, generously; zero for functions that only select.
 fn relative(function: UnaryFunction) -> f64 {
     use UnaryFunction::*;
     match function {
-        Relu | Clip { .. } | Abs | Neg | Floor | Ceil | Round | Truncate | Sign | Nonzero | Not => 0.0,
+        _ if selects(function) => 0.0,
         Power { exponent } => (8.0 + 2.0 * exponent.abs()) * f64::EPSILON,
         _ => 8.0 * f64::EPSILON,
     }
@@ -161,9 +169,7 @@ fn absolute(function: UnaryFunction, low: f64, high: f64) -> f64 {
     use UnaryFunction::*;
     let size = low.abs().max(high.abs());
     let sum = match function {
-        Relu | Clip { .. } | Abs | Neg | Floor | Ceil | Round | Truncate | Sign | Nonzero | Not => {
-            return 0.0;
-        }
+        _ if selects(function) => return 0.0,
         Scale { scale, shift } => scale.abs() * size + shift.abs(),
         HardSigmoid { alpha, beta } => alpha.abs() * size + beta.abs(),
         Shrink { bias, .. } => size + bias.abs(),

@@ -94,7 +94,7 @@ fn curved(function: UnaryFunction, low: f64, high: f64, bend: Bend) -> (Line, Li
     const SLACK: f64 = 1e-12;
     let middle = low * 0.5 + high * 0.5;
     let [at_low, at_middle, at_high] = [low, middle, high].map(|x| function.value(x));
-    let slope: f64 = function.derivative(middle, at_middle, None);
+    let slope: f64 = function.derivative(middle, at_middle);
     let size = low.abs().max(high.abs());
     let off = |slope: f64, value: f64| SLACK * (slope.abs() * size + value.abs()) + f64::MIN_POSITIVE;
     let most = at_low.abs().max(at_high.abs()).max(at_middle.abs());
@@ -148,7 +148,7 @@ fn relu(low: f64, high: f64, leak: f64) -> (Line, Line) {
 /// through the lower end and above through the upper end (Singh et al. 2019).
 fn s_shaped(function: UnaryFunction, low: f64, high: f64) -> (Line, Line) {
     let (at_low, at_high) = range(function, low, high);
-    let derivative = |x: f64| function.derivative(x, function.value(x), None);
+    let derivative = |x: f64| function.derivative(x, function.value(x));
     let slope = derivative(low).min(derivative(high)) * (1.0 - 1e-9);
     if slope.is_nan() || slope <= 0.0 {
         return flat(function, low, high);
@@ -180,6 +180,7 @@ mod tests {
             Exp,
             Erf,
             Sign,
+            SignOr { zero: 1.0 },
             Floor,
             Scale { scale: -3.0, shift: 0.7 },
             HardSigmoid { alpha: 0.2, beta: 0.5 },

@@ -1,6 +1,6 @@
 //! Functions of two numbers under ONNX's broadcasting.
 
-use super::{Operands, Operator, Pass, View};
+use super::{Operands, Operator, Pass, View, smooth_step};
 use crate::network::backward::Gradients;
 use crate::network::kernel::dispatch::vectorized;
 use crate::network::real::Real;
@@ -89,7 +89,7 @@ impl BinaryFunction {
 
     /// Both partial derivatives at `(a, b)` where the value is `y`.
     #[inline(always)]
-    pub fn derivatives<T: Real>(self, a: T, b: T, y: T, sharpness: Option<T>) -> (T, T) {
+    pub fn derivatives<T: Real>(self, a: T, b: T, y: T) -> (T, T) {
         use BinaryFunction::*;
         let (zero, one) = (T::zero(), T::one());
         match self {
@@ -123,13 +123,19 @@ impl BinaryFunction {
                     (one, zero)
                 }
             }
-            // A comparison is a step in the difference of its operands.
-            Less | LessOrEqual | Greater | GreaterOrEqual => sharpness.map_or((zero, zero), |s| {
-                let t = ((a - b) * s).tanh();
-                let slope = T::of(0.5) * s * (one - t * t);
-                if matches!(self, Less | LessOrEqual) { (-slope, slope) } else { (slope, -slope) }
-            }),
-            IntegerDiv | Equal | And | Or | Xor => (zero, zero),
+            IntegerDiv | Less | LessOrEqual | Greater | GreaterOrEqual | Equal | And | Or | Xor => {
+                (zero, zero)
+            }
+        }
+    }
+
+    /// Whether an order of the operands becomes true where the first rises (1) or falls (-1).
+    fn direction(self) -> Option<f64> {
+        use BinaryFunction::*;
+        match self {
+            Greater | GreaterOrEqual => Some(1.0),
+            Less | LessOrEqual => Some(-1.0),
+            _ => None,
         }
     }
 
@@ -227,7 +233,10 @@ impl<T: Real> Operator<T> for Binary {
     ) {
         let (a, b) = (operands.get(0), operands.get(1));
         let walk = Walk::new(a.shape, b.shape, result.shape, pass.lanes);
-        let (f, sharpness) = (self.0, pass.surrogate.sharpness);
+        let f = self.0;
+        if let (Some(sign), Some(width)) = (f.direction(), pass.surrogate.width) {
+            return compare(walk, (a.data, b.data), (sign, width), cotangent, gradients, pass);
+        }
         for side in 0..2 {
             let Some(gradient) = gradients.wrt(side) else { continue };
             walk.for_runs(|at, at_a, at_b| {
@@ -242,13 +251,42 @@ impl<T: Real> Operator<T> for Binary {
                     _ => {
                         for i in 0..walk.run {
                             let y = result.data[at + i];
-                            let d = f.derivatives(a.data[at_a + i], b.data[at_b + i], y, sharpness);
+                            let d = f.derivatives(a.data[at_a + i], b.data[at_b + i], y);
                             g[i] += c[i] * if side == 0 { d.0 } else { d.1 };
                         }
                     }
                 }
             });
         }
+    }
+}
+
+/// The backward pass of an order of two operands, which is a step in their difference: `sign` is 1 where it is a step
+/// up, `width` that of the smooth step.
+fn compare<T: Real>(
+    walk: Walk,
+    (a, b): (&[T], &[T]),
+    (sign, width): (f64, T),
+    cotangent: &[T],
+    gradients: &mut Gradients<'_, T>,
+    pass: &mut Pass<'_, T>,
+) {
+    let slopes = &mut *pass.scratch;
+    slopes.clear();
+    slopes.resize(cotangent.len(), T::zero());
+    walk.for_runs(|at, at_a, at_b| {
+        for (i, difference) in slopes[at..at + walk.run].iter_mut().enumerate() {
+            *difference = a[at_a + i] - b[at_b + i];
+        }
+    });
+    smooth_step::slopes(slopes, pass.lanes, T::one(), width);
+    for (side, sign) in [T::of(sign), T::of(-sign)].into_iter().enumerate() {
+        let Some(gradient) = gradients.wrt(side) else { continue };
+        walk.for_runs(|at, at_a, at_b| {
+            let own = if side == 0 { at_a } else { at_b };
+            let terms = cotangent[at..at + walk.run].iter().zip(&slopes[at..]);
+            gradient[own..own + walk.run].iter_mut().zip(terms).for_each(|(g, (&c, &s))| *g += sign * c * s);
+        });
     }
 }
 

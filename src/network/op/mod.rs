@@ -20,6 +20,7 @@ pub mod rank;
 pub mod rearrange;
 pub mod reduce;
 pub mod select;
+mod smooth_step;
 pub mod softmax;
 pub mod unary;
 pub mod windows;

@@ -1,6 +1,6 @@
 //! Functions of one number, applied to every value.
 
-use super::{Operands, Operator, Pass, View};
+use super::{Operands, Operator, Pass, View, smooth_step};
 use crate::network::backward::Gradients;
 use crate::network::kernel::dispatch::vectorized;
 use crate::network::kernel::functions::{erf, exp, sigmoid, tanh};
@@ -88,6 +88,10 @@ pub enum UnaryFunction {
     Atanh,
     // Piecewise constant.
     Sign,
+    /// The sign, with this value at zero: what binarised networks write as a sign, an addition and another sign.
+    SignOr {
+        zero: f64,
+    },
     Floor,
     Ceil,
     /// Half to even.
@@ -102,12 +106,6 @@ pub enum UnaryFunction {
         negative: bool,
         positive: bool,
     },
-}
-
-/// Slope of the smooth step that stands in for a jump when a search asks for one.
-fn bump<T: Real>(x: T, sharpness: T) -> T {
-    let t = (x * sharpness).tanh();
-    sharpness * (T::one() - t * t)
 }
 
 impl UnaryFunction {
@@ -190,6 +188,17 @@ impl UnaryFunction {
                     x
                 }
             }
+            SignOr { zero: at_zero } => {
+                if x > zero {
+                    one
+                } else if x < zero {
+                    -one
+                } else if x == zero {
+                    of(at_zero)
+                } else {
+                    x
+                }
+            }
             Floor => x.floor(),
             Ceil => x.ceil(),
             Round => round_half_even(x),
@@ -203,10 +212,9 @@ impl UnaryFunction {
         }
     }
 
-    /// The derivative at `x` where the value is `y`; zero for piecewise constant functions, or the slope of a
-    /// smooth step where `sharpness` asks for one.
+    /// The derivative at `x` where the value is `y`; zero for piecewise constant functions.
     #[inline(always)]
-    pub fn derivative<T: Real>(self, x: T, y: T, sharpness: Option<T>) -> T {
+    pub fn derivative<T: Real>(self, x: T, y: T) -> T {
         use UnaryFunction::*;
         let (zero, one, of) = (T::zero(), T::one(), T::of);
         let step = |is: bool| if is { one } else { zero };
@@ -300,9 +308,7 @@ impl UnaryFunction {
             Asinh => one / (x * x + one).sqrt(),
             Acosh => one / (x * x - one).sqrt(),
             Atanh => one / (one - x * x),
-            Sign => sharpness.map_or(zero, |s| bump(x, s)),
-            // A staircase climbs one unit a unit.
-            Floor | Ceil | Round | Truncate => step(sharpness.is_some()),
+            Sign | SignOr { .. } | Floor | Ceil | Round | Truncate => zero,
             Nonzero | Not | IsNan | IsInf { .. } => zero,
         }
     }
@@ -310,7 +316,10 @@ impl UnaryFunction {
     /// Whether the derivative is zero almost everywhere.
     pub fn is_piecewise_constant(self) -> bool {
         use UnaryFunction::*;
-        matches!(self, Sign | Floor | Ceil | Round | Truncate | Nonzero | Not | IsNan | IsInf { .. })
+        matches!(
+            self,
+            Sign | SignOr { .. } | Floor | Ceil | Round | Truncate | Nonzero | Not | IsNan | IsInf { .. }
+        )
     }
 }
 
@@ -367,6 +376,7 @@ impl<T: Real> Operator<T> for Unary {
             HardSigmoid { alpha, beta } => map(x, output, |x| HardSigmoid { alpha, beta }.value(x)),
             Scale { scale, shift } => map(x, output, |x| Scale { scale, shift }.value(x)),
             Sign => map(x, output, |x| Sign.value(x)),
+            SignOr { zero } => map(x, output, |x| SignOr { zero }.value(x)),
             Sigmoid => map(x, output, |x| Sigmoid.value(x)),
             Tanh => map(x, output, |x| Tanh.value(x)),
             Exp => map(x, output, |x| Exp.value(x)),
@@ -402,7 +412,7 @@ impl<T: Real> Operator<T> for Unary {
                     *g += if y > T::zero() { c } else { T::zero() };
                 }
             }),
-            (f, _) => slopes(f, x, result.data, cotangent, gradient, pass.surrogate.sharpness),
+            (f, _) => slopes(f, x, result.data, cotangent, gradient, pass),
         }
     }
 }
@@ -414,24 +424,33 @@ fn slopes<T: Real>(
     y: &[T],
     cotangent: &[T],
     gradient: &mut [T],
-    sharpness: Option<T>,
+    pass: &mut Pass<'_, T>,
 ) {
     use UnaryFunction::*;
     match f {
-        LeakyRelu { alpha } => {
-            chain(x, y, cotangent, gradient, |x, y| LeakyRelu { alpha }.derivative(x, y, None))
+        Sign | SignOr { .. } => {
+            let Some(width) = pass.surrogate.width else { return };
+            pass.scratch.clear();
+            pass.scratch.extend_from_slice(x);
+            smooth_step::slopes(pass.scratch, pass.lanes, T::of(2.0), width);
+            chain(pass.scratch, y, cotangent, gradient, |slope, _| slope);
         }
+        // A staircase climbs one unit a unit.
+        Floor | Ceil | Round | Truncate if pass.surrogate.width.is_some() => {
+            chain(x, y, cotangent, gradient, |_, _| T::one());
+        }
+        LeakyRelu { alpha } => chain(x, y, cotangent, gradient, |x, y| LeakyRelu { alpha }.derivative(x, y)),
         Scale { scale, .. } => chain(x, y, cotangent, gradient, |_, _| T::of(scale)),
-        Sigmoid => chain(x, y, cotangent, gradient, |x, y| Sigmoid.derivative(x, y, None)),
-        Tanh => chain(x, y, cotangent, gradient, |x, y| Tanh.derivative(x, y, None)),
+        Sigmoid => chain(x, y, cotangent, gradient, |x, y| Sigmoid.derivative(x, y)),
+        Tanh => chain(x, y, cotangent, gradient, |x, y| Tanh.derivative(x, y)),
         Exp => chain(x, y, cotangent, gradient, |_, y| y),
-        Gelu => chain(x, y, cotangent, gradient, |x, y| Gelu.derivative(x, y, None)),
-        GeluTanh => chain(x, y, cotangent, gradient, |x, y| GeluTanh.derivative(x, y, None)),
+        Gelu => chain(x, y, cotangent, gradient, |x, y| Gelu.derivative(x, y)),
+        GeluTanh => chain(x, y, cotangent, gradient, |x, y| GeluTanh.derivative(x, y)),
         f => {
             for (((g, &c), &x), &y) in gradient.iter_mut().zip(cotangent).zip(x).zip(y) {
                 // A derivative may be infinite where nothing asks for it.
                 if c != T::zero() {
-                    *g += c * f.derivative(x, y, sharpness);
+                    *g += c * f.derivative(x, y);
                 }
             }
         }
@@ -512,7 +531,7 @@ mod tests {
     fn check(f: UnaryFunction, x: f64) {
         let h = 1e-6;
         let want = (f.value(x + h) - f.value(x - h)) / (2.0 * h);
-        let got = f.derivative(x, f.value(x), None);
+        let got = f.derivative(x, f.value(x));
         assert!(
             (want - got).abs() < 1e-6 * (1.0 + want.abs()),
             "{f:?} at {x}: {got}, differences say {want}"
@@ -527,6 +546,9 @@ mod tests {
         check(Round, -2.5, -2.0);
         check(Sign, 0.0, 0.0);
         check(Sign, -3.0, -1.0);
+        check(SignOr { zero: 1.0 }, 0.0, 1.0);
+        check(SignOr { zero: -1.0 }, 0.0, -1.0);
+        check(SignOr { zero: 1.0 }, -0.5, -1.0);
         check(Truncate, -1.7, -1.0);
         check(Not, 0.0, 1.0);
         check(Nonzero, -2.0, 1.0);

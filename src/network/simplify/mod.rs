@@ -17,6 +17,7 @@ mod identity;
 mod index_maps;
 mod reshape;
 mod scaling;
+mod signs;
 #[cfg(test)]
 mod tests;
 
@@ -42,10 +43,11 @@ pub(crate) type Rewrite<T> = fn(&Subject<'_, T>) -> Option<Replacement<T>>;
 const MOST_STEPS: usize = 64;
 
 /// The rewrites in the order in which they are tried.
-fn rewrites<T: Real>() -> [Rewrite<T>; 8] {
+fn rewrites<T: Real>() -> [Rewrite<T>; 9] {
     [
         reshape::merge,
         identity::remove,
+        signs::merge,
         index_maps::merge,
         index_maps::pass_by,
         index_maps::into_columns,

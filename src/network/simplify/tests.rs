@@ -181,6 +181,23 @@ fn operators_without_effect_vanish() {
 }
 
 #[test]
+fn the_sign_of_a_shifted_sign_is_one_sign() {
+    let sign = || Op::Unary(Unary(UnaryFunction::Sign));
+    let shift = |scale: f64, shift: f64| Op::Unary(Unary(UnaryFunction::Scale { scale, shift }));
+    let signs = || Chain::new(&[3]).with(BinaryFunction::Sub, &[3], false).op(sign());
+    signs().op(shift(1.0, 0.1)).op(sign()).check(&["input", "diagonal", "unary"]);
+    signs().op(shift(1.0, -0.1)).op(sign()).check(&["input", "diagonal", "unary"]);
+    signs().op(shift(1.0, 1.5)).op(sign()).check(&["input", "diagonal", "unary", "scale", "unary"]);
+    signs().op(shift(-1.0, 0.1)).op(sign()).check(&["input", "diagonal", "unary", "scale", "unary"]);
+    for (by, want) in [(0.1, [1.0, 1.0, -1.0]), (-0.1, [-1.0, 1.0, -1.0])] {
+        let chain = Chain::new(&[3]).op(sign()).op(shift(1.0, by)).op(sign());
+        let network = simplify(chain.builder.finish(vec![chain.last]));
+        assert_eq!(network.nodes().len(), 2);
+        assert_eq!(network.evaluate(&[0.0, 1e-300, -2.0]), want);
+    }
+}
+
+#[test]
 fn channel_scalings_go_into_the_convolution_before() {
     for groups in [1, 2] {
         Chain::new(&[1, 4, 5, 5])

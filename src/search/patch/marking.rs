@@ -153,7 +153,7 @@ fn rises(function: UnaryFunction) -> bool {
     use UnaryFunction::*;
     match function {
         Relu | Clip { .. } | Sigmoid | Tanh | Softplus | Softsign | Erf | Exp | Atan | Asinh | Sinh => true,
-        Sign | Floor | Ceil | Round | Truncate => true,
+        Sign | SignOr { .. } | Floor | Ceil | Round | Truncate => true,
         LeakyRelu { alpha } | HardSigmoid { alpha, .. } | Elu { alpha } | ThresholdedRelu { alpha } => {
             alpha >= 0.0
         }
