@@ -25,11 +25,20 @@ pub struct MipOptions {
     pub tolerance: f64,
     /// Nodes of the search tree: unlike time, the same on every machine. Default: no limit.
     pub node_limit: Option<i32>,
+    /// Simplex iterations of all nodes, about: the same on every machine too, and much nearer to time than nodes,
+    /// because cuts and heuristics may take thousands at the root. Default: no limit.
+    pub iteration_limit: Option<u64>,
 }
 
 impl Default for MipOptions {
     fn default() -> Self {
-        MipOptions { time_limit: None, relative_gap: 1e-6, tolerance: 1e-9, node_limit: None }
+        MipOptions {
+            time_limit: None,
+            relative_gap: 1e-6,
+            tolerance: 1e-9,
+            node_limit: None,
+            iteration_limit: None,
+        }
     }
 }
 
@@ -74,6 +83,8 @@ pub struct MipRun {
     pub outcome: MipOutcome,
     /// Nodes of the search tree.
     pub nodes: u64,
+    /// Simplex iterations of all nodes.
+    pub iterations: u64,
 }
 
 /// Solves a program whose columns may be integer.
@@ -99,7 +110,8 @@ pub fn solve_under(
         MipOutcome::Optimal(_) | MipOutcome::Feasible(..) | MipOutcome::Unbounded => MipOutcome::Unbounded,
         other => other,
     };
-    Ok(MipRun { outcome, nodes: run.nodes + feasible.nodes })
+    let (nodes, iterations) = (run.nodes + feasible.nodes, run.iterations + feasible.iterations);
+    Ok(MipRun { outcome, nodes, iterations })
 }
 
 /// Whether a column alone could give the objective no end.
@@ -138,14 +150,18 @@ fn run(
         model.try_set_solution(Some(start), None, None, None).map_err(|e| error(call)(format!("{e:?}")))?;
     }
     // SAFETY: the model is alive, and the watch lives to the end of this function, after the last run.
-    let _watch = unsafe { Watch::install(model.as_mut_ptr(), budget) }?;
+    let _watch = unsafe { Watch::install(model.as_mut_ptr(), budget, options.iteration_limit) }?;
     let mut solved = model.try_solve().map_err(|e| error("Highs_run")(format!("{e:?}")))?;
     let nodes = solved_nodes(solved.as_mut_ptr());
+    let iterations = solved.int_info_value(c"simplex_iteration_count").unwrap_or(0);
+    let iterations = u64::try_from(iterations).unwrap_or(0);
+    let is_out = options.iteration_limit.is_some_and(|limit| iterations >= limit);
     // SAFETY: the model is alive.
     let status = unsafe { highs_sys::Highs_getModelStatus(solved.as_mut_ptr()) };
     let feasible = solved.int_info_value(c"primal_solution_status").is_ok_and(|status| status == FEASIBLE);
     let solution = feasible.then(|| point(program, solved.get_solution().columns()));
-    Ok(MipRun { outcome: outcome(status, solution)?, nodes })
+    let interrupted_by = if is_out { Limit::Iterations } else { Limit::Time };
+    Ok(MipRun { outcome: outcome(status, solution, interrupted_by)?, nodes, iterations })
 }
 
 /// HiGHS's word for a point that satisfies everything.
@@ -165,7 +181,11 @@ fn point(program: &LinearProgram, values: &[f64]) -> MipSolution {
     MipSolution { objective: program.objective_at(&values), values }
 }
 
-fn outcome(status: highs_sys::HighsInt, solution: Option<MipSolution>) -> Result<MipOutcome, LpError> {
+fn outcome(
+    status: highs_sys::HighsInt,
+    solution: Option<MipSolution>,
+    interrupted_by: Limit,
+) -> Result<MipOutcome, LpError> {
     let limited = |limit| match solution.clone() {
         Some(solution) => MipOutcome::Feasible(solution, limit),
         None => MipOutcome::Limit(limit),
@@ -179,9 +199,8 @@ fn outcome(status: highs_sys::HighsInt, solution: Option<MipSolution>) -> Result
             MipOutcome::Infeasible
         }
         highs_sys::MODEL_STATUS_UNBOUNDED => MipOutcome::Unbounded,
-        highs_sys::MODEL_STATUS_REACHED_TIME_LIMIT | highs_sys::MODEL_STATUS_REACHED_INTERRUPT => {
-            limited(Limit::Time)
-        }
+        highs_sys::MODEL_STATUS_REACHED_TIME_LIMIT => limited(Limit::Time),
+        highs_sys::MODEL_STATUS_REACHED_INTERRUPT => limited(interrupted_by),
         highs_sys::MODEL_STATUS_REACHED_ITERATION_LIMIT | highs_sys::MODEL_STATUS_REACHED_SOLUTION_LIMIT => {
             limited(Limit::Iterations)
         }

@@ -168,7 +168,7 @@ impl Solver {
     /// [`Limit::Time`].
     pub fn obey(&mut self, budget: &Budget) -> Result<(), LpError> {
         // SAFETY: the pointer is alive, and the watch is kept until it is destroyed or another takes its place.
-        self.watch = Some(unsafe { Watch::install(self.highs.as_ptr(), budget) }?);
+        self.watch = Some(unsafe { Watch::install(self.highs.as_ptr(), budget, None) }?);
         Ok(())
     }
 

@@ -21,8 +21,8 @@ use crate::property::Conjunction;
 const MOST_BEHIND: usize = 4;
 /// Sums whose ends are found exactly.
 const MOST_TIGHTENED: usize = 400;
-/// Nodes for each of these programs; four binaries need no more.
-const NODES: i32 = 64;
+/// Simplex iterations for each of these programs; four binaries need no more.
+const ITERATIONS: u64 = 1_000;
 
 /// What a column stands for: how its value follows from an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +133,7 @@ pub(super) fn tighten(
                 let sums = builder.layers(&needed, &|_, _| Mark::Neutral);
                 let column = sums[neuron].term?.0;
                 builder.program.set_cost(column, sense).ok()?;
-                let (solution, proven) = programs.solve_within(NODES, &builder.program, None).ok()?;
+                let (solution, proven) = programs.solve_within(ITERATIONS, &builder.program, None).ok()?;
                 let slack = 1e-7 * (1.0 + solution.objective.abs());
                 proven.then_some(sense * (solution.objective + slack))
             };
