@@ -414,6 +414,12 @@ fn a_solve_ends_with_its_budget() {
     let options = MipOptions { node_limit: Some(5), ..MipOptions::default() };
     let run = mip::solve_under(&budget, &mixed, &options, None).unwrap();
     assert!(run.nodes <= 5 + 100, "{run:?}");
+    let options = MipOptions { iteration_limit: Some(20), ..MipOptions::default() };
+    let few = mip::solve_under(&budget, &mixed, &options, None).unwrap();
+    assert!((20..run.iterations.max(2_000)).contains(&few.iterations), "{few:?} {run:?}");
+    let by_iterations = matches!(few.outcome, MipOutcome::Feasible(_, Limit::Iterations))
+        || few.outcome == MipOutcome::Limit(Limit::Iterations);
+    assert!(by_iterations, "{few:?}");
     let mut solver = Solver::new(&mixed.clone().relaxed(), &LpOptions::default()).unwrap();
     solver.obey(&budget).unwrap();
     assert!(matches!(solver.solve().unwrap(), LpOutcome::Optimal(_)));
