@@ -10,10 +10,16 @@ use crate::property::Row;
 /// What a proof that is nearly done adds to a strategy's share of the work: others then have a tenth of the thread.
 const PROOF: f64 = 47.0;
 
-/// What a proof promises of which a share is done. Its third power: half a box is often excluded where there is a
-/// counterexample, nine tenths are not.
-pub(super) fn promise_of_proof(excluded: f64) -> f64 {
-    1.0 + PROOF * excluded.powi(3)
+/// Boxes in whose time a fruitless search doubles what a proof is worth, and the most that it may come to.
+const BOXES: f64 = 2_000.0;
+const MOST: f64 = 16.0;
+
+/// What a proof promises of which a share is done, after so many boxes' worth of search. The share's third power: half
+/// a box is often excluded where there is a counterexample, nine tenths are not. The search's first: what has failed n
+/// times succeeds the next time with probability 1 / (n + 2) (Laplace's rule of succession), while a box that is
+/// excluded brings the proof as far at last as at first.
+pub(super) fn promise_of_proof(excluded: f64, searched: f64) -> f64 {
+    (1.0 + PROOF * excluded.powi(3)) * (1.0 + searched / BOXES).min(MOST)
 }
 
 /// Relative rounding of the rows' own coefficients, which are nearest doubles of exact decimals.

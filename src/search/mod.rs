@@ -110,8 +110,9 @@ pub trait Falsifier<T: Real>: Send {
     fn price(&self, problem: &Problem<T>) -> u64;
 
     /// What its work is worth in its region just now, for its row in the schedule: 1 unless the region makes it worth
-    /// less, or what it has done makes success likelier.
-    fn promise(&self) -> f64 {
+    /// less, or what it has done makes success likelier. `searched` is what all strategies together have spent in the
+    /// region, in units of this one's price.
+    fn promise(&self, _searched: f64) -> f64 {
         1.0
     }
 

@@ -88,8 +88,8 @@ impl<T: Real> Falsifier<T> for PhaseSplit<T> {
         price_of_bounds(problem)
     }
 
-    fn promise(&self) -> f64 {
-        promise_of_proof(self.excluded)
+    fn promise(&self, searched: f64) -> f64 {
+        promise_of_proof(self.excluded, searched)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {

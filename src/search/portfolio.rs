@@ -278,9 +278,10 @@ struct Running<T: Real> {
 }
 
 impl<T: Real> Running<T> {
-    /// What it has spent, weighed by what it is expected to bring.
-    fn spent(&self) -> f64 {
-        self.work.max(self.price) / (self.weight * self.falsifier.promise())
+    /// What it has spent, weighed by what it is expected to bring where so much work is done.
+    fn spent(&self, in_region: f64) -> f64 {
+        let searched = in_region / self.price.max(1.0);
+        self.work.max(self.price) / (self.weight * self.falsifier.promise(searched))
     }
 }
 
@@ -367,7 +368,7 @@ impl<'a, T: Real> Search<'a, T> {
             self.go_to(index);
             let spent = |&s: &usize| {
                 let running = self.sites[index].strategies[s].as_ref();
-                running.map_or(f64::INFINITY, Running::spent)
+                running.map_or(f64::INFINITY, |running| running.spent(self.sites[index].work))
             };
             let Some(strategy) =
                 (0..self.sites[index].strategies.len()).min_by(|a, b| spent(a).total_cmp(&spent(b)))

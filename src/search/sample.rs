@@ -47,7 +47,7 @@ impl<T: Real> Falsifier<T> for Sample<T> {
     }
 
     /// In many dimensions all samples of a box look alike: outputs concentrate round their mean.
-    fn promise(&self) -> f64 {
+    fn promise(&self, _searched: f64) -> f64 {
         1.0 / (1.0 + self.sampler.free.len() as f64 / PROMISING_DIMENSIONS)
     }
 

@@ -85,8 +85,8 @@ impl<T: Real> Falsifier<T> for Split<T> {
     }
 
     /// The more of the box is excluded, the likelier it is that the rest can be.
-    fn promise(&self) -> f64 {
-        promise_of_proof(self.excluded)
+    fn promise(&self, searched: f64) -> f64 {
+        promise_of_proof(self.excluded, searched)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
