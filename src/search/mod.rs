@@ -23,6 +23,7 @@ pub mod portfolio;
 #[cfg(test)]
 mod program_tests;
 pub mod programs;
+mod pseudo_costs;
 pub mod ray;
 pub mod region_walk;
 pub mod sample;

@@ -3,10 +3,11 @@
 //! Each box gets linear bounds of the property's rows (CROWN with tightened intervals, see [`bounds`]). A
 //! conjunction is out if one of its rows cannot hold anywhere in the box. Of a box that stays, the corner where the
 //! least hopeful row would be best is evaluated (CORA does the same in its sub-boxes), and the box is cut in half
-//! along the input to which that row is most sensitive, weighed by the box's width (the smear rule of nnenum and
-//! ReluVal). Boxes with the most hope come first. If no box is left, the region is proved to hold no counterexample:
-//! the bounds are sound, and the root box, the region's hull, contains every real input that the decimals admit.
+//! along the input whose cuts have brought most so far ([`pseudo_costs`]). Boxes with the most hope come first. If no
+//! box is left, the region is proved to hold no counterexample: the bounds are sound, and the root box, the region's
+//! hull, contains every real input that the decimals admit.
 //!
+//! [`pseudo_costs`]: super::pseudo_costs
 //! [`bounds`]: crate::network::bounds
 
 use std::cmp::Ordering;
@@ -14,14 +15,17 @@ use std::collections::BinaryHeap;
 
 use super::corners::Corners;
 use super::exclusion::{price_of_bounds, promise_of_proof, reach, view};
+use super::pseudo_costs::{PseudoCosts, gain};
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::network::Real;
 use crate::network::bounds::{Bounder, LinearBound, Row as BoundRow, Tightening};
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region, Row, RowKind};
 
-/// Boxes a round.
-const BOXES: usize = 8;
+/// Cuts a round.
+const CUTS: usize = 4;
+/// Inputs that may be tried out for a cut: those to which the deciding row is most sensitive.
+const CANDIDATES: usize = 8;
 /// Boxes that may wait; beyond, memory would grow without a proof in sight.
 const MOST_BOXES: usize = 200_000;
 /// With more free inputs than this only the root box and a few halves are looked at: cutting one input of
@@ -32,7 +36,9 @@ const FEW_BOXES: usize = 16;
 /// Branch and bound over the input box.
 struct Split<T> {
     free: Vec<usize>,
-    waiting: BinaryHeap<Part>,
+    costs: PseudoCosts,
+    /// `None` until the region's box has been looked at.
+    waiting: Option<BinaryHeap<Part>>,
     looked_at: usize,
     /// The share of the region's box, by volume, that is excluded.
     excluded: f64,
@@ -41,16 +47,44 @@ struct Split<T> {
     corners: Corners<T>,
 }
 
-/// A box and how much hope there is in it.
+/// A box that cannot be excluded as a whole.
 struct Part {
-    /// An upper bound of the margin in the parent box.
-    hope: f64,
     lower: Vec<f64>,
     upper: Vec<f64>,
-    /// Conjunctions that no bound has excluded.
-    open: Vec<u32>,
     /// How often the region's box was halved to get it.
     depth: i32,
+    rest: Rest,
+}
+
+/// What is left of a box.
+struct Rest {
+    /// Conjunctions that no bound has excluded.
+    open: Vec<u32>,
+    /// An upper bound of their margin.
+    hope: f64,
+    /// The bound of the row that decides.
+    guide: LinearBound,
+}
+
+/// A box and what is left of it, if anything.
+struct Half {
+    lower: Vec<f64>,
+    upper: Vec<f64>,
+    rest: Option<Rest>,
+}
+
+/// Why there are no bounds.
+enum Obstacle {
+    /// Time is up, or a witness was found.
+    Halt(Halt),
+    /// They cannot be computed.
+    Unbounded,
+}
+
+impl From<Halt> for Obstacle {
+    fn from(halt: Halt) -> Self {
+        Self::Halt(halt)
+    }
 }
 
 /// Makes the strategy; it applies where every operator has sound bounds.
@@ -60,18 +94,10 @@ pub fn make<T: Real>(
     _seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     problem.bounder().map_err(|_| NotApplicable("an operator has no sound bounds"))?;
-    let root = Part {
-        hope: f64::INFINITY,
-        lower: region.hull_lower.clone(),
-        upper: region.hull_upper.clone(),
-        open: (0..region.conjunctions.len() as u32).collect(),
-        depth: 0,
-    };
-    let waiting = BinaryHeap::from([root]);
-    let free = region.free().collect();
     Ok(Box::new(Split {
-        free,
-        waiting,
+        free: region.free().collect(),
+        costs: PseudoCosts::new(region.lower.len()),
+        waiting: None,
         looked_at: 0,
         excluded: 0.0,
         undecided: false,
@@ -92,65 +118,44 @@ impl<T: Real> Falsifier<T> for Split<T> {
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         let problem = oracle.problem;
         let Ok(mut bounder) = problem.bounder() else { return Ok(Progress::Exhausted) };
-        for _ in 0..BOXES {
-            let Some(part) = self.waiting.pop() else {
-                self.corners.flush(oracle)?;
-                return Ok(if self.undecided { Progress::Exhausted } else { Progress::Proved });
-            };
-            let endless = self.free.len() > MANY_INPUTS && self.looked_at >= FEW_BOXES;
-            if endless || self.waiting.len() >= MOST_BOXES {
-                self.corners.flush(oracle)?;
-                return Ok(Progress::Exhausted);
-            }
-            self.looked_at += 1;
-            oracle.check()?;
-            let region = oracle.region.clone();
-            let Some(verdict) = bound(&mut bounder, &part, &region, oracle) else {
-                oracle.check()?;
-                return Ok(Progress::Exhausted);
-            };
-            match verdict {
-                Some((open, hope, guide)) => self.branch(part, open, hope, &guide, oracle)?,
-                None => self.excluded += 0.5_f64.powi(part.depth),
-            }
-        }
+        let progress = match self.cut_some(&mut bounder, oracle) {
+            Ok(progress) => progress,
+            Err(Obstacle::Unbounded) => Progress::Exhausted,
+            Err(Obstacle::Halt(halt)) => return Err(halt),
+        };
         self.corners.flush(oracle)?;
-        Ok(Progress::More)
+        Ok(progress)
     }
 }
 
-/// What is left of a box: open conjunctions, the largest margin that they could reach, and the row that decides.
-type Rest = (Vec<u32>, f64, LinearBound);
-
-/// Bounds a box: `Some(None)` if nothing in it violates, `None` if the time is up.
-#[expect(clippy::option_option, reason = "no answer and nothing left are different things")]
+/// Bounds a box: `None` if nothing in it violates.
 fn bound<T: Real>(
     bounder: &mut Bounder<'_>,
-    part: &Part,
-    region: &Region,
+    (lower, upper): (&[f64], &[f64]),
+    open: impl Iterator<Item = u32>,
     oracle: &mut Oracle<'_, T>,
-) -> Option<Option<Rest>> {
+) -> Result<Option<Rest>, Obstacle> {
     let keep_going = || oracle.check().is_ok();
-    if !bounder.intervals(&part.lower, &part.upper, Tightening::OpenPhases, &keep_going) {
-        return None;
+    if !bounder.intervals(lower, upper, Tightening::OpenPhases, &keep_going) {
+        oracle.check()?;
+        return Err(Obstacle::Unbounded);
     }
     oracle.count_bounds(bounder.swept());
     let mut rest: Option<Rest> = None;
-    for &number in &part.open {
-        let conjunction = &region.conjunctions[number as usize];
-        if let Some((hope, guide)) = hope_of(bounder, conjunction) {
-            match &mut rest {
-                None => rest = Some((vec![number], hope, guide)),
-                Some((open, best, best_guide)) => {
-                    open.push(number);
-                    if hope > *best {
-                        (*best, *best_guide) = (hope, guide);
-                    }
+    for number in open {
+        let conjunction = &oracle.region.conjunctions[number as usize];
+        let Some((hope, guide)) = hope_of(bounder, conjunction) else { continue };
+        match &mut rest {
+            None => rest = Some(Rest { open: vec![number], hope, guide }),
+            Some(rest) => {
+                rest.open.push(number);
+                if hope > rest.hope {
+                    (rest.hope, rest.guide) = (hope, guide);
                 }
             }
         }
     }
-    Some(rest)
+    Ok(rest)
 }
 
 /// The largest margin that a conjunction could reach in the box, with the bound of its least hopeful row; `None`
@@ -169,35 +174,140 @@ fn hope_of(bounder: &mut Bounder<'_>, conjunction: &Conjunction) -> Option<(f64,
 }
 
 impl<T: Real> Split<T> {
-    /// Notes the corner where the deciding row is best, and cuts the box where that row is most sensitive.
-    fn branch(
+    /// Cuts a few boxes, those with the most hope first.
+    fn cut_some(
         &mut self,
-        part: Part,
-        open: Vec<u32>,
-        hope: f64,
-        guide: &LinearBound,
+        bounder: &mut Bounder<'_>,
         oracle: &mut Oracle<'_, T>,
-    ) -> Result<(), Halt> {
-        let slope = |i: usize| guide.slopes.get(i).copied().unwrap_or(0.0);
-        self.corners.add(
-            oracle,
-            (0..part.lower.len()).map(|i| if slope(i) >= 0.0 { part.lower[i] } else { part.upper[i] }),
-        )?;
-        let width = |i: usize| part.upper[i] - part.lower[i];
-        let smear = |&i: &usize| slope(i).abs() * width(i) + 1e-9 * width(i);
-        let Some(&axis) = self.free.iter().max_by(|a, b| smear(a).total_cmp(&smear(b))) else {
+    ) -> Result<Progress, Obstacle> {
+        for _ in 0..CUTS {
+            let Some(waiting) = &mut self.waiting else {
+                self.begin(bounder, oracle)?;
+                continue;
+            };
+            let endless = self.free.len() > MANY_INPUTS && self.looked_at >= FEW_BOXES;
+            if endless || waiting.len() >= MOST_BOXES {
+                return Ok(Progress::Exhausted);
+            }
+            let Some(part) = waiting.pop() else {
+                return Ok(if self.undecided { Progress::Exhausted } else { Progress::Proved });
+            };
+            oracle.check()?;
+            self.cut(&part, bounder, oracle)?;
+        }
+        Ok(Progress::More)
+    }
+
+    /// Looks at the region's box.
+    fn begin(&mut self, bounder: &mut Bounder<'_>, oracle: &mut Oracle<'_, T>) -> Result<(), Obstacle> {
+        let (lower, upper) = (oracle.region.hull_lower.clone(), oracle.region.hull_upper.clone());
+        let all = 0..oracle.region.conjunctions.len() as u32;
+        let rest = bound(bounder, (&lower, &upper), all, oracle)?;
+        self.looked_at += 1;
+        self.keep(Half { lower, upper, rest }, 0);
+        Ok(())
+    }
+
+    /// Notes the corner where the deciding row is best, and replaces the box by the halves that stay.
+    fn cut(
+        &mut self,
+        part: &Part,
+        bounder: &mut Bounder<'_>,
+        oracle: &mut Oracle<'_, T>,
+    ) -> Result<(), Obstacle> {
+        let ends = part.lower.iter().zip(&part.upper).enumerate();
+        let corner = ends.map(|(i, (&low, &high))| if part.slope(i) >= 0.0 { low } else { high });
+        self.corners.add(oracle, corner)?;
+        let mut best: Option<(f64, usize, Option<[Half; 2]>)> = None;
+        for input in self.candidates(part) {
+            let halves = match self.is_settled(input) {
+                true => None,
+                false => Some(self.try_out(part, input, bounder, oracle)?),
+            };
+            let score = match &halves {
+                Some(halves) => gain(part.rest.hope, hopes(halves)),
+                None => self.costs.expected(input, part.share(input, oracle)),
+            };
+            if best.as_ref().is_none_or(|&(most, ..)| score > most) {
+                best = Some((score, input, halves));
+            }
+        }
+        let Some((_, input, halves)) = best else {
             self.undecided = true;
             return Ok(());
         };
-        let cut = part.lower[axis] * 0.5 + part.upper[axis] * 0.5;
-        let depth = part.depth + 1;
-        let mut low =
-            Part { hope, lower: part.lower.clone(), upper: part.upper.clone(), open: open.clone(), depth };
-        low.upper[axis] = cut;
-        let mut high = Part { hope, lower: part.lower, upper: part.upper, open, depth };
-        high.lower[axis] = cut;
-        self.waiting.extend([low, high]);
+        let halves = match halves {
+            Some(halves) => halves,
+            None => self.try_out(part, input, bounder, oracle)?,
+        };
+        halves.into_iter().for_each(|half| self.keep(half, part.depth + 1));
         Ok(())
+    }
+
+    /// Inputs along which a box may be cut, the most sensitive first (the smear rule of nnenum and ReluVal).
+    fn candidates(&self, part: &Part) -> Vec<usize> {
+        let smear = |i: usize| (part.slope(i).abs() + 1e-9) * (part.upper[i] - part.lower[i]);
+        let can_be_cut = |&i: &usize| part.lower[i] < part.middle(i) && part.middle(i) < part.upper[i];
+        let mut inputs: Vec<usize> = self.free.iter().copied().filter(can_be_cut).collect();
+        inputs.sort_by(|&a, &b| smear(b).total_cmp(&smear(a)));
+        inputs.truncate(if self.free.len() > MANY_INPUTS { 1 } else { CANDIDATES });
+        inputs
+    }
+
+    /// Whether an input need not be tried out: it is known, or the only candidate.
+    fn is_settled(&self, input: usize) -> bool {
+        self.free.len() > MANY_INPUTS || self.costs.knows(input)
+    }
+
+    /// Both halves of a box cut along an input.
+    fn try_out(
+        &mut self,
+        part: &Part,
+        input: usize,
+        bounder: &mut Bounder<'_>,
+        oracle: &mut Oracle<'_, T>,
+    ) -> Result<[Half; 2], Obstacle> {
+        let cut = part.middle(input);
+        let mut half = |is_high: bool| -> Result<Half, Obstacle> {
+            let (mut lower, mut upper) = (part.lower.clone(), part.upper.clone());
+            *(if is_high { &mut lower[input] } else { &mut upper[input] }) = cut;
+            let rest = bound(bounder, (&lower, &upper), part.rest.open.iter().copied(), oracle)?;
+            Ok(Half { lower, upper, rest })
+        };
+        let halves = [half(false)?, half(true)?];
+        self.looked_at += 2;
+        self.costs.learn(input, part.share(input, oracle), gain(part.rest.hope, hopes(&halves)));
+        Ok(halves)
+    }
+
+    fn keep(&mut self, half: Half, depth: i32) {
+        let waiting = self.waiting.get_or_insert_default();
+        let Half { lower, upper, rest } = half;
+        match rest {
+            None => self.excluded += 0.5_f64.powi(depth),
+            Some(rest) => waiting.push(Part { lower, upper, depth, rest }),
+        }
+    }
+}
+
+fn hopes(halves: &[Half; 2]) -> [Option<f64>; 2] {
+    halves.each_ref().map(|half| half.rest.as_ref().map(|rest| rest.hope))
+}
+
+impl Part {
+    fn middle(&self, input: usize) -> f64 {
+        self.lower[input] * 0.5 + self.upper[input] * 0.5
+    }
+
+    /// The slope of the row that decides.
+    fn slope(&self, input: usize) -> f64 {
+        self.rest.guide.slopes.get(input).copied().unwrap_or(0.0)
+    }
+
+    /// The box's share of the region's width.
+    fn share<T: Real>(&self, input: usize, oracle: &Oracle<'_, T>) -> f64 {
+        let whole = oracle.region.hull_upper[input] - oracle.region.hull_lower[input];
+        (self.upper[input] - self.lower[input]) / whole
     }
 }
 
@@ -217,6 +327,6 @@ impl PartialOrd for Part {
 
 impl Ord for Part {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.hope.total_cmp(&other.hope)
+        self.rest.hope.total_cmp(&other.rest.hope)
     }
 }
