@@ -54,8 +54,11 @@ impl PseudoCosts {
 /// What a cut gained: the geometric mean of the shares by which the halves' hopes lie under the box's hope; a half that
 /// is excluded has gained all.
 pub(super) fn gain(hope: f64, halves: [Option<f64>; 2]) -> f64 {
-    // `max` also turns what is not a number, from hopes without an end, into little.
-    let one = |half: Option<f64>| half.map_or(1.0, |half| (1.0 - half / hope).min(1.0).max(LITTLE));
+    let one = |half: Option<f64>| {
+        let share = half.map_or(1.0, |half| 1.0 - half / hope);
+        // Hopes without an end give what is not a number.
+        if share > LITTLE { share.min(1.0) } else { LITTLE }
+    };
     (one(halves[0]) * one(halves[1])).sqrt()
 }
 
