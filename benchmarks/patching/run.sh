@@ -99,7 +99,7 @@ for kind in smooth steep steeper; do
         steep) printf '### Steep, 20 variables, 84 clauses, 1 s\n\n' && seconds=1 ;;
         steeper) printf '### Steep, 50 variables, 200 clauses, 4 s\n\n' && seconds=4 ;;
     esac
-    part "planted-$kind" folder "$parts/$kind" "$seconds" 2 phase-milp region-walk sample pgd apgd adam fab coordinate square
+    part "planted-$kind" folder "$parts/$kind" "$seconds" 2 phase-milp region-walk sample pgd apgd adam coordinate square
     printf '\n'
 done
 cat <<'TEXT'
