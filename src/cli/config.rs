@@ -9,7 +9,7 @@ use super::networks::Networks;
 use super::second::Tool;
 use crate::repair::compare::Decision;
 use crate::repair::{self, Norm};
-use crate::search::{Config, portfolio};
+use crate::search::{Config, table};
 
 /// The longest time limit, a year: more is a mistake.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -349,7 +349,7 @@ pub(super) fn seconds(option: &'static str, text: &str) -> Result<Duration, Usag
 }
 
 fn check_strategies(search: &Config) -> Result<(), UsageError> {
-    let known = portfolio::names();
+    let known = table::names();
     if let Some(name) = search.only.iter().chain(&search.without).find(|name| !known.contains(&name.as_str()))
     {
         return Err(UsageError::Strategy { name: name.clone(), known });

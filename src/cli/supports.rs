@@ -7,7 +7,7 @@ use super::exit::Exit;
 use crate::attack::methods;
 use crate::onnx::ElementType;
 use crate::problem::theories;
-use crate::search::portfolio;
+use crate::search::table;
 use crate::{onnx, reference};
 
 /// Runs the command.
@@ -44,7 +44,7 @@ fn answer(args: &args::Supports) -> Vec<String> {
     } else if args.attack_methods {
         methods::TABLE.iter().map(|entry| entry.name.to_owned()).collect()
     } else {
-        owned(&portfolio::names())
+        owned(&table::names())
     }
 }
 

@@ -33,6 +33,8 @@ pub mod spread;
 pub mod square;
 pub mod square_strategy;
 pub mod starts;
+pub mod summary;
+pub mod table;
 pub mod target_propagation;
 #[cfg(test)]
 mod tests;
@@ -45,7 +47,8 @@ use crate::problem::Problem;
 use crate::property::Region;
 
 pub use oracle::{Objective, Oracle, Tally};
-pub use portfolio::{Ending, falsify};
+pub use portfolio::falsify;
+pub use summary::Ending;
 
 /// A point that violates the property as far as the fast engine can tell.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,125 +5,26 @@
 //! the other strategies made: on most known counterexamples the look is enough, and setting up bounds and layers
 //! would cost three times as much. For the same reason the second thread waits for the first look. Then the strategy
 //! that has spent least, weighed by what it is expected to bring, has its next round on the region whose turn it
-//! is; the price of its first round counts as spent from the start, so that the cheapest begins. A second thread does the same with another seed.
+//! is; the price of its first round counts as spent from the start, so that the cheapest begins. A second thread does
+//! the same with another seed.
 
 use std::iter;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
 
-use super::oracle::{Best, Oracle, Shared, Tally};
-use super::{Config, Falsifier, Halt, Judge, Make, NotApplicable, Progress};
-use super::{
-    apgd_strategy, centre, coordinate, facet_walk, minorant, patch, pgd, phase_milp, phase_split,
-    region_walk, sample, split, square_strategy, target_propagation,
-};
+use super::oracle::{Best, Oracle, Shared};
+use super::summary::{Ending, StrategySummary, Summary};
+use super::table::{Entry, Part, table};
+use super::{Config, Falsifier, Halt, Judge, NotApplicable, Progress};
 use crate::budget::{Budget, StopReason, Stopwatch};
 use crate::network::Real;
 use crate::problem::Problem;
 use crate::property::Region;
 use crate::random::Random;
-use crate::report::observer::{Ended, Event, Observer};
-
-/// A strategy's row in the table.
-struct Entry<T> {
-    name: &'static str,
-    make: Make<T>,
-    /// Its share of the work: one with weight 2 gets twice as much as one with weight 1.
-    weight: f64,
-    part: Part,
-}
-
-impl<T> Entry<T> {
-    /// Whether it is used on some thread.
-    fn takes_part(&self, config: &Config) -> bool {
-        config.admits(self.name) && (self.part != Part::ByName || config.names(self.name))
-    }
-}
-
-/// Where a strategy takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// In the portfolio, on every thread with its own seed.
-    EveryThread,
-    /// In the portfolio, on one thread: it would do the same on each.
-    OneThread,
-    /// Only where it is asked for by name: the ablation (`benchmarks/strategies.md`) shows that the portfolio finds as
-    /// much without it, but it is what the measurements of patching compare.
-    ByName,
-}
-
-/// All strategies, from the cheapest to the dearest.
-fn table<T: Real>() -> Vec<Entry<T>> {
-    use Part::*;
-    vec![
-        Entry { name: "centre", make: centre::make, weight: 1.0, part: EveryThread },
-        Entry { name: "sample", make: sample::make, weight: 0.5, part: EveryThread },
-        Entry { name: "pgd", make: pgd::make, weight: 1.0, part: EveryThread },
-        Entry { name: "region-walk", make: region_walk::make, weight: 1.0, part: EveryThread },
-        Entry { name: "apgd", make: apgd_strategy::make, weight: 0.5, part: EveryThread },
-        Entry { name: "coordinate", make: coordinate::make, weight: 0.1, part: EveryThread },
-        Entry { name: "square", make: square_strategy::make, weight: 0.05, part: EveryThread },
-        Entry { name: "split", make: split::make, weight: 1.0, part: OneThread },
-        Entry { name: "phase-split", make: phase_split::make, weight: 1.0, part: OneThread },
-        Entry { name: "facet-walk", make: facet_walk::make, weight: 0.5, part: EveryThread },
-        Entry { name: "target-propagation", make: target_propagation::make, weight: 0.25, part: ByName },
-        Entry { name: "minorant", make: minorant::make, weight: 0.25, part: ByName },
-        Entry { name: "phase-milp", make: phase_milp::make, weight: 0.5, part: EveryThread },
-        Entry { name: "patch", make: patch::strategy::make, weight: 0.1, part: EveryThread },
-    ]
-}
-
-/// Names of all strategies.
-pub fn names() -> Vec<&'static str> {
-    table::<f32>().iter().map(|entry| entry.name).collect()
-}
+use crate::report::observer::{Event, Observer};
 
 /// Regions that are searched in depth; of more, those with the best margins stay.
 const MOST_REGIONS: usize = 64;
-
-/// How a search ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// The judge holds a witness, if only a thin one.
-    Found,
-    /// Sound bounds exclude a counterexample everywhere.
-    Proved,
-    /// Neither.
-    Stopped(StopReason),
-}
-
-/// What a search did.
-#[derive(Debug, Clone)]
-pub struct Summary<T> {
-    /// How it ended.
-    pub ending: Ending,
-    /// One entry a strategy, in the order of the table, all threads and regions together.
-    pub strategies: Vec<StrategySummary>,
-    /// The best point of all.
-    pub best: Option<Best<T>>,
-    /// Candidates that the judge rejected.
-    pub rejected: usize,
-}
-
-/// What one strategy did.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StrategySummary {
-    /// Its name.
-    pub name: &'static str,
-    /// Rounds.
-    pub rounds: u64,
-    /// Evaluations, gradients, programs.
-    pub tally: Tally,
-    /// Time on all threads together.
-    pub time: Duration,
-    /// The best margin that it saw; `None` if it never ran.
-    pub best_margin: Option<f64>,
-    /// Why it never ran, where that is so.
-    pub not_applicable: Option<&'static str>,
-    /// Whether its last round confirmed the witness.
-    pub found: bool,
-}
 
 /// Searches until the judge has confirmed a witness, the budget is used up, or nothing is left to try.
 pub fn falsify<T: Real>(
@@ -166,75 +67,6 @@ pub fn falsify<T: Real>(
     whole.rejected = shared.rejected.load(Ordering::Relaxed);
     whole.report(observer);
     whole
-}
-
-impl StrategySummary {
-    /// Of a strategy that has not run.
-    fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            rounds: 0,
-            tally: Tally::default(),
-            time: Duration::ZERO,
-            best_margin: None,
-            not_applicable: None,
-            found: false,
-        }
-    }
-}
-
-impl<T: Real> Summary<T> {
-    /// Adds the strategies of threads that were not needed, and brings all into the table's order.
-    fn complete(&mut self, config: &Config, table: &[Entry<T>]) {
-        let wanted = table.iter().filter(|entry| entry.takes_part(config));
-        let find = |entry: &Entry<T>| self.strategies.iter().find(|s| s.name == entry.name).cloned();
-        self.strategies = wanted.map(|e| find(e).unwrap_or_else(|| StrategySummary::new(e.name))).collect();
-    }
-
-    fn report(&self, observer: &dyn Observer) {
-        for strategy in &self.strategies {
-            let ended = match (self.ending, strategy.not_applicable) {
-                _ if strategy.found => Ended::Found,
-                (_, Some(reason)) if strategy.rounds == 0 => Ended::NotApplicable(reason),
-                (Ending::Stopped(reason), _) => Ended::Stopped(reason),
-                // Another strategy has settled it.
-                (Ending::Found | Ending::Proved, _) => Ended::Stopped(StopReason::Interrupted),
-            };
-            observer.event(&Event::StrategyFinished {
-                strategy: strategy.name,
-                rounds: strategy.rounds,
-                evaluations: strategy.tally.evaluations,
-                gradients: strategy.tally.gradients,
-                programs: strategy.tally.programs,
-                best_margin: strategy.best_margin,
-                time: strategy.time,
-                ended,
-            });
-        }
-    }
-
-    fn absorb(&mut self, other: Self) {
-        if matches!(other.ending, Ending::Found | Ending::Proved) {
-            self.ending = other.ending;
-        }
-        if let Some(theirs) = other.best
-            && self.best.as_ref().is_none_or(|own| theirs.margin > own.margin)
-        {
-            self.best = Some(theirs);
-        }
-        for theirs in other.strategies {
-            let Some(own) = self.strategies.iter_mut().find(|own| own.name == theirs.name) else {
-                self.strategies.push(theirs);
-                continue;
-            };
-            own.rounds += theirs.rounds;
-            own.tally += theirs.tally;
-            own.time += theirs.time;
-            own.best_margin = own.best_margin.into_iter().chain(theirs.best_margin).reduce(f64::max);
-            own.not_applicable = own.not_applicable.or(theirs.not_applicable);
-            own.found |= theirs.found;
-        }
-    }
 }
 
 /// One thread's search.

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::oracle::{Oracle, Shared};
-use super::{Candidate, Config, Ending, Judge, Judgement, Make, Progress, falsify, portfolio};
+use super::{Candidate, Config, Ending, Judge, Judgement, Make, Progress, falsify, table};
 use super::{apgd_strategy, coordinate, pgd, sample, square_strategy};
 use crate::budget::{Budget, StopReason};
 use crate::network::Network;
@@ -85,7 +85,7 @@ pub(super) fn check(
     problem: &Problem<f32>,
     config: &Config,
     seconds: u64,
-) -> (super::portfolio::Summary<f32>, Option<Vec<f32>>) {
+) -> (super::summary::Summary<f32>, Option<Vec<f32>>) {
     let judge = Plain { problem, found: Mutex::new(None) };
     let budget = Budget::unlimited().slice(Duration::from_secs(seconds));
     let summary = falsify(problem, config, &budget, &judge, &Silent);
@@ -219,7 +219,7 @@ fn one_seed_and_one_thread_give_one_answer() {
         let (second, again) = check(&problem, &config, 60);
         assert_eq!(point, again);
         let counts =
-            |s: &super::portfolio::Summary<f32>| s.strategies.iter().map(|s| s.tally).collect::<Vec<_>>();
+            |s: &super::summary::Summary<f32>| s.strategies.iter().map(|s| s.tally).collect::<Vec<_>>();
         assert_eq!(counts(&first), counts(&second));
     }
 }
@@ -297,7 +297,7 @@ fn strategies_by_name_take_no_share_of_the_portfolio() {
 
 #[test]
 fn every_strategy_has_a_name_of_its_own() {
-    let mut names = portfolio::names();
+    let mut names = table::names();
     names.sort_unstable();
     let count = names.len();
     names.dedup();
