@@ -3,11 +3,10 @@
 //! Each box gets linear bounds of the property's rows (CROWN with tightened intervals, see [`bounds`]). A
 //! conjunction is out if one of its rows cannot hold anywhere in the box. Of a box that stays, the corner where the
 //! least hopeful row would be best is evaluated (CORA does the same in its sub-boxes), and the box is cut in half
-//! along the input whose cuts have brought most so far ([`pseudo_costs`]). Boxes with the most hope come first. If no
+//! along the input whose cuts have brought most so far (`pseudo_costs.rs`). Boxes with the most hope come first. If no
 //! box is left, the region is proved to hold no counterexample: the bounds are sound, and the root box, the region's
 //! hull, contains every real input that the decimals admit.
 //!
-//! [`pseudo_costs`]: super::pseudo_costs
 //! [`bounds`]: crate::network::bounds
 
 use std::cmp::Ordering;
