@@ -22,7 +22,7 @@ const DIVERSIFICATION_STEPS: usize = 2;
 const LEAK: f64 = 0.3;
 /// Widths of the smooth steps that stand in for jumps (signs, roundings, comparisons) in the backward pass, in deviations
 /// among the restarts, one a batch. On the traffic sign networks 2 is the best single one; 1 and 4 find as many at a
-/// radius of 1 pixel value, and less at half of it.
+/// radius of 1 pixel value, and fewer at half of it.
 const WIDTHS: [f64; 2] = [2.0, 4.0];
 /// Share of a leaky batch's steps after which nothing leaks.
 const COOLING: f64 = 0.7;

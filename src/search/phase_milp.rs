@@ -47,6 +47,8 @@ const ENOUGH: f64 = 1e-4;
 struct PhaseMilp<T> {
     seeds: Seeds<T>,
     mode: Mode,
+    /// The walk that goes on in the next round.
+    walk: Option<Walk>,
     points: Vec<T>,
 }
 
@@ -66,7 +68,7 @@ enum Mode {
     /// The whole box, for the conjunctions that are not settled, the next one last.
     Whole { ranges: Ranges, open: Vec<usize>, iterations: u64, waiting: Vec<usize> },
     /// Trust regions with at most so many binaries; the radius is that of the last one.
-    Around { binaries: usize, halvings: i32, walk: Option<Walk> },
+    Around { binaries: usize, halvings: i32 },
 }
 
 /// Makes the strategy; it applies to chains of layers with convex activations.
@@ -77,7 +79,7 @@ pub fn make<T: Real>(
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let seeds = Seeds::new(region, seed)?;
     view(problem, is_convex)?;
-    Ok(Box::new(PhaseMilp { seeds, mode: Mode::Unknown, points: Vec::new() }))
+    Ok(Box::new(PhaseMilp { seeds, mode: Mode::Unknown, walk: None, points: Vec::new() }))
 }
 
 impl<T: Real> Falsifier<T> for PhaseMilp<T> {
@@ -91,24 +93,21 @@ impl<T: Real> Falsifier<T> for PhaseMilp<T> {
             let Some(mode) = first_mode(oracle, network) else { return Ok(Progress::Exhausted) };
             self.mode = mode;
             let (start, target) = centre(oracle, &mut self.points)?;
-            if let Mode::Around { walk, .. } = &mut self.mode {
-                *walk = Some(Walk::new(start, target));
-                return self.step(oracle, network);
-            }
+            return if matches!(self.mode, Mode::Whole { .. }) {
+                self.whole_box(oracle, network, &start)
+            } else {
+                self.step(oracle, network, Walk::new(start, target))
+            };
+        }
+        if let Mode::Whole { .. } = self.mode {
+            let start = oracle.best.as_ref().map(|best| widen(&best.input)).unwrap_or_default();
             return self.whole_box(oracle, network, &start);
         }
-        match &mut self.mode {
-            Mode::Whole { .. } => {
-                let start = oracle.best.as_ref().map(|best| widen(&best.input)).unwrap_or_default();
-                return self.whole_box(oracle, network, &start);
-            }
-            Mode::Around { walk, .. } if walk.is_none() => {
-                let Some(seed) = self.seeds.next(oracle)? else { return Ok(Progress::More) };
-                *walk = Some(Walk::new(widen(&seed.point), seed.target as usize));
-            }
-            Mode::Around { .. } | Mode::Unknown => {}
+        if let Some(walk) = self.walk.take() {
+            return self.step(oracle, network, walk);
         }
-        self.step(oracle, network)
+        let Some(seed) = self.seeds.next(oracle)? else { return Ok(Progress::More) };
+        self.step(oracle, network, Walk::new(widen(&seed.point), seed.target as usize))
     }
 }
 
@@ -133,7 +132,7 @@ fn first_mode<T: Real>(oracle: &mut Oracle<'_, T>, network: &Layered) -> Option<
     Some(if most <= WHOLE_BOX {
         Mode::Whole { ranges, open, iterations: FIRST_ITERATIONS, waiting: Vec::new() }
     } else {
-        Mode::Around { binaries: FIRST_BINARIES, halvings: 0, walk: None }
+        Mode::Around { binaries: FIRST_BINARIES, halvings: 0 }
     })
 }
 
@@ -196,21 +195,16 @@ impl<T: Real> PhaseMilp<T> {
     }
 
     /// To the best point of the next neighbourhood; the walk ends where the margin grows no more.
-    fn step(&mut self, oracle: &mut Oracle<'_, T>, network: &Layered) -> Result<Progress, Halt> {
-        let Mode::Around { walk, .. } = &mut self.mode else { return Ok(Progress::More) };
-        let Some(mut walk) = walk.take() else { return Ok(Progress::More) };
+    fn step(&mut self, oracle: &mut Oracle<'_, T>, network: &Layered, walk: Walk) -> Result<Progress, Halt> {
         oracle.check()?;
         let Some(through) = self.solve_around(oracle, network, &walk.here, walk.target) else {
             return Ok(Progress::More);
         };
         let through = through.into_iter().enumerate();
         let (best, point) = look_along(oracle, &mut self.points, &walk.here, through, walk.target)?;
-        walk.steps += 1;
-        if best > walk.margin + 1e-6 * (1.0 + best.abs()) && walk.steps < MOST_STEPS {
-            (walk.margin, walk.here) = (best, widen(&point));
-            if let Mode::Around { walk: going, .. } = &mut self.mode {
-                *going = Some(walk);
-            }
+        let steps = walk.steps + 1;
+        if best > walk.margin + 1e-6 * (1.0 + best.abs()) && steps < MOST_STEPS {
+            self.walk = Some(Walk { here: widen(&point), margin: best, steps, ..walk });
         }
         Ok(Progress::More)
     }
@@ -223,7 +217,7 @@ impl<T: Real> PhaseMilp<T> {
         here: &[f64],
         target: usize,
     ) -> Option<Vec<f64>> {
-        let Mode::Around { binaries, halvings, .. } = &mut self.mode else { return None };
+        let Mode::Around { binaries, halvings } = &mut self.mode else { return None };
         let marks = marks(network, &oracle.region.conjunctions[target]);
         // The last radius is a good guess for the next.
         let first = (*halvings - 1).max(0);

@@ -223,10 +223,8 @@ impl<T: Real> Split<T> {
         self.corners.add(oracle, corner)?;
         let mut best: Option<(f64, usize, Option<[Half; 2]>)> = None;
         for input in self.candidates(part) {
-            let halves = match self.tries_out() && !self.costs.knows(input) {
-                true => Some(self.try_out(part, input, bounder, oracle)?),
-                false => None,
-            };
+            let is_open = self.tries_out() && !self.costs.knows(input);
+            let halves = is_open.then(|| self.try_out(part, input, bounder, oracle)).transpose()?;
             let score = match &halves {
                 Some(halves) => gain(part.rest.hope, hopes(halves)),
                 None => self.costs.expected(input, part.share(input, oracle)),

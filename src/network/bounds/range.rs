@@ -150,8 +150,7 @@ fn wave(top: f64, low: f64, high: f64, at_low: f64, at_high: f64) -> (f64, f64) 
 /// Whether the function only selects or negates: no evaluation of it rounds.
 fn selects(function: UnaryFunction) -> bool {
     use UnaryFunction::*;
-    let steps = matches!(function, Floor | Ceil | Round | Truncate | Sign | SignOr { .. } | Nonzero | Not);
-    steps || matches!(function, Relu | Clip { .. } | Abs | Neg)
+    function.is_piecewise_constant() || matches!(function, Relu | Clip { .. } | Abs | Neg)
 }
 
 /// Relative error of the function's evaluation, generously; zero for functions that only select.
