@@ -6,7 +6,7 @@
 
 use super::backward::Surrogate;
 use super::op::{BinaryFunction, Op, Operands, Pass, UnaryFunction};
-use super::{Network, NodeId, Workspace};
+use super::{Network, NodeId, Real, Workspace};
 
 /// The piece of a piecewise-linear function that a number lies on: `slope · x + shift` for `from ≤ x ≤ to`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,6 +50,18 @@ pub fn piece(function: UnaryFunction, x: f64) -> Option<Piece> {
     }
 }
 
+/// Where the pieces of such a function meet, in ascending order.
+pub fn kinks(function: UnaryFunction) -> impl Iterator<Item = f64> {
+    use UnaryFunction::*;
+    let ends = match function {
+        Neg | Scale { .. } => [f64::NAN, f64::NAN],
+        Clip { low, high } => [low, high],
+        HardSigmoid { alpha, beta } => [-beta / alpha, (1.0 - beta) / alpha],
+        _ => [0.0, f64::NAN],
+    };
+    ends.into_iter().filter(|end| end.is_finite())
+}
+
 /// Whether a function has more than one piece.
 pub(crate) fn bends(function: UnaryFunction) -> bool {
     !matches!(function, UnaryFunction::Neg | UnaryFunction::Scale { .. })
@@ -86,28 +98,7 @@ impl<'a> Frozen<'a> {
     }
 
     fn of(network: &'a Network<f64>, pieces: Pieces) -> Option<Self> {
-        let mut bends = Vec::new();
-        for (index, node) in network.nodes.iter().enumerate().filter(|(_, node)| node.varies) {
-            let varying = node.inputs.iter().filter(|&&id| network.node(id).varies).count();
-            match &node.op {
-                Op::Unary(op) => {
-                    piece(op.0, 0.0)?;
-                    if self::bends(op.0) {
-                        bends.push(NodeId(index));
-                    }
-                }
-                Op::Binary(op) => match op.0 {
-                    BinaryFunction::Add | BinaryFunction::Sub => {}
-                    BinaryFunction::Mul if varying == 1 => {}
-                    BinaryFunction::Div if network.node(node.inputs[0]).varies && varying == 1 => {}
-                    _ => return None,
-                },
-                Op::MaxPool(_) if pieces == Pieces::Maxima => {}
-                op if op.is_affine() => {}
-                _ => return None,
-            }
-        }
-        Some(Self { network, bends })
+        Some(Self { network, bends: bending_nodes(network, pieces)? })
     }
 
     /// Number of functions that bend, all values of all such nodes counted.
@@ -165,6 +156,37 @@ impl<'a> Frozen<'a> {
     }
 }
 
+/// The nodes of a network whose function of one number has several pieces, in order; `None` where the network is not
+/// built of affine operators and such functions.
+pub fn bends_of<T: Real>(network: &Network<T>) -> Option<Vec<NodeId>> {
+    bending_nodes(network, Pieces::Functions)
+}
+
+fn bending_nodes<T: Real>(network: &Network<T>, pieces: Pieces) -> Option<Vec<NodeId>> {
+    let mut found = Vec::new();
+    for (index, node) in network.nodes.iter().enumerate().filter(|(_, node)| node.varies) {
+        let varying = node.inputs.iter().filter(|&&id| network.node(id).varies).count();
+        match &node.op {
+            Op::Unary(op) => {
+                piece(op.0, 0.0)?;
+                if bends(op.0) {
+                    found.push(NodeId(index));
+                }
+            }
+            Op::Binary(op) => match op.0 {
+                BinaryFunction::Add | BinaryFunction::Sub => {}
+                BinaryFunction::Mul if varying == 1 => {}
+                BinaryFunction::Div if network.node(node.inputs[0]).varies && varying == 1 => {}
+                _ => return None,
+            },
+            Op::MaxPool(_) if pieces == Pieces::Maxima => {}
+            op if op.is_affine() => {}
+            _ => return None,
+        }
+    }
+    Some(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,7 +210,12 @@ mod tests {
                 assert!((piece.slope * x + piece.shift - function.value(x)).abs() < 1e-12);
                 for end in [piece.from, piece.to].into_iter().filter(|end| end.is_finite()) {
                     assert!((piece.slope * end + piece.shift - function.value(end)).abs() < 1e-12);
+                    assert!(kinks(function).any(|kink| kink == end), "{function:?} at {end}");
                 }
+            }
+            for kink in kinks(function) {
+                let sides = [kink - 1e-9, kink + 1e-9].map(|x| piece(function, x).unwrap().slope);
+                assert_ne!(sides[0], sides[1], "{function:?} at {kink}");
             }
         }
     }

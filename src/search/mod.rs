@@ -11,6 +11,8 @@ pub mod coordinate;
 mod corners;
 mod exclusion;
 pub mod facet_walk;
+pub mod line;
+pub mod line_sweep;
 mod local;
 pub mod minorant;
 pub mod neighbourhood;

@@ -2,7 +2,7 @@
 
 use super::{Config, Make};
 use super::{
-    apgd_strategy, centre, coordinate, facet_walk, minorant, patch, pgd, phase_milp, phase_split,
+    apgd_strategy, centre, coordinate, facet_walk, line_sweep, minorant, patch, pgd, phase_milp, phase_split,
     region_walk, sample, split, square_strategy, target_propagation,
 };
 use crate::network::Real;
@@ -53,6 +53,7 @@ pub(super) fn table<T: Real>() -> Vec<Entry<T>> {
         Entry { name: "minorant", make: minorant::make, weight: 0.25, part: ByName },
         Entry { name: "phase-milp", make: phase_milp::make, weight: 0.5, part: EveryThread },
         Entry { name: "patch", make: patch::strategy::make, weight: 0.1, part: EveryThread },
+        Entry { name: "line-sweep", make: line_sweep::make, weight: 0.5, part: OneThread },
     ]
 }
 

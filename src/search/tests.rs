@@ -37,7 +37,7 @@ impl Judge<f32> for Plain<'_> {
     }
 }
 
-fn random_network(widths: &[usize], seed: u64) -> Network<f32> {
+pub(super) fn random_network(widths: &[usize], seed: u64) -> Network<f32> {
     let mut random = Random::new(seed);
     let mut builder = Builder::default();
     let mut node = builder.input("x", Float32, vec![1, widths[0]]).unwrap();
@@ -100,10 +100,36 @@ fn gradients_and_walks_reach_what_samples_do_not() {
         let network = random_network(&[6, 24, 24, 24, 2], seed);
         let level = highest(&network, 40_000);
         let problem = problem(network, level + 1e-4);
-        for name in ["pgd", "apgd", "coordinate", "region-walk"] {
+        for name in ["pgd", "apgd", "coordinate", "region-walk", "line-sweep"] {
             let config = Config { only: vec![name.into()], threads: 1, seed, ..Config::default() };
             let (summary, found) = check(&problem, &config, 60);
             assert!(found.is_some(), "{name} misses {level} with seed {seed}: {summary:?}");
+        }
+    }
+}
+
+/// One input, one output: a tent of height 1 at `place`, 2e-6 wide, and zero elsewhere.
+fn tent(place: f32) -> Network<f32> {
+    let mut builder = Builder::default();
+    let input = builder.input("x", Float32, vec![1, 1]).unwrap();
+    let slope = 1e6;
+    let bias = [0.0, 1.0, 2.0].map(|step| -slope * place - step).to_vec();
+    let first = Affine { matrix: Matrix::dense(3, 1, vec![slope; 3]), bias, axis: 1 };
+    let sums = builder.push("sums", Op::Affine(first), &[input], Float32).unwrap();
+    let bent = builder.push("bent", Op::Unary(Unary(UnaryFunction::Relu)), &[sums], Float32).unwrap();
+    let last = Affine { matrix: Matrix::dense(1, 3, vec![1.0, -2.0, 1.0]), bias: vec![0.0], axis: 1 };
+    let output = builder.push("tent", Op::Affine(last), &[bent], Float32).unwrap();
+    builder.finish(vec![output])
+}
+
+#[test]
+fn a_line_sweep_sees_every_point_of_a_line() {
+    for place in [0.1, 0.3141, 0.77] {
+        for (level, ending) in [(0.9, Ending::Found), (1.5, Ending::Stopped(StopReason::Exhausted))] {
+            let problem = problem(tent(place), level);
+            let config = Config { only: vec!["line-sweep".into()], threads: 1, ..Config::default() };
+            let (summary, _) = check(&problem, &config, 60);
+            assert_eq!(summary.ending, ending, "a tent at {place}, {level}: {summary:?}");
         }
     }
 }

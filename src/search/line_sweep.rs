@@ -1,0 +1,149 @@
+//! Lines through the box, each searched exactly ([`super::line`]).
+//!
+//! Where one input is free, the box is a line, and one sweep sees every point of it. Learned indexes are such networks:
+//! their first layers choose one of a thousand models by steps with slopes of 1e10, and between two models there is a
+//! plateau 1e-8 wide where none is chosen. Elsewhere a walk sweeps from a promising sample ([`super::seeds`]) along the
+//! signs of the gradient and then along the inputs that matter most, and goes on from the best point of a line as long as
+//! there is a better one: a line is searched across all valleys, not up to the first hill.
+
+use super::line::{Line, Stretch, Sweep};
+use super::local::widen;
+use super::seeds::{self, Seeds};
+use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
+use crate::network::{Real, Surrogate};
+use crate::problem::Problem;
+use crate::property::Region;
+
+/// Inputs that a walk tries alone, from one point.
+const MOST_INPUTS: usize = 8;
+/// Gain of the margin, relative to its size, under which a line brought nothing.
+const LEAST_GAIN: f64 = 1e-7;
+
+/// Free inputs beyond the first at which a line is worth half as much.
+const PROMISING_DIMENSIONS: f64 = 32.0;
+
+struct LineSweep<T> {
+    sweep: Sweep<T>,
+    seeds: Seeds<T>,
+    free: Vec<usize>,
+    /// What is to be swept; the last is next.
+    left: Vec<Stretch>,
+    walk: Option<Walk<T>>,
+    /// The only line there is has been begun.
+    whole: bool,
+    points: Vec<T>,
+}
+
+/// A walk from line to line.
+struct Walk<T> {
+    point: Vec<T>,
+    margin: f64,
+    /// The conjunction that it aims at.
+    target: u32,
+    /// Lines through the point that have not been tried; the last is next.
+    lines: Vec<Stretch>,
+    /// Whether the lines have been drawn from this point.
+    drawn: bool,
+}
+
+/// Makes the strategy; it applies to piecewise-linear networks.
+pub fn make<T: Real>(
+    problem: &Problem<T>,
+    region: &Region,
+    seed: u64,
+) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
+    let seeds = Seeds::new(region, seed)?;
+    let sweep = Sweep::new(&problem.network).ok_or(NotApplicable("the network is not piecewise linear"))?;
+    let free = region.free().collect();
+    let (left, points) = (Vec::new(), Vec::new());
+    Ok(Box::new(LineSweep { sweep, seeds, free, left, walk: None, whole: false, points }))
+}
+
+impl<T: Real> Falsifier<T> for LineSweep<T> {
+    fn price(&self, problem: &Problem<T>) -> u64 {
+        let block = problem.network.block_lanes() * problem.network.multiplications();
+        let line = (2 + self.sweep.depth()) * block;
+        line as u64 + if self.free.len() > 1 { seeds::price(problem) } else { 0 }
+    }
+
+    /// A line is the whole box of one input, and says little of a box of many.
+    fn promise(&self, _searched: f64) -> f64 {
+        1.0 / (1.0 + (self.free.len() - 1) as f64 / PROMISING_DIMENSIONS)
+    }
+
+    fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
+        if let Some(stretch) = self.left.pop() {
+            self.left.extend(self.sweep.along(oracle, &stretch)?);
+            self.advance();
+        } else if let &[input] = self.free.as_slice() {
+            if std::mem::replace(&mut self.whole, true) {
+                return Ok(Progress::Exhausted);
+            }
+            let (lower, upper) = (oracle.lower[input].widen(), oracle.upper[input].widen());
+            self.left.push(Stretch::of_input(&widen(&oracle.lower), input, lower, upper));
+        } else {
+            self.choose_line(oracle)?;
+        }
+        Ok(Progress::More)
+    }
+}
+
+impl<T: Real> LineSweep<T> {
+    /// Goes on from the best point of the last stretch if it is better.
+    fn advance(&mut self) {
+        let (Some(walk), Some((margin, point))) = (&mut self.walk, self.sweep.best()) else { return };
+        let margin = margin.widen();
+        if margin > walk.margin + LEAST_GAIN * (1.0 + walk.margin.abs()) {
+            walk.margin = margin;
+            walk.point.clear();
+            walk.point.extend_from_slice(point);
+            walk.lines.clear();
+            walk.drawn = false;
+        }
+    }
+
+    fn choose_line(&mut self, oracle: &mut Oracle<'_, T>) -> Result<(), Halt> {
+        if let Some(walk) = &mut self.walk {
+            if !walk.drawn {
+                walk.draw(oracle, &mut self.points, &self.free)?;
+            }
+            if let Some(line) = walk.lines.pop() {
+                self.left.push(line);
+                return Ok(());
+            }
+        }
+        self.walk = self.seeds.next(oracle)?.map(|seed| {
+            let (margin, lines) = (f64::NEG_INFINITY, Vec::new());
+            Walk { point: seed.point, margin, target: seed.target, lines, drawn: false }
+        });
+        Ok(())
+    }
+}
+
+impl<T: Real> Walk<T> {
+    /// The lines through the point, by its gradient.
+    fn draw(&mut self, oracle: &mut Oracle<'_, T>, points: &mut Vec<T>, free: &[usize]) -> Result<(), Halt> {
+        let lanes = oracle.lanes();
+        points.clear();
+        points.extend(self.point.iter().flat_map(|&x| std::iter::repeat_n(x, lanes)));
+        oracle.evaluate(points)?;
+        self.drawn = true;
+        self.margin = self.margin.max(oracle.margins_of(self.target as usize)[0].widen());
+        oracle.gradient(Objective::Target(&vec![self.target; lanes]), Surrogate::exact());
+        let (lower, upper) = (widen(&oracle.lower), widen(&oracle.upper));
+        let from = widen(&self.point);
+        // What an input promises: its slope times the interval's width.
+        let slope = |&i: &usize| (i, oracle.last_gradient()[i * lanes].widen() * (upper[i] - lower[i]));
+        let mut slopes: Vec<(usize, f64)> = free.iter().map(slope).filter(|(_, g)| *g != 0.0).collect();
+        slopes.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+        let alone = slopes.iter().take(MOST_INPUTS).rev();
+        self.lines = alone.map(|&(i, _)| Stretch::of_input(&from, i, lower[i], upper[i])).collect();
+        let has_room =
+            |&&(i, g): &&(usize, f64)| if g > 0.0 { from[i] < upper[i] } else { from[i] > lower[i] };
+        let step = |&(i, g): &(usize, f64)| (i, g.signum() * (upper[i] - lower[i]));
+        let direction = slopes.iter().filter(has_room).map(step).collect();
+        let steepest = Stretch::within(Line { from, direction }, &lower, &upper);
+        self.lines.extend((!steepest.is_empty()).then_some(steepest));
+        Ok(())
+    }
+}
