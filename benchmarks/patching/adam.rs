@@ -4,7 +4,8 @@
 use counterpatch::budget::Budget;
 use counterpatch::network::{Real, Surrogate};
 use counterpatch::problem::Problem;
-use counterpatch::search::oracle::{Oracle, Shared};
+use counterpatch::search::oracle::Oracle;
+use counterpatch::search::shared::Shared;
 use counterpatch::search::starts::Starts;
 use counterpatch::search::{Halt, Judge, NotApplicable, Objective, Tally};
 

@@ -1,6 +1,6 @@
 //! What sound bounds say of a property's row: how far it could be met, or that it cannot.
 
-use super::oracle::PRICE_OF_BOUNDS;
+use super::tally::PRICE_OF_BOUNDS;
 use crate::network::bounds::{Bounder, Row as BoundRow};
 use crate::network::op::Op;
 use crate::network::{Node, Real};

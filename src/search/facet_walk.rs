@@ -10,10 +10,10 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::local::{add_inputs, add_margins, maps, pieces, view, widen};
-use super::oracle::program_work;
 use super::patch::encode::Value;
 use super::ray::look_along;
 use super::seeds::{self, Seed, Seeds};
+use super::tally::program_work;
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::lp::{ColumnId, LinearProgram, LpOptions, LpOutcome, RowId, Solution, Solver};
 use crate::network::Real;
@@ -185,7 +185,7 @@ impl<T: Real> FacetWalk<T> {
         let bounds = (oracle.region.lower.as_slice(), oracle.region.upper.as_slice());
         let property = &oracle.region.conjunctions[target];
         let model = RegionProgram::new(network, region, neurons, property, bounds);
-        oracle.count_program(model.program.row_count(), model.inputs.len());
+        oracle.tally.count_program(model.program.row_count(), model.inputs.len());
         let outcome = match solver {
             Some(solver) => {
                 solver.replace(&model.program).ok()?;

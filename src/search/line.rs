@@ -335,7 +335,7 @@ mod tests {
     use crate::budget::Budget;
     use crate::problem::Problem;
     use crate::random::Random;
-    use crate::search::oracle::Shared;
+    use crate::search::shared::Shared;
     use crate::search::tests::random_network;
     use crate::search::{Candidate, Judge, Judgement};
 

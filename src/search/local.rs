@@ -1,6 +1,6 @@
 //! What the strategies that model the network around a point share.
 
-use super::oracle::program_work;
+use super::tally::program_work;
 use super::{NotApplicable, Oracle, seeds};
 use crate::lp::{ColumnId, LinearProgram};
 use crate::network::Real;

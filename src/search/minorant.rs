@@ -226,7 +226,7 @@ impl<T: Real> Falsifier<T> for Ascent<T> {
             let mut programs = Programs::new(oracle.budget());
             let solution = programs.solve(&model.program);
             let (solved, entries) = (programs.solved, programs.entries);
-            oracle.count_programs(solved, entries);
+            oracle.tally.count_programs(solved, entries);
             let Ok(solution) = solution else { return Ok(Progress::More) };
             let through = model.inputs.iter().map(|column| solution.values[column.index()]).enumerate();
             let (best, point) = look_along(oracle, &mut self.points, &here, through, target)?;

@@ -30,6 +30,7 @@ pub mod ray;
 pub mod region_walk;
 pub mod sample;
 pub mod seeds;
+pub mod shared;
 pub mod split;
 pub mod spread;
 pub mod square;
@@ -37,6 +38,7 @@ pub mod square_strategy;
 pub mod starts;
 pub mod summary;
 pub mod table;
+pub mod tally;
 pub mod target_propagation;
 #[cfg(test)]
 mod tests;
@@ -48,9 +50,10 @@ use crate::network::Real;
 use crate::problem::Problem;
 use crate::property::Region;
 
-pub use oracle::{Objective, Oracle, Tally};
+pub use oracle::{Objective, Oracle};
 pub use portfolio::falsify;
 pub use summary::Ending;
+pub use tally::Tally;
 
 /// A point that violates the property as far as the fast engine can tell.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,63 +1,15 @@
 //! Counted, batched evaluations of the network and the property's margins.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
+use super::shared::Shared;
+use super::tally::Tally;
 use super::{Candidate, Halt, Judge, Judgement, spread};
-use crate::budget::{Budget, Interrupt, Stopwatch};
-use crate::network::{Network, Real, Surrogate, Workspace};
+use crate::budget::Budget;
+use crate::network::{Real, Surrogate, Workspace};
 use crate::problem::Problem;
 use crate::property::Region;
 use crate::property::margin::{Block, MarginGradient, add_row_gradient, conjunction_margins, lane_margin};
-
-/// What has been spent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tally {
-    /// Points evaluated.
-    pub evaluations: u64,
-    /// Points differentiated.
-    pub gradients: u64,
-    /// Linear and mixed-integer programs solved.
-    pub programs: u64,
-    /// Boxes bounded.
-    pub boxes: u64,
-    /// All of it in multiplications, roughly: what the schedule goes by, because it does not depend on the clock.
-    pub work: u64,
-}
-
-impl std::ops::Sub for Tally {
-    type Output = Self;
-    fn sub(self, other: Self) -> Self {
-        Self {
-            evaluations: self.evaluations - other.evaluations,
-            gradients: self.gradients - other.gradients,
-            programs: self.programs - other.programs,
-            boxes: self.boxes - other.boxes,
-            work: self.work - other.work,
-        }
-    }
-}
-
-impl std::ops::AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.evaluations += other.evaluations;
-        self.gradients += other.gradients;
-        self.programs += other.programs;
-        self.boxes += other.boxes;
-        self.work += other.work;
-    }
-}
-
-/// What the threads of a search share.
-#[derive(Debug, Default)]
-pub struct Shared {
-    /// Raised when a witness is confirmed, or it is proved that there is none.
-    pub over: Interrupt,
-    /// Candidates that the judge rejected.
-    pub rejected: AtomicUsize,
-    thin: Mutex<Option<Stopwatch>>,
-}
 
 /// What a backward pass differentiates, lane by lane.
 #[derive(Debug, Clone, Copy)]
@@ -117,22 +69,6 @@ pub struct Oracle<'a, T: Real> {
     /// A candidate has to beat this margin before the judge is asked again.
     bar: T,
     has_found: bool,
-}
-
-/// Multiplications of a block of evaluations that take the time of one of the bounds, which are in double precision and a
-/// box at a time: on ACAS Xu 13 for boxes, with the loops beside the products.
-pub const PRICE_OF_BOUNDS: u64 = 13;
-
-/// What an evaluation costs: a network that only moves numbers about is not for nothing, or whoever evaluates it first
-/// would have all the time.
-fn cost<T: Real>(network: &Network<T>) -> usize {
-    network.multiplications().max(network.input_len()).max(1)
-}
-
-/// What a program with so many entries costs, in multiplications: a cold simplex run of the region programs of ACAS
-/// Xu (300 × 6) takes about as long as 2,000 evaluations of 13,000 multiplications.
-pub fn program_work(entries: usize) -> u64 {
-    14_000 * entries as u64
 }
 
 impl<'a, T: Real> Oracle<'a, T> {
@@ -222,8 +158,7 @@ impl<'a, T: Real> Oracle<'a, T> {
         network.outputs_into(&self.workspace, &mut self.outputs);
         self.inputs.clear();
         self.inputs.extend_from_slice(points);
-        self.tally.evaluations += lanes as u64;
-        self.tally.work += (cost(network) * lanes) as u64;
+        self.tally.count_evaluations(network, lanes);
         self.measure();
         self.remember_best();
         self.consider()
@@ -294,32 +229,13 @@ impl<'a, T: Real> Oracle<'a, T> {
         for (g, &own) in self.gradient.iter_mut().zip(&self.own_gradient) {
             *g += own;
         }
-        self.tally.gradients += lanes as u64;
-        self.tally.work += (2 * cost(network) * lanes) as u64;
+        self.tally.count_gradients(network, lanes);
         &self.gradient
     }
 
     /// What [`Oracle::gradient`] returned last, for whoever needs the oracle's box beside it.
     pub fn last_gradient(&self) -> &[T] {
         &self.gradient
-    }
-
-    /// Counts a program of `rows` by `columns` entries. A cold simplex run of the region programs of ACAS Xu
-    /// (300 × 6) costs about what 2,000 evaluations of 13,000 multiplications do.
-    pub fn count_program(&mut self, rows: usize, columns: usize) {
-        self.count_programs(1, rows * columns);
-    }
-
-    /// Counts several programs with `entries` in all.
-    pub fn count_programs(&mut self, programs: u64, entries: usize) {
-        self.tally.programs += programs;
-        self.tally.work += program_work(entries);
-    }
-
-    /// Counts the bounds of a box, by their multiplications.
-    pub fn count_bounds(&mut self, multiplications: usize) {
-        self.tally.boxes += 1;
-        self.tally.work += PRICE_OF_BOUNDS * multiplications.max(1) as u64;
     }
 
     fn add_worst_row(&mut self, conjunction: usize, lane: usize) {
@@ -408,28 +324,5 @@ impl<'a, T: Real> Oracle<'a, T> {
         }
         self.bar = margin + margin * T::of(0.5) + T::of(1e-7);
         Ok(())
-    }
-}
-
-impl Shared {
-    /// Whether the judge holds a thin witness.
-    pub fn has_thin(&self) -> bool {
-        self.thin.lock().is_ok_and(|thin| thin.is_some())
-    }
-
-    fn note_thin(&self) {
-        if let Ok(mut thin) = self.thin.lock() {
-            thin.get_or_insert_with(Stopwatch::start);
-        }
-    }
-
-    /// A thin witness is improved for a second, or for as long again as it took to find it, whichever is longer.
-    fn patience_is_over(&self, budget: &Budget) -> bool {
-        let Ok(thin) = self.thin.lock() else { return false };
-        thin.is_some_and(|since| {
-            let waited = since.elapsed();
-            let took = budget.elapsed().saturating_sub(waited);
-            waited > took.max(Duration::from_secs(1))
-        })
     }
 }

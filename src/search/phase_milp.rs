@@ -128,7 +128,7 @@ fn first_mode<T: Real>(oracle: &mut Oracle<'_, T>, network: &Layered) -> Option<
     }
     let open = (0..conjunctions.len()).collect();
     let (solved, entries) = (programs.solved, programs.entries);
-    oracle.count_programs(solved, entries);
+    oracle.tally.count_programs(solved, entries);
     Some(if most <= WHOLE_BOX {
         Mode::Whole { ranges, open, iterations: FIRST_ITERATIONS, waiting: Vec::new() }
     } else {
@@ -152,7 +152,7 @@ fn solve<T: Real>(
     let mut programs = Programs::new(oracle.budget());
     let outcome = programs.solve_within(iterations, &model.program, Some(&start));
     let (solved, entries) = (programs.solved, programs.entries);
-    oracle.count_programs(solved, entries);
+    oracle.tally.count_programs(solved, entries);
     let (solution, proven) = outcome?;
     Ok((model.inputs.iter().map(|column| solution.values[column.index()]).collect(), proven))
 }

@@ -127,7 +127,7 @@ impl<T: Real> PhaseSplit<T> {
             oracle.check()?;
             return Ok(None);
         }
-        oracle.count_bounds(bounder.swept());
+        oracle.tally.count_bounds(bounder.swept());
         let snapshot = bounder.snapshot();
         Ok(bounder.multipliers().map(|multipliers| Root { snapshot, multipliers }))
     }
@@ -155,7 +155,7 @@ impl<T: Real> PhaseSplit<T> {
             Fate::Excluded => None,
             Fate::Open(_) => bounder.loosest(1).first().copied(),
         };
-        oracle.count_bounds(bounder.swept());
+        oracle.tally.count_bounds(bounder.swept());
         let Fate::Open(guide) = fate else {
             self.excluded += share;
             return Ok(());

@@ -12,7 +12,8 @@ use std::iter;
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use super::oracle::{Best, Oracle, Shared};
+use super::oracle::{Best, Oracle};
+use super::shared::Shared;
 use super::summary::{Ending, StrategySummary, Summary};
 use super::table::{Entry, Part, table};
 use super::{Config, Falsifier, Halt, Judge, NotApplicable, Progress};

@@ -38,7 +38,7 @@ pub struct Programs<'b> {
     budget: &'b Budget,
     /// Programs solved.
     pub solved: u64,
-    /// Their entries, what `Oracle::count_program` goes by.
+    /// Their entries, what `Tally::count_program` goes by.
     pub entries: usize,
 }
 

@@ -9,9 +9,9 @@
 //!
 //! Walks start from [`super::seeds`].
 
-use super::oracle::program_work;
 use super::ray::look_along;
 use super::seeds::{self, Seed, Seeds};
+use super::tally::program_work;
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::lp::{LinearProgram, LpOptions, LpOutcome, Solver};
 use crate::network::frozen::{Frozen, piece};
@@ -182,7 +182,7 @@ impl LocalMap {
             let terms = inputs.iter().copied().zip(coefficients.iter().copied()).filter(|&(_, c)| c != 0.0);
             program.row(*from, terms, *to);
         }
-        oracle.count_program(self.rows.len() + self.margins.len(), self.free.len() + 1);
+        oracle.tally.count_program(self.rows.len() + self.margins.len(), self.free.len() + 1);
         let options = LpOptions { time_limit: oracle.budget().remaining(), ..LpOptions::default() };
         let outcome = Solver::new(&program, &options).and_then(|mut solver| {
             solver.obey(oracle.budget())?;

@@ -142,7 +142,7 @@ fn bound<T: Real>(
         oracle.check()?;
         return Err(Obstacle::Unbounded);
     }
-    oracle.count_bounds(bounder.swept());
+    oracle.tally.count_bounds(bounder.swept());
     let mut rest: Option<Rest> = None;
     for number in open {
         let conjunction = &oracle.region.conjunctions[number as usize];

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::Config;
-use super::oracle::{Best, Tally};
+use super::oracle::Best;
 use super::table::Entry;
+use super::tally::Tally;
 use crate::budget::StopReason;
 use crate::network::Real;
 use crate::report::observer::{Ended, Event, Observer};

@@ -207,7 +207,7 @@ impl<T: Real> TargetPropagation<T> {
         let mut programs = Programs::new(oracle.budget());
         let solution = programs.solve(&step.program);
         let (solved, entries) = (programs.solved, programs.entries);
-        oracle.count_programs(solved, entries);
+        oracle.tally.count_programs(solved, entries);
         let values = solution.ok()?.values;
         Some(step.inputs.iter().map(|column| values[column.index()]).collect())
     }

@@ -3,7 +3,8 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::oracle::{Oracle, Shared};
+use super::oracle::Oracle;
+use super::shared::Shared;
 use super::{Candidate, Config, Ending, Judge, Judgement, Make, Progress, falsify, table};
 use super::{apgd_strategy, coordinate, pgd, sample, square_strategy};
 use crate::budget::{Budget, StopReason};

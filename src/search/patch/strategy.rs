@@ -166,7 +166,7 @@ impl<T: Real> Falsifier<T> for Patch<T> {
             let property = &region.conjunctions[target as usize];
             let outcome = variant.run(network, from, property, &mut programs);
             let (solved, entries) = (programs.solved, programs.entries);
-            oracle.count_programs(solved, entries);
+            oracle.tally.count_programs(solved, entries);
             if let Ok(input) = outcome {
                 let through = input.iter().copied().enumerate();
                 look_along(oracle, &mut self.points, &start, through, target as usize)?;
