@@ -50,9 +50,9 @@ impl<T: Real> Network<T> {
         self.start_backward(workspace);
         let mut at = 0;
         for &id in &self.outputs {
-            let buffer = &mut workspace.cotangents[self.node(id).slot];
-            for (sum, &c) in buffer.iter_mut().zip(&cotangent[at..]) {
-                *sum += c;
+            if self.node(id).varies {
+                let buffer = workspace.need_cotangent(self.node(id).slot);
+                buffer.iter_mut().zip(&cotangent[at..]).for_each(|(sum, &c)| *sum += c);
             }
             at += self.node(id).len() * workspace.lanes;
         }
@@ -71,22 +71,17 @@ impl<T: Real> Network<T> {
     ) {
         self.start_backward(workspace);
         if self.node(node).varies {
-            workspace.cotangents[self.node(node).slot].copy_from_slice(cotangent);
+            workspace.need_cotangent(self.node(node).slot).copy_from_slice(cotangent);
         }
         self.sweep(workspace, node.0 + 1, surrogate);
         self.collect(workspace, gradient);
     }
 
+    /// Takes back the buffers of the last pass.
     fn start_backward(&self, workspace: &mut Workspace<T>) {
-        if workspace.cotangents.is_empty() {
-            workspace.cotangents = vec![Vec::new(); self.slots];
-            for node in self.nodes.iter().filter(|node| node.varies) {
-                workspace.cotangents[node.slot] = vec![T::zero(); workspace.values[node.slot].len()];
-            }
-        }
-        for buffer in &mut workspace.cotangents {
-            buffer.fill(T::zero());
-        }
+        workspace.cotangents.resize_with(self.slots, Vec::new);
+        let used = workspace.cotangents.iter_mut().filter(|buffer| !buffer.is_empty());
+        workspace.spare.extend(used.map(std::mem::take));
     }
 
     fn sweep(&self, workspace: &mut Workspace<T>, end: usize, surrogate: Surrogate<'_, T>) {
@@ -95,19 +90,28 @@ impl<T: Real> Network<T> {
                 continue;
             }
             let cotangent = std::mem::take(&mut workspace.cotangents[node.slot]);
+            if cotangent.is_empty() {
+                // Nothing that the pass differentiates depends on it.
+                continue;
+            }
+            for operand in node.inputs.iter().map(|&id| self.node(id)).filter(|operand| operand.varies) {
+                workspace.need_cotangent(operand.slot);
+            }
             let operands = Operands { nodes: &self.nodes, inputs: &node.inputs, values: &workspace.values };
             let result = View { shape: &node.shape, data: &workspace.values[node.slot] };
             let mut gradients =
                 Gradients { network: self, inputs: &node.inputs, buffers: &mut workspace.cotangents };
             let mut pass = Pass { lanes: workspace.lanes, scratch: &mut workspace.scratch, surrogate };
             node.op.vjp(operands, result, &cotangent, &mut gradients, &mut pass);
-            workspace.cotangents[node.slot] = cotangent;
+            workspace.spare.push(cotangent);
         }
     }
 
-    fn collect(&self, workspace: &Workspace<T>, gradient: &mut Vec<T>) {
+    fn collect(&self, workspace: &mut Workspace<T>, gradient: &mut Vec<T>) {
         gradient.clear();
         for &id in &self.inputs {
+            // Zeros, if nothing depends on it.
+            workspace.need_cotangent(self.node(id).slot);
             gradient.extend_from_slice(&workspace.cotangents[self.node(id).slot]);
         }
     }

@@ -11,8 +11,10 @@ pub struct Workspace<T> {
     pub(super) lanes: usize,
     /// One buffer a slot.
     pub(super) values: Vec<Vec<T>>,
-    /// One buffer a slot, made by the first backward pass.
+    /// One buffer a slot, empty where a backward pass has not arrived yet or is through.
     pub(super) cotangents: Vec<Vec<T>>,
+    /// Cotangents that are not in use: a pass needs few at a time, and finds them here the next time.
+    pub(super) spare: Vec<Vec<T>>,
     pub(super) scratch: Vec<T>,
 }
 
@@ -28,12 +30,27 @@ impl<T: Real> Workspace<T> {
                 _ => vec![T::zero(); node.len() * lanes],
             };
         }
-        Self { lanes, values, cotangents: Vec::new(), scratch: Vec::new() }
+        Self { lanes, values, cotangents: Vec::new(), spare: Vec::new(), scratch: Vec::new() }
     }
 
     /// Points in a block.
     pub fn lanes(&self) -> usize {
         self.lanes
+    }
+
+    /// The cotangent of a slot: zeros, if there is none yet.
+    pub(super) fn need_cotangent(&mut self, slot: usize) -> &mut [T] {
+        let (buffer, len) = (&mut self.cotangents[slot], self.values[slot].len());
+        if buffer.is_empty() {
+            // The smallest that fits, so that every pass finds the same ones.
+            let fits = self.spare.iter().enumerate().filter(|(_, spare)| spare.capacity() >= len);
+            if let Some((smallest, _)) = fits.min_by_key(|(_, spare)| spare.capacity()) {
+                *buffer = self.spare.swap_remove(smallest);
+                buffer.clear();
+            }
+            buffer.resize(len, T::zero());
+        }
+        buffer
     }
 
     /// The values of a node after a forward pass: `len(shape) * lanes` numbers, lanes innermost.

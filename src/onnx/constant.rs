@@ -67,43 +67,64 @@ impl Tensor {
         transposed: bool,
         scale: f64,
     ) -> Matrix<T> {
-        let row_len = if transposed { outputs } else { inputs };
-        let place = |at: usize| {
-            let (row, column) = (at / row_len.max(1), at % row_len.max(1));
-            if transposed { (column as u32, row as u32) } else { (row as u32, column as u32) }
-        };
-        let sparse = |entries: &mut dyn Iterator<Item = (usize, f64)>| {
-            let entries = entries.map(|(at, x)| {
-                let (o, i) = place(at);
-                (o, i, T::of(x * scale))
-            });
-            Matrix::sparse(outputs, inputs, entries.collect())
-        };
+        let layout = Layout { outputs, inputs, transposed };
+        // A large matrix is not widened as a whole: that would take twice its memory on top.
         match &self.data {
             Data::SparseF32(s) => {
-                return sparse(&mut s.indices.iter().zip(&s.values).map(|(&at, &x)| (at, f64::from(x))));
+                layout.sparse(s.indices.iter().zip(&s.values).map(|(&at, &x)| (at, f64::from(x))), scale)
             }
             Data::SparseF64(s) => {
-                return sparse(&mut s.indices.iter().zip(&s.values).map(|(&at, &x)| (at, x)));
+                layout.sparse(s.indices.iter().zip(&s.values).map(|(&at, &x)| (at, x)), scale)
             }
-            _ => {}
+            Data::F32(values) => layout.matrix(values, scale),
+            Data::F64(values) => layout.matrix(values, scale),
+            _ => layout.matrix(&self.to_f64(), scale),
         }
-        let values = self.to_f64();
+    }
+}
+
+/// How a tensor holds a matrix.
+#[derive(Clone, Copy)]
+struct Layout {
+    outputs: usize,
+    inputs: usize,
+    /// Stored as `[inputs][outputs]`.
+    transposed: bool,
+}
+
+impl Layout {
+    fn place(self, at: usize) -> (u32, u32) {
+        let row_len = if self.transposed { self.outputs } else { self.inputs };
+        let (row, column) = (at / row_len.max(1), at % row_len.max(1));
+        if self.transposed { (column as u32, row as u32) } else { (row as u32, column as u32) }
+    }
+
+    fn sparse<T: Real>(self, entries: impl Iterator<Item = (usize, f64)>, scale: f64) -> Matrix<T> {
+        let entries = entries.map(|(at, x)| {
+            let (o, i) = self.place(at);
+            (o, i, T::of(x * scale))
+        });
+        Matrix::sparse(self.outputs, self.inputs, entries.collect())
+    }
+
+    fn matrix<T: Real, S: Copy + Into<f64>>(self, values: &[S], scale: f64) -> Matrix<T> {
+        let wide = values.iter().map(|&x| x.into());
         if values.len() >= SPARSE_FROM {
-            let entries = values.iter().filter(|&&x| x != 0.0).count();
+            let entries = wide.clone().filter(|&x: &f64| x != 0.0).count();
             if entries * SPARSE_RATIO < values.len() {
-                return sparse(&mut values.iter().copied().enumerate().filter(|e| e.1 != 0.0));
+                return self.sparse(wide.enumerate().filter(|e| e.1 != 0.0), scale);
             }
         }
         let mut dense = Vec::with_capacity(values.len());
-        if transposed {
-            for o in 0..outputs {
-                dense.extend((0..inputs).map(|i| T::of(values[i * outputs + o] * scale)));
+        if self.transposed {
+            for o in 0..self.outputs {
+                let column = (0..self.inputs).map(|i| values[i * self.outputs + o].into());
+                dense.extend(column.map(|x: f64| T::of(x * scale)));
             }
         } else {
-            dense.extend(values.iter().map(|&x| T::of(x * scale)));
+            dense.extend(wide.map(|x| T::of(x * scale)));
         }
-        Matrix::dense(outputs, inputs, dense)
+        Matrix::dense(self.outputs, self.inputs, dense)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What sound bounds say of a property's row: how far it could be met, or that it cannot.
 
+use super::NotApplicable;
 use super::tally::PRICE_OF_BOUNDS;
 use crate::network::bounds::{Bounder, Row as BoundRow};
 use crate::network::op::Op;
@@ -21,6 +22,9 @@ const MOST: f64 = 16.0;
 pub(super) fn promise_of_proof(excluded: f64, searched: f64) -> f64 {
     (1.0 + PROOF * excluded.powi(3)) * (1.0 + searched / BOXES).min(MOST)
 }
+
+/// Multiplications of a box's bounds, at ten thousand million a second about a day: they would never have their turn.
+const MOST_WORK: u64 = 1_000_000_000_000_000;
 
 /// Relative rounding of the rows' own coefficients, which are nearest doubles of exact decimals.
 const COEFFICIENT_ROUNDING: f64 = 4.0 * f64::EPSILON;
@@ -53,10 +57,22 @@ fn exact_least(bounder: &Bounder<'_>, row: &Row) -> Option<f64> {
     }
 }
 
+/// A search's bounder.
+///
+/// # Errors
+/// [`NotApplicable`] where an operator has no bounds, or a box would take a day: then neither time nor memory goes into
+/// the network in double precision.
+pub(super) fn bounder<T: Real>(problem: &Problem<T>) -> Result<Bounder<'_>, NotApplicable> {
+    if price_of_bounds(problem) > MOST_WORK {
+        return Err(NotApplicable("the bounds of a box would take a day"));
+    }
+    problem.bounder().map_err(|_| NotApplicable("an operator has no sound bounds"))
+}
+
 /// What the bounds of one box cost, in multiplications of evaluations.
 pub(super) fn price_of_bounds<T: Real>(problem: &Problem<T>) -> u64 {
-    let bends = |node: &&Node<f64>| matches!(node.op, Op::Unary(_));
-    let neurons: usize = problem.double().nodes().iter().filter(bends).map(Node::len).sum();
+    let bends = |node: &&Node<T>| matches!(node.op, Op::Unary(_));
+    let neurons: usize = problem.network.nodes().iter().filter(bends).map(Node::len).sum();
     // Two rows a neuron, through half of the network on average.
     let multiplications = neurons.saturating_mul(problem.network.multiplications()) as u64;
     multiplications.saturating_mul(PRICE_OF_BOUNDS)

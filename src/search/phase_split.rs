@@ -16,7 +16,7 @@
 //! Deviation: the row is chosen anew in each branch by its plain bound instead of bounding all rows together.
 
 use super::corners::Corners;
-use super::exclusion::{price_of_bounds, promise_of_proof, reach, view};
+use super::exclusion::{bounder, price_of_bounds, promise_of_proof, reach, view};
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::network::Real;
 use crate::network::bounds::{
@@ -69,7 +69,7 @@ pub fn make<T: Real>(
     region: &Region,
     _seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
-    let bounder = problem.bounder().map_err(|_| NotApplicable("an operator has no sound bounds"))?;
+    let bounder = bounder(problem)?;
     bounder.multipliers().ok_or(NotApplicable("no phases to branch on, or products of values"))?;
     if region.conjunctions.iter().any(|conjunction| rows(conjunction).next().is_none()) {
         return Err(NotApplicable("a part of the property has no row that bounds could exclude"));

@@ -14,7 +14,7 @@ use super::seeds::{self, Seed, Seeds};
 use super::tally::program_work;
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::lp::{LinearProgram, LpOptions, LpOutcome, Solver};
-use crate::network::frozen::{Frozen, piece};
+use crate::network::frozen::{Frozen, bends_of, piece};
 use crate::network::{Real, Workspace};
 use crate::problem::Problem;
 use crate::property::margin::{Block, row_margins};
@@ -43,8 +43,11 @@ pub fn make<T: Real>(
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let seeds = Seeds::new(region, seed)?;
-    let frozen = Frozen::new(problem.double()).ok_or(NotApplicable("the network is not piecewise linear"))?;
-    let entries = frozen.neurons().saturating_mul(region.free().count());
+    // Asked of the network as it is: one in double precision is only made where it is used.
+    let network = &problem.network;
+    let bends = bends_of(network).ok_or(NotApplicable("the network is not piecewise linear"))?;
+    let neurons: usize = bends.iter().map(|&id| network.node(id).len()).sum();
+    let entries = neurons.saturating_mul(region.free().count());
     if entries > MOST_ENTRIES {
         return Err(NotApplicable("the region programs would be too large"));
     }

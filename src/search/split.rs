@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::corners::Corners;
-use super::exclusion::{price_of_bounds, promise_of_proof, reach, view};
+use super::exclusion::{bounder, price_of_bounds, promise_of_proof, reach, view};
 use super::pseudo_costs::{PseudoCosts, gain};
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::network::Real;
@@ -95,7 +95,7 @@ pub fn make<T: Real>(
     region: &Region,
     _seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
-    problem.bounder().map_err(|_| NotApplicable("an operator has no sound bounds"))?;
+    bounder(problem)?;
     Ok(Box::new(Split {
         free: region.free().collect(),
         costs: PseudoCosts::new(region.lower.len()),

@@ -14,9 +14,13 @@ pub(super) const OPERATORS: &[Entry] =
 /// Terms that are added up before they join the total: rounding errors grow with this and with the number of blocks,
 /// not with their product. ONNX Runtime's kernels add up in blocks too.
 const BLOCK: usize = 128;
+/// Columns of a product that are computed together: with [`BLOCK`] rows 128 KB in double precision.
+const STRIP: usize = 128;
 
 /// The two types that products are computed in.
-pub(super) trait Real: Copy + Default + AddAssign + Mul<Output = Self> + Into<f64> {
+pub(super) trait Real:
+    Copy + Default + AddAssign + Mul<Output = Self> + Into<f64> + From<f32>
+{
     /// A float tensor's values.
     fn read(tensor: &Tensor) -> Cow<'_, [Self]>;
     /// A sparse tensor's entries.
@@ -61,38 +65,76 @@ pub(super) struct Sizes {
     pub(super) n: usize,
 }
 
-/// `a × b`, both row-major.
-pub(super) fn product<T: Real>(a: &[T], b: &[T], Sizes { m, k, n }: Sizes) -> Vec<T> {
+/// `a × b`, both row-major. A strip of `b` that the cache holds is used for all rows of `a` before the next one; the order
+/// in which terms are added up does not depend on the strips.
+pub(super) fn product<T: Real, S: Copy + Into<T>>(a: &[T], b: &[S], Sizes { m, k, n }: Sizes) -> Vec<T> {
     let mut out = vec![T::default(); m * n];
-    let mut partial = vec![T::default(); n];
-    for (i, total) in out.chunks_exact_mut(n.max(1)).enumerate().take(m) {
-        for start in (0..k).step_by(BLOCK) {
+    let mut strip = Vec::new();
+    let mut partial = [T::default(); STRIP];
+    for (from, start) in (0..n).step_by(STRIP).flat_map(|from| (0..k).step_by(BLOCK).map(move |s| (from, s)))
+    {
+        let width = STRIP.min(n - from);
+        strip.clear();
+        for t in start..(start + BLOCK).min(k) {
+            strip.extend(b[t * n + from..][..width].iter().map(|&x| x.into()));
+        }
+        for i in 0..m {
+            let partial = &mut partial[..width];
             partial.fill(T::default());
-            for t in start..(start + BLOCK).min(k) {
-                let factor = a[i * k + t];
-                partial.iter_mut().zip(&b[t * n..(t + 1) * n]).for_each(|(p, &x)| *p += factor * x);
+            for (&factor, row) in a[i * k + start..].iter().zip(strip.chunks_exact(width)) {
+                partial.iter_mut().zip(row).for_each(|(p, &x)| *p += factor * x);
             }
-            total.iter_mut().zip(&partial).for_each(|(t, &p)| *t += p);
+            out[i * n + from..][..width].iter_mut().zip(&*partial).for_each(|(t, &p)| *t += p);
         }
     }
     out
 }
 
 /// `a × bᵀ`: `b` holds a column of the product's right side in each row.
-fn product_transposed<T: Real>(a: &[T], b: &[T], Sizes { m, k, n }: Sizes) -> Vec<T> {
+fn product_transposed<T: Real, S: Copy + Into<T>>(a: &[T], b: &[S], Sizes { m, k, n }: Sizes) -> Vec<T> {
     const LANES: usize = 16;
     let mut out = Vec::with_capacity(m * n);
     for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
         let (row, column) = (&a[i * k..(i + 1) * k], &b[j * k..(j + 1) * k]);
         let mut lanes = [T::default(); LANES];
         for (x, y) in row.chunks(LANES).zip(column.chunks(LANES)) {
-            lanes.iter_mut().zip(x.iter().zip(y)).for_each(|(l, (&x, &y))| *l += x * y);
+            lanes.iter_mut().zip(x.iter().zip(y)).for_each(|(l, (&x, &y))| *l += x * y.into());
         }
         let mut total = T::default();
         lanes.iter().for_each(|&l| total += l);
         out.push(total);
     }
     out
+}
+
+/// The values of the right side of a product. Those in single precision are widened one at a time: a large matrix in
+/// double precision would take twice the memory of the model.
+enum Right<'t, T: Real> {
+    Single(&'t [f32]),
+    Own(Cow<'t, [T]>),
+}
+
+impl<'t, T: Real> Right<'t, T> {
+    fn read(tensor: &'t Tensor) -> Self {
+        match &tensor.data {
+            Data::F32(values) => Self::Single(values),
+            _ => Self::Own(T::read(tensor)),
+        }
+    }
+
+    fn product(&self, a: &[T], sizes: Sizes) -> Vec<T> {
+        match self {
+            Self::Single(b) => product(a, b, sizes),
+            Self::Own(b) => product(a, b, sizes),
+        }
+    }
+
+    fn product_transposed(&self, a: &[T], sizes: Sizes) -> Vec<T> {
+        match self {
+            Self::Single(b) => product_transposed(a, b, sizes),
+            Self::Own(b) => product_transposed(a, b, sizes),
+        }
+    }
 }
 
 /// `a × b` with few entries in `b`.
@@ -177,11 +219,12 @@ impl Plan {
         if let ([_], Some((indices, values))) = (self.pairs.as_slice(), T::entries(a)) {
             return sparse_product((indices, &values), &T::read(b), self.sizes);
         }
-        let (x, y) = (T::read(a), T::read(b));
+        let x = T::read(a);
         // One matrix on the right for all on the left is a single product: all rows stacked.
         if self.pairs.iter().enumerate().all(|(i, &pair)| pair == (i, 0)) {
-            return product(&x, &y, Sizes { m: m * self.pairs.len(), k, n });
+            return Right::read(b).product(&x, Sizes { m: m * self.pairs.len(), k, n });
         }
+        let y = T::read(b);
         let one = |&(i, j): &(usize, usize)| {
             product(&x[i * m * k..(i + 1) * m * k], &y[j * k * n..(j + 1) * k * n], self.sizes)
         };
@@ -252,8 +295,8 @@ fn gemm_product<T: Real>(call: &Call<'_>) -> Result<Vec<T>, String> {
         let indices = indices.iter().map(|&i| if transposed { i % k * n + i / k } else { i });
         return Ok(product_sparse(&left, (&indices.collect::<Vec<_>>(), &values), sizes));
     }
-    let right = T::read(b);
-    Ok(if transposed { product_transposed(&left, &right, sizes) } else { product(&left, &right, sizes) })
+    let right = Right::read(b);
+    Ok(if transposed { right.product_transposed(&left, sizes) } else { right.product(&left, sizes) })
 }
 
 /// Product of 8-bit integers around their zero points.

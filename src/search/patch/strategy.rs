@@ -26,6 +26,7 @@ use crate::search::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 
 /// Weights of the layers together over which the programs cost more than they find.
 const MOST_WEIGHTS: usize = 2_000_000;
+const TOO_LARGE: NotApplicable = NotApplicable("the patching programs would be too large");
 /// What a miss of one unit costs an elastic pull-back, as in the prototypes.
 const PRICE: f64 = 100.0;
 
@@ -115,7 +116,7 @@ struct Patch<T> {
 pub fn applies(network: &Network<f64>) -> Result<Outline, NotApplicable> {
     let outline = Layered::outline(network).map_err(|reason| NotApplicable(reason.reason()))?;
     if network.multiplications() > MOST_WEIGHTS {
-        return Err(NotApplicable("the patching programs would be too large"));
+        return Err(TOO_LARGE);
     }
     Ok(outline)
 }
@@ -127,6 +128,9 @@ pub fn make<T: Real>(
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let sampler = Sampler::new(region, seed)?;
+    if problem.network.multiplications() > MOST_WEIGHTS {
+        return Err(TOO_LARGE);
+    }
     let has_convolutions = applies(problem.double())?.behind_convolutions;
     Ok(Box::new(Patch {
         sampler,
