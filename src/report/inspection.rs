@@ -11,6 +11,7 @@ use crate::network::simplify::simplify;
 use crate::network::{Network, Node};
 use crate::onnx::{self, Attribute, Data, Dim, Graph, Model, Tensor};
 use crate::reference;
+use crate::search::exclusion::affordable;
 use crate::search::patch;
 
 /// A model's description. Serialised as it stands.
@@ -211,7 +212,9 @@ impl Computation {
                 entry.values += node.len();
             }
         }
-        let bounds = Bounder::new(&network).map_err(|error| error.to_string());
+        let bounds = affordable(&network).map_err(|error| error.to_string());
+        let bounds =
+            bounds.and_then(|()| Bounder::new(&network).map(drop).map_err(|error| error.to_string()));
         let outline = patch::strategy::applies(&network);
         let layers = outline.as_ref().map(|outline| outline.layers.as_slice()).unwrap_or_default();
         let layer = |layer: &crate::network::layered::LayerOutline| Layer {
@@ -224,7 +227,7 @@ impl Computation {
             output_len: network.output_len(),
             multiplications: network.multiplications(),
             activations,
-            bounds: Applies::from(bounds.map(|_| ())),
+            bounds: Applies::from(bounds),
             edge_layers: layers.iter().map(layer).collect(),
             behind_convolutions: outline.as_ref().is_ok_and(|outline| outline.behind_convolutions),
             patching: Applies::from(outline.map(|_| ()).map_err(|error| error.0.to_owned())),

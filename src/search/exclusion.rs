@@ -4,7 +4,7 @@ use super::NotApplicable;
 use super::tally::PRICE_OF_BOUNDS;
 use crate::network::bounds::{Bounder, Row as BoundRow};
 use crate::network::op::Op;
-use crate::network::{Node, Real};
+use crate::network::{Network, Node, Real};
 use crate::problem::Problem;
 use crate::property::Row;
 
@@ -23,7 +23,7 @@ pub(super) fn promise_of_proof(excluded: f64, searched: f64) -> f64 {
     (1.0 + PROOF * excluded.powi(3)) * (1.0 + searched / BOXES).min(MOST)
 }
 
-/// Multiplications of a box's bounds, at ten thousand million a second about a day: they would never have their turn.
+/// Multiplications of a box's bounds, at ten thousand million a second about a day: such a strategy would never have its turn.
 const MOST_WORK: u64 = 1_000_000_000_000_000;
 
 /// Relative rounding of the rows' own coefficients, which are nearest doubles of exact decimals.
@@ -60,20 +60,55 @@ fn exact_least(bounder: &Bounder<'_>, row: &Row) -> Option<f64> {
 /// A search's bounder.
 ///
 /// # Errors
-/// [`NotApplicable`] where an operator has no bounds, or a box would take a day: then neither time nor memory goes into
-/// the network in double precision.
+/// [`NotApplicable`] where an operator has no bounds, or they cost too much.
 pub(super) fn bounder<T: Real>(problem: &Problem<T>) -> Result<Bounder<'_>, NotApplicable> {
-    if price_of_bounds(problem) > MOST_WORK {
-        return Err(NotApplicable("the bounds of a box would take a day"));
-    }
+    affordable(&problem.network)?;
     problem.bounder().map_err(|_| NotApplicable("an operator has no sound bounds"))
 }
 
+/// Whether bounds of a network have their turn in any search. Asked before time and memory go into a copy in double
+/// precision and what bounds prepare of it.
+///
+/// # Errors
+/// [`NotApplicable`] if not.
+pub fn affordable<T: Real>(network: &Network<T>) -> Result<(), NotApplicable> {
+    match price_of_bounds(network) <= MOST_WORK {
+        true => Ok(()),
+        false => Err(NotApplicable("the bounds of a box would take a day")),
+    }
+}
+
 /// What the bounds of one box cost, in multiplications of evaluations.
-pub(super) fn price_of_bounds<T: Real>(problem: &Problem<T>) -> u64 {
+pub(super) fn price_of_bounds<T: Real>(network: &Network<T>) -> u64 {
     let bends = |node: &&Node<T>| matches!(node.op, Op::Unary(_));
-    let neurons: usize = problem.network.nodes().iter().filter(bends).map(Node::len).sum();
+    let neurons: usize = network.nodes().iter().filter(bends).map(Node::len).sum();
     // Two rows a neuron, through half of the network on average.
-    let multiplications = neurons.saturating_mul(problem.network.multiplications()) as u64;
+    let multiplications = neurons.saturating_mul(network.multiplications()) as u64;
     multiplications.saturating_mul(PRICE_OF_BOUNDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::build::Builder;
+    use crate::network::matrix::Matrix;
+    use crate::network::op::{Affine, Unary, UnaryFunction};
+    use crate::onnx::ElementType::Float32;
+
+    /// Rows of eight numbers, each multiplied by an 8 × 8 matrix and rectified.
+    fn network(rows: usize) -> Network<f32> {
+        let mut builder = Builder::default();
+        let input = builder.input("x", Float32, vec![1, rows, 8]).unwrap();
+        let affine = Affine { matrix: Matrix::dense(8, 8, vec![1.0; 64]), bias: vec![0.0; 8], axis: 2 };
+        let sums = builder.push("sums", Op::Affine(affine), &[input], Float32).unwrap();
+        let bent = builder.push("bent", Op::Unary(Unary(UnaryFunction::Relu)), &[sums], Float32).unwrap();
+        builder.finish(vec![bent])
+    }
+
+    #[test]
+    fn bounds_that_would_take_a_day_are_refused() {
+        for (rows, expected) in [(1, true), (1_000, true), (1_000_000, false)] {
+            assert_eq!(affordable(&network(rows)).is_ok(), expected, "{rows} rows");
+        }
+    }
 }

@@ -9,7 +9,7 @@ pub mod apgd_strategy;
 pub mod centre;
 pub mod coordinate;
 mod corners;
-mod exclusion;
+pub mod exclusion;
 pub mod facet_walk;
 pub mod line;
 pub mod line_sweep;

@@ -85,7 +85,7 @@ fn rows(conjunction: &Conjunction) -> impl Iterator<Item = &Row> {
 
 impl<T: Real> Falsifier<T> for PhaseSplit<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
-        price_of_bounds(problem)
+        price_of_bounds(&problem.network)
     }
 
     fn promise(&self, searched: f64) -> f64 {

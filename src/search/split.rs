@@ -109,7 +109,7 @@ pub fn make<T: Real>(
 
 impl<T: Real> Falsifier<T> for Split<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
-        price_of_bounds(problem)
+        price_of_bounds(&problem.network)
     }
 
     /// The more of the box is excluded, the likelier it is that the rest can be.
