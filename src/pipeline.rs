@@ -83,7 +83,8 @@ fn falsify_in<T: Real>(
     }
     let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
     let validator = Validator::new(query, models).map_err(|source| Error::Replay { path, source })?;
-    let jury = Jury { problem: &problem, validator, observer, kept: Mutex::default() };
+    let jury =
+        Jury { problem: &problem, validator, observer, is_over: Mutex::default(), kept: Mutex::default() };
     let summary = search::falsify(&problem, config, budget, &jury, observer);
     if let Some(why) = jury.validator.replay().runtime_missing() {
         observer.event(&Event::Note(&why));
@@ -103,13 +104,21 @@ struct Jury<'a, T> {
     problem: &'a Problem<T>,
     validator: Validator,
     observer: &'a dyn Observer,
+    /// Whether a witness is confirmed. Held during a replay: two at a time would take twice the memory, and of a large
+    /// network seconds that nobody needs once the first one is through.
+    is_over: Mutex<bool>,
     kept: Mutex<Option<Witness>>,
 }
 
 impl<T: Real> Jury<'_, T> {
     fn validate(&self, input: &[f64], literals: &BTreeMap<usize, String>) -> Judgement {
+        let mut is_over = self.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_over {
+            return Judgement::Late;
+        }
         match self.validator.validate(input, literals) {
             Validation::Confirmed(witness) => {
+                *is_over = true;
                 self.keep(witness);
                 Judgement::Confirmed
             }
@@ -143,5 +152,39 @@ impl<T: Real> Judge<T> for Jury<'_, T> {
     fn judge(&self, candidate: &Candidate<T>) -> Judgement {
         let (input, literals) = self.problem.declared_inputs(&candidate.input, &candidate.literals);
         self.validate(&input, &literals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::observer::Silent;
+
+    #[test]
+    fn what_comes_after_a_confirmed_witness_is_late() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        let model = Arc::new(crate::onnx::read(&folder.join("paper_fig1.onnx")).unwrap());
+        let text = std::fs::read_to_string(folder.join("paper_fig1.vnnlib")).unwrap();
+        let query = vnnlib::parse(text).unwrap();
+        let problem = Problem::<f32>::of_models(query.clone(), std::slice::from_ref(&model)).unwrap();
+        let validator = Validator::new(query, vec![model]).unwrap();
+        let jury = Jury {
+            problem: &problem,
+            validator,
+            observer: &Silent,
+            is_over: Mutex::default(),
+            kept: Mutex::default(),
+        };
+        let cases = [
+            ([1.0, 1.0], Judgement::Rejected),
+            ([1.0, 0.02], Judgement::Confirmed),
+            ([1.0, 0.02], Judgement::Late),
+            ([1.0, 1.0], Judgement::Late),
+        ];
+        for (input, expected) in cases {
+            let candidate = Candidate { input: input.to_vec(), literals: BTreeMap::new() };
+            assert_eq!(jury.judge(&candidate), expected, "{input:?}");
+        }
+        assert!(jury.verdict().is_some());
     }
 }

@@ -8,7 +8,7 @@
 
 use super::line::{Line, Stretch, Sweep};
 use super::local::widen;
-use super::seeds::{self, Seeds};
+use super::seeds::{self, Seed, Seeds};
 use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
 use crate::network::{Real, Surrogate};
 use crate::problem::Problem;
@@ -19,7 +19,9 @@ const MOST_INPUTS: usize = 8;
 /// Gain of the margin, relative to its size, under which a line brought nothing.
 const LEAST_GAIN: f64 = 1e-7;
 
-/// Free inputs beyond the first at which a line is worth half as much.
+/// What the sweep of a whole box is worth: it begins right after the first samples.
+const WHOLE: f64 = 4.0;
+/// Free inputs at which a line is worth about half as much.
 const PROMISING_DIMENSIONS: f64 = 32.0;
 
 struct LineSweep<T> {
@@ -38,12 +40,9 @@ struct LineSweep<T> {
 struct Walk<T> {
     point: Vec<T>,
     margin: f64,
-    /// The conjunction that it aims at.
-    target: u32,
-    /// Lines through the point that have not been tried; the last is next.
-    lines: Vec<Stretch>,
-    /// Whether the lines have been drawn from this point.
-    drawn: bool,
+    /// Lines through the point that have not been tried, by the gradient of its nearest conjunction; the last is next.
+    /// `None` before they are drawn.
+    lines: Option<Vec<Stretch>>,
 }
 
 /// Makes the strategy; it applies to piecewise-linear networks.
@@ -66,9 +65,12 @@ impl<T: Real> Falsifier<T> for LineSweep<T> {
         line as u64 + if self.free.len() > 1 { seeds::price(problem) } else { 0 }
     }
 
-    /// A line is the whole box of one input, and says little of a box of many.
+    /// A line is the whole box of one input: nothing else needs to look there first. It says little of a box of many.
     fn promise(&self, _searched: f64) -> f64 {
-        1.0 / (1.0 + (self.free.len() - 1) as f64 / PROMISING_DIMENSIONS)
+        match self.free.len() {
+            1 => WHOLE,
+            free => 1.0 / (1.0 + free as f64 / PROMISING_DIMENSIONS),
+        }
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
@@ -97,39 +99,40 @@ impl<T: Real> LineSweep<T> {
             walk.margin = margin;
             walk.point.clear();
             walk.point.extend_from_slice(point);
-            walk.lines.clear();
-            walk.drawn = false;
+            walk.lines = None;
         }
     }
 
     fn choose_line(&mut self, oracle: &mut Oracle<'_, T>) -> Result<(), Halt> {
         if let Some(walk) = &mut self.walk {
-            if !walk.drawn {
-                walk.draw(oracle, &mut self.points, &self.free)?;
+            if walk.lines.is_none() {
+                walk.lines = Some(walk.draw(oracle, &mut self.points, &self.free)?);
             }
-            if let Some(line) = walk.lines.pop() {
+            if let Some(line) = walk.lines.as_mut().and_then(Vec::pop) {
                 self.left.push(line);
                 return Ok(());
             }
         }
-        self.walk = self.seeds.next(oracle)?.map(|seed| {
-            let (margin, lines) = (f64::NEG_INFINITY, Vec::new());
-            Walk { point: seed.point, margin, target: seed.target, lines, drawn: false }
-        });
+        let walk = |seed: Seed<T>| Walk { point: seed.point, margin: f64::NEG_INFINITY, lines: None };
+        self.walk = self.seeds.next(oracle)?.map(walk);
         Ok(())
     }
 }
 
 impl<T: Real> Walk<T> {
     /// The lines through the point, by its gradient.
-    fn draw(&mut self, oracle: &mut Oracle<'_, T>, points: &mut Vec<T>, free: &[usize]) -> Result<(), Halt> {
+    fn draw(
+        &mut self,
+        oracle: &mut Oracle<'_, T>,
+        points: &mut Vec<T>,
+        free: &[usize],
+    ) -> Result<Vec<Stretch>, Halt> {
         let lanes = oracle.lanes();
         points.clear();
         points.extend(self.point.iter().flat_map(|&x| std::iter::repeat_n(x, lanes)));
         oracle.evaluate(points)?;
-        self.drawn = true;
-        self.margin = self.margin.max(oracle.margins_of(self.target as usize)[0].widen());
-        oracle.gradient(Objective::Target(&vec![self.target; lanes]), Surrogate::exact());
+        self.margin = oracle.margins()[0].widen();
+        oracle.gradient(Objective::Nearest, Surrogate::exact());
         let (lower, upper) = (widen(&oracle.lower), widen(&oracle.upper));
         let from = widen(&self.point);
         // What an input promises: its slope times the interval's width.
@@ -137,13 +140,14 @@ impl<T: Real> Walk<T> {
         let mut slopes: Vec<(usize, f64)> = free.iter().map(slope).filter(|(_, g)| *g != 0.0).collect();
         slopes.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
         let alone = slopes.iter().take(MOST_INPUTS).rev();
-        self.lines = alone.map(|&(i, _)| Stretch::of_input(&from, i, lower[i], upper[i])).collect();
+        let mut lines: Vec<Stretch> =
+            alone.map(|&(i, _)| Stretch::of_input(&from, i, lower[i], upper[i])).collect();
         let has_room =
             |&&(i, g): &&(usize, f64)| if g > 0.0 { from[i] < upper[i] } else { from[i] > lower[i] };
         let step = |&(i, g): &(usize, f64)| (i, g.signum() * (upper[i] - lower[i]));
         let direction = slopes.iter().filter(has_room).map(step).collect();
         let steepest = Stretch::within(Line { from, direction }, &lower, &upper);
-        self.lines.extend((!steepest.is_empty()).then_some(steepest));
-        Ok(())
+        lines.extend((!steepest.is_empty()).then_some(steepest));
+        Ok(lines)
     }
 }

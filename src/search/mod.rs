@@ -74,6 +74,8 @@ pub enum Judgement {
     Thin,
     /// It is none.
     Rejected,
+    /// Nobody needs to know: another one was confirmed while it waited for its replay.
+    Late,
 }
 
 /// Decides about candidates, and keeps the witness that it confirms.

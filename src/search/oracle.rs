@@ -317,6 +317,7 @@ impl<'a, T: Real> Oracle<'a, T> {
                 self.has_found = true;
                 return Err(Halt::Over);
             }
+            Judgement::Late => return Err(Halt::Over),
             Judgement::Thin => self.shared.note_thin(),
             Judgement::Rejected => {
                 self.shared.rejected.fetch_add(1, Ordering::Relaxed);

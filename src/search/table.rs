@@ -35,7 +35,7 @@ pub(super) enum Part {
     ByName,
 }
 
-/// All strategies, from the cheapest to the dearest.
+/// All strategies, roughly from the cheapest to the dearest. A new one is put last: the others keep their seeds.
 pub(super) fn table<T: Real>() -> Vec<Entry<T>> {
     use Part::*;
     vec![
