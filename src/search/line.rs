@@ -129,7 +129,7 @@ impl<T: Real> Sweep<T> {
         })
     }
 
-    /// Nodes that bend the network: a sweep evaluates at least one block for each.
+    /// Nodes that bend the network: a sweep evaluates at least one block for each that bends it on the line.
     pub fn depth(&self) -> usize {
         self.bends.len()
     }
@@ -202,7 +202,19 @@ impl<T: Real> Sweep<T> {
         let end = all[most - 1];
         self.fresh.retain(|&at| at <= end);
         self.order.retain(|&point| self.at[point] <= end);
+        self.forget();
         end
+    }
+
+    /// Keeps only the points that are in order.
+    fn forget(&mut self) {
+        let rows = self.rows.len() / self.at.len().max(1);
+        let part = |numbers: &[T], len: usize| -> Vec<T> {
+            self.order.iter().flat_map(|&point| &numbers[point * len..(point + 1) * len]).copied().collect()
+        };
+        (self.sums, self.rows) = (part(&self.sums, self.width), part(&self.rows, rows));
+        self.at = self.order.iter().map(|&point| self.at[point]).collect();
+        self.order = (0..self.at.len()).collect();
     }
 
     /// Where the rows of a conjunction are best together between two neighbouring points: as many of the most promising
