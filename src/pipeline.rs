@@ -83,8 +83,7 @@ fn falsify_in<T: Real>(
     }
     let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
     let validator = Validator::new(query, models).map_err(|source| Error::Replay { path, source })?;
-    let jury =
-        Jury { problem: &problem, validator, observer, is_over: Mutex::default(), kept: Mutex::default() };
+    let jury = Jury { problem: &problem, validator, observer, kept: Mutex::default() };
     let summary = search::falsify(&problem, config, budget, &jury, observer);
     if let Some(why) = jury.validator.replay().runtime_missing() {
         observer.event(&Event::Note(&why));
@@ -104,27 +103,34 @@ struct Jury<'a, T> {
     problem: &'a Problem<T>,
     validator: Validator,
     observer: &'a dyn Observer,
-    /// Whether a witness is confirmed. Held during a replay: two at a time would take twice the memory, and of a large
-    /// network seconds that nobody needs once the first one is through.
-    is_over: Mutex<bool>,
-    kept: Mutex<Option<Witness>>,
+    /// Held during a replay: two at a time would take twice the memory, and of a large network seconds that nobody needs
+    /// once the first one is through.
+    kept: Mutex<Kept>,
+}
+
+/// The best witness so far.
+#[derive(Default)]
+struct Kept {
+    witness: Option<Witness>,
+    /// Whether one was confirmed.
+    confirmed: bool,
 }
 
 impl<T: Real> Jury<'_, T> {
     fn validate(&self, input: &[f64], literals: &BTreeMap<usize, String>) -> Judgement {
-        let mut is_over = self.is_over.lock().unwrap_or_else(PoisonError::into_inner);
-        if *is_over {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.confirmed {
             return Judgement::Late;
         }
         match self.validator.validate(input, literals) {
             Validation::Confirmed(witness) => {
-                *is_over = true;
-                self.keep(witness);
+                kept.confirmed = true;
+                kept.offer(witness);
                 Judgement::Confirmed
             }
             Validation::Thin(witness) => {
                 self.observer.event(&Event::ThinWitness { short_by: -witness.excess() });
-                self.keep(witness);
+                kept.offer(witness);
                 Judgement::Thin
             }
             Validation::Rejected(rejection) => {
@@ -136,15 +142,16 @@ impl<T: Real> Jury<'_, T> {
         }
     }
 
-    fn keep(&self, witness: Witness) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.as_ref().is_none_or(|old| witness.excess() > old.excess()) {
-            *kept = Some(witness);
-        }
-    }
-
     fn verdict(self) -> Option<Witness> {
-        self.kept.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.kept.into_inner().unwrap_or_else(PoisonError::into_inner).witness
+    }
+}
+
+impl Kept {
+    fn offer(&mut self, witness: Witness) {
+        if self.witness.as_ref().is_none_or(|old| witness.excess() > old.excess()) {
+            self.witness = Some(witness);
+        }
     }
 }
 
@@ -168,13 +175,7 @@ mod tests {
         let query = vnnlib::parse(text).unwrap();
         let problem = Problem::<f32>::of_models(query.clone(), std::slice::from_ref(&model)).unwrap();
         let validator = Validator::new(query, vec![model]).unwrap();
-        let jury = Jury {
-            problem: &problem,
-            validator,
-            observer: &Silent,
-            is_over: Mutex::default(),
-            kept: Mutex::default(),
-        };
+        let jury = Jury { problem: &problem, validator, observer: &Silent, kept: Mutex::default() };
         let cases = [
             ([1.0, 1.0], Judgement::Rejected),
             ([1.0, 0.02], Judgement::Confirmed),

@@ -111,8 +111,7 @@ impl<T: Real> Network<T> {
         gradient.clear();
         for &id in &self.inputs {
             // Zeros, if nothing depends on it.
-            workspace.need_cotangent(self.node(id).slot);
-            gradient.extend_from_slice(&workspace.cotangents[self.node(id).slot]);
+            gradient.extend_from_slice(workspace.need_cotangent(self.node(id).slot));
         }
     }
 }

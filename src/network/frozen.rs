@@ -101,11 +101,6 @@ impl<'a> Frozen<'a> {
         Some(Self { network, bends: bending_nodes(network, pieces)? })
     }
 
-    /// Number of functions that bend, all values of all such nodes counted.
-    pub fn neurons(&self) -> usize {
-        self.bends.iter().map(|&id| self.network.node(id).len()).sum()
-    }
-
     /// Evaluates the frozen network: lane 0 decides the pieces of all lanes.
     pub fn forward(&self, workspace: &mut Workspace<f64>, inputs: &[f64]) {
         let network = self.network;

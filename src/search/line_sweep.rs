@@ -7,7 +7,7 @@
 //! there is a better one: a line is searched across all valleys, not up to the first hill.
 
 use super::line::{Line, Stretch, Sweep};
-use super::local::widen;
+use super::local::{NOT_PIECEWISE, widen};
 use super::seeds::{self, Seed, Seeds};
 use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
 use crate::network::{Real, Surrogate};
@@ -28,11 +28,9 @@ struct LineSweep<T> {
     sweep: Sweep<T>,
     seeds: Seeds<T>,
     free: Vec<usize>,
-    /// What is to be swept; the last is next.
-    left: Vec<Stretch>,
+    /// What is swept next.
+    left: Option<Stretch>,
     walk: Option<Walk<T>>,
-    /// The only line there is has been begun.
-    whole: bool,
     points: Vec<T>,
 }
 
@@ -52,10 +50,12 @@ pub fn make<T: Real>(
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let seeds = Seeds::new(region, seed)?;
-    let sweep = Sweep::new(&problem.network).ok_or(NotApplicable("the network is not piecewise linear"))?;
-    let free = region.free().collect();
-    let (left, points) = (Vec::new(), Vec::new());
-    Ok(Box::new(LineSweep { sweep, seeds, free, left, walk: None, whole: false, points }))
+    let sweep = Sweep::new(&problem.network).ok_or(NOT_PIECEWISE)?;
+    let free: Vec<usize> = region.free().collect();
+    // The box of one input is a line: the first and the only one.
+    let whole = |&i: &usize| Stretch::of_input(&region.lower, i, region.lower[i], region.upper[i]);
+    let left = free.first().filter(|_| free.len() == 1).map(whole);
+    Ok(Box::new(LineSweep { sweep, seeds, free, left, walk: None, points: Vec::new() }))
 }
 
 impl<T: Real> Falsifier<T> for LineSweep<T> {
@@ -74,17 +74,13 @@ impl<T: Real> Falsifier<T> for LineSweep<T> {
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
-        if let Some(stretch) = self.left.pop() {
-            self.left.extend(self.sweep.along(oracle, &stretch)?);
+        if let Some(stretch) = self.left.take() {
+            self.left = self.sweep.along(oracle, &stretch)?;
             self.advance();
-        } else if let &[input] = self.free.as_slice() {
-            if std::mem::replace(&mut self.whole, true) {
-                return Ok(Progress::Exhausted);
-            }
-            let (lower, upper) = (oracle.lower[input].widen(), oracle.upper[input].widen());
-            self.left.push(Stretch::of_input(&widen(&oracle.lower), input, lower, upper));
-        } else {
+        } else if self.free.len() > 1 {
             self.choose_line(oracle)?;
+        } else {
+            return Ok(Progress::Exhausted);
         }
         Ok(Progress::More)
     }
@@ -108,8 +104,8 @@ impl<T: Real> LineSweep<T> {
             if walk.lines.is_none() {
                 walk.lines = Some(walk.draw(oracle, &mut self.points, &self.free)?);
             }
-            if let Some(line) = walk.lines.as_mut().and_then(Vec::pop) {
-                self.left.push(line);
+            self.left = walk.lines.as_mut().and_then(Vec::pop);
+            if self.left.is_some() {
                 return Ok(());
             }
         }

@@ -14,6 +14,9 @@ use crate::search::patch::encode::Value;
 /// Multiplications of a network over which its programs cost more than they find.
 const MOST_WEIGHTS: usize = 1_000_000;
 
+/// Of strategies that need the network's pieces.
+pub(super) const NOT_PIECEWISE: NotApplicable = NotApplicable("the network is not piecewise linear");
+
 /// The edge layers of a problem's network, convolutions written out.
 ///
 /// # Errors

@@ -9,6 +9,7 @@
 //!
 //! Walks start from [`super::seeds`].
 
+use super::local::NOT_PIECEWISE;
 use super::ray::look_along;
 use super::seeds::{self, Seed, Seeds};
 use super::tally::program_work;
@@ -45,7 +46,7 @@ pub fn make<T: Real>(
     let seeds = Seeds::new(region, seed)?;
     // Asked of the network as it is: one in double precision is only made where it is used.
     let network = &problem.network;
-    let bends = bends_of(network).ok_or(NotApplicable("the network is not piecewise linear"))?;
+    let bends = bends_of(network).ok_or(NOT_PIECEWISE)?;
     let neurons: usize = bends.iter().map(|&id| network.node(id).len()).sum();
     let entries = neurons.saturating_mul(region.free().count());
     if entries > MOST_ENTRIES {

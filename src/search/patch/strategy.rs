@@ -26,7 +26,6 @@ use crate::search::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 
 /// Weights of the layers together over which the programs cost more than they find.
 const MOST_WEIGHTS: usize = 2_000_000;
-const TOO_LARGE: NotApplicable = NotApplicable("the patching programs would be too large");
 /// What a miss of one unit costs an elastic pull-back, as in the prototypes.
 const PRICE: f64 = 100.0;
 
@@ -115,10 +114,16 @@ struct Patch<T> {
 /// [`NotApplicable`] where it does not work on a network.
 pub fn applies(network: &Network<f64>) -> Result<Outline, NotApplicable> {
     let outline = Layered::outline(network).map_err(|reason| NotApplicable(reason.reason()))?;
-    if network.multiplications() > MOST_WEIGHTS {
-        return Err(TOO_LARGE);
-    }
+    affordable(network)?;
     Ok(outline)
+}
+
+/// Whether the programs are small enough: asked before a copy in double precision is made.
+fn affordable<T: Real>(network: &Network<T>) -> Result<(), NotApplicable> {
+    match network.multiplications() <= MOST_WEIGHTS {
+        true => Ok(()),
+        false => Err(NotApplicable("the patching programs would be too large")),
+    }
 }
 
 /// Makes the strategy; it applies to chains of layers of moderate size.
@@ -128,9 +133,7 @@ pub fn make<T: Real>(
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let sampler = Sampler::new(region, seed)?;
-    if problem.network.multiplications() > MOST_WEIGHTS {
-        return Err(TOO_LARGE);
-    }
+    affordable(&problem.network)?;
     let has_convolutions = applies(problem.double())?.behind_convolutions;
     Ok(Box::new(Patch {
         sampler,
