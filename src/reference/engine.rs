@@ -118,6 +118,16 @@ pub(super) fn expect_inputs(needed: usize, given: usize) -> Result<(), ModelErro
     Err(ModelError::new(Place::File, format!("the model has {needed} inputs, {given} are given")))
 }
 
+/// Computes the results of one node from its operands; `None` stands for one that is left out.
+pub(crate) fn run_node(
+    node: &Node,
+    opset: i64,
+    inputs: Vec<Option<Arc<Tensor>>>,
+    precision: Precision,
+) -> Result<Vec<Tensor>, String> {
+    ops::run(&Call { node, opset, precision, inputs })
+}
+
 /// The shape of an input that `len` values are given for; symbolic dimensions are 1.
 pub(super) fn input_shape(info: &ValueInfo, len: usize) -> Result<Vec<usize>, ModelError> {
     let shape: Vec<usize> = match &info.shape {

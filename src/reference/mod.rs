@@ -18,6 +18,7 @@ mod ops;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use engine::run_node;
 pub use engine::{Engine, Output, Precision, Unsupported};
 
 /// Names of the operators that this engine computes, sorted.

@@ -131,6 +131,11 @@ impl<'q> Formula<'q> {
     pub(crate) fn index(self) -> u32 {
         self.start().index
     }
+
+    /// A number that no other formula or comparison of the query has; the same for the same text.
+    pub fn number(self) -> u32 {
+        self.index()
+    }
 }
 
 /// The operands of `and` or `or`.
@@ -223,6 +228,11 @@ impl<'q> Comparison<'q> {
 
     pub(crate) fn index(self) -> u32 {
         self.at.index
+    }
+
+    /// A number that no other formula or comparison of the query has; the same for the same text.
+    pub fn number(self) -> u32 {
+        self.index()
     }
 }
 

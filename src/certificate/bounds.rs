@@ -1,0 +1,318 @@
+//! Intervals of all numbers of a tape over a box of inputs, for every permitted computation.
+//!
+//! Each number's interval is that of the function it stands for, over the intervals of its operands, widened by what rounding
+//! can do to it. What is widened for is kept as the number's price: the backward sweep (`sweep.rs`) charges it.
+//!
+//! Numbers that are known to be whole multiples of a power of two (its *grain*: signs, quantised values, integers, inputs that
+//! are given) add up without any rounding as long as the sum has few enough digits, in whatever order; then nothing is widened,
+//! and ends are moved inwards to the next multiple. So ties of whole numbers stay ties.
+
+use super::directed::{Interval, gamma, up};
+use super::format::{self, Format, exp2};
+use super::functions::{Function, Line, Lines};
+use super::tape::{Comparison, Groups, Kind, Linear, Rounding, Scalar, Step, Tape};
+
+/// Room for the operations that compute an allowance.
+const ROOM: f64 = 1.0 + 1e-12;
+
+/// What is known of the numbers of a tape over a box.
+#[derive(Debug, Clone)]
+pub(super) struct Bounds {
+    pub(super) low: Vec<f64>,
+    pub(super) high: Vec<f64>,
+    /// Each is a multiple of two to this power.
+    pub(super) grain: Vec<i32>,
+    /// What a unit of a number's coefficient loses to rounding, of the network and of the sweep.
+    pub(super) price: Vec<f64>,
+    /// Lines around the functions, for the numbers of unary steps.
+    pub(super) lines: Vec<Lines>,
+}
+
+/// A number as the steps compute it.
+#[derive(Debug, Clone, Copy)]
+struct Number {
+    range: Interval,
+    grain: i32,
+    price: f64,
+}
+
+impl Bounds {
+    pub(super) fn new(tape: &Tape) -> Self {
+        let nothing = Lines::flat(Interval::EVERYTHING);
+        Self {
+            low: vec![f64::NEG_INFINITY; tape.len],
+            high: vec![f64::INFINITY; tape.len],
+            grain: vec![format::UNKNOWN; tape.len],
+            price: vec![f64::INFINITY; tape.len],
+            lines: vec![nothing; tape.len],
+        }
+    }
+
+    pub(super) fn of(&self, x: Scalar) -> Interval {
+        Interval { low: self.low[x as usize], high: self.high[x as usize] }
+    }
+
+    fn grain_of(&self, x: Scalar) -> i32 {
+        self.grain[x as usize]
+    }
+
+    fn set(&mut self, at: usize, number: Number) {
+        self.low[at] = number.range.low;
+        self.high[at] = number.range.high;
+        self.grain[at] = number.grain;
+        self.price[at] = number.price;
+    }
+
+    /// Sets an input's interval.
+    pub(super) fn set_input(&mut self, at: Scalar, range: Interval, format: Format) {
+        let grain = if range.low == range.high {
+            format::grain(range.low)
+        } else {
+            format::grain_from(format, range.mignitude())
+        };
+        self.set(at as usize, Number { range, grain, price: 0.0 });
+    }
+
+    /// Computes the numbers of a step from those before it.
+    pub(super) fn compute(&mut self, step: &Step) {
+        match &step.kind {
+            Kind::Input(_) => {}
+            Kind::Constant(values) => {
+                for (i, &range) in values.iter().enumerate() {
+                    let grain = if range.low == range.high { format::grain(range.low) } else { format::UNKNOWN };
+                    self.set(step.first + i, Number { range, grain, price: 0.0 });
+                }
+            }
+            Kind::Linear(linear) => self.each(step, |bounds, i| bounds.linear(step, linear, i)),
+            Kind::Unary { function, operands } => {
+                for (i, &x) in operands.iter().enumerate() {
+                    self.unary(step, *function, x, i, None);
+                }
+            }
+            Kind::Extreme { largest, groups } => {
+                self.each(step, |bounds, i| bounds.extreme(step, *largest, groups.get(i)));
+            }
+            Kind::Product { pairs } => self.each(step, |bounds, i| bounds.product(step, pairs[i])),
+            Kind::Softmax { groups } => self.softmax(step, groups),
+            Kind::Compare { comparison, pairs } => {
+                self.each(step, |bounds, i| bounds.compare(*comparison, pairs[i]));
+            }
+            Kind::Select { choices } => self.each(step, |bounds, i| bounds.select(step, choices[i])),
+        }
+    }
+
+    fn each(&mut self, step: &Step, number: impl Fn(&Self, usize) -> Number) {
+        for i in 0..step.len {
+            let number = number(self, i);
+            self.set(step.first + i, number);
+        }
+    }
+
+    fn linear(&self, step: &Step, linear: &Linear, i: usize) -> Number {
+        let bias = linear.bias_of(i);
+        let (mut low, mut high, mut size, mut grain) = (bias, bias, bias.abs(), format::OF_ZERO);
+        linear.visit(i, |x, w| {
+            let x = x as usize;
+            let (l, h) = (self.low[x], self.high[x]);
+            let (below, above) = if w >= 0.0 { (l, h) } else { (h, l) };
+            if w != 0.0 {
+                low += w * below;
+                high += w * above;
+                size += w.abs() * l.abs().max(h.abs());
+            }
+            grain = grain.min(self.grain[x]);
+        });
+        let grain = (grain + linear.grain).min(format::grain(bias)).max(format::UNKNOWN);
+        // The sums above are rounded themselves.
+        let off = gamma(linear.terms + 2);
+        let size = times(size, 1.0 + 2.0 * off);
+        let range = snapped(Interval::new(low, high).widened(times(off, size)), grain);
+        let hidden = linear.hidden.get(i).copied().unwrap_or(0.0);
+        let mut number = rounded(step.rounding, range, size + hidden, grain);
+        number.price += times(gamma(step.fan + 4), size);
+        number
+    }
+
+    /// The interval and the lines of a function's value; `below` asks for a slope of the line below.
+    pub(super) fn unary(&mut self, step: &Step, function: Function, x: Scalar, i: usize, below: Option<f64>) {
+        let at = step.first + i;
+        let (number, lines) = self.value_of(step, function, x, below);
+        self.set(at, number);
+        self.lines[at] = lines;
+    }
+
+    fn value_of(&self, step: &Step, function: Function, x: Scalar, below: Option<f64>) -> (Number, Lines) {
+        let argument = self.of(x);
+        let lines = function.lines(argument, below);
+        let grain = match function {
+            Function::Sign | Function::Floor | Function::Ceil | Function::Round | Function::Truncate => 0,
+            Function::Rectifier { leak: 0.0 } | Function::Abs | Function::Identity => self.grain_of(x),
+            Function::Clip { low, high } => self.grain_of(x).min(format::grain(low)).min(format::grain(high)),
+            _ => format::UNKNOWN,
+        };
+        let range = snapped(function.range(argument), grain);
+        let rounding = match step.rounding {
+            // Nothing is rounded where a number is copied, and a rectifier rounds only what it scales.
+            Rounding::Sum { format, .. } if function.selects() || (function.is_rectifier() && argument.low >= 0.0) => {
+                Rounding::Sum { format, roundings: 0 }
+            }
+            rounding => rounding,
+        };
+        let mut number = rounded(rounding, range, range.magnitude(), grain);
+        let slopes = [lines.under.slope, lines.over.slope, 1.0].iter().fold(0.0f64, |m, s| m.max(s.abs()));
+        number.price += times(gamma(step.fan + 4), 2.0 * times(slopes, argument.magnitude()));
+        (number, lines)
+    }
+
+    fn extreme(&self, step: &Step, largest: bool, group: &[Scalar]) -> Number {
+        let ranges = group.iter().map(|&x| self.of(x));
+        let pick = |a: Interval, b: Interval| match largest {
+            true => Interval { low: a.low.max(b.low), high: a.high.max(b.high) },
+            false => Interval { low: a.low.min(b.low), high: a.high.min(b.high) },
+        };
+        let size = ranges.clone().map(Interval::magnitude).fold(0.0, f64::max);
+        let grain = group.iter().map(|&x| self.grain_of(x)).min().unwrap_or(format::UNKNOWN);
+        let range = ranges.reduce(pick).unwrap_or(Interval::EVERYTHING);
+        Number { range, grain, price: times(gamma(step.fan + 4), size) }
+    }
+
+    fn product(&self, step: &Step, (a, b): (Scalar, Scalar)) -> Number {
+        let (x, y) = (self.of(a), self.of(b));
+        let grain = (self.grain_of(a) + self.grain_of(b)).clamp(format::UNKNOWN, format::OF_ZERO);
+        let range = if a == b { Function::Square.range(x) } else { x.mul(y) };
+        let size = times(x.magnitude(), y.magnitude());
+        let mut number = rounded(step.rounding, range, size, grain);
+        number.price += times(gamma(step.fan + 4), 4.0 * size);
+        number
+    }
+
+    /// Each share is least where its number is at its lower end and all others are at their upper ends.
+    fn softmax(&mut self, step: &Step, groups: &Groups) {
+        let mut at = step.first;
+        for group in (0..groups.len()).map(|g| groups.get(g)) {
+            let ranges: Vec<Interval> = group.iter().map(|&x| self.of(x)).collect();
+            let width = ranges.iter().map(|r| r.high - r.low).fold(0.0, f64::max);
+            let shares: Vec<Interval> = (0..ranges.len()).map(|k| share(&ranges, k)).collect();
+            let weighed: f64 = shares.iter().zip(&ranges).map(|(y, x)| times(y.high, x.magnitude())).sum();
+            for (&y, x) in shares.iter().zip(&ranges) {
+                let mut number = rounded(step.rounding, y, y.magnitude(), format::UNKNOWN);
+                number.price += times(gamma(step.fan + 16) + 1e-12, 8.0 * y.high * (1.0 + x.magnitude() + weighed));
+                // Beyond a point the shares are no linear function of the numbers; see the sweep.
+                let bent = 2.0 * y.high * ((4.0 * width).exp_m1()) * width * ROOM;
+                let linear = bent.is_finite() && bent < y.high - y.low;
+                number.price += if linear { bent } else { 0.0 };
+                self.lines[at] = if linear {
+                    Lines { under: Line { slope: 1.0, shift: 0.0 }, over: Line { slope: 1.0, shift: 0.0 } }
+                } else {
+                    Lines::flat(number.range)
+                };
+                self.set(at, number);
+                at += 1;
+            }
+        }
+    }
+
+    fn compare(&self, comparison: Comparison, (a, b): (Scalar, Scalar)) -> Number {
+        let (x, y) = (self.of(a), self.of(b));
+        let known = x.is_finite() && y.is_finite();
+        let (always, never) = match comparison {
+            Comparison::Less => (x.high < y.low, x.low >= y.high),
+            Comparison::LessOrEqual => (x.high <= y.low, x.low > y.high),
+            Comparison::Equal => (x.low == x.high && x == y, x.high < y.low || y.high < x.low),
+        };
+        let range = Interval::new(f64::from(u8::from(known && always)), f64::from(u8::from(!(known && never))));
+        Number { range, grain: 0, price: 0.0 }
+    }
+
+    fn select(&self, step: &Step, [condition, a, b]: [Scalar; 3]) -> Number {
+        let grain = self.grain_of(a).min(self.grain_of(b));
+        let range = match self.truth(condition) {
+            Some(true) => self.of(a),
+            Some(false) => self.of(b),
+            None => self.of(a).hull(self.of(b)),
+        };
+        let size = self.of(a).magnitude().max(self.of(b).magnitude());
+        Number { range, grain, price: times(gamma(step.fan + 4), size) }
+    }
+
+    /// Whether a number is certainly not zero, or certainly zero.
+    pub(super) fn truth(&self, x: Scalar) -> Option<bool> {
+        let range = self.of(x);
+        match range {
+            _ if range.low > 0.0 || range.high < 0.0 => Some(true),
+            Interval { low: 0.0, high: 0.0 } => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// A product in which nothing times infinity is nothing.
+fn times(a: f64, b: f64) -> f64 {
+    if a == 0.0 || b == 0.0 { 0.0 } else { up::mul(a, b) }
+}
+
+/// A number after rounding: its interval widened, everything where it may overflow. `size` bounds all terms and partial sums.
+fn rounded(rounding: Rounding, range: Interval, size: f64, grain: i32) -> Number {
+    let (format, off) = match rounding {
+        Rounding::Exact => return Number { range, grain, price: 0.0 },
+        Rounding::Sum { format, roundings } => (format, off_sum(format, roundings, range, size, grain)),
+        Rounding::Function { format, ulps, absolute } => {
+            let off = 2.0 * ulps * format.unit() * range.magnitude() + absolute + format.tiny;
+            (format, off * ROOM)
+        }
+    };
+    let widened = if off > 0.0 { range.widened(off) } else { range };
+    if size.is_nan() || size + off > format.largest || widened.magnitude() > format.largest {
+        return Number { range: Interval::EVERYTHING, grain: format::UNKNOWN, price: f64::INFINITY };
+    }
+    let stored = match format.digits {
+        24 | 53 => format::grain_from(format, widened.mignitude()),
+        // Runtimes may keep more digits than a half has.
+        _ => format::UNKNOWN,
+    };
+    let grain = grain.max(stored);
+    Number { range: snapped(widened, grain), grain, price: off }
+}
+
+/// What roundings can do to a sum; nothing where all partial sums have few enough digits.
+fn off_sum(format: Format, roundings: usize, range: Interval, size: f64, grain: i32) -> f64 {
+    let is_exact = grain > -1022 && exp2(grain) >= format.tiny && size <= exp2((grain + format.digits).min(1023));
+    if roundings == 0 || is_exact || grain >= format::OF_ZERO {
+        return 0.0;
+    }
+    let n = roundings as f64;
+    let nu = n * format.unit();
+    if nu >= 0.5 {
+        return f64::INFINITY;
+    }
+    let size = if roundings == 1 { range.magnitude() * (1.0 + format.unit()) } else { size };
+    // An infinite size is no allowance but the end of it.
+    (nu / (1.0 - nu) * size + n * format.tiny) * ROOM
+}
+
+/// The interval with its ends moved inwards to multiples of two to the `grain`.
+fn snapped(range: Interval, grain: i32) -> Interval {
+    if grain <= -1000 || grain >= 1000 || !range.is_finite() {
+        return if grain >= format::OF_ZERO && range.is_finite() { Interval::point(0.0) } else { range };
+    }
+    let step = exp2(grain);
+    // Division by a power of two is exact; beyond 2^53 all doubles are multiples.
+    let (low, high) = ((range.low / step).ceil() * step, (range.high / step).floor() * step);
+    if low <= high { Interval { low, high } } else { range }
+}
+
+/// The interval of one share: `1 / (1 + Σ exp(x_j − x_k))` over the others.
+fn share(ranges: &[Interval], k: usize) -> Interval {
+    let sum = |own: f64, end: fn(&Interval) -> f64| -> f64 {
+        let others = ranges.iter().enumerate().filter(|&(j, _)| j != k);
+        others.map(|(_, r)| (end(r) - own).exp()).sum()
+    };
+    if ranges.iter().any(|range| !range.is_finite()) {
+        return Interval::EVERYTHING;
+    }
+    let least = 1.0 / (1.0 + sum(ranges[k].low, |r| r.high));
+    let most = 1.0 / (1.0 + sum(ranges[k].high, |r| r.low));
+    // Exponents up to a thousand, rounded, each exponential and the sum: a relative error, and a little where it underflows.
+    let slack = 1e-12 * ranges.len() as f64 * (1.0 + ranges.iter().map(|r| r.magnitude()).fold(0.0, f64::max));
+    Interval::new((least * (1.0 - slack) - f64::MIN_POSITIVE).max(0.0), most * (1.0 + slack) + f64::MIN_POSITIVE)
+}

@@ -1,0 +1,274 @@
+//! From an ONNX model to a tape: a walk over the file's own nodes.
+//!
+//! Operators that only move values are not written down a second time: the plain engine is run on the *positions* of the
+//! values, and says which goes where ([`moves`]). Operators on constants are run there as well, where their result is the same
+//! in every runtime (whole numbers, single operations that are correctly rounded). All else is written here as ONNX defines it,
+//! with the roundings that ONNX leaves to the runtime.
+//!
+//! What has no rule is refused: then nothing is proved and nothing certified, and the answer says so.
+
+mod constants;
+mod elementwise;
+mod linear;
+mod moves;
+mod windows;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::onnx::{Attribute, Data, ElementType, Graph, Model, Node, Tensor};
+
+use super::directed::Interval;
+use super::format::Format;
+use super::tape::{Kind, Rounding, Scalar, Tape};
+
+/// Numbers on a tape, at most: 16 rows of coefficients of so many take 2 GiB.
+const MOST_NUMBERS: usize = 1 << 24;
+/// Terms that are written out one by one, at most.
+const MOST_TERMS: usize = 1 << 26;
+
+/// Why a network has no enclosure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoEnclosure(pub String);
+
+/// A tensor of numbers on the tape.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    pub(super) shape: Vec<usize>,
+    pub(super) element: ElementType,
+    pub(super) numbers: Vec<Scalar>,
+}
+
+/// A value during the walk.
+#[derive(Debug, Clone)]
+enum Value {
+    Known(Arc<Tensor>),
+    Numbers(View),
+}
+
+impl Value {
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::Known(tensor) => &tensor.shape,
+            Self::Numbers(view) => &view.shape,
+        }
+    }
+
+    fn element(&self) -> ElementType {
+        match self {
+            Self::Known(tensor) => tensor.element,
+            Self::Numbers(view) => view.element,
+        }
+    }
+}
+
+/// An operator application.
+struct Call<'a> {
+    node: &'a Node,
+    opset: i64,
+    inputs: Vec<Option<Value>>,
+}
+
+/// Results in the node's order.
+type Results = Result<Vec<Value>, String>;
+/// An operator's name and its rule.
+type Entry = (&'static str, fn(&mut Compiler<'_>, &Call<'_>) -> Results);
+
+const TABLES: &[&[Entry]] = &[elementwise::OPERATORS, linear::OPERATORS, windows::OPERATORS];
+
+impl Call<'_> {
+    fn optional(&self, i: usize) -> Option<&Value> {
+        self.inputs.get(i)?.as_ref()
+    }
+
+    fn input(&self, i: usize) -> Result<&Value, String> {
+        self.optional(i).ok_or_else(|| format!("operand {i} is missing"))
+    }
+
+    /// A known operand's values, as doubles.
+    fn known(&self, i: usize) -> Result<Option<Vec<f64>>, String> {
+        match self.optional(i) {
+            None => Ok(None),
+            Some(Value::Known(tensor)) => Ok(Some(tensor.to_f64())),
+            Some(Value::Numbers(_)) => Err(format!("operand {i} is not constant")),
+        }
+    }
+
+    fn known_ints(&self, i: usize) -> Result<Option<Vec<i64>>, String> {
+        Ok(self.known(i)?.map(|values| values.into_iter().map(|x| x as i64).collect()))
+    }
+
+    /// A known operand with one value.
+    fn known_scalar(&self, i: usize) -> Result<Option<f64>, String> {
+        match self.known(i)?.as_deref() {
+            None | Some([]) => Ok(None),
+            Some([x]) => Ok(Some(*x)),
+            Some(_) => Err(format!("operand {i} has more than one value")),
+        }
+    }
+
+    fn int(&self, name: &str, default: i64) -> Result<i64, String> {
+        self.node.int(name).map(|x| x.unwrap_or(default)).map_err(|e| e.to_string())
+    }
+
+    fn float(&self, name: &str, default: f64) -> Result<f64, String> {
+        self.node.float(name).map(|x| x.unwrap_or(default)).map_err(|e| e.to_string())
+    }
+
+    fn ints(&self, name: &str) -> Result<Option<&[i64]>, String> {
+        self.node.ints(name).map_err(|e| e.to_string())
+    }
+
+    fn text(&self, name: &str, default: &'static str) -> Result<&str, String> {
+        self.node.string(name).map(|x| x.unwrap_or(default)).map_err(|e| e.to_string())
+    }
+}
+
+/// Puts networks on a tape.
+pub(super) struct Compiler<'t> {
+    pub(super) tape: &'t mut Tape,
+    terms: usize,
+    /// What rectifiers work on, by the name of the node; nothing where several nodes have it.
+    nodes: HashMap<String, Option<Vec<Scalar>>>,
+}
+
+impl<'t> Compiler<'t> {
+    pub(super) fn new(tape: &'t mut Tape) -> Self {
+        Self { tape, terms: 0, nodes: HashMap::new() }
+    }
+
+    pub(super) fn into_nodes(self) -> HashMap<String, Option<Vec<Scalar>>> {
+        self.nodes
+    }
+
+    /// New inputs of a type.
+    pub(super) fn inputs(&mut self, shape: Vec<usize>, element: ElementType) -> View {
+        let len = shape.iter().product();
+        let kind = Kind::Input(Format::of(element).unwrap_or(Format::F64));
+        let numbers = self.tape.push(len, Rounding::Exact, kind).collect();
+        View { shape, element, numbers }
+    }
+
+    /// A model's outputs for these inputs.
+    ///
+    /// # Errors
+    /// At the first node that has no rule.
+    pub(super) fn model(&mut self, model: &Model, inputs: Vec<View>) -> Result<Vec<View>, NoEnclosure> {
+        let graph = &model.graph;
+        let mut values: HashMap<&str, Value> = HashMap::new();
+        for (info, view) in graph.inputs.iter().zip(inputs) {
+            values.insert(&info.name, Value::Numbers(view));
+        }
+        let needed = needed(graph);
+        for (node, _) in graph.nodes.iter().zip(&needed).filter(|(_, needed)| **needed) {
+            let place = |what: String| NoEnclosure(format!("node {} ({}): {what}", node.name, node.operator));
+            let find = |name: &String| -> Result<Option<Value>, String> {
+                if name.is_empty() {
+                    return Ok(None);
+                }
+                let constant = || graph.initializers.get(name).cloned().map(Value::Known);
+                let value = values.get(name.as_str()).cloned().or_else(constant);
+                value.map(Some).ok_or_else(|| format!("its operand {name} has no value"))
+            };
+            let inputs = node.inputs.iter().map(find).collect::<Result<_, _>>().map_err(place)?;
+            let call = Call { node, opset: model.opset, inputs };
+            let results = self.node(&call).map_err(place)?;
+            if let ("Relu" | "LeakyRelu" | "PRelu", Some(Value::Numbers(x))) = (node.operator.as_str(), call.optional(0)) {
+                let several = self.nodes.contains_key(&node.name);
+                self.nodes.insert(node.name.clone(), (!several).then(|| x.numbers.clone()));
+            }
+            values.extend(node.outputs.iter().map(String::as_str).zip(results));
+        }
+        let output = |info: &crate::onnx::ValueInfo| {
+            let constant = || graph.initializers.get(&info.name).cloned().map(Value::Known);
+            let value = values.get(info.name.as_str()).cloned().or_else(constant);
+            value.ok_or_else(|| NoEnclosure(format!("output {} has no value", info.name)))
+        };
+        let outputs = graph.outputs.iter().map(output).collect::<Result<Vec<_>, _>>()?;
+        Ok(outputs.iter().map(|value| self.view(value)).collect())
+    }
+
+    fn node(&mut self, call: &Call<'_>) -> Results {
+        if self.tape.len > MOST_NUMBERS || self.terms > MOST_TERMS {
+            return Err("the network is too large to be enclosed number by number".into());
+        }
+        if !call.node.domain.is_empty() {
+            return Err(format!("operators of domain {} have no enclosure", call.node.domain));
+        }
+        if call.node.attributes.values().any(|a| matches!(a, Attribute::Graph(_))) {
+            return Err("inner graphs have no enclosure".into());
+        }
+        if let Some(results) = constants::fold(call)? {
+            return Ok(results);
+        }
+        let name = call.node.operator.as_str();
+        if let Some(operands) = moves::operands(name) {
+            return moves::run(self, call, operands);
+        }
+        let entry = TABLES.iter().flat_map(|table| table.iter()).find(|(known, _)| *known == name);
+        let (_, rule) = entry.ok_or("the operator has no enclosure")?;
+        rule(self, call)
+    }
+
+    /// The value as numbers of the tape.
+    fn view(&mut self, value: &Value) -> View {
+        match value {
+            Value::Numbers(view) => view.clone(),
+            Value::Known(tensor) => {
+                let values: Vec<Interval> = tensor.to_f64().into_iter().map(constant).collect();
+                let numbers = self.tape.push(values.len(), Rounding::Exact, Kind::Constant(values)).collect();
+                View { shape: tensor.shape.clone(), element: tensor.element, numbers }
+            }
+        }
+    }
+
+    /// Appends numbers of one step as a tensor.
+    fn push(&mut self, shape: Vec<usize>, element: ElementType, rounding: Rounding, kind: Kind) -> Value {
+        let len = shape.iter().product();
+        let numbers = self.tape.push(len, rounding, kind).collect();
+        Value::Numbers(View { shape, element, numbers })
+    }
+
+    /// Counts terms that are written out.
+    fn spend(&mut self, terms: usize) -> Result<(), String> {
+        self.terms = self.terms.saturating_add(terms);
+        if self.terms > MOST_TERMS {
+            return Err("the network is too large to be enclosed number by number".into());
+        }
+        Ok(())
+    }
+}
+
+/// A constant's interval; NaN is anything.
+fn constant(x: f64) -> Interval {
+    if x.is_finite() { Interval::point(x) } else { Interval::EVERYTHING }
+}
+
+/// The format of results of this type.
+fn format_of(element: ElementType) -> Result<Format, String> {
+    Format::of(element).ok_or_else(|| format!("arithmetic on {element} that depends on the inputs has no enclosure"))
+}
+
+/// Which nodes the outputs depend on.
+fn needed(graph: &Graph) -> Vec<bool> {
+    let mut wanted: std::collections::HashSet<&str> = graph.outputs.iter().map(|o| o.name.as_str()).collect();
+    let mut needed = vec![false; graph.nodes.len()];
+    for (node, needed) in graph.nodes.iter().zip(&mut needed).rev() {
+        *needed = node.outputs.iter().any(|name| wanted.contains(name.as_str()));
+        if *needed {
+            wanted.extend(node.inputs.iter().map(String::as_str));
+        }
+    }
+    needed
+}
+
+/// A tensor of positions or sizes.
+fn doubles(shape: Vec<usize>, element: ElementType, values: Vec<f64>) -> Tensor {
+    let data = if element.is_float() {
+        Data::F64(values)
+    } else {
+        Data::I64(values.into_iter().map(|x| x as i64).collect())
+    };
+    Tensor { element, shape, data }
+}

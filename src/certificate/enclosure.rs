@@ -1,0 +1,506 @@
+//! Enclosures of a query's networks: what every permitted computation yields over a box, and what that says of the formula.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use vnnlib::{Comparison, Equivalence, Query, Relation, Role, Variable};
+
+use super::bounds::Bounds;
+use super::compile::{Compiler, NoEnclosure, View};
+use super::directed::Interval;
+use super::format::Format;
+use super::formula::{self, Choices, Truth};
+use super::functions::Function;
+use super::sweep::{LANES, Push, Row, Workspace};
+use super::tape::{Kind, Scalar, Step, Tape};
+use crate::onnx::{Dim, ElementType, Model};
+
+/// A query's networks on one tape.
+#[derive(Debug)]
+pub(crate) struct Enclosure {
+    pub(super) query: Query,
+    pub(super) tape: Tape,
+    /// The declared tensors' numbers.
+    tensors: Vec<View>,
+    /// The inputs, those that the query sets equal once: the first declared variable, its number.
+    pub(super) inputs: Vec<Input>,
+    /// Of every comparison that is linear.
+    rows: HashMap<u32, Row>,
+    /// Which function steps use a number, and where in them.
+    users: HashMap<Scalar, Vec<(usize, usize)>>,
+    /// Pre-activations of functions, by the name of the node, where that is unique.
+    nodes: HashMap<String, Option<Vec<Scalar>>>,
+}
+
+/// An input of a query.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Input {
+    number: Scalar,
+    element: ElementType,
+}
+
+impl Enclosure {
+    /// Puts the networks of a query on a tape. `models` are those of the networks that need one of their own, in
+    /// declaration order.
+    ///
+    /// # Errors
+    /// If an operator has no enclosure, or a number depends on what is not given.
+    pub(crate) fn new(query: &Query, models: &[Arc<Model>]) -> Result<Self, NoEnclosure> {
+        let refuse = |what: &str| NoEnclosure(what.into());
+        let mut tape = Tape::default();
+        let mut compiler = Compiler::new(&mut tape);
+        let mut tensors: Vec<View> = query
+            .tensors()
+            .iter()
+            .map(|_| View { shape: vec![], element: ElementType::Float32, numbers: vec![] })
+            .collect();
+        let (mut rest, mut assigned): (_, Vec<Arc<Model>>) = (models.iter(), Vec::new());
+        for network in query.networks() {
+            let model = match network.equivalence() {
+                Some(Equivalence::EqualTo(other)) => assigned.get(other).cloned(),
+                _ => rest.next().cloned(),
+            };
+            assigned.push(model.ok_or_else(|| refuse("a network has no model"))?);
+        }
+        for (network, model) in query.networks().iter().zip(&assigned) {
+            let of_role = |role| network.tensors().map(|t| t.index()).filter(move |&t| query.tensors()[t].role() == role);
+            if of_role(Role::Hidden).next().is_some() {
+                return Err(refuse("hidden values have no enclosure"));
+            }
+            let views = model.graph.inputs.iter().map(|info| {
+                let dims = info.shape.as_ref().ok_or_else(|| refuse("an input has no shape"))?;
+                let shape = dims.iter().map(|d| if let Dim::Fixed(n) = d { *n } else { 1 }).collect();
+                Ok(compiler.inputs(shape, info.element))
+            });
+            let views = views.collect::<Result<Vec<_>, NoEnclosure>>()?;
+            share_out(&views, of_role(Role::Input), query, &mut tensors)?;
+            let views = merged(query, views, &mut tensors, network_of(query, network));
+            let outputs = compiler.model(model, views)?;
+            share_out(&outputs, of_role(Role::Output), query, &mut tensors)?;
+        }
+        let nodes = compiler.into_nodes();
+        tape.count_uses();
+        let mut whole = Self { nodes, ..Self::complete(query, tape, tensors) };
+        whole.rows = whole.all_rows();
+        Ok(whole)
+    }
+
+    /// The pre-activations of a rectifier, by its node's name; `None` where several nodes have it.
+    pub(crate) fn pre_activations(&self, node: &str) -> Option<&[Scalar]> {
+        self.nodes.get(node)?.as_deref()
+    }
+
+    /// The inputs' values at a point; `None` where one is missing, or inputs that the query sets equal differ.
+    pub(super) fn values_of_inputs(&self, point: &[Vec<f64>]) -> Option<Vec<f64>> {
+        let mut values: HashMap<Scalar, f64> = HashMap::new();
+        for ((view, tensor), given) in self.tensors.iter().zip(self.query.tensors()).zip(point) {
+            if tensor.role() != Role::Input {
+                continue;
+            }
+            for (&number, &x) in view.numbers.iter().zip(given) {
+                if !x.is_finite() || *values.entry(number).or_insert(x) != x {
+                    return None;
+                }
+            }
+        }
+        self.inputs.iter().map(|input| values.get(&input.number).copied()).collect()
+    }
+
+    /// Whether a number is the pre-activation of a rectifier.
+    pub(super) fn is_neuron(&self, number: Scalar) -> bool {
+        let rectifies = |&(s, _): &(usize, usize)| {
+            matches!(self.tape.steps[s].kind, Kind::Unary { function: Function::Rectifier { .. }, .. })
+        };
+        self.users.get(&number).is_some_and(|users| users.iter().any(rectifies))
+    }
+
+    fn complete(query: &Query, tape: Tape, tensors: Vec<View>) -> Self {
+        let mut inputs: Vec<Input> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for (view, tensor) in tensors.iter().zip(query.tensors()) {
+            if tensor.role() == Role::Input {
+                let new = view.numbers.iter().filter(|number| seen.insert(**number));
+                inputs.extend(new.map(|&number| Input { number, element: view.element }));
+            }
+        }
+        let mut users: HashMap<Scalar, Vec<(usize, usize)>> = HashMap::new();
+        for (s, step) in tape.steps.iter().enumerate() {
+            if let Kind::Unary { operands, .. } = &step.kind {
+                operands.iter().enumerate().for_each(|(i, &x)| users.entry(x).or_default().push((s, i)));
+            }
+        }
+        Self { query: query.clone(), tape, tensors, inputs, rows: HashMap::new(), users, nodes: HashMap::new() }
+    }
+
+    fn number(&self, variable: Variable) -> Option<Scalar> {
+        self.tensors.get(variable.tensor().index())?.numbers.get(variable.element()).copied()
+    }
+
+    /// The inputs' intervals, as far as bounds that every point satisfies say; `None` if two of them contradict each other. The
+    /// numbers that decimals within the bounds are rounded to are inside, too.
+    pub(super) fn domain(&self, choices: &Choices) -> Option<Vec<Interval>> {
+        let place: HashMap<Scalar, usize> = self.inputs.iter().enumerate().map(|(i, input)| (input.number, i)).collect();
+        let mut ends = vec![(f64::NEG_INFINITY, f64::INFINITY); self.inputs.len()];
+        for comparison in formula::asserted(&self.query, choices) {
+            let Some(bound) = comparison.as_bound() else { continue };
+            let Some(&i) = self.number(bound.variable).and_then(|number| place.get(&number)) else { continue };
+            let (low, high) = &mut ends[i];
+            match bound.relation {
+                Relation::LessEqual | Relation::Less => *high = high.min(bound.numeral.f64_up()),
+                Relation::GreaterEqual | Relation::Greater => *low = low.max(bound.numeral.f64_down()),
+                Relation::Equal => {
+                    *high = high.min(bound.numeral.f64_up());
+                    *low = low.max(bound.numeral.f64_down());
+                }
+                Relation::NotEqual => {}
+            }
+        }
+        let all = ends.iter().zip(&self.inputs).map(|(&(low, high), input)| (low <= high).then(|| input.hull(low, high)));
+        all.collect()
+    }
+
+    /// The rows of all comparisons that are linear.
+    fn all_rows(&self) -> HashMap<u32, Row> {
+        let mut rows = HashMap::new();
+        formula::for_each_comparison(&self.query, |comparison| {
+            rows.extend(self.make_row(comparison).map(|row| (comparison.number(), row)));
+        });
+        rows
+    }
+
+    /// `left − right` of a comparison, over numbers of the tape; `None` if it is not linear.
+    fn make_row(&self, comparison: Comparison<'_>) -> Option<Row> {
+        let linear = comparison.linear().ok()?;
+        let mut row = Row { constant: linear.constant.value, off: linear.constant.error, ..Row::default() };
+        for (variable, coefficient) in linear.terms {
+            let number = self.number(variable)?;
+            row.terms.push((number, coefficient.value));
+            row.doubts.extend((coefficient.error > 0.0).then_some((number, coefficient.error)));
+        }
+        Some(row)
+    }
+}
+
+impl Input {
+    /// All numbers of the type that decimals from `low` to `high` stand for, and those decimals.
+    fn hull(self, low: f64, high: f64) -> Interval {
+        let round = |x: f64| match self.element {
+            ElementType::Float32 => f64::from(x as f32),
+            ElementType::Float16 => half::f16::from_f64(x).to_f64(),
+            ElementType::BFloat16 => half::bf16::from_f64(x).to_f64(),
+            _ => x,
+        };
+        if let Some(format) = Format::of(self.element) {
+            let inside = |x: f64| x.clamp(-format.largest, format.largest);
+            Interval { low: inside(low.min(round(low))), high: inside(high.max(round(high))) }
+        } else {
+            Interval { low: low.floor().max(-9.3e18), high: high.ceil().min(9.3e18) }
+        }
+    }
+
+    pub(super) fn format(self) -> Format {
+        Format::of(self.element).unwrap_or(Format::F64)
+    }
+
+    pub(super) fn number(self) -> Scalar {
+        self.number
+    }
+}
+
+#[cfg(test)]
+impl Enclosure {
+    /// The outputs' numbers.
+    pub(super) fn outputs_of_test(&self) -> Vec<Scalar> {
+        let outputs = self.tensors.iter().zip(self.query.tensors()).filter(|(_, t)| t.role() == Role::Output);
+        outputs.flat_map(|(view, _)| view.numbers.clone()).collect()
+    }
+}
+
+/// The position of a network among those of a query.
+fn network_of(query: &Query, network: &vnnlib::Network) -> usize {
+    query.networks().iter().position(|n| std::ptr::eq(n, network)).unwrap_or(0)
+}
+
+/// Shares numbers out to declared tensors, one after the other.
+fn share_out(
+    views: &[View],
+    declared: impl Iterator<Item = usize>,
+    query: &Query,
+    tensors: &mut [View],
+) -> Result<(), NoEnclosure> {
+    let mut numbers = views.iter().flat_map(|view| view.numbers.iter().map(|&n| (n, view.element)));
+    for tensor in declared {
+        let own: Vec<_> = numbers.by_ref().take(query.tensors()[tensor].len()).collect();
+        if own.len() != query.tensors()[tensor].len() {
+            return Err(NoEnclosure("the declarations do not fit the network".into()));
+        }
+        let element = own.first().map_or(ElementType::Float32, |&(_, element)| element);
+        tensors[tensor] = View { shape: vec![own.len()], element, numbers: own.into_iter().map(|(n, _)| n).collect() };
+    }
+    match numbers.next() {
+        None => Ok(()),
+        Some(_) => Err(NoEnclosure("the declarations do not fit the network".into())),
+    }
+}
+
+/// A network's inputs, those that the query sets equal to inputs of an earlier network replaced by them.
+fn merged(query: &Query, mut views: Vec<View>, tensors: &mut [View], network: usize) -> Vec<View> {
+    let mut same: HashMap<Scalar, Scalar> = HashMap::new();
+    for comparison in formula::asserted(query, &Choices::new()) {
+        let Some((a, b)) = equal_inputs(query, comparison) else { continue };
+        let of = |v: Variable| query.tensors()[v.tensor().index()].network();
+        let (earlier, later) = if of(a) <= of(b) { (a, b) } else { (b, a) };
+        if of(later) != network || of(earlier) >= network {
+            continue;
+        }
+        let number = |v: Variable| tensors[v.tensor().index()].numbers.get(v.element()).copied();
+        let element = |v: Variable| tensors[v.tensor().index()].element;
+        if let (Some(first), Some(second)) = (number(earlier), number(later))
+            && element(earlier) == element(later)
+        {
+            same.insert(second, first);
+        }
+    }
+    let replace = |number: &mut Scalar| *number = same.get(number).copied().unwrap_or(*number);
+    views.iter_mut().flat_map(|view| &mut view.numbers).for_each(replace);
+    tensors.iter_mut().flat_map(|view| &mut view.numbers).for_each(replace);
+    views
+}
+
+/// The two inputs that a comparison sets equal.
+fn equal_inputs(query: &Query, comparison: Comparison<'_>) -> Option<(Variable, Variable)> {
+    if comparison.relation() != Relation::Equal {
+        return None;
+    }
+    let row = comparison.linear().ok()?;
+    let [(a, x), (b, y)] = row.terms.as_slice() else { return None };
+    let inputs = [a, b].iter().all(|v| query.tensors()[v.tensor().index()].role() == Role::Input);
+    let opposite = x.value == -y.value && x.error == 0.0 && y.error == 0.0;
+    (inputs && opposite && row.constant.value == 0.0 && row.constant.error == 0.0).then_some((*a, *b))
+}
+
+/// What a proof is after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// That comparisons are false everywhere.
+    Refute,
+    /// That they are true everywhere.
+    Affirm,
+}
+
+/// A neuron whose phase is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Decided {
+    /// Its pre-activation.
+    pub(super) number: Scalar,
+    /// Whether that is at least zero; else it is at most zero.
+    pub(super) active: bool,
+}
+
+/// Multipliers of one leaf.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Multipliers {
+    /// Slopes of the lines below open rectifiers, by pre-activation, in 255ths from the leak to 1.
+    pub(super) slopes: Vec<(Scalar, u8)>,
+    /// Weights of decided phases, not negative, by pre-activation.
+    pub(super) weights: Vec<(Scalar, f32)>,
+}
+
+/// Bounds of one box, and the memory that computing them takes.
+#[derive(Debug)]
+pub(super) struct Worker {
+    bounds: Bounds,
+    workspace: Workspace,
+}
+
+impl Worker {
+    pub(super) fn new(enclosure: &Enclosure) -> Self {
+        Self { bounds: Bounds::new(&enclosure.tape), workspace: Workspace::default() }
+    }
+
+    /// What has been multiplied so far.
+    pub(super) fn work(&self) -> u64 {
+        self.workspace.work
+    }
+
+    pub(super) fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// Goes on from another's bounds of the same enclosure.
+    pub(super) fn take_bounds(&mut self, other: &Self) {
+        self.bounds.clone_from(&other.bounds);
+    }
+
+    /// Intervals of all numbers over a box.
+    pub(super) fn enclose(&mut self, enclosure: &Enclosure, ranges: &[Interval]) {
+        for (input, &range) in enclosure.inputs.iter().zip(ranges) {
+            self.bounds.set_input(input.number, range, input.format());
+        }
+        enclosure.tape.steps.iter().for_each(|step| self.bounds.compute(step));
+    }
+
+    /// Intervals of all numbers over a box, those that functions bend in tightened by rows of their own. `false` if that was ended.
+    pub(super) fn tighten(&mut self, enclosure: &Enclosure, ranges: &[Interval], keep_going: &dyn Fn() -> bool) -> bool {
+        for (input, &range) in enclosure.inputs.iter().zip(ranges) {
+            self.bounds.set_input(input.number, range, input.format());
+        }
+        for step in &enclosure.tape.steps {
+            if let Kind::Unary { function, operands } = &step.kind
+                && !self.tighten_operands(&enclosure.tape, *function, operands, keep_going)
+            {
+                return false;
+            }
+            self.bounds.compute(step);
+        }
+        true
+    }
+
+    fn tighten_operands(
+        &mut self,
+        tape: &Tape,
+        function: Function,
+        operands: &[Scalar],
+        keep_going: &dyn Fn() -> bool,
+    ) -> bool {
+        let is_open = |x: &Scalar| {
+            let range = self.bounds.of(*x);
+            let given = matches!(tape.steps[tape.step_of(*x)].kind, Kind::Input(_) | Kind::Constant(_));
+            !given && range.low < range.high && function.bends_in(range)
+        };
+        let mut open: Vec<Scalar> = operands.iter().copied().filter(is_open).collect();
+        open.sort_unstable();
+        open.dedup();
+        for part in open.chunks(LANES / 2) {
+            if !keep_going() {
+                return false;
+            }
+            let row = |x: Scalar, sign: f64| Row { terms: vec![(x, sign)], ..Row::default() };
+            let rows: Vec<Row> = part.iter().flat_map(|&x| [row(x, 1.0), row(x, -1.0)]).collect();
+            let least = self.workspace.rows(tape, &self.bounds, &rows, &[]);
+            for (&x, ends) in part.iter().zip(least.chunks_exact(2)) {
+                let tighter = self.bounds.of(x).meet(Interval { low: ends[0], high: -ends[1] });
+                debug_assert!(tighter.is_some(), "the ends of number {x} cross");
+                if let Some(tighter) = tighter {
+                    (self.bounds.low[x as usize], self.bounds.high[x as usize]) = (tighter.low, tighter.high);
+                }
+            }
+        }
+        true
+    }
+
+    /// Takes a part of the box in which phases are decided, with its own slopes. `false` if no point is in it.
+    pub(super) fn decide(&mut self, enclosure: &Enclosure, phases: &[Decided], multipliers: &Multipliers) -> bool {
+        for phase in phases {
+            let x = phase.number as usize;
+            if phase.active {
+                self.bounds.low[x] = self.bounds.low[x].max(0.0);
+            } else {
+                self.bounds.high[x] = self.bounds.high[x].min(0.0);
+            }
+            if self.bounds.low[x] > self.bounds.high[x] {
+                return false;
+            }
+            self.relax(enclosure, phase.number, None);
+        }
+        for &(number, slope) in &multipliers.slopes {
+            self.relax(enclosure, number, Some(slope));
+        }
+        true
+    }
+
+    /// Computes the functions of a number anew.
+    fn relax(&mut self, enclosure: &Enclosure, number: Scalar, slope: Option<u8>) {
+        for &(s, i) in enclosure.users.get(&number).into_iter().flatten() {
+            let step: &Step = &enclosure.tape.steps[s];
+            if let Kind::Unary { function: function @ Function::Rectifier { leak }, .. } = step.kind {
+                let below = slope.map(|q| leak + (1.0 - leak) * f64::from(q) / 255.0);
+                self.bounds.unary(step, function, number, i, below.filter(|_| leak < 1.0));
+            }
+        }
+    }
+
+    /// What the bounds say of a query: comparisons are looked at by intervals, those that stay open by rows.
+    pub(super) fn truth(&mut self, enclosure: &Enclosure, choices: &Choices, aim: Aim, pushes: &[Push]) -> Truth {
+        let query = &enclosure.query;
+        let mut open: Vec<(u32, Relation, &Row)> = Vec::new();
+        let whole = formula::truth(query, choices, &mut |comparison| {
+            let Some(row) = enclosure.rows.get(&comparison.number()) else { return Truth::Open };
+            let truth = self.by_intervals(comparison.relation(), row);
+            if truth == Truth::Open {
+                open.push((comparison.number(), comparison.relation(), row));
+            }
+            truth
+        });
+        if whole != Truth::Open || open.is_empty() {
+            return whole;
+        }
+        let found = self.by_rows(&enclosure.tape, open, aim, pushes);
+        formula::truth(query, choices, &mut |comparison| match found.get(&comparison.number()) {
+            Some(&truth) => truth,
+            None => {
+                let row = enclosure.rows.get(&comparison.number());
+                row.map_or(Truth::Open, |row| self.by_intervals(comparison.relation(), row))
+            }
+        })
+    }
+
+    fn by_intervals(&self, relation: Relation, row: &Row) -> Truth {
+        let low = super::sweep::by_intervals(&self.bounds, row);
+        let high = -super::sweep::by_intervals(&self.bounds, &row.negated());
+        decided(relation, Interval { low, high })
+    }
+
+    fn by_rows(
+        &mut self,
+        tape: &Tape,
+        open: Vec<(u32, Relation, &Row)>,
+        aim: Aim,
+        pushes: &[Push],
+    ) -> HashMap<u32, Truth> {
+        let mut rows = Vec::with_capacity(2 * open.len());
+        for (_, relation, row) in &open {
+            let (from_below, from_above) = sides(*relation, aim);
+            rows.extend(from_below.then(|| Row::clone(row)));
+            rows.extend(from_above.then(|| row.negated()));
+        }
+        let mut least = self.workspace.rows(tape, &self.bounds, &rows, pushes).into_iter();
+        let mut end = || least.next().unwrap_or(f64::NEG_INFINITY);
+        let mut found = HashMap::new();
+        for (number, relation, _) in open {
+            let (from_below, from_above) = sides(relation, aim);
+            let low = if from_below { end() } else { f64::NEG_INFINITY };
+            let high = if from_above { -end() } else { f64::INFINITY };
+            found.insert(number, decided(relation, Interval { low, high }));
+        }
+        found
+    }
+}
+
+/// Which ends of `left − right` a proof needs: the lower, the upper.
+fn sides(relation: Relation, aim: Aim) -> (bool, bool) {
+    match (relation, aim) {
+        (Relation::LessEqual | Relation::Less, Aim::Refute) => (true, false),
+        (Relation::LessEqual | Relation::Less, Aim::Affirm) => (false, true),
+        (Relation::GreaterEqual | Relation::Greater, Aim::Refute) => (false, true),
+        (Relation::GreaterEqual | Relation::Greater, Aim::Affirm) => (true, false),
+        (Relation::Equal | Relation::NotEqual, _) => (true, true),
+    }
+}
+
+/// A comparison of a difference with zero.
+fn decided(relation: Relation, Interval { low, high }: Interval) -> Truth {
+    let (always, never) = match relation {
+        Relation::LessEqual => (high <= 0.0, low > 0.0),
+        Relation::Less => (high < 0.0, low >= 0.0),
+        Relation::GreaterEqual => (low >= 0.0, high < 0.0),
+        Relation::Greater => (low > 0.0, high <= 0.0),
+        Relation::Equal => (low == 0.0 && high == 0.0, low > 0.0 || high < 0.0),
+        Relation::NotEqual => (low > 0.0 || high < 0.0, low == 0.0 && high == 0.0),
+    };
+    match (always, never) {
+        (true, false) => Truth::True,
+        (false, true) => Truth::False,
+        _ => Truth::Open,
+    }
+}

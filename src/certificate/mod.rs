@@ -1,0 +1,38 @@
+//! What verdicts rest on: enclosures of every permitted computation of a network, and the judge of `unsat`.
+//!
+//! The network is what its file says, computed in the number types that the file declares, each operator as ONNX defines it. What
+//! ONNX leaves open is open: sums may be formed in any order and with fused multiply-adds, functions may be off by a measured
+//! number of units in the last place (`functions_table.rs`). A statement about the network here holds for *all* of these
+//! computations at once.
+//!
+//! ```text
+//! Model ─ compile ─▶ Tape ─┐
+//!                          ├─ bounds (forwards), sweep (backwards) ─▶ enclosure ─ formula ─▶ truth
+//! Query ─ domain ─▶ box ───┘                                           check: tokens ─▶ Proof · certify: a point ─▶ Certainty
+//! ```
+//!
+//! It shares nothing with the bounds that the search proves with (`network::bounds`), not even the network: it starts from the
+//! file's own nodes, as the plain engine does.
+
+mod bounds;
+mod certify;
+mod check;
+mod compile;
+mod directed;
+mod enclosure;
+mod format;
+mod formula;
+mod functions;
+mod functions_table;
+mod sweep;
+mod tape;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+pub use check::{Mending, Proof, Refusal};
+pub(crate) use check::check;
+pub use compile::NoEnclosure;
+pub(crate) use certify::certify;
+pub(crate) use enclosure::Enclosure;
+pub use tokens::{Certificate, CertificateError, Token, VERSION};

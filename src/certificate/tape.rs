@@ -1,0 +1,280 @@
+//! A network as a list of numbers, each computed from earlier ones: what bounds are computed of.
+//!
+//! A tape has one entry a number, not one a tensor: operators that only move values leave no trace, and a residual connection,
+//! a gather with repeated indices or a broadcast is nothing special, for the backward pass adds up what reaches a
+//! number whatever the way. Numbers that are computed alike stand together as a [`Step`].
+//!
+//! Each step says how its numbers are rounded by those who compute it ([`Rounding`]). A number whose rounding is `Exact` is
+//! a mathematical one that no runtime needs to compute, such as a product inside of a sum.
+
+use std::sync::Arc;
+
+use super::directed::Interval;
+use super::format::{self, Format};
+use super::functions::Function;
+
+/// Position of a number on the tape.
+pub(super) type Scalar = u32;
+
+/// A network's numbers.
+#[derive(Debug, Default)]
+pub(super) struct Tape {
+    pub(super) steps: Vec<Step>,
+    /// Numbers in all.
+    pub(super) len: usize,
+    /// The most terms that the backward pass adds up at any number.
+    pub(super) most_uses: usize,
+}
+
+/// Numbers that are computed alike.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// The first of them.
+    pub(super) first: usize,
+    /// How many.
+    pub(super) len: usize,
+    pub(super) rounding: Rounding,
+    pub(super) kind: Kind,
+    /// The largest number of terms that the backward pass adds up at a number that this step uses.
+    pub(super) fan: usize,
+}
+
+/// What separates the computed number from the function of its computed operands that it stands for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Rounding {
+    /// Nothing.
+    Exact,
+    /// So many roundings on the way of each term, sums in any order.
+    Sum { format: Format, roundings: usize },
+    /// A function: so many units in the last place, and this much more anywhere.
+    Function { format: Format, ulps: f64, absolute: f64 },
+}
+
+/// How the numbers of a step come about.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// What the user provides.
+    Input(Format),
+    /// Constants; intervals where they are themselves computed.
+    Constant(Vec<Interval>),
+    Linear(Linear),
+    Unary { function: Function, operands: Vec<Scalar> },
+    /// The largest (or smallest) of each group.
+    Extreme { largest: bool, groups: Groups },
+    /// Products of pairs.
+    Product { pairs: Vec<(Scalar, Scalar)> },
+    /// Each group's numbers as shares that add up to one.
+    Softmax { groups: Groups },
+    /// 1 where a comparison holds, else 0.
+    Compare { comparison: Comparison, pairs: Vec<(Scalar, Scalar)> },
+    /// The second where the first is not zero, else the third.
+    Select { choices: Vec<[Scalar; 3]> },
+}
+
+/// A comparison of two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Less,
+    LessOrEqual,
+    Equal,
+}
+
+/// Lists of numbers, one behind the other.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    pub(super) starts: Vec<usize>,
+    pub(super) members: Vec<Scalar>,
+}
+
+impl Groups {
+    pub(super) fn push(&mut self, members: impl IntoIterator<Item = Scalar>) {
+        self.starts.push(self.members.len());
+        self.members.extend(members);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    pub(super) fn get(&self, group: usize) -> &[Scalar] {
+        let end = self.starts.get(group + 1).copied().unwrap_or(self.members.len());
+        &self.members[self.starts[group]..end]
+    }
+}
+
+/// `Σ weight · number + bias` for each number of a step.
+#[derive(Debug)]
+pub(super) struct Linear {
+    pub(super) form: Form,
+    /// One a number, or none.
+    pub(super) bias: Vec<f64>,
+    /// Absolute values that were added up on the way to the bias, where that rounds too; or none.
+    pub(super) hidden: Vec<f64>,
+    /// Divides all weights.
+    pub(super) grain: i32,
+    /// Terms of the longest sum, the bias not counted.
+    pub(super) terms: usize,
+}
+
+/// Which weights belong to which numbers.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// `rows` of `width` numbers each, times the rows of a matrix with `width` columns.
+    Dense { width: usize, outputs: usize, inputs: Vec<Scalar>, weights: Arc<Vec<f64>> },
+    /// A convolution.
+    Windows(Windows),
+    /// The terms of each sum, one after the other.
+    Sparse { starts: Vec<usize>, inputs: Vec<Scalar>, weights: Vec<f64> },
+}
+
+/// A convolution of `images × channels × places` numbers.
+#[derive(Debug)]
+pub(super) struct Windows {
+    pub(super) inputs: Vec<Scalar>,
+    /// Per image.
+    pub(super) in_channels: usize,
+    pub(super) out_channels: usize,
+    pub(super) groups: usize,
+    /// Places of a channel of the operand.
+    pub(super) in_places: usize,
+    /// For each place of the result: where its taps lie in a channel, and which tap each is.
+    pub(super) starts: Vec<usize>,
+    pub(super) taps: Vec<(u32, u32)>,
+    /// `out_channels × (in_channels / groups) × kernel`.
+    pub(super) weights: Vec<f64>,
+    pub(super) kernel: usize,
+}
+
+impl Linear {
+    pub(super) fn new(form: Form, bias: Vec<f64>) -> Self {
+        let (weights, terms): (&[f64], usize) = match &form {
+            Form::Dense { width, weights, .. } => (weights, *width),
+            Form::Windows(windows) => (&windows.weights, windows.terms()),
+            Form::Sparse { starts, inputs, weights } => {
+                let ends = starts.iter().skip(1).copied().chain([inputs.len()]);
+                (weights, starts.iter().zip(ends).map(|(s, e)| e - s).max().unwrap_or(0))
+            }
+        };
+        let grain = weights.iter().map(|&w| format::grain(w)).min().unwrap_or(format::OF_ZERO);
+        Self { form, bias, hidden: Vec::new(), grain, terms }
+    }
+
+    /// Calls `visit` with each term of one sum.
+    #[inline(always)]
+    pub(super) fn visit(&self, output: usize, mut visit: impl FnMut(Scalar, f64)) {
+        match &self.form {
+            Form::Dense { width, outputs, inputs, weights } => {
+                let (row, column) = (output / outputs, output % outputs);
+                let numbers = &inputs[row * width..][..*width];
+                let weights = &weights[column * width..][..*width];
+                numbers.iter().zip(weights).for_each(|(&x, &w)| visit(x, w));
+            }
+            Form::Windows(windows) => windows.visit(output, visit),
+            Form::Sparse { starts, inputs, weights } => {
+                let end = starts.get(output + 1).copied().unwrap_or(inputs.len());
+                let range = starts[output]..end;
+                inputs[range.clone()].iter().zip(&weights[range]).for_each(|(&x, &w)| visit(x, w));
+            }
+        }
+    }
+
+    pub(super) fn bias_of(&self, output: usize) -> f64 {
+        self.bias.get(output).copied().unwrap_or(0.0)
+    }
+
+    /// Products of all sums.
+    pub(super) fn work(&self, len: usize) -> usize {
+        match &self.form {
+            Form::Sparse { inputs, .. } => inputs.len(),
+            _ => self.terms.saturating_mul(len),
+        }
+    }
+}
+
+impl Windows {
+    fn terms(&self) -> usize {
+        let places = self.starts.len();
+        let ends = self.starts.iter().skip(1).copied().chain([self.taps.len()]);
+        let taps = self.starts.iter().zip(ends).map(|(s, e)| e - s).max().unwrap_or(0);
+        if places == 0 { 0 } else { taps * (self.in_channels / self.groups) }
+    }
+
+    #[inline(always)]
+    fn visit(&self, output: usize, mut visit: impl FnMut(Scalar, f64)) {
+        let places = self.starts.len();
+        let (channel, place) = (output / places, output % places);
+        let (image, channel) = (channel / self.out_channels, channel % self.out_channels);
+        let depth = self.in_channels / self.groups;
+        let group = channel / (self.out_channels / self.groups);
+        let end = self.starts.get(place + 1).copied().unwrap_or(self.taps.len());
+        let taps = &self.taps[self.starts[place]..end];
+        for d in 0..depth {
+            let from = (image * self.in_channels + group * depth + d) * self.in_places;
+            let numbers = &self.inputs[from..][..self.in_places];
+            let weights = &self.weights[(channel * depth + d) * self.kernel..][..self.kernel];
+            taps.iter().for_each(|&(at, tap)| visit(numbers[at as usize], weights[tap as usize]));
+        }
+    }
+}
+
+impl Tape {
+    /// Appends numbers.
+    pub(super) fn push(&mut self, len: usize, rounding: Rounding, kind: Kind) -> std::ops::Range<Scalar> {
+        let first = self.len;
+        self.len += len;
+        self.steps.push(Step { first, len, rounding, kind, fan: 0 });
+        first as Scalar..self.len as Scalar
+    }
+
+    /// Counts how many terms the backward pass adds up at each number, whichever steps they come from. To be called once, when
+    /// the tape is complete.
+    pub(super) fn count_uses(&mut self) {
+        let mut uses = vec![0usize; self.len];
+        for step in &self.steps {
+            step.for_each_use(|x, times| uses[x as usize] += times);
+        }
+        self.most_uses = uses.iter().copied().max().unwrap_or(0);
+        for step in &mut self.steps {
+            let mut fan = 0;
+            step.for_each_use(|x, _| fan = fan.max(uses[x as usize]));
+            step.fan = fan;
+        }
+    }
+
+    /// The step that a number belongs to.
+    pub(super) fn step_of(&self, scalar: Scalar) -> usize {
+        self.steps.partition_point(|step| step.first <= scalar as usize) - 1
+    }
+}
+
+impl Step {
+    /// Multiplications of one pass over the step.
+    pub(super) fn price(&self) -> usize {
+        match &self.kind {
+            Kind::Linear(linear) => linear.work(self.len),
+            _ => self.len,
+        }
+    }
+
+    /// Calls `count` with each number that a step's backward rule adds to, and how often it does at most.
+    fn for_each_use(&self, mut count: impl FnMut(Scalar, usize)) {
+        match &self.kind {
+            Kind::Input(_) | Kind::Constant(_) | Kind::Compare { .. } => {}
+            Kind::Linear(linear) => (0..self.len).for_each(|i| linear.visit(i, |x, _| count(x, 1))),
+            // The line, and the multiplier of a decided phase.
+            Kind::Unary { operands, .. } => operands.iter().for_each(|&x| count(x, 2)),
+            Kind::Extreme { groups, .. } => groups.members.iter().for_each(|&x| count(x, 1)),
+            Kind::Softmax { groups } => {
+                (0..groups.len()).flat_map(|g| groups.get(g)).for_each(|&x| count(x, 4));
+            }
+            Kind::Product { pairs } => pairs.iter().for_each(|&(a, b)| {
+                count(a, 1);
+                count(b, 1);
+            }),
+            Kind::Select { choices } => choices.iter().for_each(|&[_, a, b]| {
+                count(a, 1);
+                count(b, 1);
+            }),
+        }
+    }
+}
