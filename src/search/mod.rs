@@ -6,6 +6,8 @@
 
 pub mod apgd;
 pub mod apgd_strategy;
+mod asking;
+mod balance;
 pub mod centre;
 pub mod coordinate;
 mod corners;
@@ -13,6 +15,7 @@ pub mod exclusion;
 pub mod facet_walk;
 pub mod line;
 pub mod line_sweep;
+pub mod last_digits;
 mod local;
 pub mod minorant;
 pub mod neighbourhood;
@@ -125,6 +128,11 @@ pub trait Falsifier<T: Real>: Send {
     /// region, in units of this one's price.
     fn promise(&self, _searched: f64) -> f64 {
         1.0
+    }
+
+    /// Whether it would try something else with another seed.
+    fn depends_on_seed(&self) -> bool {
+        true
     }
 
     /// Does a bounded piece of work: a batch of restarts, one walk, a block of samples.
