@@ -141,7 +141,13 @@ impl Condition {
 
     /// The margin of the best way at a point, and that way, from the margins of the rows.
     pub fn best(&self, margin_of: impl Fn(&Row) -> f64) -> (f64, Conjunction) {
-        let begun = |join: Join| (join, join.neutral::<f64>(), None::<Vec<u32>>);
+        let (margin, way) = self.best_rows(|row| margin_of(&self.rows[row]));
+        (margin, Conjunction { rows: way.into_iter().map(|row| self.rows[row].clone()).collect() })
+    }
+
+    /// The same by the numbers of the rows.
+    pub fn best_rows(&self, margin_of: impl Fn(usize) -> f64) -> (f64, Vec<usize>) {
+        let begun = |join: Join| (join, join.neutral::<f64>(), None::<Vec<usize>>);
         let mut open = vec![begun(Join::All)];
         for &step in &self.steps {
             let (value, rows) = match step {
@@ -150,8 +156,8 @@ impl Condition {
                     continue;
                 }
                 Step::Row(number) => {
-                    let margin = margin_of(&self.rows[number as usize]);
-                    (if margin.is_nan() { f64::NEG_INFINITY } else { margin }, vec![number])
+                    let margin = margin_of(number as usize);
+                    (if margin.is_nan() { f64::NEG_INFINITY } else { margin }, vec![number as usize])
                 }
                 Step::Close => match open.pop() {
                     Some((_, value, rows)) => (value, rows.unwrap_or_default()),
@@ -170,8 +176,7 @@ impl Condition {
             }
         }
         let (_, margin, way) = open.swap_remove(0);
-        let rows = way.unwrap_or_default().into_iter().map(|row| self.rows[row as usize].clone()).collect();
-        (margin, Conjunction { rows })
+        (margin, way.unwrap_or_default())
     }
 
     /// Whether rows that cannot hold rule the whole formula out: one operand of every `and` on the way to each of them,

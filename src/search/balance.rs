@@ -12,8 +12,9 @@ use crate::random::Random;
 struct Equation {
     terms: Vec<(usize, f64)>,
     bound: f64,
-    /// Distance of the grid's numbers.
-    quantum: f64,
+    /// The size of the largest number in the box, and the digits behind the first of the coarsest type.
+    largest: f64,
+    digits: u32,
 }
 
 /// The equations over inputs of a conjunction.
@@ -38,12 +39,14 @@ impl Balance {
         };
         let is_pair = |&(at, row): &(usize, &&Row)| rows[at + 1..].iter().any(|other| opposite(row, other));
         let equation = |(_, row): (usize, &&Row)| {
-            let largest = |&(i, _): &(usize, f64)| {
-                let size = region.lower[i].abs().max(region.upper[i].abs());
-                size.max(f64::MIN_POSITIVE).log2().floor() - f64::from(digits(element(i)))
-            };
-            let quantum = row.inputs.iter().map(largest).fold(f64::NEG_INFINITY, f64::max).max(-1000.0).exp2();
-            Equation { terms: row.inputs.clone(), bound: row.bound, quantum }
+            let sizes = row.inputs.iter().map(|&(i, _)| region.lower[i].abs().max(region.upper[i].abs()));
+            let digits = row.inputs.iter().map(|&(i, _)| digits(element(i))).min().unwrap_or(0);
+            Equation {
+                terms: row.inputs.clone(),
+                bound: row.bound,
+                largest: sizes.fold(0.0, f64::max),
+                digits,
+            }
         };
         Self(rows.iter().enumerate().filter(is_pair).map(equation).collect())
     }
@@ -62,8 +65,16 @@ impl Balance {
 }
 
 impl Equation {
+    /// The distance of the grid's numbers: coarse enough for the largest number that an input may come to have.
+    fn quantum(&self, point: &[f64]) -> f64 {
+        let sum: f64 = self.terms.iter().map(|&(i, a)| (a * point[i]).abs()).sum();
+        let least = self.terms.iter().map(|&(_, a)| a.abs()).fold(f64::INFINITY, f64::min);
+        let size = self.largest.min((self.bound.abs() + sum) / least).max(f64::MIN_POSITIVE);
+        (size.log2().floor() - f64::from(self.digits)).max(-1000.0).exp2()
+    }
+
     fn fix(&self, region: &Region, point: &mut [f64], random: &mut Random) {
-        let q = self.quantum;
+        let q = self.quantum(point);
         let inside = |i: usize, x: f64| {
             let (low, high) = ((region.lower[i] / q).ceil() * q, (region.upper[i] / q).floor() * q);
             if low <= high { ((x / q).round() * q).clamp(low, high) } else { x }
@@ -124,6 +135,12 @@ mod tests {
                 }
             }
         }
+        // Boxes that are much wider than the sum.
+        let wide = Region { lower: vec![0.0; 5], upper: vec![1e8; 5], ..Region::default() };
+        let balance = Balance::of(&conjunction, &wide, |_| ElementType::Float32);
+        let mut point = vec![0.1, 0.2, 0.3, 0.7, 0.4];
+        balance.fix(&wide, &mut point, &mut Random::new(1));
+        assert_eq!(point.iter().sum::<f64>(), 1.0, "{point:?}");
         let one_sided = Conjunction { rows: vec![row(1.0)] };
         assert!(Balance::of(&one_sided, &region, |_| ElementType::Float32).is_idle());
     }

@@ -43,6 +43,7 @@ pub mod summary;
 pub mod table;
 pub mod tally;
 pub mod target_propagation;
+mod whole;
 #[cfg(test)]
 mod tests;
 

@@ -195,6 +195,11 @@ impl<'a, T: Real> Oracle<'a, T> {
         self.shared.over.raise();
     }
 
+    /// Whether the judge holds a thin witness.
+    pub fn has_thin(&self) -> bool {
+        self.shared.has_thin()
+    }
+
     /// Whether a point of this oracle was confirmed.
     pub fn has_found(&self) -> bool {
         self.has_found

@@ -53,7 +53,7 @@ pub(super) fn table<T: Real>() -> Vec<Entry<T>> {
         entry("apgd", apgd_strategy::make, 0.5, EveryThread),
         entry("coordinate", coordinate::make, 0.1, EveryThread),
         entry("square", square_strategy::make, 0.05, EveryThread),
-        Entry { needs_all_ways: true, ..entry("split", split::make, 1.0, OneThread) },
+        entry("split", split::make, 1.0, OneThread),
         Entry { needs_all_ways: true, ..entry("phase-split", phase_split::make, 1.0, OneThread) },
         entry("facet-walk", facet_walk::make, 0.5, EveryThread),
         entry("target-propagation", target_propagation::make, 0.25, ByName),
