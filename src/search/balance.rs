@@ -121,7 +121,8 @@ mod tests {
             kind: RowKind::AtMost,
         };
         let conjunction = Conjunction { rows: vec![row(1.0), row(-1.0)] };
-        let region = Region { lower: vec![0.0; 5], upper: vec![1.0, 1.0, 0.5, 0.25, 1.0], ..Region::default() };
+        let region =
+            Region { lower: vec![0.0; 5], upper: vec![1.0, 1.0, 0.5, 0.25, 1.0], ..Region::default() };
         for element in [ElementType::Float16, ElementType::Float32, ElementType::Float64] {
             let balance = Balance::of(&conjunction, &region, |_| element);
             let mut random = Random::new(3);

@@ -13,9 +13,9 @@ pub mod coordinate;
 mod corners;
 pub mod exclusion;
 pub mod facet_walk;
+pub mod last_digits;
 pub mod line;
 pub mod line_sweep;
-pub mod last_digits;
 mod local;
 pub mod minorant;
 pub mod neighbourhood;
@@ -43,9 +43,9 @@ pub mod summary;
 pub mod table;
 pub mod tally;
 pub mod target_propagation;
-mod whole;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::collections::BTreeMap;
 

@@ -8,8 +8,8 @@ use crate::budget::Budget;
 use crate::network::{Real, Surrogate, Workspace};
 use crate::problem::Problem;
 use crate::property::condition::Levels;
-use crate::property::{Conjunction, Region, Row};
 use crate::property::margin::{Block, MarginGradient, add_row_gradient, conjunction_margins, lane_margin};
+use crate::property::{Conjunction, Region, Row};
 
 /// What a backward pass differentiates, lane by lane.
 #[derive(Debug, Clone, Copy)]
@@ -127,6 +127,8 @@ impl<'a, T: Real> Oracle<'a, T> {
         self.region.clone_from(region);
         self.promising.clear();
         self.make_room();
+        // Of outputs that are no numbers no conjunction is nearest: the number of one in another region must not stay.
+        self.nearest.fill(0);
         self.best = best;
         self.asking.enter();
     }
@@ -368,7 +370,9 @@ impl<'a, T: Real> Oracle<'a, T> {
         let nearest = self.nearest[lane] as usize;
         let row = match &self.region.condition {
             Some(condition) => condition.rows.get(self.deciding[lane] as usize),
-            None => self.region.conjunctions[nearest].rows.get(self.worst_rows[nearest * lanes + lane] as usize),
+            None => {
+                self.region.conjunctions[nearest].rows.get(self.worst_rows[nearest * lanes + lane] as usize)
+            }
         };
         let Some(row) = row else { return 0.0 };
         let size = |terms: &[(usize, f64)], values: &[T]| {
@@ -400,7 +404,8 @@ impl<'a, T: Real> Oracle<'a, T> {
         }
         if self.asking.is_due() {
             let seems = |&lane: &usize| self.margins[lane] >= T::zero();
-            let unseen = (0..self.lanes()).filter(seems).find(|&lane| !self.asking.has_seen(&self.point(lane)));
+            let unseen =
+                (0..self.lanes()).filter(seems).find(|&lane| !self.asking.has_seen(&self.point(lane)));
             if let Some(lane) = unseen {
                 self.asking.count();
                 return self.ask(lane);

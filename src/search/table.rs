@@ -2,8 +2,8 @@
 
 use super::{Config, Make};
 use super::{
-    apgd_strategy, centre, coordinate, facet_walk, last_digits, line_sweep, minorant, patch, pgd, phase_milp, phase_split,
-    region_walk, sample, split, square_strategy, target_propagation,
+    apgd_strategy, centre, coordinate, facet_walk, last_digits, line_sweep, minorant, patch, pgd, phase_milp,
+    phase_split, region_walk, sample, split, square_strategy, target_propagation,
 };
 use crate::network::Real;
 

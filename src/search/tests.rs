@@ -373,7 +373,12 @@ fn a_panic_ends_the_search_on_every_thread() {
             super::portfolio::falsify_with(table, &problem, &config, &Budget::unlimited(), &judge, &Silent)
         };
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(search));
-        let panic = ended.err().and_then(|panic| panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())));
+        let panic = ended.err().and_then(|panic| {
+            panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+        });
         assert!(panic.unwrap().contains("a strategy with a bug"));
     }
 }
@@ -393,7 +398,8 @@ fn what_depends_on_its_seed_begins_anew() {
         }
     }
     fn once() -> Vec<table::Entry<f32>> {
-        let make: Make<f32> = |_, region, seed| Ok(Box::new(Once(sample::Sampler::new(region, seed)?, Vec::new())));
+        let make: Make<f32> =
+            |_, region, seed| Ok(Box::new(Once(sample::Sampler::new(region, seed)?, Vec::new())));
         vec![table::entry("once", make, 1.0, table::Part::EveryThread)]
     }
     let network = random_network(&[6, 24, 24, 2], 3);

@@ -297,7 +297,13 @@ fn disjunctions_are_not_multiplied_out() {
     }
     // Of inputs too, and nested; the last one makes it impossible.
     let mixed: String = (0..40)
-        .map(|i| format!("(assert (or (<= X_{} 0.{i:02}) (and (>= X_{} 0.{i:02}4) (or (>= Y_0 1.2) (<= Y_1 2.6)))))", i % 2, i % 2))
+        .map(|i| {
+            format!(
+                "(assert (or (<= X_{} 0.{i:02}) (and (>= X_{} 0.{i:02}4) (or (>= Y_0 1.2) (<= Y_1 2.6)))))",
+                i % 2,
+                i % 2
+            )
+        })
         .collect();
     answer(&format!("{BOX}{mixed}(assert (>= Y_0 1.5))"), &["--timeout", "30"], "sat", "");
     answer(&format!("{BOX}{mixed}(assert (>= Y_0 2.5))"), &["--timeout", "2"], "unknown", "");
