@@ -14,6 +14,8 @@ pub enum StopReason {
     Interrupted,
     /// Every strategy has tried all that it can try.
     Exhausted,
+    /// No input box holds a number of the network's type.
+    NoNumbers,
 }
 
 impl fmt::Display for StopReason {
@@ -22,6 +24,7 @@ impl fmt::Display for StopReason {
             Self::TimeUp => "the time is up",
             Self::Interrupted => "interrupted",
             Self::Exhausted => "every strategy has ended",
+            Self::NoNumbers => "the input set holds real numbers, but none of the network's type",
         })
     }
 }

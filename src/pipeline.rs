@@ -77,16 +77,25 @@ fn falsify_in<T: Real>(
     if problem.property.has_no_inputs() {
         return Ok(Verdict::Unsat(UnsatReason::NoInputs));
     }
-    if problem.property.region_count() > 0 {
-        // A search skips regions that it cannot use. If the first is one, all will be.
-        problem.property.region(0)?;
+    if let Some(why) = problem.property.numberless() {
+        observer.event(&Event::Note(&why));
     }
+    if problem.property.region_count() == 0 {
+        return Ok(Verdict::Unknown(StopReason::NoNumbers));
+    }
+    // A search skips regions that it cannot use. If the first is one, all will be.
+    problem.property.region(0)?;
     let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
     let validator = Validator::new(query, models).map_err(|source| Error::Replay { path, source })?;
     let jury = Jury { problem: &problem, validator, observer, kept: Mutex::default() };
     let summary = search::falsify(&problem, config, budget, &jury, observer);
     if let Some(why) = jury.validator.replay().runtime_missing() {
         observer.event(&Event::Note(&why));
+    }
+    if let Some(reach) = summary.reach {
+        observer.event(&Event::Note(&format!(
+            "inputs without a bound were searched as far as {reach:e} times the size of their other bound, or of 1"
+        )));
     }
     Ok(match (jury.verdict(), summary.ending) {
         // Replayed by a second engine, it outweighs every proof.

@@ -82,7 +82,9 @@ impl Plan<'_> {
             Outcome::Adversarial(input) => self.confirm(&task, input, chosen.entry.leaves_range),
             Outcome::Stopped(StopReason::Interrupted) => return None,
             Outcome::Stopped(StopReason::TimeUp) => (Ending::TimeUp, None),
-            Outcome::GaveUp | Outcome::Stopped(StopReason::Exhausted) => (Ending::GaveUp, None),
+            Outcome::GaveUp | Outcome::Stopped(StopReason::Exhausted | StopReason::NoNumbers) => {
+                (Ending::GaveUp, None)
+            }
         };
         let method = chosen.entry.name.to_owned();
         Some(Record { image: subject.number, method, ending, seconds, spent: session.spent, found })

@@ -95,6 +95,14 @@ pub(super) enum UsageError {
         /// Number of layers.
         layers: usize,
     },
+    /// A second tool that cannot be run.
+    #[error("the second tool {name}: {why} (help: name a program that exists and may be run)")]
+    SecondTool {
+        /// The tool.
+        name: String,
+        /// What is wrong.
+        why: &'static str,
+    },
     /// A network without a file.
     #[error("network {0} has no file (help: add --network {0}=FILE)")]
     MissingNetwork(String),
@@ -180,6 +188,7 @@ impl TryFrom<&args::Pair> for Pair {
             Some(path) => Tool::Script { path: path.clone(), category: args.category.clone() },
             None => Tool::Marabou(args.program.clone().unwrap_or_else(|| PathBuf::from("Marabou"))),
         };
+        second.check().map_err(|why| UsageError::SecondTool { name: second.name(), why })?;
         Ok(Self {
             networks,
             property,

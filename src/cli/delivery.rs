@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::exit::Exit;
+use super::panics;
 use crate::report::json;
 use crate::witness::write::{self, WriteError};
 use crate::witness::{Answer, ResultsFile};
@@ -42,13 +43,16 @@ impl Delivery {
         if std::mem::replace(&mut *delivered, true) {
             return None;
         }
+        // What came of a search in which something panicked cannot be relied on.
+        let (answer, exit) =
+            if panics::seen() { (Answer::Error, Exit::Bug) } else { (answer, Exit::Answered) };
         if let Err(error) = self.write_files(answer) {
             eprintln!("error: {error}");
             return Some(Exit::CannotWrite);
         }
         match self.print(answer, &mut io::stdout().lock()) {
             Err(_) if self.file.is_none() => Some(Exit::CannotWrite),
-            _ => Some(Exit::Answered),
+            _ => Some(exit),
         }
     }
 

@@ -15,6 +15,7 @@ mod journal;
 mod networks;
 mod output;
 mod pair;
+mod panics;
 mod repair;
 mod second;
 mod session;
@@ -22,17 +23,27 @@ mod supports;
 mod verify;
 mod watchdog;
 
+use std::panic::catch_unwind;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
 
 use args::{Arguments, Command};
 use exit::Exit;
+use failure::Failure;
 
 use crate::witness::{Answer, ResultsFile};
 
-/// Runs the program with the arguments of the process.
+/// Runs the program with the arguments of the process. A panic, on whatever thread, is a bug and is said to be one.
 pub fn run() -> Exit {
+    panics::watch();
+    match catch_unwind(dispatch) {
+        Ok(exit) if !panics::seen() || exit == Exit::Bug => exit,
+        _ => Failure::Bug.say(),
+    }
+}
+
+fn dispatch() -> Exit {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -1,10 +1,11 @@
 //! `counterpatch pair`: our search and a second tool, in turn or at once, for one verdict.
 //!
 //! The second tool's `sat` is believed only after its counterexample was replayed like any of ours; one that is off by
-//! rounding is mended. Where its counterexample does not count, the rest of the time is ours. Its `unsat` is passed on,
-//! unless we hold a counterexample.
+//! rounding is mended. Where it has no answer, or its counterexample does not count, the rest of the time is ours. Its
+//! `unsat` is passed on, unless we hold a counterexample. A tool that does not exist is an error before anything begins.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -23,7 +24,7 @@ use super::{args, input};
 use crate::budget::{self, Budget, Interrupt};
 use crate::onnx::Model;
 use crate::pipeline::{self, Verdict};
-use crate::report::Silent;
+use crate::report::Statistics;
 use crate::search::Config;
 use crate::witness::check::listed_inputs;
 use crate::witness::{Answer, Change, Mended, Reading, Witness, mend};
@@ -53,7 +54,7 @@ fn pair(args: &args::Pair, signals: Signals, delivery: &Arc<Delivery>) -> Result
     watchdog.start(signals, &budget, budget::reserve(config.timeout) / 2).map_err(Failure::System)?;
     let query = input::property(&config.property)?;
     let models = input::models(&config.networks.files_for(&query)?)?;
-    let pair = Pair { config: &config, query, models, budget: &budget };
+    let pair = Pair { config: &config, query, models, budget: &budget, quiet: args.quiet };
     let verdict = match config.order {
         Order::InTurn(first) => pair.in_turn(first),
         Order::Race => pair.race(),
@@ -123,6 +124,7 @@ struct Pair<'a> {
     query: Query,
     models: Vec<Arc<Model>>,
     budget: &'a Budget,
+    quiet: bool,
 }
 
 impl Pair<'_> {
@@ -132,13 +134,14 @@ impl Pair<'_> {
             return ours;
         }
         match self.ask(self.budget) {
-            Settled::Doubtful => self.search_on(),
+            // The rest of the time is ours, whatever was wrong with the second tool.
+            Settled::Doubtful | Settled::Open => self.search_on(),
             settled => settled,
         }
     }
 
-    /// Where the second tool has a counterexample that does not count, there may well be one that does: the rest of
-    /// the time is ours, with another seed.
+    /// The rest of the time is ours, with another seed: the second tool was of no help, or has a counterexample that does
+    /// not count, and then there may well be one that does.
     fn search_on(&self) -> Settled {
         let config = Config { seed: self.config.search.seed.wrapping_add(1), ..self.config.search.clone() };
         self.search_with(&config, self.budget)
@@ -153,12 +156,17 @@ impl Pair<'_> {
             }
             settled
         };
+        // The other side need not go on for a result that nobody will get.
+        let guarded = |side: &dyn Fn() -> Settled| {
+            catch_unwind(AssertUnwindSafe(side)).inspect_err(|_| decided.raise())
+        };
         let (ours, theirs) = thread::scope(|scope| {
-            let second = scope.spawn(|| report(self.ask(&budget)));
-            let ours = report(self.search(&budget));
-            // A thread that has panicked has said so, and settled nothing.
-            (ours, second.join().unwrap_or(Settled::Open))
+            let second = scope.spawn(|| guarded(&|| report(self.ask(&budget))));
+            let ours = guarded(&|| report(self.search(&budget)));
+            (ours, second.join().unwrap_or_else(Err))
         });
+        let settled = |side: thread::Result<Settled>| side.unwrap_or_else(|panic| resume_unwind(panic));
+        let (ours, theirs) = (settled(ours), settled(theirs));
         let (settled, contradiction) = merged(ours, theirs, &self.config.second.name());
         if let Some(contradiction) = contradiction {
             eprintln!("warning: CONTRADICTION: {contradiction}");
@@ -173,11 +181,18 @@ impl Pair<'_> {
 
     fn search_with(&self, config: &Config, budget: &Budget) -> Settled {
         let (query, models) = (self.query.clone(), self.models.clone());
-        let verdict = pipeline::falsify(query, models, config, budget, &Silent);
+        let statistics = Statistics::default();
+        let verdict = pipeline::falsify(query, models, config, budget, &statistics);
         match verdict {
             Ok(Verdict::Sat(witness)) => Settled::Sat(Box::new(witness), Side::Ours),
             Ok(Verdict::Unsat(_)) => Settled::Unsat(Side::Ours),
-            Ok(Verdict::Unknown(_)) => Settled::Open,
+            Ok(Verdict::Unknown(reason)) => {
+                if !self.quiet {
+                    eprintln!("note: our search: {reason}");
+                    statistics.notes().iter().for_each(|note| eprintln!("note: {note}"));
+                }
+                Settled::Open
+            }
             Err(error) => {
                 eprintln!("warning: no search of our own: {error}");
                 Settled::Open

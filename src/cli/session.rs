@@ -49,3 +49,17 @@ fn deliver(failure: &Failure, delivery: &Delivery) -> Exit {
         None => Exit::Answered,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_leaves_a_results_file_that_says_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("out.txt");
+        let outlets = Outlets { results_file: Some(&file), folder: None, style: Style::Text };
+        let exit = run(outlets, |_, _| panic!("a bug"));
+        assert_eq!((exit, std::fs::read_to_string(&file).unwrap().as_str()), (Exit::Bug, "error\n"));
+    }
+}

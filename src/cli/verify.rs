@@ -63,7 +63,7 @@ fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Re
         Found::OutOfTime => delivery.deliver(Answer::Timeout),
     };
     if !args.quiet {
-        explain(&verdict, &statistics);
+        explain(args, &verdict, &statistics);
     }
     if args.stats {
         eprint!("{}", statistics.table(budget.elapsed()));
@@ -102,7 +102,7 @@ fn search(
 }
 
 /// One line on standard error that says what the verdict rests on.
-fn explain(found: &Found, statistics: &Statistics) {
+fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
     match found {
         Found::Verdict(Verdict::Sat(witness)) if witness.excess() < 0.0 => {
             eprintln!(
@@ -113,10 +113,15 @@ fn explain(found: &Found, statistics: &Statistics) {
         }
         Found::Verdict(Verdict::Sat(_)) => {}
         Found::Verdict(Verdict::Unsat(reason)) => eprintln!("note: {reason}"),
-        Found::Verdict(Verdict::Unknown(reason)) => match statistics.best_margin() {
-            Some(margin) => eprintln!("note: {reason}; the best margin was {margin:.3e}, 0 is needed"),
-            None => eprintln!("note: {reason}"),
-        },
+        Found::Verdict(Verdict::Unknown(reason)) => {
+            match statistics.best_margin() {
+                Some(margin) => eprintln!("note: {reason}; the best margin was {margin:.3e}, 0 is needed"),
+                None => eprintln!("note: {reason}"),
+            }
+            // The table, if it is wanted, ends with them.
+            let notes = if args.stats { Vec::new() } else { statistics.notes() };
+            notes.iter().for_each(|note| eprintln!("note: {note}"));
+        }
         Found::OutOfTime => eprintln!("note: the time was up before the search could begin"),
     }
 }

@@ -1,6 +1,7 @@
 //! Interval ends exactly as written, and the numbers of the network's type between them.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use vnnlib::{Numeral, Relation};
 
@@ -85,8 +86,8 @@ impl<'q> Interval<'q> {
             return Values::Range(lower, upper);
         }
         if !element.is_float() {
-            // Nothing between two integers, or beyond the type's range.
-            return if grid::is_cut(element) && first <= last { Values::Unreachable } else { Values::Empty };
+            // Nothing between two integers, or beyond the type's range: the file speaks of numbers all the same.
+            return Values::Unreachable;
         }
         match [self.lower, self.upper].into_iter().flatten().find(|end| !end.strict) {
             Some(end) if nearest(end.numeral, element).is_finite() => {
@@ -117,6 +118,16 @@ impl<'q> Interval<'q> {
             },
             _ => false,
         }
+    }
+}
+
+impl fmt::Display for Interval<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = |end: &End<'_>, strict, other| if end.strict { strict } else { other };
+        let lower = self.lower.map(|end| format!("{} {}", sign(&end, ">", ">="), end.numeral.as_str()));
+        let upper = self.upper.map(|end| format!("{} {}", sign(&end, "<", "<="), end.numeral.as_str()));
+        let bounds: Vec<String> = lower.into_iter().chain(upper).collect();
+        f.write_str(&bounds.join(" and "))
     }
 }
 
@@ -223,8 +234,9 @@ mod tests {
         let cases = [
             (Int8, vec![(GreaterEqual, "-1.5"), (Less, "3")], Values::Range(-1.0, 2.0)),
             (Int8, vec![(GreaterEqual, "-1")], Values::Range(-1.0, 127.0)),
-            (Int8, vec![(Greater, "1"), (Less, "2")], Values::Empty),
-            (UInt8, vec![(Less, "0")], Values::Empty),
+            (Int8, vec![(Greater, "1"), (Less, "2")], Values::Unreachable),
+            (Int8, vec![(Greater, "2"), (Less, "1")], Values::Empty),
+            (UInt8, vec![(Less, "0")], Values::Unreachable),
             (Int64, vec![(Greater, "1e17"), (Less, "1e18")], Values::Unreachable),
             (Bool, vec![], Values::Range(0.0, 1.0)),
             (Float16, vec![(GreaterEqual, "0.1"), (LessEqual, "1")], Values::Range(0.10003662109375, 1.0)),

@@ -214,6 +214,12 @@ impl Layout {
         Some((Space::Output, self.declared_outputs + number))
     }
 
+    /// The variable of an input of the search.
+    pub fn variable(&self, input: usize) -> Option<Variable> {
+        let declared = self.merged.iter().position(|&merged| merged == input)?;
+        self.leaders.get(declared).copied()
+    }
+
     /// The variable that stands for this one: another one where the query sets both equal.
     pub fn leader(&self, variable: Variable) -> Variable {
         let input = self.declared_input(variable);

@@ -1,30 +1,35 @@
 //! Query → property: cases are grouped by their input box and turned into rows when they are asked for.
 
-use std::ops::Range;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use vnnlib::{
-    Coefficient, Comparison, NormalForm, NotLinear, NotPolynomial, Numeral, Query, Relation, TooManyCases,
-    Variable,
+    Coefficient, Comparison, Formula, FormulaId, NormalForm, NotLinear, NotPolynomial, Numeral, Query,
+    Relation, TooManyCases, Variable,
 };
 
 use super::bounds::{Interval, Values};
+use super::condition::{Condition, Join, Step};
 use super::grid;
 use super::layout::{Layout, Space};
+use super::ways::{self, Parts, Way};
 use super::{Conjunction, Region, Row, RowKind};
 use crate::onnx::ElementType;
 
-/// Most cases that are accepted; the competition's largest file has 120,000.
-const MAX_CASES: u64 = 100_000_000;
+/// Rows that the conjunctions of a region may list together, or so many times as many as its formula has: more are
+/// evaluated as a formula.
+const MOST_ROWS: u64 = 4096;
+const MOST_REPEATS: u64 = 32;
 
-/// How far an input without a bound is searched, from its other bound or from zero: each reach is a region.
-const REACHES: [f64; 4] = [1.0, 100.0, 1e4, 1e8];
+/// How far an input without a bound is searched, from its other bound or from zero: each of the first four reaches is a
+/// region from the start, the others are for whoever has time left.
+const REACHES: [f64; 13] = [1.0, 100.0, 1e4, 1e8, 1e12, 1e16, 1e20, 1e24, 1e28, 1e32, 1e36, 1e100, f64::MAX];
+/// Those that every search begins with.
+const FIRST_REACHES: usize = 4;
 
 /// Why a query cannot be searched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PropertyError {
-    /// Too many cases.
-    #[error("the property has too many cases: {0} (help: split it into several properties)")]
-    TooManyCases(#[from] TooManyCases),
     /// A comparison that cannot be multiplied out.
     #[error("{place}: {reason} (help: write it as a shorter sum of products)")]
     NotPolynomial {
@@ -50,24 +55,28 @@ pub struct Property {
     layout: Layout,
     form: NormalForm,
     groups: Vec<Group>,
+    /// The groups of boxes with inputs without a bound, the nearest reach of each.
+    unbounded: Vec<usize>,
     /// Whether the regions leave some inputs out: nothing may then be called proved.
     partial: bool,
+    /// Of the boxes without a number of the network's type, the first one's reason, and how many there are.
+    numberless: Option<(String, usize)>,
 }
 
-/// Neighbouring cases with the same input box, which is not empty: a region.
+/// Neighbouring ways with the same input box, which is not empty: a region.
 #[derive(Debug, Clone, PartialEq)]
 struct Group {
-    cases: Range<u64>,
-    /// How far inputs without a bound go here.
-    reach: f64,
+    ways: Vec<Way>,
+    /// Which reach inputs without a bound have here.
+    reach: usize,
 }
 
 /// What an input box holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Content {
     Empty,
-    /// Real numbers, but none of the network's type.
-    Unreachable,
+    /// Real numbers, but none of the network's type for this input.
+    Unreachable(usize),
     Bounded,
     Unbounded,
 }
@@ -79,14 +88,24 @@ type Intervals<'q> = Vec<Interval<'q>>;
 type InputBound<'q> = (usize, Relation, Numeral<'q>);
 
 impl Property {
-    /// Groups the query's cases; `elements` are the models' types of the declared flat inputs.
+    /// Groups the query's ways to be violated; `elements` are the models' types of the declared flat inputs.
     ///
     /// # Errors
-    /// If there are more than 100 million cases, or a constraint cannot be multiplied out.
+    /// If a constraint cannot be multiplied out.
     pub fn new(query: &Query, elements: &[ElementType]) -> Result<Self, PropertyError> {
-        let form = query.normal_form(MAX_CASES)?;
+        let form = query.normal_form(u64::MAX).unwrap_or_else(|TooManyCases { .. }| {
+            unreachable!("no number of cases is more than the largest number")
+        });
         let layout = Layout::new(query, &form, elements)?;
-        let mut property = Self { query: query.clone(), layout, form, groups: Vec::new(), partial: false };
+        let mut property = Self {
+            query: query.clone(),
+            layout,
+            form,
+            groups: Vec::new(),
+            unbounded: Vec::new(),
+            partial: false,
+            numberless: None,
+        };
         property.group();
         Ok(property)
     }
@@ -112,20 +131,65 @@ impl Property {
         self.partial
     }
 
+    /// Why some input boxes are not searched: they hold real numbers, but none of the network's type.
+    pub fn numberless(&self) -> Option<String> {
+        let (reason, boxes) = self.numberless.as_ref()?;
+        Some(match (boxes, self.groups.is_empty()) {
+            (1, true) => format!("{reason}, so there is nothing to search"),
+            (1, false) => format!("{reason}: one input box is left out"),
+            (boxes, true) => format!("{reason}, and {} more boxes are like this one", boxes - 1),
+            (boxes, false) => format!("{reason}: {boxes} input boxes like this one are left out"),
+        })
+    }
+
+    /// Number of input boxes with inputs without a bound.
+    pub fn unbounded_count(&self) -> usize {
+        self.unbounded.len()
+    }
+
+    /// The number of reaches that the regions begin with, and of all.
+    pub const fn reaches() -> (usize, usize) {
+        (FIRST_REACHES, REACHES.len())
+    }
+
+    /// How far a reach goes.
+    pub fn distance(reach: usize) -> Option<f64> {
+        REACHES.get(reach).copied()
+    }
+
+    /// The region of an unbounded box (below [`Property::unbounded_count`]) with a further reach; `None` where the inputs'
+    /// types end before.
+    ///
+    /// # Errors
+    /// As [`Property::new`].
+    pub fn further(&self, unbounded: usize, reach: usize) -> Result<Option<Region>, PropertyError> {
+        let ways = &self.groups[self.unbounded[unbounded]].ways;
+        let (Some(distance), Some(last)) = (Self::distance(reach), reach.checked_sub(1)) else {
+            return Ok(None);
+        };
+        let region = self.region_of(ways, distance)?;
+        let nearer = self.box_of(ways, REACHES[last]);
+        Ok((region.lower != nearer.lower || region.upper != nearer.upper).then_some(region))
+    }
+
     /// Whether outputs are only ever compared with each other, so that their order is all that matters.
     ///
     /// # Errors
     /// As [`Property::new`].
     pub fn only_orders_outputs(&self) -> Result<bool, PropertyError> {
         let mut rows = Vec::new();
-        let mut orders = |comparison| {
-            rows.clear();
-            self.rows(comparison, &mut rows)?;
-            Ok::<_, PropertyError>(rows.iter().all(Row::orders_outputs))
-        };
-        for comparison in self.form.common().chain(self.form.cases().flatten()) {
-            if !orders(comparison)? {
-                return Ok(false);
+        let mut left: Vec<Formula<'_>> =
+            self.query.assertions().map(|assertion| assertion.formula()).collect();
+        while let Some(formula) = left.pop() {
+            match formula {
+                Formula::And(operands) | Formula::Or(operands) => left.extend(operands),
+                Formula::Compare(comparison) => {
+                    rows.clear();
+                    self.rows(comparison, &mut rows)?;
+                    if !rows.iter().all(Row::orders_outputs) {
+                        return Ok(false);
+                    }
+                }
             }
         }
         Ok(true)
@@ -136,31 +200,175 @@ impl Property {
     /// # Errors
     /// As [`Property::new`].
     pub fn region(&self, index: usize) -> Result<Region, PropertyError> {
-        let Group { cases, reach } = self.groups[index].clone();
-        let mut intervals = self.common_intervals();
-        let first = self.form.case(cases.start);
-        for comparison in &first {
-            self.tighten(&mut intervals, *comparison);
+        let group = &self.groups[index];
+        self.region_of(&group.ways, REACHES[group.reach])
+    }
+
+    fn region_of(&self, ways: &[Way], reach: f64) -> Result<Region, PropertyError> {
+        let mut region = self.box_of(ways, reach);
+        if self.is_long(ways) {
+            let condition = self.condition(ways)?;
+            // A first way, for whoever needs one; better ones come with the points.
+            region.conjunctions.push(condition.best(|_| 0.0).1);
+            region.condition = Some(Arc::new(condition));
+        } else {
+            region.conjunctions = self.conjunctions(ways)?;
         }
-        let mut region = Region {
-            conjunctions: Vec::with_capacity((cases.end - cases.start) as usize),
-            ..Region::default()
-        };
+        Ok(region)
+    }
+
+    /// The region without its ways.
+    fn box_of(&self, ways: &[Way], reach: f64) -> Region {
+        let mut intervals = self.common_intervals();
+        for comparison in ways.first().into_iter().flat_map(|way| self.chosen(&way.chosen)) {
+            self.tighten(&mut intervals, comparison);
+        }
+        let mut region = Region::default();
         for (input, interval) in intervals.iter().enumerate() {
             self.add_input(&mut region, input, interval, reach);
         }
+        region
+    }
+
+    /// The comparisons that chosen operands add.
+    fn chosen(&self, operands: &[FormulaId]) -> Vec<Comparison<'_>> {
+        let formulas = operands.iter().filter_map(|&id| self.query.formula(id));
+        formulas.flat_map(|formula| Parts::of(&self.form, formula).comparisons).collect()
+    }
+
+    fn open(&self, way: &Way) -> Vec<Formula<'_>> {
+        way.open.iter().filter_map(|&id| self.query.formula(id)).collect()
+    }
+
+    /// Whether the ways are too many to be listed.
+    fn is_long(&self, ways: &[Way]) -> bool {
+        let common = self.form.common().count();
+        let (mut listed, mut plain) = (0_u64, common as u64);
+        for way in ways {
+            let open = self.open(way);
+            let cases = open.iter().map(|&formula| self.form.count_of(formula)).fold(1, u64::saturating_mul);
+            let own = self.chosen(&way.chosen).len();
+            listed = listed.saturating_add(cases.saturating_mul((common + own + open.len()) as u64));
+            plain += (own + open.iter().map(|&formula| comparisons(formula).len()).sum::<usize>()) as u64;
+            if open.iter().any(|&formula| comparisons(formula).iter().any(|&c| self.input_bound(c).is_some()))
+            {
+                return true;
+            }
+        }
+        listed > MOST_ROWS.max(plain.saturating_mul(MOST_REPEATS))
+    }
+
+    /// All ways, one by one.
+    fn conjunctions(&self, ways: &[Way]) -> Result<Vec<Conjunction>, PropertyError> {
         let mut common = Vec::new();
         for comparison in self.form.common() {
             self.rows(comparison, &mut common)?;
         }
-        for case in cases {
-            let mut rows = common.clone();
-            for comparison in self.form.case(case) {
-                self.rows(comparison, &mut rows)?;
+        let mut conjunctions = Vec::new();
+        for way in ways {
+            let mut own = common.clone();
+            for comparison in self.chosen(&way.chosen) {
+                self.rows(comparison, &mut own)?;
             }
-            region.conjunctions.push(Conjunction { rows });
+            let open = self.open(way);
+            let cases = open.iter().map(|&formula| self.form.count_of(formula)).product::<u64>();
+            for case in 0..cases {
+                let mut rows = own.clone();
+                for comparison in self.form.case_of(&open, case) {
+                    self.rows(comparison, &mut rows)?;
+                }
+                conjunctions.push(Conjunction { rows });
+            }
         }
-        Ok(region)
+        Ok(conjunctions)
+    }
+
+    /// All ways as a formula.
+    fn condition(&self, ways: &[Way]) -> Result<Condition, PropertyError> {
+        let mut condition = Condition::default();
+        for comparison in self.form.common() {
+            self.add_comparison(comparison, false, &mut condition)?;
+        }
+        condition.steps.push(Step::Open(Join::Any));
+        for way in ways {
+            condition.steps.push(Step::Open(Join::All));
+            for comparison in self.chosen(&way.chosen) {
+                self.add_comparison(comparison, false, &mut condition)?;
+            }
+            for formula in self.open(way) {
+                self.add_formula(formula, &mut condition)?;
+            }
+            condition.steps.push(Step::Close);
+        }
+        condition.steps.push(Step::Close);
+        Ok(condition)
+    }
+
+    fn add_formula(&self, formula: Formula<'_>, condition: &mut Condition) -> Result<(), PropertyError> {
+        let mut open = Vec::new();
+        let mut current = Some(formula);
+        loop {
+            match current {
+                Some(Formula::Compare(comparison)) => self.add_comparison(comparison, true, condition)?,
+                Some(Formula::And(operands)) => {
+                    condition.steps.push(Step::Open(Join::All));
+                    open.push(operands);
+                }
+                Some(Formula::Or(operands)) => {
+                    condition.steps.push(Step::Open(Join::Any));
+                    open.push(operands);
+                }
+                None => {
+                    condition.steps.push(Step::Close);
+                    open.pop();
+                }
+            }
+            let Some(operands) = open.last_mut() else { return Ok(()) };
+            current = operands.next();
+        }
+    }
+
+    /// Adds a comparison's rows; bounds of an input only if the box does not have them.
+    fn add_comparison(
+        &self,
+        comparison: Comparison<'_>,
+        bounds: bool,
+        condition: &mut Condition,
+    ) -> Result<(), PropertyError> {
+        let mut rows = Vec::new();
+        match self.input_bound(comparison) {
+            Some(bound) if bounds => rows = self.rows_of_bound(bound),
+            Some(_) => {}
+            None => self.rows(comparison, &mut rows)?,
+        }
+        let first = condition.rows.len() as u32;
+        let steps = (first..first + rows.len() as u32).map(Step::Row);
+        match rows.len() {
+            1 => condition.steps.extend(steps),
+            _ => {
+                condition.steps.push(Step::Open(Join::All));
+                condition.steps.extend(steps);
+                condition.steps.push(Step::Close);
+            }
+        }
+        condition.rows.append(&mut rows);
+        Ok(())
+    }
+
+    /// A bound of an input as rows, rounded to the numbers of its type that it admits.
+    fn rows_of_bound(&self, (input, relation, numeral): InputBound<'_>) -> Vec<Row> {
+        let mut interval = Interval::default();
+        interval.add(relation, numeral);
+        let row = |inputs, bound| Row { inputs, outputs: Vec::new(), bound, kind: RowKind::AtMost };
+        match interval.values(self.layout.element(input)) {
+            Values::Range(lower, upper) => {
+                let below = lower.is_finite().then(|| row(vec![(input, -1.0)], -lower));
+                let above = upper.is_finite().then(|| row(vec![(input, 1.0)], upper));
+                below.into_iter().chain(above).collect()
+            }
+            // No number of the type satisfies it.
+            Values::Nearest(..) | Values::Unreachable | Values::Empty => vec![row(Vec::new(), -1.0)],
+        }
     }
 
     fn add_input(&self, region: &mut Region, input: usize, interval: &Interval<'_>, reach: f64) {
@@ -181,32 +389,73 @@ impl Property {
         region.hull_upper.push(if most.is_finite() { most.max(upper) } else { upper });
     }
 
-    /// Joins neighbouring cases with the same input comparisons, and drops those whose box is empty.
+    /// Chooses boxes, joins neighbours that are alike, and drops those that are empty.
     fn group(&mut self) {
         let common = self.common_intervals();
-        let (mut groups, mut partial): (Vec<Group>, bool) = (Vec::new(), false);
-        // The last case's bounds, and how many groups it began.
+        let bounding = ways::bounding(&self.query, |comparison| self.input_bound(comparison).is_some());
+        let is_empty = |chosen: &[FormulaId]| {
+            let touched = touched(&common, &self.bounds_of(chosen));
+            touched
+                .iter()
+                .any(|(input, interval)| interval.values(self.layout.element(*input)) == Values::Empty)
+        };
+        let ways = ways::choose(&self.query, &self.form, &bounding, is_empty);
+        let (mut groups, mut unbounded): (Vec<Group>, Vec<usize>) = (Vec::new(), Vec::new());
+        let (mut partial, mut numberless) = (false, None::<(String, usize)>);
+        // The last way's bounds, and how many groups it began.
         let mut previous: Option<(Vec<InputBound<'_>>, usize)> = None;
-        for (number, case) in (0..).zip(self.form.cases()) {
-            let bounds: Vec<_> = case.iter().filter_map(|c| self.input_bound(*c)).collect();
+        for way in ways {
+            // Numbers of the type satisfy an open bound, and no others are looked for.
+            partial |= is_open_in(&way, &bounding);
+            let bounds = self.bounds_of(&way.chosen);
             if let Some((last, begun)) = &previous
                 && *last == bounds
             {
                 let first = groups.len().saturating_sub(*begun);
-                groups[first..].iter_mut().for_each(|group| group.cases.end = number + 1);
+                groups[first..].iter_mut().for_each(|group| group.ways.push(way.clone()));
                 continue;
             }
-            let content = self.content(&common, &touched(&common, &bounds));
-            let reaches = match content {
-                Content::Empty | Content::Unreachable => &REACHES[..0],
-                Content::Bounded => &REACHES[..1],
-                Content::Unbounded => &REACHES[..],
+            let touched = touched(&common, &bounds);
+            let reaches = match self.content(&common, &touched) {
+                Content::Empty => 0,
+                Content::Unreachable(input) => {
+                    let reason = || (self.why_numberless(input, &common, &touched), 0);
+                    numberless.get_or_insert_with(reason).1 += 1;
+                    partial = true;
+                    0
+                }
+                Content::Bounded => 1,
+                Content::Unbounded => {
+                    unbounded.push(groups.len());
+                    partial = true;
+                    FIRST_REACHES
+                }
             };
-            partial |= matches!(content, Content::Unreachable | Content::Unbounded);
-            groups.extend(reaches.iter().map(|&reach| Group { cases: number..number + 1, reach }));
-            previous = Some((bounds, reaches.len()));
+            groups.extend((0..reaches).map(|reach| Group { ways: vec![way.clone()], reach }));
+            previous = Some((bounds, reaches));
         }
-        (self.groups, self.partial) = (groups, partial);
+        (self.groups, self.unbounded, self.partial, self.numberless) =
+            (groups, unbounded, partial, numberless);
+    }
+
+    fn bounds_of(&self, chosen: &[FormulaId]) -> Vec<InputBound<'_>> {
+        self.chosen(chosen).into_iter().filter_map(|comparison| self.input_bound(comparison)).collect()
+    }
+
+    fn why_numberless(
+        &self,
+        input: usize,
+        common: &[Interval<'_>],
+        touched: &[(usize, Interval<'_>)],
+    ) -> String {
+        let own = touched.iter().find(|(i, _)| *i == input).map(|(_, interval)| interval);
+        let bounds = own.unwrap_or(&common[input]);
+        let name = self.layout.variable(input).map(|variable| self.query.variable_name(variable));
+        format!(
+            "no number of type {} satisfies the bounds of input {} ({bounds})",
+            self.layout.element(input),
+            name.map_or_else(|| input.to_string(), |name| name.to_string()),
+        )
     }
 
     fn content(&self, common: &[Interval<'_>], touched: &[(usize, Interval<'_>)]) -> Content {
@@ -222,7 +471,7 @@ impl Property {
             let element = self.layout.element(input);
             match interval.values(element) {
                 Values::Empty => return Content::Empty,
-                Values::Unreachable => content = Content::Unreachable,
+                Values::Unreachable => content = Content::Unreachable(input),
                 Values::Range(lower, upper) if content == Content::Bounded => {
                     let ends_at_cut = grid::is_cut(element) && interval.is_open();
                     if !lower.is_finite() || !upper.is_finite() || ends_at_cut {
@@ -349,6 +598,22 @@ fn cut_off(element: ElementType, lower: f64, upper: f64, reach: f64) -> (f64, f6
     (finite(least, true), finite(most, false))
 }
 
+/// The comparisons of a formula.
+fn comparisons(formula: Formula<'_>) -> Vec<Comparison<'_>> {
+    let (mut found, mut left) = (Vec::new(), vec![formula]);
+    while let Some(formula) = left.pop() {
+        match formula {
+            Formula::And(operands) | Formula::Or(operands) => left.extend(operands),
+            Formula::Compare(comparison) => found.push(comparison),
+        }
+    }
+    found
+}
+
+fn is_open_in(way: &Way, bounding: &HashSet<FormulaId>) -> bool {
+    way.open.iter().any(|id| bounding.contains(id))
+}
+
 /// The intervals that bounds change, changed.
 fn touched<'q>(common: &[Interval<'q>], bounds: &[InputBound<'q>]) -> Vec<(usize, Interval<'q>)> {
     let mut touched: Vec<(usize, Interval<'q>)> = Vec::new();
@@ -374,6 +639,7 @@ impl std::fmt::Debug for Property {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
 
     fn lower(text: &str) -> Property {
         Property::new(&vnnlib::parse(text).unwrap(), &[ElementType::Float32; 2]).unwrap()
@@ -420,6 +686,109 @@ mod tests {
     }
 
     #[test]
+    fn a_box_without_a_number_says_which_input_and_which_bounds() {
+        use ElementType::*;
+        let bounds = "(assert (> X_0 1))(assert (< X_0 1.0000001))(assert (>= X_1 0))(assert (<= X_1 1))";
+        let either = "(assert (or (and (> X_0 1) (< X_0 1.0001)) (and (>= X_0 0) (<= X_0 1)) (and (> X_0 3) (< X_0 3.0001))))";
+        let cases = [
+            (
+                Float32,
+                bounds,
+                0,
+                Some("type float32 satisfies the bounds of input X_0 (> 1 and < 1.0000001), so there"),
+            ),
+            (Float64, bounds, 1, None),
+            (Float16, either, 1, Some("X_0 (> 1 and < 1.0001): 2 input boxes like this one are left out")),
+            (
+                Int8,
+                either,
+                1,
+                Some("type int8 satisfies the bounds of input X_0 (> 1 and < 1.0001): 2 input"),
+            ),
+            (UInt8, "(assert (< X_0 0))", 0, Some("type uint8 satisfies the bounds of input X_0 (< 0)")),
+        ];
+        for (element, bounds, regions, want) in cases {
+            let query =
+                vnnlib::parse(format!("{DECLARE}{bounds}(assert (>= X_1 0))(assert (<= X_1 1))")).unwrap();
+            let property = Property::new(&query, &[element; 2]).unwrap();
+            let said = property.numberless();
+            assert_eq!(
+                (property.region_count(), property.is_partial()),
+                (regions, want.is_some()),
+                "{bounds}"
+            );
+            assert!(!property.has_no_inputs(), "{bounds}");
+            assert_eq!(said.is_some(), want.is_some(), "{bounds}");
+            assert!(said.iter().zip(want).all(|(said, want)| said.contains(want)), "{said:?}");
+        }
+    }
+
+    /// A random formula over two inputs and two outputs, `depth` levels deep.
+    fn formula(random: &mut Random, depth: usize) -> String {
+        if depth == 0 || random.below(4) == 0 {
+            let name = ["X_0", "X_1", "Y_0", "Y_1"][random.below(4)];
+            let relation = [">=", "<=", "<=", ">=", "="][random.below(if name < "Y" { 5 } else { 4 })];
+            return format!("({relation} {name} {})", random.below(9) as f64 / 4.0 - 1.0);
+        }
+        let operands: Vec<String> = (0..2 + random.below(2)).map(|_| formula(random, depth - 1)).collect();
+        format!("({} {})", ["and", "or", "or"][random.below(3)], operands.join(" "))
+    }
+
+    #[test]
+    fn regions_hold_the_same_points_as_the_query() {
+        let mut random = Random::new(11);
+        let (mut formulas, mut inside) = (0, 0);
+        for round in 0..400 {
+            let assertions = 1 + random.below(if round % 4 == 0 { 24 } else { 4 });
+            let text: String =
+                (0..assertions).map(|_| format!("(assert {})", formula(&mut random, 3))).collect();
+            let query = vnnlib::parse(format!("{DECLARE}{BOX}{text}")).unwrap();
+            let property = Property::new(&query, &[ElementType::Float32; 2]).unwrap();
+            let regions: Vec<Region> =
+                (0..property.region_count()).map(|i| property.region(i).unwrap()).collect();
+            formulas += usize::from(regions.iter().any(|region| region.condition.is_some()));
+            for _ in 0..100 {
+                let mut number = || random.below(17) as f64 / 8.0 - 1.0;
+                let (x, y) = ([number(), number()], [number(), number()]);
+                let within = |r: &Region| (0..2).all(|i| r.lower[i] <= x[i] && x[i] <= r.upper[i]);
+                let found = regions.iter().any(|region| within(region) && region.margin(&x, &y) >= 0.0);
+                let want = query.holds([x.to_vec(), y.to_vec()].as_slice()).unwrap();
+                assert_eq!(found, want, "{text} at {x:?} {y:?}");
+                inside += usize::from(want);
+                let way = |region: &Region| region.ways_at(&x, &y).iter().any(|way| way.holds(&x, &y));
+                assert_eq!(regions.iter().any(|region| within(region) && way(region)), want, "{text}");
+            }
+        }
+        assert!(formulas >= 10 && inside > 1000, "{formulas} formulas, {inside} points inside");
+    }
+
+    #[test]
+    fn no_number_of_ways_is_too_large() {
+        let outputs = |n: usize| "(assert (or (<= Y_0 0.25) (>= Y_1 0.5)))".repeat(n);
+        let inputs = |n: usize| "(assert (or (<= X_0 0.25) (>= X_1 0)))".repeat(n);
+        let apart = |n: usize| {
+            (0..n).map(|i| format!("(assert (or (<= X_0 0.{i:02}) (>= X_0 0.{i:02}5)))")).collect()
+        };
+        let cases: [(String, usize, usize, bool); 6] = [
+            (outputs(5), 1, 32, false),
+            (outputs(1000), 1, 1, true),
+            (inputs(4), 4, 16, false),
+            (inputs(100), 4, 1024, true),
+            // Of 2⁹⁰ boxes all but 91 are empty.
+            (apart(90), 91, 91, false),
+            (format!("{}{}", outputs(60), apart(3)), 4, 4, true),
+        ];
+        for (text, at_least, at_most, formulas) in cases {
+            let property = lower(&format!("{DECLARE}{BOX}{text}"));
+            let count = property.region_count();
+            let region = property.region(0).unwrap();
+            let ways = if count == 1 { region.conjunctions.len() } else { count };
+            assert!((at_least..=at_most).contains(&ways), "{count} regions, {ways} ways");
+            assert_eq!(region.condition.is_some(), formulas);
+        }
+    }
+
+    #[test]
     fn inputs_without_a_bound_are_searched_further_and_further() {
         let property = lower(&format!(
             "{DECLARE}(assert (<= X_0 1))(assert (>= X_1 -3))(assert (<= X_1 5e9))(assert (<= Y_0 0))"
@@ -429,6 +798,12 @@ mod tests {
         let lowers: Vec<f64> = boxes.iter().map(|region| region.lower[0]).collect();
         assert_eq!(lowers, [0.0, -99.0, -9999.0, -1e8]);
         assert!(boxes.iter().all(|region| region.upper[0] == 1.0 && region.lower[1] == -3.0));
+        let (first, all) = Property::reaches();
+        let further: Vec<_> = (first..all).map(|reach| property.further(0, reach).unwrap()).collect();
+        let lowers: Vec<f64> = further.iter().flatten().map(|region| region.lower[0]).collect();
+        assert_eq!(lowers[0], f64::from(-1e12f32));
+        assert!(lowers.is_sorted_by(|near, far| near > far) && lowers.last() == Some(&f64::from(f32::MIN)));
+        assert!(further.last().unwrap().is_none(), "the type ends before");
     }
 
     #[test]

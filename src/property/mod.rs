@@ -2,18 +2,24 @@
 //!
 //! VNN-LIB asserts what a *counterexample* looks like. In disjunctive normal form that is a list of cases, each a
 //! box of inputs and linear rows over inputs and outputs. Cases with the same box are one [`Region`] with several
-//! [`Conjunction`]s; regions are made on demand, because files with 120,000 disjuncts over hundreds of inputs exist.
+//! [`Conjunction`]s; regions are made on demand, because files with 120,000 disjuncts over hundreds of inputs exist. The
+//! form is never multiplied out: where a region's cases are too many, it keeps the formula ([`condition`]).
 
 mod bounds;
+pub mod condition;
 pub mod grid;
 pub mod layout;
 mod lower;
 pub mod margin;
+mod ways;
 
 pub use layout::{Layout, Space};
 pub use lower::{Property, PropertyError};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use condition::Condition;
 
 /// Where a violating input may lie, and what its output must then satisfy.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -29,8 +35,10 @@ pub struct Region {
     /// Inputs whose interval contains no number of the network's type: `lower = upper` is the nearest one, and a
     /// witness prints this decimal, a bound of the file, instead.
     pub literals: BTreeMap<usize, String>,
-    /// The ways to violate: one has to hold as a whole. Never empty.
+    /// The ways to violate: one has to hold as a whole. Never empty. All of them, unless there is a condition.
     pub conjunctions: Vec<Conjunction>,
+    /// What has to hold, where the ways are too many to be listed.
+    pub condition: Option<Arc<Condition>>,
 }
 
 /// Rows that have to hold together.
@@ -117,10 +125,21 @@ impl Conjunction {
 }
 
 impl Region {
-    /// The largest margin of its conjunctions.
+    /// The largest margin of its ways.
     pub fn margin(&self, inputs: &[f64], outputs: &[f64]) -> f64 {
+        if let Some(condition) = &self.condition {
+            return condition.best(|row| row.margin(inputs, outputs)).0;
+        }
         let margins = self.conjunctions.iter().map(|c| c.margin(inputs, outputs));
         margins.fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    /// The ways that are worth a try from a point: the best one of a condition, otherwise all.
+    pub fn ways_at(&self, inputs: &[f64], outputs: &[f64]) -> Vec<Conjunction> {
+        match &self.condition {
+            Some(condition) => vec![condition.best(|row| row.margin(inputs, outputs)).1],
+            None => self.conjunctions.clone(),
+        }
     }
 
     /// The point of the box that is nearest to `point`.

@@ -160,9 +160,14 @@ impl Call<'_> {
         Tensor { element: ElementType::Bool, shape, data: Data::I64(values.map(i64::from).collect()) }
     }
 
+    /// Whether they are added up by fused multiply-adds.
+    pub(super) fn is_fused(&self, element: ElementType) -> bool {
+        self.precision == Precision::Fused && self.is_single(element)
+    }
+
     /// Whether products and sums of operands of this type are computed in single precision.
     pub(super) fn is_single(&self, element: ElementType) -> bool {
-        self.precision == Precision::Model && element != ElementType::Float64
+        self.precision != Precision::Double && element != ElementType::Float64
     }
 }
 

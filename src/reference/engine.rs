@@ -17,6 +17,9 @@ use super::{control, ops};
 pub enum Precision {
     /// Each value in the element type that the model declares for it.
     Model,
+    /// The same with matrix products and convolutions in single precision added up in another way that ONNX leaves open:
+    /// one term after the other, by fused multiply-adds.
+    Fused,
     /// All floating-point values in double precision.
     Double,
 }

@@ -45,6 +45,12 @@ pub enum DemandError {
          (help: check that points and property use the same scaling of the inputs)"
     )]
     Nothing,
+    /// The negation of the property would be too long.
+    #[error(
+        "a counterexample may choose among too many combinations of the property's disjuncts \
+         (help: repair for a part of the disjunctions at a time)"
+    )]
+    TooManyWays,
     /// The property cannot be read as rows.
     #[error(transparent)]
     Property(#[from] PropertyError),
@@ -77,6 +83,9 @@ pub fn demands(property: &Property, points: &[Vec<f64>]) -> Result<Vec<Demand>, 
     let mut inside = false;
     for index in 0..property.region_count() {
         let region = property.region(index)?;
+        if region.condition.is_some() {
+            return Err(DemandError::TooManyWays);
+        }
         for (place, (point, demand)) in points.iter().zip(&mut demands).enumerate() {
             if holds(&region, point) {
                 inside = true;

@@ -27,6 +27,11 @@ impl Statistics {
         self.lock().best_margin
     }
 
+    /// What the user may want to know of the search.
+    pub fn notes(&self) -> Vec<String> {
+        self.lock().notes.clone()
+    }
+
     /// The table: one line a strategy, then one with what was spent in all, then the search's notes.
     pub fn table(&self, elapsed: Duration) -> String {
         const HEAD: [&str; 8] =

@@ -31,6 +31,10 @@ impl<T: Real> Falsifier<T> for Centre {
         0
     }
 
+    fn depends_on_seed(&self) -> bool {
+        self.free.len() > ALL_CORNERS
+    }
+
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         let lanes = oracle.lanes();
         let mut points = Vec::with_capacity(oracle.dimensions() * lanes);

@@ -65,6 +65,10 @@ impl<T: Real> Falsifier<T> for LineSweep<T> {
         line as u64 + if self.free.len() > 1 { seeds::price(problem) } else { 0 }
     }
 
+    fn depends_on_seed(&self) -> bool {
+        self.free.len() > 1
+    }
+
     /// A line is the whole box of one input: nothing else needs to look there first. It says little of a box of many.
     fn promise(&self, _searched: f64) -> f64 {
         match self.free.len() {

@@ -6,11 +6,14 @@
 
 pub mod apgd;
 pub mod apgd_strategy;
+mod asking;
+mod balance;
 pub mod centre;
 pub mod coordinate;
 mod corners;
 pub mod exclusion;
 pub mod facet_walk;
+pub mod last_digits;
 pub mod line;
 pub mod line_sweep;
 mod local;
@@ -42,6 +45,7 @@ pub mod tally;
 pub mod target_propagation;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::collections::BTreeMap;
 
@@ -125,6 +129,11 @@ pub trait Falsifier<T: Real>: Send {
     /// region, in units of this one's price.
     fn promise(&self, _searched: f64) -> f64 {
         1.0
+    }
+
+    /// Whether it would try something else with another seed.
+    fn depends_on_seed(&self) -> bool {
+        true
     }
 
     /// Does a bounded piece of work: a batch of restarts, one walk, a block of samples.

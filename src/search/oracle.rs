@@ -1,15 +1,15 @@
 //! Counted, batched evaluations of the network and the property's margins.
 
-use std::sync::atomic::Ordering;
-
+use super::asking::Asking;
 use super::shared::Shared;
 use super::tally::Tally;
 use super::{Candidate, Halt, Judge, Judgement, spread};
 use crate::budget::Budget;
 use crate::network::{Real, Surrogate, Workspace};
 use crate::problem::Problem;
-use crate::property::Region;
+use crate::property::condition::Levels;
 use crate::property::margin::{Block, MarginGradient, add_row_gradient, conjunction_margins, lane_margin};
+use crate::property::{Conjunction, Region, Row};
 
 /// What a backward pass differentiates, lane by lane.
 #[derive(Debug, Clone, Copy)]
@@ -66,10 +66,19 @@ pub struct Oracle<'a, T: Real> {
     cotangent: Vec<T>,
     gradient: Vec<T>,
     own_gradient: Vec<T>,
-    /// A candidate has to beat this margin before the judge is asked again.
-    bar: T,
+    asking: Asking<T>,
     has_found: bool,
+    /// Of a region with a condition: the row that decides each lane, and the memory of its evaluation.
+    deciding: Vec<u32>,
+    levels: Levels<T>,
+    /// Ways of the condition that wait for the end of a round: strategies count on the conjunctions' numbers.
+    promising: Vec<Conjunction>,
 }
+
+/// Ways of a condition that a region gathers for strategies that need conjunctions.
+const MOST_WAYS: usize = 256;
+/// Those that are taken as they come, before only better points add any.
+const FIRST_WAYS: usize = 16;
 
 impl<'a, T: Real> Oracle<'a, T> {
     /// An oracle that has not entered a region yet.
@@ -102,22 +111,40 @@ impl<'a, T: Real> Oracle<'a, T> {
             cotangent: Vec::new(),
             gradient: Vec::new(),
             own_gradient: Vec::new(),
-            bar: T::neg_infinity(),
+            asking: Asking::default(),
             has_found: false,
+            deciding: vec![0; lanes],
+            levels: Levels::default(),
+            promising: Vec::new(),
         }
     }
 
     /// Goes on with another region, whose best point so far is given; the memory is kept.
     pub fn enter(&mut self, region: &Region, best: Option<Best<T>>) {
         let narrow = |values: &[f64]| values.iter().map(|&x| T::of(x)).collect();
-        let size = region.conjunctions.len() * self.lanes();
         self.lower = narrow(&region.lower);
         self.upper = narrow(&region.upper);
+        self.region.clone_from(region);
+        self.promising.clear();
+        self.make_room();
+        // Of outputs that are no numbers no conjunction is nearest: the number of one in another region must not stay.
+        self.nearest.fill(0);
+        self.best = best;
+        self.asking.enter();
+    }
+
+    /// Between two rounds: the conjunctions of promising points join those of the region.
+    pub fn admit(&mut self) {
+        if !self.promising.is_empty() {
+            self.region.conjunctions.append(&mut self.promising);
+            self.make_room();
+        }
+    }
+
+    fn make_room(&mut self) {
+        let size = self.region.conjunctions.len() * self.lanes();
         self.by_conjunction.resize(size, T::zero());
         self.worst_rows.resize(size, 0);
-        self.region.clone_from(region);
-        self.best = best;
-        self.bar = T::neg_infinity();
     }
 
     /// Points in a block.
@@ -160,6 +187,7 @@ impl<'a, T: Real> Oracle<'a, T> {
         self.inputs.extend_from_slice(points);
         self.tally.count_evaluations(network, lanes);
         self.measure();
+        self.gather();
         self.remember_best();
         self.consider()
     }
@@ -169,17 +197,22 @@ impl<'a, T: Real> Oracle<'a, T> {
         self.shared.over.raise();
     }
 
+    /// Whether the judge holds a thin witness.
+    pub fn has_thin(&self) -> bool {
+        self.shared.has_thin()
+    }
+
     /// Whether a point of this oracle was confirmed.
     pub fn has_found(&self) -> bool {
         self.has_found
     }
 
-    /// For each lane of the last block, the largest margin of the region's conjunctions.
+    /// For each lane of the last block, the largest margin of the region's ways.
     pub fn margins(&self) -> &[T] {
         &self.margins
     }
 
-    /// The conjunction that attains it.
+    /// The conjunction that attains it, or comes nearest to it.
     pub fn nearest(&self) -> &[u32] {
         &self.nearest
     }
@@ -214,7 +247,7 @@ impl<'a, T: Real> Oracle<'a, T> {
         self.cotangent.resize(self.outputs.len(), T::zero());
         for lane in 0..lanes {
             match objective {
-                Objective::Nearest => self.add_worst_row(self.nearest[lane] as usize, lane),
+                Objective::Nearest => self.add_nearest_row(lane),
                 Objective::Target(targets) => self.add_worst_row(targets[lane] as usize, lane),
                 Objective::Scaled(targets) => self.add_scaled_row(targets[lane] as usize, lane),
                 Objective::Hinge(targets) => self.add_open_rows(targets[lane] as usize, lane),
@@ -243,6 +276,17 @@ impl<'a, T: Real> Oracle<'a, T> {
         self.add_row(conjunction, row, lane);
     }
 
+    fn add_nearest_row(&mut self, lane: usize) {
+        match self.region.condition.clone() {
+            None => self.add_worst_row(self.nearest[lane] as usize, lane),
+            Some(condition) => {
+                if let Some(row) = condition.rows.get(self.deciding[lane] as usize) {
+                    self.add_gradient_of(row, lane);
+                }
+            }
+        }
+    }
+
     fn add_scaled_row(&mut self, conjunction: usize, lane: usize) {
         self.add_worst_row(conjunction, lane);
         let (lanes, margin) = (self.lanes(), self.margins_of(conjunction)[lane]);
@@ -266,7 +310,11 @@ impl<'a, T: Real> Oracle<'a, T> {
     }
 
     fn add_row(&mut self, conjunction: usize, row: usize, lane: usize) {
-        let Some(row) = self.region.conjunctions[conjunction].rows.get(row) else { return };
+        let Some(row) = self.region.conjunctions[conjunction].rows.get(row).cloned() else { return };
+        self.add_gradient_of(&row, lane);
+    }
+
+    fn add_gradient_of(&mut self, row: &Row, lane: usize) {
         let block = Block { inputs: &self.inputs, outputs: &self.outputs, lanes: self.workspace.lanes() };
         let mut gradient = MarginGradient { inputs: &mut self.own_gradient, outputs: &mut self.cotangent };
         add_row_gradient(row, T::one(), block, lane, &mut gradient);
@@ -287,11 +335,51 @@ impl<'a, T: Real> Oracle<'a, T> {
                 }
             }
         }
+        if let Some(condition) = &self.region.condition {
+            let block = Block { inputs: &self.inputs, outputs: &self.outputs, lanes };
+            condition.margins(block, &mut self.margins, &mut self.deciding, &mut self.levels);
+        }
     }
 
-    fn best_lane(&self) -> usize {
+    /// Notes the best way at the best point of the block, while there are few, or if no point was better before.
+    fn gather(&mut self) {
+        let Some(condition) = &self.region.condition else { return };
+        let lane = self.best_lane();
+        let is_record = self.best.as_ref().is_none_or(|best| self.margins[lane] > best.margin);
+        let (known, waiting) = (&self.region.conjunctions, &self.promising);
+        let count = known.len() + waiting.len();
+        if count >= if is_record { MOST_WAYS } else { FIRST_WAYS } {
+            return;
+        }
+        let block = Block { inputs: &self.inputs, outputs: &self.outputs, lanes: self.workspace.lanes() };
+        let way = condition.best_way(block, lane);
+        if !known.contains(&way) && !waiting.contains(&way) {
+            self.promising.push(way);
+        }
+    }
+
+    /// The lane of the last block with the largest margin.
+    pub fn best_lane(&self) -> usize {
         let better = |a: usize, b: usize| if self.margins[b] > self.margins[a] { b } else { a };
         (0..self.lanes()).reduce(better).unwrap_or(0)
+    }
+
+    /// The rounding of what the row that decides a lane adds up, if it is rounded once.
+    pub fn rounding(&self, lane: usize) -> f64 {
+        let lanes = self.lanes();
+        let nearest = self.nearest[lane] as usize;
+        let row = match &self.region.condition {
+            Some(condition) => condition.rows.get(self.deciding[lane] as usize),
+            None => {
+                self.region.conjunctions[nearest].rows.get(self.worst_rows[nearest * lanes + lane] as usize)
+            }
+        };
+        let Some(row) = row else { return 0.0 };
+        let size = |terms: &[(usize, f64)], values: &[T]| {
+            terms.iter().map(|&(i, c)| (c * values[i * lanes + lane].widen()).abs()).sum::<f64>()
+        };
+        let sum = row.bound.abs() + size(&row.inputs, &self.inputs) + size(&row.outputs, &self.outputs);
+        sum * T::epsilon().widen()
     }
 
     fn remember_best(&mut self) {
@@ -302,15 +390,54 @@ impl<'a, T: Real> Oracle<'a, T> {
         }
     }
 
-    /// Shows the best lane to the judge if it seems to violate the property. A point that was rejected or found
-    /// thin raises the bar, so that a slow climb does not ask at every step.
+    /// Shows a lane to the judge if it seems to violate the property: the best one if its margin is new, or, now and
+    /// then, one that was not shown before ([`Asking`]).
     fn consider(&mut self) -> Result<(), Halt> {
+        self.asking.next_block();
         let lane = self.best_lane();
         let margin = self.margins[lane];
-        if margin < T::zero() || margin <= self.bar {
+        if margin < T::zero() || margin.is_nan() {
             return Ok(());
         }
+        if self.asking.rises(margin) {
+            return self.ask(lane);
+        }
+        if self.asking.is_due() {
+            let seems = |&lane: &usize| self.margins[lane] >= T::zero();
+            let unseen =
+                (0..self.lanes()).filter(seems).find(|&lane| !self.asking.has_seen(&self.point(lane)));
+            if let Some(lane) = unseen {
+                self.asking.count();
+                return self.ask(lane);
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows lanes of the last block to the judge whose margins are no worse than `least`, best first and not more than
+    /// `most`: the fast engine's rounding may hide what the judge sees.
+    ///
+    /// # Errors
+    /// [`Halt`] when one is confirmed or the budget is used up.
+    pub fn ask_near(&mut self, least: T, most: usize) -> Result<(), Halt> {
+        let near = |&lane: &usize| self.margins[lane] >= least;
+        let mut lanes: Vec<usize> = (0..self.lanes()).filter(near).collect();
+        lanes.sort_by(|&a, &b| self.margins[b].widen().total_cmp(&self.margins[a].widen()));
+        let mut asked = 0;
+        for lane in lanes {
+            if asked < most && !self.asking.has_seen(&self.point(lane)) {
+                asked += 1;
+                self.check()?;
+                self.ask(lane)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, lane: usize) -> Result<(), Halt> {
+        let margin = self.margins[lane];
         let candidate = Candidate { input: self.point(lane), literals: self.region.literals.clone() };
+        self.tally.count_replay(&self.problem.network);
         match self.judge.judge(&candidate) {
             Judgement::Confirmed => {
                 self.shared.over.raise();
@@ -319,11 +446,9 @@ impl<'a, T: Real> Oracle<'a, T> {
             }
             Judgement::Late => return Err(Halt::Over),
             Judgement::Thin => self.shared.note_thin(),
-            Judgement::Rejected => {
-                self.shared.rejected.fetch_add(1, Ordering::Relaxed);
-            }
+            Judgement::Rejected => self.shared.note_rejected(),
         }
-        self.bar = margin + margin * T::of(0.5) + T::of(1e-7);
+        self.asking.note(&candidate.input, margin);
         Ok(())
     }
 }

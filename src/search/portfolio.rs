@@ -7,8 +7,13 @@
 //! that has spent least, weighed by what it is expected to bring, has its next round on the region whose turn it
 //! is; the price of its first round counts as spent from the start, so that the cheapest begins. A second thread does
 //! the same with another seed.
+//!
+//! Where nothing is left to try and time is, inputs without a bound are searched further, and what depends on its seed
+//! begins anew with another one. A strategy that panics ends the search on all threads, and the panic goes on in the
+//! caller's: nobody's is lost.
 
 use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::thread;
 
@@ -20,15 +25,33 @@ use super::{Config, Falsifier, Halt, Judge, NotApplicable, Progress};
 use crate::budget::{Budget, StopReason, Stopwatch};
 use crate::network::Real;
 use crate::problem::Problem;
-use crate::property::Region;
+use crate::property::{Property, Region};
 use crate::random::Random;
 use crate::report::observer::{Event, Observer};
 
 /// Regions that are searched in depth; of more, those with the best margins stay.
 const MOST_REGIONS: usize = 64;
 
+/// Work before inputs without a bound are searched further, at least; from then on each time that it has doubled.
+const FURTHER: u64 = 100_000_000;
+
 /// Searches until the judge has confirmed a witness, the budget is used up, or nothing is left to try.
+///
+/// # Panics
+/// If a strategy does, on whatever thread.
 pub fn falsify<T: Real>(
+    problem: &Problem<T>,
+    config: &Config,
+    budget: &Budget,
+    judge: &dyn Judge<T>,
+    observer: &dyn Observer,
+) -> Summary<T> {
+    falsify_with(table, problem, config, budget, judge, observer)
+}
+
+/// The same with another table of strategies.
+pub(super) fn falsify_with<T: Real>(
+    table: fn() -> Vec<Entry<T>>,
     problem: &Problem<T>,
     config: &Config,
     budget: &Budget,
@@ -49,19 +72,27 @@ pub fn falsify<T: Real>(
         let oracle = Oracle::new(problem, judge, &shared, budget);
         Search::new(oracle, observer, random.fork(thread), table)
     };
+    // The other threads need not search on for a result that nobody will get.
+    let guarded = |search: Search<'_, T>, halt: Option<Halt>| {
+        let run = || search.run(halt);
+        catch_unwind(AssertUnwindSafe(run)).inspect_err(|_| shared.over.raise())
+    };
     let mut first = search(0);
     let halt = first.look_at_next().err();
     let others = if halt.is_none() { 1..config.threads as u64 } else { 1..1 };
-    let mut summaries = thread::scope(|scope| {
-        let search = &search;
-        let others: Vec<_> = others.map(|t| scope.spawn(move || search(t).run(None))).collect();
-        let own = first.run(halt);
-        let others = others.into_iter().filter_map(|other| other.join().ok());
+    let ended = thread::scope(|scope| {
+        let (search, guarded) = (&search, &guarded);
+        let run = |t| scope.spawn(move || guarded(search(t), None));
+        let others: Vec<_> = others.map(run).collect();
+        let own = guarded(first, halt);
+        let others = others.into_iter().map(|other| other.join().unwrap_or_else(Err));
         iter::once(own).chain(others).collect::<Vec<_>>()
     });
+    let summary = |ended: thread::Result<_>| ended.unwrap_or_else(|panic| resume_unwind(panic));
+    let mut summaries: Vec<Summary<T>> = ended.into_iter().map(summary).collect();
     let mut whole = summaries.remove(0);
     summaries.into_iter().for_each(|other| whole.absorb(other));
-    whole.complete(config, &table::<T>());
+    whole.complete(config, &table());
     if whole.ending != Ending::Proved && shared.has_thin() {
         whole.ending = Ending::Found;
     }
@@ -87,6 +118,12 @@ struct Search<'a, T: Real> {
     /// Regions that are proved to hold no counterexample.
     proved_regions: usize,
     proved: bool,
+    /// The next reach of inputs without a bound, and the work that has to be done before.
+    next_reach: usize,
+    further_at: u64,
+    /// How often what depends on its seed has begun anew, and the work that was done by then.
+    renewals: u64,
+    renewed_at: u64,
 }
 
 /// A region with the strategies that work on it.
@@ -98,6 +135,12 @@ struct Site<T: Real> {
     strategies: Vec<Option<Running<T>>>,
     random: Random,
     work: f64,
+    /// Whether it holds no counterexample.
+    proved: bool,
+    /// Whether it has more than one point.
+    has_choice: bool,
+    /// Whether one of its strategies would do something else with another seed.
+    is_random: bool,
 }
 
 struct Running<T: Real> {
@@ -134,6 +177,10 @@ impl<'a, T: Real> Search<'a, T> {
             best_margin,
             proved_regions: 0,
             proved: false,
+            next_reach: Property::reaches().0,
+            further_at: 0,
+            renewals: 0,
+            renewed_at: 0,
         }
     }
 
@@ -152,7 +199,9 @@ impl<'a, T: Real> Search<'a, T> {
             Halt::Over => Ending::Stopped(StopReason::Interrupted),
             Halt::Stopped(reason) => Ending::Stopped(reason),
         };
-        Summary { ending, strategies: self.summaries, best, rejected: 0 }
+        let unbounded = self.oracle.problem.property.unbounded_count() > 0;
+        let reach = unbounded.then(|| Property::distance(self.next_reach - 1)).flatten();
+        Summary { ending, strategies: self.summaries, best, rejected: 0, reach }
     }
 
     /// Looks at every region once, with the cheapest strategy, and keeps the most promising.
@@ -167,17 +216,25 @@ impl<'a, T: Real> Search<'a, T> {
     fn look_at_next(&mut self) -> Result<(), Halt> {
         let index = self.surveyed;
         self.surveyed += 1;
-        let Ok(region) = self.oracle.problem.property.region(index) else { return Ok(()) };
-        let mut site = Site::new(region, self.random.fork(index as u64));
-        self.add_strategies(&mut site, 1);
-        self.sites.push(site);
-        let last = self.sites.len() - 1;
-        self.go_to(last);
-        self.round(last, 0)?;
+        let property = &self.oracle.problem.property;
+        if index >= property.region_count() {
+            return Ok(());
+        }
+        let Ok(region) = property.region(index) else { return Ok(()) };
+        self.look_at(region, self.random.fork(index as u64))?;
         if self.sites.len() >= 2 * MOST_REGIONS {
             self.keep_best();
         }
         Ok(())
+    }
+
+    fn look_at(&mut self, region: Region, random: Random) -> Result<(), Halt> {
+        let mut site = Site::new(region, random);
+        self.add_strategies(&mut site, 1);
+        self.sites.push(site);
+        let last = self.sites.len() - 1;
+        self.go_to(last);
+        self.round(last, 0)
     }
 
     fn keep_best(&mut self) {
@@ -188,30 +245,83 @@ impl<'a, T: Real> Search<'a, T> {
 
     /// The site whose turn it is, then its strategy that has spent least for its weight, again and again.
     fn search(&mut self) -> Halt {
-        let mut sites = std::mem::take(&mut self.sites);
-        sites.iter_mut().for_each(|site| self.add_strategies(site, self.table.len()));
-        self.sites = sites;
+        self.add_all_strategies();
+        self.further_at = self.oracle.tally.work.saturating_mul(2).max(FURTHER);
         loop {
-            let open = |site: &Site<T>| site.strategies.iter().any(Option::is_some);
-            let price = |&(rank, site): &(usize, &Site<T>)| site.work * (1.0 + rank as f64);
-            let sites = self.sites.iter().enumerate().filter(|(_, site)| open(site));
-            let Some((index, _)) = sites.min_by(|a, b| price(a).total_cmp(&price(b))) else {
-                return Halt::Stopped(StopReason::Exhausted);
+            let is_time = self.oracle.tally.work >= self.further_at;
+            if is_time && let Err(halt) = self.go_further() {
+                return halt;
+            }
+            let halt = match self.next() {
+                Some((site, strategy)) => {
+                    self.go_to(site);
+                    self.round(site, strategy)
+                }
+                None => self.begin_anew(),
             };
-            self.go_to(index);
-            let spent = |&s: &usize| {
-                let running = self.sites[index].strategies[s].as_ref();
-                running.map_or(f64::INFINITY, |running| running.spent(self.sites[index].work))
-            };
-            let Some(strategy) =
-                (0..self.sites[index].strategies.len()).min_by(|a, b| spent(a).total_cmp(&spent(b)))
-            else {
-                return Halt::Stopped(StopReason::Exhausted);
-            };
-            if let Err(halt) = self.round(index, strategy) {
+            if let Err(halt) = halt {
                 return halt;
             }
         }
+    }
+
+    fn next(&self) -> Option<(usize, usize)> {
+        let open = |site: &Site<T>| site.strategies.iter().any(Option::is_some);
+        let price = |&(rank, site): &(usize, &Site<T>)| site.work * (1.0 + rank as f64);
+        let sites = self.sites.iter().enumerate().filter(|(_, site)| open(site));
+        let (index, site) = sites.min_by(|a, b| price(a).total_cmp(&price(b)))?;
+        let spent = |&s: &usize| {
+            site.strategies[s].as_ref().map_or(f64::INFINITY, |running| running.spent(site.work))
+        };
+        let strategy = (0..site.strategies.len()).min_by(|a, b| spent(a).total_cmp(&spent(b)))?;
+        Some((index, strategy))
+    }
+
+    /// Nothing is left to try: further away, or with another seed.
+    fn begin_anew(&mut self) -> Result<(), Halt> {
+        if self.go_further()? {
+            return Ok(());
+        }
+        let over = Err(Halt::Stopped(StopReason::Exhausted));
+        // What ends without any work would do so for ever.
+        if self.renewals > 0 && self.oracle.tally.work == self.renewed_at {
+            return over;
+        }
+        self.oracle.check()?;
+        (self.renewals, self.renewed_at) = (self.renewals + 1, self.oracle.tally.work);
+        let renewals = self.renewals;
+        let mut any = false;
+        for site in self.sites.iter_mut().filter(|site| !site.proved && site.is_random) {
+            site.strategies.clear();
+            site.random = site.random.fork(renewals);
+            any = true;
+        }
+        self.add_all_strategies();
+        if any { Ok(()) } else { over }
+    }
+
+    /// Searches inputs without a bound as far as the next reach; `false` if there is nothing more.
+    fn go_further(&mut self) -> Result<bool, Halt> {
+        self.further_at = self.oracle.tally.work.saturating_mul(2).max(FURTHER);
+        let property = &self.oracle.problem.property;
+        let before = self.sites.len();
+        while self.sites.len() == before && self.next_reach < Property::reaches().1 {
+            let reach = self.next_reach;
+            self.next_reach += 1;
+            for number in 0..property.unbounded_count().min(MOST_REGIONS) {
+                let Ok(Some(region)) = property.further(number, reach) else { continue };
+                let label = (property.region_count() + number * Property::reaches().1 + reach) as u64;
+                self.look_at(region, self.random.fork(label))?;
+            }
+        }
+        self.add_all_strategies();
+        Ok(self.sites.len() > before)
+    }
+
+    fn add_all_strategies(&mut self) {
+        let mut sites = std::mem::take(&mut self.sites);
+        sites.iter_mut().for_each(|site| self.add_strategies(site, self.table.len()));
+        self.sites = sites;
     }
 
     /// Makes those of the first `count` strategies that the site does not have yet.
@@ -219,8 +329,15 @@ impl<'a, T: Real> Search<'a, T> {
         let made = site.strategies.len();
         for (number, entry) in self.table.iter().enumerate().take(count).skip(made) {
             let seed = site.random.fork(number as u64).bits();
-            site.strategies.push(match (entry.make)(self.oracle.problem, &site.region, seed) {
+            let listed = site.region.condition.is_none() || !entry.needs_all_ways;
+            let made = match listed {
+                true => (entry.make)(self.oracle.problem, &site.region, seed),
+                false => Err(NotApplicable("the ways to violate are too many to be listed")),
+            };
+            site.strategies.push(match made {
                 Ok(falsifier) => {
+                    site.is_random |=
+                        site.has_choice && entry.part != Part::OneThread && falsifier.depends_on_seed();
                     let price = falsifier.price(self.oracle.problem) as f64;
                     Some(Running { falsifier, price, weight: entry.weight, work: 0.0 })
                 }
@@ -243,13 +360,19 @@ impl<'a, T: Real> Search<'a, T> {
 
     fn leave(&mut self) {
         if let Some(index) = self.current.take() {
-            self.sites[index].best = self.oracle.best.take();
+            let site = &mut self.sites[index];
+            site.best = self.oracle.best.take();
+            if site.region.condition.is_some() {
+                self.oracle.admit();
+                site.region.conjunctions.clone_from(&self.oracle.region.conjunctions);
+            }
         }
     }
 
     fn round(&mut self, index: usize, number: usize) -> Result<(), Halt> {
         let site = &mut self.sites[index];
         let Some(Some(running)) = site.strategies.get_mut(number) else { return Ok(()) };
+        self.oracle.admit();
         let (before, watch) = (self.oracle.tally, Stopwatch::start());
         let outcome = running.falsifier.round(&mut self.oracle);
         let spent = self.oracle.tally - before;
@@ -277,6 +400,7 @@ impl<'a, T: Real> Search<'a, T> {
                 // None of those that have not been made yet either.
                 site.strategies.clear();
                 site.strategies.resize_with(self.table.len(), || None);
+                site.proved = true;
                 self.proved_regions += 1;
                 let property = &self.oracle.problem.property;
                 if self.proved_regions == property.region_count() && !property.is_partial() {
@@ -292,7 +416,17 @@ impl<'a, T: Real> Search<'a, T> {
 
 impl<T: Real> Site<T> {
     fn new(region: Region, random: Random) -> Self {
-        Self { region, best: None, strategies: Vec::new(), random, work: 0.0 }
+        let has_choice = region.free().next().is_some();
+        Self {
+            region,
+            best: None,
+            strategies: Vec::new(),
+            random,
+            work: 0.0,
+            proved: false,
+            has_choice,
+            is_random: false,
+        }
     }
 
     fn margin(&self) -> f64 {

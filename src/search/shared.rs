@@ -1,7 +1,7 @@
 //! What the threads of a search share: whether it is over, and what the judge holds.
 
 use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::budget::{Budget, Interrupt, Stopwatch};
@@ -20,6 +20,11 @@ impl Shared {
     /// Whether the judge holds a thin witness.
     pub fn has_thin(&self) -> bool {
         self.thin.lock().is_ok_and(|thin| thin.is_some())
+    }
+
+    /// The judge has rejected one more.
+    pub(super) fn note_rejected(&self) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The judge holds one from now on.

@@ -15,7 +15,7 @@ use std::collections::BinaryHeap;
 use super::corners::Corners;
 use super::exclusion::{bounder, price_of_bounds, promise_of_proof, reach, view};
 use super::pseudo_costs::{PseudoCosts, gain};
-use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
+use super::{Falsifier, Halt, NotApplicable, Oracle, Progress, whole};
 use crate::network::Real;
 use crate::network::bounds::{Bounder, LinearBound, Row as BoundRow, Tightening};
 use crate::problem::Problem;
@@ -143,6 +143,10 @@ fn bound<T: Real>(
         return Err(Obstacle::Unbounded);
     }
     oracle.tally.count_bounds(bounder.swept());
+    if let Some(condition) = &oracle.region.condition {
+        let rest = whole::hope_of(bounder, condition);
+        return Ok(rest.map(|(hope, guide)| Rest { open: Vec::new(), hope, guide }));
+    }
     let mut rest: Option<Rest> = None;
     for number in open {
         let conjunction = &oracle.region.conjunctions[number as usize];

@@ -32,6 +32,8 @@ pub struct Summary<T> {
     pub best: Option<Best<T>>,
     /// Candidates that the judge rejected.
     pub rejected: usize,
+    /// How far inputs without a bound were searched, if there are any.
+    pub reach: Option<f64>,
 }
 
 /// What one strategy did.
@@ -102,6 +104,7 @@ impl<T: Real> Summary<T> {
         if matches!(other.ending, Ending::Found | Ending::Proved) {
             self.ending = other.ending;
         }
+        self.reach = self.reach.into_iter().chain(other.reach).reduce(f64::max);
         if let Some(theirs) = other.best
             && self.best.as_ref().is_none_or(|own| theirs.margin > own.margin)
         {

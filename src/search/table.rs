@@ -2,8 +2,8 @@
 
 use super::{Config, Make};
 use super::{
-    apgd_strategy, centre, coordinate, facet_walk, line_sweep, minorant, patch, pgd, phase_milp, phase_split,
-    region_walk, sample, split, square_strategy, target_propagation,
+    apgd_strategy, centre, coordinate, facet_walk, last_digits, line_sweep, minorant, patch, pgd, phase_milp,
+    phase_split, region_walk, sample, split, square_strategy, target_propagation,
 };
 use crate::network::Real;
 
@@ -14,6 +14,8 @@ pub(super) struct Entry<T> {
     /// Its share of the work: one with weight 2 gets twice as much as one with weight 1.
     pub weight: f64,
     pub part: Part,
+    /// Whether it proves something about all ways to violate: where they are too many to be listed, it does not apply.
+    pub needs_all_ways: bool,
 }
 
 impl<T> Entry<T> {
@@ -35,25 +37,31 @@ pub(super) enum Part {
     ByName,
 }
 
+/// A row of a strategy that proves nothing.
+pub(super) fn entry<T>(name: &'static str, make: Make<T>, weight: f64, part: Part) -> Entry<T> {
+    Entry { name, make, weight, part, needs_all_ways: false }
+}
+
 /// All strategies, roughly from the cheapest to the dearest. A new one is put last: the others keep their seeds.
 pub(super) fn table<T: Real>() -> Vec<Entry<T>> {
     use Part::*;
     vec![
-        Entry { name: "centre", make: centre::make, weight: 1.0, part: EveryThread },
-        Entry { name: "sample", make: sample::make, weight: 0.5, part: EveryThread },
-        Entry { name: "pgd", make: pgd::make, weight: 1.0, part: EveryThread },
-        Entry { name: "region-walk", make: region_walk::make, weight: 1.0, part: EveryThread },
-        Entry { name: "apgd", make: apgd_strategy::make, weight: 0.5, part: EveryThread },
-        Entry { name: "coordinate", make: coordinate::make, weight: 0.1, part: EveryThread },
-        Entry { name: "square", make: square_strategy::make, weight: 0.05, part: EveryThread },
-        Entry { name: "split", make: split::make, weight: 1.0, part: OneThread },
-        Entry { name: "phase-split", make: phase_split::make, weight: 1.0, part: OneThread },
-        Entry { name: "facet-walk", make: facet_walk::make, weight: 0.5, part: EveryThread },
-        Entry { name: "target-propagation", make: target_propagation::make, weight: 0.25, part: ByName },
-        Entry { name: "minorant", make: minorant::make, weight: 0.25, part: ByName },
-        Entry { name: "phase-milp", make: phase_milp::make, weight: 0.5, part: EveryThread },
-        Entry { name: "patch", make: patch::strategy::make, weight: 0.1, part: EveryThread },
-        Entry { name: "line-sweep", make: line_sweep::make, weight: 0.5, part: OneThread },
+        entry("centre", centre::make, 1.0, EveryThread),
+        entry("sample", sample::make, 0.5, EveryThread),
+        entry("pgd", pgd::make, 1.0, EveryThread),
+        entry("region-walk", region_walk::make, 1.0, EveryThread),
+        entry("apgd", apgd_strategy::make, 0.5, EveryThread),
+        entry("coordinate", coordinate::make, 0.1, EveryThread),
+        entry("square", square_strategy::make, 0.05, EveryThread),
+        entry("split", split::make, 1.0, OneThread),
+        Entry { needs_all_ways: true, ..entry("phase-split", phase_split::make, 1.0, OneThread) },
+        entry("facet-walk", facet_walk::make, 0.5, EveryThread),
+        entry("target-propagation", target_propagation::make, 0.25, ByName),
+        entry("minorant", minorant::make, 0.25, ByName),
+        entry("phase-milp", phase_milp::make, 0.5, EveryThread),
+        entry("patch", patch::strategy::make, 0.1, EveryThread),
+        entry("line-sweep", line_sweep::make, 0.5, OneThread),
+        entry("last-digits", last_digits::make, 0.25, EveryThread),
     ]
 }
 

@@ -30,6 +30,11 @@ impl Tally {
         self.work += (2 * cost(network) * lanes) as u64;
     }
 
+    /// Counts a replay of a candidate: two runs of a plain engine, and what is printed and read.
+    pub fn count_replay<T: Real>(&mut self, network: &Network<T>) {
+        self.work += (REPLAY * cost(network)) as u64;
+    }
+
     /// Counts a program of `rows` by `columns` entries.
     pub fn count_program(&mut self, rows: usize, columns: usize) {
         self.count_programs(1, rows * columns);
@@ -74,6 +79,9 @@ impl std::ops::AddAssign for Tally {
 /// Multiplications of a block of evaluations that take the time of one of the bounds, which are in double precision and a
 /// box at a time: on ACAS Xu 13 for boxes, with the loops beside the products.
 pub const PRICE_OF_BOUNDS: u64 = 13;
+
+/// Evaluations in a block that take the time of one replay: on ACAS Xu about 200.
+const REPLAY: usize = 200;
 
 /// What an evaluation costs: a network that only moves numbers about is not for nothing, or whoever evaluates it first
 /// would have all the time.

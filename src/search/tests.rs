@@ -330,3 +330,85 @@ fn every_strategy_has_a_name_of_its_own() {
     names.dedup();
     assert_eq!(names.len(), count);
 }
+
+/// A strategy that panics after some rounds, on the threads that a table puts it on.
+struct Panics(u32);
+
+impl super::Falsifier<f32> for Panics {
+    fn price(&self, _problem: &Problem<f32>) -> u64 {
+        1
+    }
+
+    fn round(&mut self, oracle: &mut Oracle<'_, f32>) -> Result<Progress, super::Halt> {
+        oracle.tally.work += 1;
+        self.0 = self.0.checked_sub(1).expect("a strategy with a bug");
+        Ok(Progress::More)
+    }
+}
+
+fn with_a_bug_everywhere() -> Vec<table::Entry<f32>> {
+    let mut table = table::table();
+    table.push(table::entry("bug", |_, _, _| Ok(Box::new(Panics(3))), 1e9, table::Part::EveryThread));
+    table
+}
+
+/// One more strategy for one thread, so that the second one gets it: the table deals them out in turn.
+fn with_a_bug_on_the_second_thread() -> Vec<table::Entry<f32>> {
+    let idle = |_: &Problem<f32>, _: &crate::property::Region, _: u64| Err(super::NotApplicable("idle"));
+    vec![
+        table::entry("sample", sample::make, 1.0, table::Part::EveryThread),
+        table::entry("idle", idle, 1.0, table::Part::OneThread),
+        table::entry("bug", |_, _, _| Ok(Box::new(Panics(3))), 1.0, table::Part::OneThread),
+    ]
+}
+
+#[test]
+fn a_panic_ends_the_search_on_every_thread() {
+    let problem = problem(random_network(&[4, 8, 2], 1), 1e6);
+    for table in [with_a_bug_everywhere, with_a_bug_on_the_second_thread] {
+        let judge = Plain { problem: &problem, found: Mutex::new(None) };
+        let config = Config { threads: 2, ..Config::default() };
+        // Without a limit: the other thread ends because of the panic, or never.
+        let search = || {
+            super::portfolio::falsify_with(table, &problem, &config, &Budget::unlimited(), &judge, &Silent)
+        };
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(search));
+        let panic = ended.err().and_then(|panic| {
+            panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+        });
+        assert!(panic.unwrap().contains("a strategy with a bug"));
+    }
+}
+
+#[test]
+fn what_depends_on_its_seed_begins_anew() {
+    /// Ends after one block.
+    struct Once(sample::Sampler, Vec<f32>);
+    impl super::Falsifier<f32> for Once {
+        fn price(&self, _problem: &Problem<f32>) -> u64 {
+            1
+        }
+        fn round(&mut self, oracle: &mut Oracle<'_, f32>) -> Result<Progress, super::Halt> {
+            self.0.draw(oracle, &mut self.1);
+            oracle.evaluate(&self.1)?;
+            Ok(Progress::Exhausted)
+        }
+    }
+    fn once() -> Vec<table::Entry<f32>> {
+        let make: Make<f32> =
+            |_, region, seed| Ok(Box::new(Once(sample::Sampler::new(region, seed)?, Vec::new())));
+        vec![table::entry("once", make, 1.0, table::Part::EveryThread)]
+    }
+    let network = random_network(&[6, 24, 24, 2], 3);
+    let level = highest(&network, 200_000);
+    let problem = problem(network, 0.999 * level);
+    let judge = Plain { problem: &problem, found: Mutex::new(None) };
+    let config = Config { threads: 1, ..Config::default() };
+    let budget = Budget::unlimited().slice(Duration::from_secs(60));
+    let summary = super::portfolio::falsify_with(once, &problem, &config, &budget, &judge, &Silent);
+    assert_eq!(summary.ending, Ending::Found);
+    assert!(summary.strategies[0].rounds > 10, "{summary:?}");
+}

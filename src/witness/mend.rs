@@ -181,7 +181,8 @@ impl<T: Real> Walker<'_, T> {
         let start = region.clamped(self.listed);
         let outputs = slopes.network.evaluate(&start);
         let margin = |c: &&Conjunction| c.margin(&start, &outputs);
-        let mut conjunctions: Vec<&Conjunction> = region.conjunctions.iter().collect();
+        let ways = region.ways_at(&start, &outputs);
+        let mut conjunctions: Vec<&Conjunction> = ways.iter().collect();
         conjunctions.sort_by(|a, b| margin(b).partial_cmp(&margin(a)).unwrap_or(Ordering::Equal));
         conjunctions.truncate(CONJUNCTIONS);
         conjunctions.into_iter().find_map(|conjunction| self.walk(region, conjunction, &start, slopes))

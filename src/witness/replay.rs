@@ -130,6 +130,21 @@ impl Replay {
         point
     }
 
+    /// The outputs of a run rounded to the type of the model's outputs, where a network has one for all.
+    pub fn rounded_outputs(&self, mut point: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+        for unit in &self.units {
+            let mut elements = unit.engine.model().graph.outputs.iter().map(|output| output.element);
+            let Some(element) = elements.next() else { continue };
+            if !element.is_float() || elements.any(|other| other != element) {
+                continue;
+            }
+            for &tensor in &unit.outputs {
+                point.get_mut(tensor).into_iter().flatten().for_each(|value| *value = cast(element, *value));
+            }
+        }
+        point
+    }
+
     /// Fills in the outputs (and hidden tensors) that belong to the inputs of `point`, which has one list a tensor
     /// in declaration order.
     ///

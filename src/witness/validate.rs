@@ -2,7 +2,9 @@
 //!
 //! In order: the inputs are printed (shortest decimals of the values widened to double; a bound's own decimal where
 //! no number of the network's type lies in the interval) and read back; the reference engine runs on what was read,
-//! in the model's type and in double; each result must satisfy the query exactly, decimals against decimals; the
+//! in the model's type and in double (where that is not enough, rounded to the outputs' type, and with sums formed in
+//! another order); each result must satisfy the query exactly, decimals against
+//! decimals, outputs as they are or as they are printed; the
 //! judges' own arithmetic must agree; and the margin is measured.
 
 use std::collections::BTreeMap;
@@ -131,6 +133,8 @@ pub enum Rejection {
 pub enum Run {
     /// The reference engine in the model's type.
     Model,
+    /// The reference engine in the model's type, with sums formed in another order.
+    Fused,
     /// The reference engine in double precision.
     Double,
     /// ONNX Runtime.
@@ -141,6 +145,7 @@ impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Model => "replayed in the model's type",
+            Self::Fused => "replayed with fused multiply-adds",
             Self::Double => "replayed in double precision",
             Self::Runtime => "replayed in ONNX Runtime",
         })
@@ -246,7 +251,12 @@ impl Validator {
             self.satisfies(&printed, &model, Run::Model)?;
         }
         let double = self.replay.run(held.clone(), Precision::Double)?;
-        self.satisfies(&printed, &double, Run::Double)?;
+        if self.satisfies(&printed, &double, Run::Double).is_err() {
+            // An output that is wanted to the last digit has it only in the type that outputs have, and by chance: another
+            // order of the sums has to have it too.
+            self.satisfies(&printed, &self.replay.rounded_outputs(double.clone()), Run::Double)?;
+            self.satisfies(&printed, &self.replay.run(held.clone(), Precision::Fused)?, Run::Fused)?;
+        }
         let runtime = self.replay.run_in_runtime(held).transpose()?;
         if let Some(runtime) = &runtime {
             self.satisfies(&printed, runtime, Run::Runtime)?;
@@ -328,12 +338,30 @@ impl Validator {
         if query.holds(&point).map_err(not_evaluable)? {
             return Ok(());
         }
+        // A file that asks for the output -2.607189655303955 means the float that is printed like this, whose exact value
+        // has more digits.
+        if query.holds(&Printed { decimals: &with_outputs(query, printed, run), floats: run }) == Ok(true) {
+            return Ok(());
+        }
         let violations = query.violations(&point).map_err(not_evaluable)?;
         match violations.first() {
             Some(violation) => Err(Rejection::NotViolated { run: which, unmet: Unmet::of(query, violation) }),
             None => Ok(()),
         }
     }
+}
+
+/// The printed inputs, and the outputs as they will be printed.
+fn with_outputs(query: &Query, inputs: &[Decimals], run: &[Vec<f64>]) -> Vec<Decimals> {
+    let print = |((tensor, input), run): ((&vnnlib::Tensor, &Decimals), &Vec<f64>)| {
+        if tensor.role() == Role::Input {
+            return input.clone();
+        }
+        let mut list = Decimals::with_capacity(run.len());
+        run.iter().for_each(|&value| list.push_shortest(value));
+        list
+    };
+    query.tensors().iter().zip(inputs).zip(run).map(print).collect()
 }
 
 /// A replayed point with other input lists.

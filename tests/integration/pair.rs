@@ -55,20 +55,26 @@ fn what_the_second_tool_says_is_checked() {
     check(&sat("(X_0 0.5)"), "possible.vnnlib", "sat", "does not fit the property");
     check("echo sat >$5", "possible.vnnlib", "sat", "lists no counterexample");
     check("echo unsat >$5", "impossible.vnnlib", "unsat", "note: unsat by ./tool.sh");
-    check("echo timeout >$5", "impossible.vnnlib", "unknown", "no answer of ./tool.sh: timeout");
-    check("echo 'sat\n((X_0 1)' >$5", "possible.vnnlib", "unknown", "results.txt:3:1: expected");
+    check("echo timeout >$5", "impossible.vnnlib", "unsat", "no answer of ./tool.sh: timeout");
+    check("echo 'sat\n((X_0 1)' >$5", "possible.vnnlib", "sat", "results.txt:3:1: expected");
 }
 
 #[test]
 fn a_tool_that_fails_says_nothing() {
-    check("exit 0", "possible.vnnlib", "unknown", "its results file cannot be used");
+    // The rest of the time is ours.
+    check("exit 0", "possible.vnnlib", "sat", "its results file cannot be used");
     let crash = "echo 'sat\n((X_0 0.5) (X_1 0.25))' >$5; echo 'out of luck' >&2; exit 3";
-    check(crash, "possible.vnnlib", "unknown", "it ended with status 3: out of luck");
-    check("kill -9 $$", "possible.vnnlib", "unknown", "it was killed by signal 9");
+    check(crash, "possible.vnnlib", "sat", "it ended with status 3: out of luck");
+    check("kill -9 $$", "impossible.vnnlib", "unsat", "it was killed by signal 9");
+}
+
+#[test]
+fn a_tool_that_does_not_exist_is_an_error_before_the_search() {
     let program = folder("");
     let run = pair(&program, "possible.vnnlib", &[&["--then-script", "none.sh"], &NO_SEARCH[..]].concat());
-    assert!(run.err.contains("it could not be started: No such file"), "{run:?}");
-    assert_eq!(program.read("out.txt").as_deref(), Some("unknown\n"));
+    assert_eq!(run.exit, Some(2), "{run:?}");
+    assert!(run.err.contains("the second tool none.sh: there is no such file"), "{run:?}");
+    assert_eq!(program.read("out.txt").as_deref(), Some("error\n"));
 }
 
 #[test]

@@ -241,3 +241,80 @@ fn names_and_versions_are_told() {
     let help = program.run(&["verify", "--help"]).out;
     assert!(help.contains("Exit status:") && help.contains("<NETWORK> <PROPERTY>"), "{help}");
 }
+
+/// Runs a property of `y = x + (1, 2)`: the answer, and what is said. A counterexample is checked.
+fn answer(property: &str, arguments: &[&str], want: &str, said: &str) {
+    let program = folder();
+    program.write("asked.vnnlib", format!("{TWO}{property}"));
+    let run = program.run(&[&["verify", "sum.onnx", "asked.vnnlib"], arguments].concat());
+    assert_eq!((run.exit, run.first_line()), (Some(0), want), "{property}: {run:?}");
+    assert!(run.err.contains(said), "{property}: {run:?}");
+    if want == "sat" {
+        program.write("printed.txt", &run.out);
+        let judged = program.run(&["check", "sum.onnx", "asked.vnnlib", "printed.txt"]);
+        assert_eq!(judged.first_line(), "correct", "{property}: {judged:?}");
+    }
+}
+
+#[test]
+fn a_box_without_a_number_of_the_type_is_unknown_with_its_reason() {
+    let narrow = "(> X_0 1))(assert (< X_0 1.0000001)";
+    let reason = "no number of type float32 satisfies the bounds of input X_0 (> 1 and < 1.0000001)";
+    let rest = "(assert (>= X_1 0))(assert (<= X_1 1))(assert (<= Y_0 5))";
+    answer(&format!("(assert {narrow}){rest}"), &[], "unknown", reason);
+    // Other disjuncts are searched.
+    let one = "(and (> X_0 1) (< X_0 1.0000001))";
+    answer(&format!("(assert (or {one} (and (>= X_0 2) (<= X_0 3)))){rest}"), &[], "sat", "");
+    let high = "(and (>= X_0 7) (<= X_0 8))";
+    answer(&format!("(assert (or {one} {high})){rest}"), &["--timeout", "3"], "unknown", reason);
+    // Where the numbers as written contradict each other, there is no counterexample either.
+    answer(&format!("(assert (> X_0 1))(assert (< X_0 1)){rest}"), &[], "unsat", "no input satisfies");
+}
+
+#[test]
+fn outputs_are_found_to_the_last_digit() {
+    let cases = [
+        "(= Y_0 1.2999999523162842)",
+        "(= (+ X_0 X_1) 1)",
+        "(= X_0 (* 2 X_1))",
+        "(and (>= Y_1 2.123456) (<= Y_1 2.1234563))",
+    ];
+    for case in cases {
+        answer(&format!("{BOX}(assert {case})(assert (<= Y_0 1.75))"), &["--timeout", "30"], "sat", "");
+    }
+    // No number of the type is printed like this one.
+    answer(&format!("{BOX}(assert (= Y_0 1.3))"), &["--timeout", "2"], "unknown", "the time is up");
+}
+
+#[test]
+fn disjunctions_are_not_multiplied_out() {
+    let both = |n: usize| {
+        let either = |i: usize| format!("(assert (or (<= Y_{} 1.{i:02}) (>= Y_{} 1.{i:02}5)))", i % 2, i % 2);
+        (0..n).map(either).collect::<String>()
+    };
+    for n in [10, 18, 60] {
+        answer(&format!("{BOX}{}", both(n)), &["--timeout", "30"], "sat", "");
+    }
+    // Of inputs too, and nested; the last one makes it impossible.
+    let mixed: String = (0..40)
+        .map(|i| {
+            format!(
+                "(assert (or (<= X_{} 0.{i:02}) (and (>= X_{} 0.{i:02}4) (or (>= Y_0 1.2) (<= Y_1 2.6)))))",
+                i % 2,
+                i % 2
+            )
+        })
+        .collect();
+    answer(&format!("{BOX}{mixed}(assert (>= Y_0 1.5))"), &["--timeout", "30"], "sat", "");
+    answer(&format!("{BOX}{mixed}(assert (>= Y_0 2.5))"), &["--timeout", "2"], "unknown", "");
+    let many: String = (0..10_000).map(|i| format!("(and (>= Y_0 {}) (<= Y_1 {}))", 3 + i, -i)).collect();
+    answer(&format!("{BOX}(assert (or {many} (>= Y_0 1.9)))"), &["--timeout", "30"], "sat", "");
+    answer(&format!("{BOX}(assert (or {many}))"), &["--timeout", "60"], "unsat", "proved");
+}
+
+#[test]
+fn inputs_without_a_bound_are_searched_further_and_further() {
+    let open = "(assert (<= X_0 0))(assert (>= X_1 0))(assert (<= X_1 1))";
+    answer(&format!("{open}(assert (<= Y_0 -1e12))"), &["--timeout", "30"], "sat", "");
+    answer(&format!("{open}(assert (>= Y_0 2))"), &["--timeout", "20"], "unknown", "were searched as far as");
+}

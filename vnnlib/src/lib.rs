@@ -36,7 +36,7 @@ pub use numeral::{Numeral, NumeralError};
 pub use polynomial::{NotPolynomial, PolynomialRow};
 pub use problem::Problem;
 pub use tree::{FormulaTree, NetworkTree, QueryTree, TensorTree, TermTree, TooDeep};
-pub use view::{Assertion, Bound, Comparison, Event, Events, Formula, Formulas, Term, Terms};
+pub use view::{Assertion, Bound, Comparison, Event, Events, Formula, FormulaId, Formulas, Term, Terms};
 
 /// The oldest and the newest version of the language that [`parse`] reads.
 pub const VERSIONS: [&str; 2] = ["1.0", "2.1"];

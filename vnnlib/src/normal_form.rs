@@ -128,6 +128,24 @@ impl NormalForm {
         (0..self.count).map(|number| self.case(number))
     }
 
+    /// The outermost `or`s with more than one case, in the order of the text: every case chooses in each of them.
+    pub fn choices(&self) -> impl Iterator<Item = Formula<'_>> {
+        self.choices.iter().map(|&node| self.query.formula_at(node))
+    }
+
+    /// The number of cases of a formula of this query; [`u64::MAX`] stands for that many or more.
+    pub fn count_of(&self, formula: Formula<'_>) -> u64 {
+        self.cases_of(formula.index())
+    }
+
+    /// Case `number` of the conjunction of some formulas of this query, the last of which changes fastest. `number` is
+    /// below the product of their [`Self::count_of`], which must not be that of too many to count.
+    pub fn case_of<'q>(&'q self, formulas: &[Formula<'q>], number: u64) -> Vec<Comparison<'q>> {
+        let mut case = Vec::new();
+        self.decode(formulas.iter().copied(), number, &mut case);
+        case
+    }
+
     /// Counts the cases of a formula, and notes those of every operator in it that has more than one.
     fn count_cases(&mut self, formula: Formula<'_>) -> u64 {
         let mut open: Vec<Open<'_>> = Vec::new();
@@ -184,11 +202,20 @@ impl NormalForm {
     }
 
     /// Decodes a number below `count`: the last choice changes fastest.
-    fn case_into<'q>(&'q self, mut number: u64, case: &mut Vec<Comparison<'q>>) {
+    fn case_into<'q>(&'q self, number: u64, case: &mut Vec<Comparison<'q>>) {
+        self.decode(self.choices.iter().map(|&node| self.query.formula_at(node)), number, case);
+    }
+
+    fn decode<'q>(
+        &'q self,
+        formulas: impl DoubleEndedIterator<Item = Formula<'q>>,
+        mut number: u64,
+        case: &mut Vec<Comparison<'q>>,
+    ) {
         let mut left: Vec<(Formula<'q>, u64)> = Vec::new();
-        for &node in self.choices.iter().rev() {
-            let cases = self.cases_of(node);
-            left.push((self.query.formula_at(node), number % cases));
+        for formula in formulas.rev() {
+            let cases = self.cases_of(formula.index());
+            left.push((formula, number % cases));
             number /= cases;
         }
         while let Some((formula, number)) = left.pop() {

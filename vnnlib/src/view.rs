@@ -85,7 +85,16 @@ impl Query {
     pub(crate) fn formula_at(&self, index: u32) -> Formula<'_> {
         Formula::at(At { data: &self.data, index })
     }
+
+    /// The formula that has this number in this query; `None` if the query has no such node.
+    pub fn formula(&self, id: FormulaId) -> Option<Formula<'_>> {
+        ((id.0 as usize) < self.data.nodes.len()).then(|| self.formula_at(id.0))
+    }
 }
+
+/// A formula's number in its query: what to keep where a handle, which borrows the query, cannot be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FormulaId(u32);
 
 /// A truth value.
 #[derive(Clone, Copy)]
@@ -126,6 +135,11 @@ impl<'q> Formula<'q> {
     /// Everything in it, in the order of the text.
     pub fn events(self) -> Events<'q> {
         Events::of(self.start())
+    }
+
+    /// Its number in its query.
+    pub fn id(self) -> FormulaId {
+        FormulaId(self.index())
     }
 
     pub(crate) fn index(self) -> u32 {

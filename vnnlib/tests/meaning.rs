@@ -166,6 +166,26 @@ fn an_and_of_ors_is_multiplied_out_in_order() {
     assert!(query.normal_form(5).is_err());
 }
 
+#[test]
+fn choices_are_told_one_by_one() {
+    let query = query(
+        "(assert (<= X_0 9))(assert (or (<= X_0 0) (<= X_0 1)))(assert (and (<= X_0 8) (or (<= Y_0 0) (and (<= Y_0 1) (or (<= Y_0 2) (<= Y_0 3))))))",
+    );
+    let form = query.normal_form(u64::MAX).unwrap();
+    let choices: Vec<Formula<'_>> = form.choices().collect();
+    let counts: Vec<u64> = choices.iter().map(|&choice| form.count_of(choice)).collect();
+    assert_eq!(counts, [2, 3]);
+    let numbers = |case: Vec<Comparison<'_>>| -> String {
+        case.iter().map(|c| c.as_bound().unwrap().numeral.as_str()).collect()
+    };
+    let cases: Vec<String> = (0..3).map(|number| numbers(form.case_of(&choices[1..], number))).collect();
+    assert_eq!(cases, ["0", "12", "13"]);
+    for choice in choices {
+        let again = query.formula(choice.id()).unwrap();
+        assert_eq!((again.span(), again.id()), (choice.span(), choice.id()));
+    }
+}
+
 /// The normal form multiplied out recursively, the plain way.
 fn multiplied_out(formula: Formula<'_>) -> Vec<Vec<usize>> {
     match formula {

@@ -15,11 +15,14 @@ use super::args;
 use super::config::{self, UsageError};
 use super::exit::Exit;
 use super::journal::JournalError;
-use crate::audit::{Claim, Finding, Record, Summary, examine, page};
+use crate::audit::{Claim, Finding, Record, Summary, Truth, examine, page};
 use crate::budget::Budget;
 use crate::report::Bar;
 use files::{Instance, TableError};
 use journal::{Journal, Settings};
+
+/// What is noted of an instance whose examination panicked.
+const BUG: &str = "a bug in counterpatch; please report it with the two files";
 
 /// Why there is no audit.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +105,9 @@ fn examine_all(
         drop(sender);
         let (mut false_unsat, mut done) = (0, Ok(()));
         while let Ok((at, record)) = results.recv() {
-            done = journal.map_or(Ok(()), |journal| journal.note(&record));
+            // What a bug has kept from being examined is examined the next time.
+            let bug = record.truth == Truth::Unusable(BUG.to_owned());
+            done = journal.filter(|_| !bug).map_or(Ok(()), |journal| journal.note(&record));
             false_unsat += record.claims.iter().filter(|claim| claim.finding == Finding::FalseUnsat).count();
             if let Some(bar) = &bar {
                 bar.step(format!("{false_unsat} false unsat"));
@@ -129,7 +134,6 @@ fn examine_one(instance: &Instance, config: &config::Audit) -> Record {
     let found = catch_unwind(AssertUnwindSafe(|| {
         examine(&claims, &files, instance.read(), &config.search, &budget())
     }));
-    let bug = "a bug in counterpatch; please report it with the two files";
-    // A panic has printed its message; the other instances need not suffer.
-    found.unwrap_or_else(|_| examine(&claims, &files, Err(bug.to_owned()), &config.search, &budget()))
+    // A panic has printed its message, and the program will end as one that has a bug; the other instances need not suffer.
+    found.unwrap_or_else(|_| examine(&claims, &files, Err(BUG.to_owned()), &config.search, &budget()))
 }

@@ -11,6 +11,8 @@ mod tree;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -67,6 +69,31 @@ impl Tool {
             Self::Marabou(_) => "Marabou".to_owned(),
             Self::Script { path, .. } => path.display().to_string(),
         }
+    }
+
+    /// Whether the program is there and may be run: asked before any time is spent.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let program = match self {
+            Self::Marabou(program) => program,
+            Self::Script { path, .. } => path,
+        };
+        // As the system does: a bare name of a program is looked for in PATH, everything else is a path. Scripts are
+        // called by their full path.
+        let is_bare = program.components().count() == 1 && !program.as_os_str().as_bytes().contains(&b'/');
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let places: Vec<PathBuf> = match self {
+            Self::Marabou(_) if is_bare => std::env::split_paths(&path).map(|at| at.join(program)).collect(),
+            _ => vec![program.clone()],
+        };
+        let files: Vec<_> = places.iter().filter_map(|place| place.metadata().ok()).collect();
+        if files.is_empty() {
+            return Err("there is no such file");
+        }
+        let may_run = |file: &std::fs::Metadata| file.is_file() && file.permissions().mode() & 0o111 != 0;
+        if files.iter().any(may_run) { Ok(()) } else { Err("it is no program that may be run") }
     }
 
     fn call(&self, question: &Question, scratch: &Path) -> Call {
@@ -161,6 +188,28 @@ mod tests {
             assert_eq!(std::fs::read_to_string(ask(name)).unwrap(), "text");
         }
         assert!(plain(&folder.path().join("missing"), scratch.path()).is_err());
+    }
+
+    #[test]
+    fn a_tool_is_there_and_may_be_run_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, mode) in [("runs", 0o755), ("lies", 0o644)] {
+            std::fs::write(folder.path().join(name), "#!/bin/sh").unwrap();
+            std::fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(mode)).unwrap();
+        }
+        let script = |name: &str| Tool::Script { path: folder.path().join(name), category: String::new() };
+        let cases = [
+            (script("runs"), None),
+            (script("lies"), Some("it is no program that may be run")),
+            (script("none"), Some("there is no such file")),
+            (script(""), Some("it is no program that may be run")),
+            (Tool::Marabou("sh".into()), None),
+            (Tool::Marabou(folder.path().join("runs")), None),
+            (Tool::Marabou("no-such-program-anywhere".into()), Some("there is no such file")),
+        ];
+        for (tool, want) in cases {
+            assert_eq!(tool.check().err(), want, "{tool:?}");
+        }
     }
 
     #[test]

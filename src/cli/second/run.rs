@@ -91,7 +91,7 @@ pub(in crate::cli) fn run(
     let answer = match waited {
         Ok(ending) => tool.answer(&ending, scratch),
         Err(StopReason::TimeUp) => Answer::None("its time was up".to_owned()),
-        Err(StopReason::Interrupted | StopReason::Exhausted) => Answer::None("it was stopped".to_owned()),
+        Err(_) => Answer::None("it was stopped".to_owned()),
     };
     // Closing its input tells the guard to clear up.
     drop(guard.stdin.take());

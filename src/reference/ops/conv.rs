@@ -6,7 +6,7 @@
 use super::super::array::{self, same_element};
 use super::super::call::{Call, Results};
 use super::Entry;
-use super::linear::{Real, Sizes, centred, product, widened};
+use super::linear::{Fused, Real, Sizes, centred, product, widened};
 use super::window::{self, Window};
 use crate::onnx::{Data, ElementType, Tensor};
 
@@ -71,7 +71,15 @@ fn convolve(call: &Call<'_>, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> R
     let channels = Channels { batch: *batch, groups, input: *depth, output: filters / groups };
     let shape: Vec<usize> = [*batch, *filters].into_iter().chain(axes.iter().map(|a| a.output)).collect();
     array::len(&shape)?;
-    let mut values = if call.is_single(x.element) {
+    let mut values = if call.is_fused(x.element) {
+        widened(columns_product::<Fused>(
+            &Fused::read(x),
+            &Fused::read(w),
+            channels,
+            &windows,
+            (spatial, kernel),
+        ))
+    } else if call.is_single(x.element) {
         widened(columns_product::<f32>(&f32::read(x), &f32::read(w), channels, &windows, (spatial, kernel)))
     } else {
         columns_product::<f64>(&f64::read(x), &f64::read(w), channels, &windows, (spatial, kernel))
@@ -158,7 +166,15 @@ fn conv_transpose(call: &Call<'_>) -> Results {
     array::len(&[*depth, kernel.iter().product(), windows.len()])?;
     let shape: Vec<usize> = [*batch, depth * groups].into_iter().chain(result.iter().copied()).collect();
     array::len(&shape)?;
-    let mut values = if call.is_single(element) {
+    let mut values = if call.is_fused(element) {
+        widened(scattered_product::<Fused>(
+            &Fused::read(x),
+            &Fused::read(w),
+            channels,
+            &windows,
+            (&result, kernel),
+        ))
+    } else if call.is_single(element) {
         widened(scattered_product::<f32>(&f32::read(x), &f32::read(w), channels, &windows, (&result, kernel)))
     } else {
         scattered_product::<f64>(&f64::read(x), &f64::read(w), channels, &windows, (&result, kernel))

@@ -17,10 +17,16 @@ const BLOCK: usize = 128;
 /// Columns of a product that are computed together: with [`BLOCK`] rows 128 KB in double precision.
 const STRIP: usize = 128;
 
-/// The two types that products are computed in.
+/// The types that products are computed in.
 pub(super) trait Real:
     Copy + Default + AddAssign + Mul<Output = Self> + Into<f64> + From<f32>
 {
+    /// Partial sums of a dot product; at most 16.
+    const LANES: usize = 16;
+    /// Adds a product.
+    fn add_product(&mut self, a: Self, b: Self) {
+        *self += a * b;
+    }
     /// A float tensor's values.
     fn read(tensor: &Tensor) -> Cow<'_, [Self]>;
     /// A sparse tensor's entries.
@@ -57,6 +63,52 @@ impl Real for f64 {
     }
 }
 
+/// A number of single precision whose products are added up one by one, each with a single rounding.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Fused(f32);
+
+impl AddAssign for Fused {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+
+impl Mul for Fused {
+    type Output = Self;
+    fn mul(self, other: Self) -> Self {
+        Self(self.0 * other.0)
+    }
+}
+
+impl From<f32> for Fused {
+    fn from(x: f32) -> Self {
+        Self(x)
+    }
+}
+
+impl From<Fused> for f64 {
+    fn from(x: Fused) -> Self {
+        x.0.into()
+    }
+}
+
+impl Real for Fused {
+    const LANES: usize = 1;
+
+    fn add_product(&mut self, a: Self, b: Self) {
+        self.0 = a.0.mul_add(b.0, self.0);
+    }
+
+    fn read(tensor: &Tensor) -> Cow<'_, [Self]> {
+        f32::read(tensor).iter().copied().map(Self).collect()
+    }
+
+    fn entries(tensor: &Tensor) -> Option<(&[usize], Cow<'_, [Self]>)> {
+        let (indices, values) = f32::entries(tensor)?;
+        Some((indices, values.iter().copied().map(Self).collect()))
+    }
+}
+
 /// Rows and columns of a product: `[m, k] × [k, n]`.
 #[derive(Clone, Copy)]
 pub(super) struct Sizes {
@@ -82,7 +134,7 @@ pub(super) fn product<T: Real, S: Copy + Into<T>>(a: &[T], b: &[S], Sizes { m, k
             let partial = &mut partial[..width];
             partial.fill(T::default());
             for (&factor, row) in a[i * k + start..].iter().zip(strip.chunks_exact(width)) {
-                partial.iter_mut().zip(row).for_each(|(p, &x)| *p += factor * x);
+                partial.iter_mut().zip(row).for_each(|(p, &x)| p.add_product(factor, x));
             }
             out[i * n + from..][..width].iter_mut().zip(&*partial).for_each(|(t, &p)| *t += p);
         }
@@ -93,12 +145,13 @@ pub(super) fn product<T: Real, S: Copy + Into<T>>(a: &[T], b: &[S], Sizes { m, k
 /// `a × bᵀ`: `b` holds a column of the product's right side in each row.
 fn product_transposed<T: Real, S: Copy + Into<T>>(a: &[T], b: &[S], Sizes { m, k, n }: Sizes) -> Vec<T> {
     const LANES: usize = 16;
+    let count = T::LANES.min(LANES);
     let mut out = Vec::with_capacity(m * n);
     for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
         let (row, column) = (&a[i * k..(i + 1) * k], &b[j * k..(j + 1) * k]);
         let mut lanes = [T::default(); LANES];
-        for (x, y) in row.chunks(LANES).zip(column.chunks(LANES)) {
-            lanes.iter_mut().zip(x.iter().zip(y)).for_each(|(l, (&x, &y))| *l += x * y.into());
+        for (x, y) in row.chunks(count).zip(column.chunks(count)) {
+            lanes.iter_mut().zip(x.iter().zip(y)).for_each(|(l, (&x, &y))| l.add_product(x, y.into()));
         }
         let mut total = T::default();
         lanes.iter().for_each(|&l| total += l);
@@ -142,7 +195,7 @@ fn product_sparse<T: Real>(a: &[T], (indices, values): (&[usize], &[T]), Sizes {
     let mut out = vec![T::default(); m * n];
     for i in 0..m {
         for (&at, &value) in indices.iter().zip(values) {
-            out[i * n + at % n] += a[i * k + at / n] * value;
+            out[i * n + at % n].add_product(a[i * k + at / n], value);
         }
     }
     out
@@ -154,7 +207,7 @@ fn sparse_product<T: Real>((indices, values): (&[usize], &[T]), b: &[T], Sizes {
     for (&at, &value) in indices.iter().zip(values) {
         let (row, column) = (at / k, at % k);
         let terms = &b[column * n..(column + 1) * n];
-        out[row * n..(row + 1) * n].iter_mut().zip(terms).for_each(|(t, &x)| *t += value * x);
+        out[row * n..(row + 1) * n].iter_mut().zip(terms).for_each(|(t, &x)| t.add_product(value, x));
     }
     out
 }
@@ -170,6 +223,8 @@ fn matmul(call: &Call<'_>) -> Results {
     let values = if !element.is_float() {
         let values = plan.integers(integers(a)?, integers(b)?);
         return Ok(vec![call.store_integers(element, plan.shape, values)]);
+    } else if call.is_fused(element) {
+        widened(plan.floats::<Fused>(a, b))
     } else if call.is_single(element) {
         widened(plan.floats::<f32>(a, b))
     } else {
@@ -251,7 +306,9 @@ fn gemm(call: &Call<'_>) -> Results {
     if !element.is_float() {
         return Err(format!("floats are needed where {element} is given"));
     }
-    let values = if call.is_single(element) {
+    let values = if call.is_fused(element) {
+        widened(gemm_product::<Fused>(call)?)
+    } else if call.is_single(element) {
         widened(gemm_product::<f32>(call)?)
     } else {
         gemm_product::<f64>(call)?
@@ -382,6 +439,8 @@ mod tests {
             assert_eq!(product_sparse(&a, (&in_b, &b), sizes), expected);
             assert_eq!(sparse_product((&in_a, &a), &b, sizes), expected);
             assert_eq!(widened(product(&narrow(&a), &narrow(&b), sizes)), expected);
+            let fused = |v: &[f64]| narrow(v).into_iter().map(Fused).collect::<Vec<Fused>>();
+            assert_eq!(widened(product(&fused(&a), &narrow(&b), sizes)), expected);
         }
     }
 }
