@@ -51,6 +51,12 @@ pub(crate) const ALLOWANCES: &[(&str, Allowance)] = &[
     row("HardSigmoid", 1.0, 2.9e-08),
     // every 64th float32 and all near ends tried; better enclosed step by step (product, sum, clip, product)
     row("HardSwish", 2.0, 1.2e-07),
+    // every 64th float32 and all near ends tried
+    row("LSTM f Sigmoid", 1.0, 6.9e+38),
+    // every 64th float32 and all near ends tried
+    row("LSTM g Tanh", 12.0, 2.9e-43),
+    // every 64th float32 and all near ends tried
+    row("LSTM h Tanh", 12.0, 2.9e-43),
     // every 64th float32 and all near ends tried; one product
     row("LeakyRelu", 1.0, 3e-45),
     // every 64th float32 and all near ends tried
@@ -63,6 +69,8 @@ pub(crate) const ALLOWANCES: &[(&str, Allowance)] = &[
     row("RNN Elu", 1.0, 6e-08),
     // every 64th float32 and all near ends tried; as HardSigmoid
     row("RNN HardSigmoid", 1.0, 2.9e-08),
+    // every 64th float32 and all near ends tried; for alpha 1.7, beta 0.6; `absolute` times max(1, |alpha| / 1.7)
+    row("RNN ScaledTanh", 3.0, 4.3e-07),
     // every 64th float32 and all near ends tried
     row("RNN Sigmoid", 4.9, 3e-45),
     // every 64th float32 and all near ends tried; infinite from x = 88.7229 on
