@@ -31,20 +31,42 @@ def build(case):
         names.append("" if value is None else f"x{i}")
         if value is None:
             continue
+        value = np.asarray(value)
         if i in case.constant:
-            constants.append(numpy_helper.from_array(np.asarray(value), f"x{i}"))
+            constants.append(numpy_helper.from_array(value, f"x{i}"))
         else:
             inputs.append(helper.make_tensor_value_info(f"x{i}", helper.np_dtype_to_tensor_dtype(value.dtype), value.shape))
             point.append((f"x{i}", value))
     outputs = [f"y{i}" for i in range(case.outputs)]
     node = helper.make_node(case.operator, names, outputs, **case.attributes)
+    # Where inference does not tell an output's type, it is the first operand's.
+    first = next((np.asarray(v).dtype for v in case.inputs if v is not None), np.dtype("float32"))
     infos = [helper.make_empty_tensor_value_info(name) for name in outputs]
     graph = helper.make_graph([node], "one", inputs, infos, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", case.opset)], ir_version=8 if case.opset < 19 else 10)
     model = onnx.shape_inference.infer_shapes(model)
     for info in model.graph.output:
+        if not info.type.tensor_type.elem_type:
+            info.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(first)
         info.type.tensor_type.ClearField("shape")
     return model.SerializeToString(), point
+
+
+def opsets():
+    """For each operator the operator sets that have it, from 7 on."""
+    ranges = {}
+    for schema in onnx.defs.get_all_schemas_with_history():
+        if schema.domain == "":
+            ranges.setdefault(schema.name, []).append((schema.since_version, schema.deprecated))
+    known = {}
+    for name in CASES:
+        versions = sorted(ranges[name])
+        first = max(7, min(version for version, deprecated in versions if not deprecated))
+        if name == "GroupNormalization":
+            first = 21  # the version before is deprecated
+        last, gone = versions[-1]
+        known[name] = first, min(last - 1 if gone else NEWEST, NEWEST)
+    return known
 
 
 def runtime(model, point):
@@ -113,7 +135,7 @@ def agree(got, wanted):
 
 
 def describe(case):
-    kinds = ",".join("-" if v is None else f"{v.dtype}{list(v.shape)}{'c' if i in case.constant else ''}" for i, v in enumerate(case.inputs))
+    kinds = ",".join("-" if v is None else f"{np.asarray(v).dtype}{list(np.shape(v))}{'c' if i in case.constant else ''}" for i, v in enumerate(case.inputs))
     attributes = {k: v if not isinstance(v, onnx.TensorProto) else "tensor" for k, v in case.attributes.items()}
     return f"{case.operator}-{case.opset}({kinds}) {attributes}"
 
@@ -145,9 +167,12 @@ def main():
     names = [n for n in CASES if not arguments.only or n in arguments.only.split(",")]
     probe, rng = Probe(), np.random.default_rng(arguments.seed)
     rows = collections.defaultdict(collections.Counter)
-    open_ones, uses = [], collections.Counter()
+    open_ones, uses, versions = [], collections.Counter(), opsets()
     for number in range(arguments.count):
-        case = CASES[names[number % len(names)]](Draw(rng, opset := int(rng.integers(7, NEWEST + 1))))
+        name = names[number % len(names)]
+        first, last = versions[name]
+        opset = int(rng.integers(first, last + 1))
+        case = CASES[name](Draw(rng, opset))
         case.opset = opset
         row = rows[case.operator]
         row["made"] += 1
@@ -177,6 +202,8 @@ def main():
                 open_ones.append((case.operator, engine, kind, short(text)))
                 if not arguments.quiet:
                     print(f"{engine} {kind}: {describe(case)}: {text[:200]}", flush=True)
+                    if os.environ.get("SHOW_VALUES"):
+                        print("  ", [None if v is None else v.tolist() for v in case.inputs], "engine", got, "ORT", wanted)
     report(rows, uses, open_ones, arguments)
     return 1 if open_ones else 0
 

@@ -145,12 +145,22 @@ impl<T: Real> Call<'_, T> {
         op: Op<T>,
         operands: &[Operand],
     ) -> Result<Operand, ModelError> {
-        let Some(integer) = Integer::of(element) else {
+        if element.is_float() {
             return self.apply_to_floats(element, op, operands);
-        };
+        }
         let reaches: Vec<_> = operands.iter().map(|operand| self.importer.reach_of(operand)).collect();
         let shape = operands.first().map(|operand| self.shape(operand)).unwrap_or_default();
         let reach = reach::of_result(&op, &reaches, &shape);
+        let Some(integer) = Integer::of(element) else {
+            let result = self.apply_plain(element, op, operands)?;
+            self.note_reach(&result, reach);
+            return Ok(result);
+        };
+        if reach::makes_fractions(&op) || operands.iter().any(|x| op.is_power() && self.element(x).is_float())
+        {
+            let result = self.apply_plain(element, op, operands)?;
+            return self.apply_plain(element, Op::Unary(Unary(UnaryFunction::Convert(integer))), &[result]);
+        }
         if op.wraps().is_some() {
             return self.apply_plain(element, op, operands);
         }
@@ -167,7 +177,7 @@ impl<T: Real> Call<'_, T> {
         self.apply_plain(element, Op::Unary(Unary(UnaryFunction::Wrap(integer))), &[result])
     }
 
-    /// Of floats and truth values only simple chains are followed: what lies before a cast.
+    /// Of floats only simple chains are followed: what lies before a cast.
     fn apply_to_floats(
         &mut self,
         element: ElementType,

@@ -65,6 +65,19 @@ pub(super) fn of_result<T: Real>(op: &Op<T>, operands: &[Reach], shape: &[usize]
     }
 }
 
+/// Whether a function of integers may give other numbers.
+pub(super) fn makes_fractions<T: Real>(op: &Op<T>) -> bool {
+    use UnaryFunction::*;
+    let Op::Unary(op) = op else { return false };
+    match op.0 {
+        Abs | Neg | Relu | Clip { .. } | Sign | SignOr { .. } | Nonzero | Not | IsNan | IsInf { .. } => false,
+        Floor | Ceil | Round | Truncate | Convert(_) | Wrap(_) => false,
+        Scale { scale, shift } => scale.fract() != 0.0 || shift.fract() != 0.0,
+        Power { exponent } => exponent < 0.0 || exponent.fract() != 0.0,
+        _ => true,
+    }
+}
+
 fn of_function(function: UnaryFunction, x: Reach) -> Reach {
     use UnaryFunction::*;
     match function {

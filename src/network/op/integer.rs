@@ -57,6 +57,10 @@ impl Integer {
             return self.convert(x);
         }
         let modulus = 2f64.powi(self.bits as i32);
+        // A double near 2⁶⁴ would swallow small negative numbers.
+        if self.signed && (-modulus / 2.0..modulus / 2.0).contains(&x) {
+            return x;
+        }
         let rest = x - modulus * (x / modulus).floor();
         if self.signed && rest >= modulus / 2.0 { rest - modulus } else { rest }
     }
@@ -123,6 +127,7 @@ mod tests {
             (Int32, 3e9, -1_294_967_296.0),
             (UInt32, -1.0, 4_294_967_295.0),
             (Int64, TOP, -TOP),
+            (Int64, -5.0, -5.0),
             (UInt64, -2048.0, 2.0 * TOP - 2048.0),
         ];
         for (element, x, want) in cases {

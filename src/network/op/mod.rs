@@ -239,6 +239,11 @@ impl<T: Real> Op<T> {
         }
     }
 
+    /// Whether it is a power of one operand by another.
+    pub fn is_power(&self) -> bool {
+        matches!(self, Op::Binary(Binary(BinaryFunction::Pow)))
+    }
+
     /// Multiplications for one point, roughly, when the result has `shape`.
     pub fn multiplications(&self, shape: &[usize]) -> usize {
         match self {
