@@ -1,13 +1,17 @@
 //! The fast engine from outside, for the scripts beside this file: outputs, gradients and times of one network.
 //!
 //! `probe run NET INPUTS OUTPUTS LANES f32|f64` · `probe gradient NET INPUTS` · `probe time NET LANES` ·
-//! `probe nodes NET`. Numbers in files are 64-bit little-endian floats, one point after the other.
+//! `probe nodes NET` · `probe both`. Numbers in files are 64-bit little-endian floats, one point after the other.
 
+use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use counterpatch::network::simplify::simplify;
 use counterpatch::network::{Network, Real, Surrogate};
 use counterpatch::onnx;
+use counterpatch::problem::need_double;
+use counterpatch::reference::{Engine, Precision};
 use rustix::time::{ClockId, clock_gettime};
 
 type Failure = Box<dyn std::error::Error>;
@@ -21,6 +25,7 @@ fn main() -> Result<(), Failure> {
         ["gradient", net, inputs] => gradient(net, inputs),
         ["time", net, lanes] => time(net, lanes.parse()?),
         ["nodes", net] => nodes(net),
+        ["both"] => both(),
         _ => Err("see the head of benchmarks/operators/probe.rs for what to type".into()),
     }
 }
@@ -177,4 +182,69 @@ fn nodes(net: &str) -> Result<(), Failure> {
         println!("{i:4} {:30} {kind:40} {inputs:?} → {:?}", node.name, node.shape);
     }
     Ok(())
+}
+
+/// Evaluates model after model from standard input at one point each, in both engines: for each two lines on standard
+/// output, the plain engine's and the fast one's, of `ok` and the outputs, or of `refused` and why.
+///
+/// A model comes as its length in bytes and its bytes, a point as its length in numbers and its numbers; lengths are
+/// 32-bit little-endian integers.
+fn both() -> Result<(), Failure> {
+    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    while let Some(len) = frame(&mut input)? {
+        let mut bytes = vec![0; len];
+        input.read_exact(&mut bytes)?;
+        let count = frame(&mut input)?.ok_or("a point is missing")?;
+        let mut point = vec![0; count * 8];
+        input.read_exact(&mut point)?;
+        let point: Vec<f64> = point.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
+        for engine in [plain, fast] {
+            let line = match engine(&bytes, &point) {
+                Ok(values) => format!("ok {values:?}"),
+                Err(why) => format!("refused {}", why.to_string().replace('\n', " ")),
+            };
+            writeln!(output, "{line}")?;
+        }
+        output.flush()?;
+    }
+    Ok(())
+}
+
+/// The next length; `None` at the end.
+fn frame(input: &mut impl Read) -> Result<Option<usize>, Failure> {
+    let mut bytes = [0; 4];
+    match input.read_exact(&mut bytes) {
+        Ok(()) => Ok(Some(usize::try_from(u32::from_le_bytes(bytes))?)),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn plain(bytes: &[u8], point: &[f64]) -> Result<Vec<f64>, Failure> {
+    let model = onnx::from_bytes(bytes)?;
+    let lengths: Vec<usize> = model.graph.inputs.iter().map(length).collect();
+    let mut rest = point;
+    let mut inputs = Vec::new();
+    for length in lengths {
+        let (own, behind) = rest.split_at_checked(length).ok_or("the point is too short")?;
+        inputs.push(own);
+        rest = behind;
+    }
+    let outputs = Engine::new(Arc::new(model))?.run(&inputs, Precision::Model)?;
+    Ok(outputs.into_iter().flat_map(|output| output.values).collect())
+}
+
+fn length(input: &onnx::ValueInfo) -> usize {
+    let size = |dim: &onnx::Dim| if let onnx::Dim::Fixed(n) = dim { *n } else { 1 };
+    input.shape.iter().flatten().map(size).product()
+}
+
+fn fast(bytes: &[u8], point: &[f64]) -> Result<Vec<f64>, Failure> {
+    let model = Arc::new(onnx::from_bytes(bytes)?);
+    if need_double(std::slice::from_ref(&model)) {
+        return Ok(simplify(onnx::import::<f64>(&model)?).evaluate(point));
+    }
+    let point: Vec<f32> = point.iter().map(|&x| x as f32).collect();
+    let network = simplify(onnx::import::<f32>(&model)?);
+    Ok(network.evaluate(&point).into_iter().map(f64::from).collect())
 }

@@ -155,6 +155,14 @@ impl<T> Node<T> {
         shape::len(&self.shape)
     }
 
+    /// Whether integers of 32 or 64 bits that depend on the inputs may leave their type here.
+    pub fn wraps_wide(&self) -> bool
+    where
+        T: Real,
+    {
+        self.varies && self.op.wraps().is_some_and(op::Integer::is_wide)
+    }
+
     /// Whether the result has no value.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

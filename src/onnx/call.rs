@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::error::ModelError;
 use super::import::{Importer, Operand};
 use super::model::Node;
+use super::reach;
 use super::tensor::{ElementType, Tensor};
 use crate::network::Real;
 use crate::network::build::Builder;
-use crate::network::op::{Binary, BinaryFunction, Op, Rearrange, Unary, UnaryFunction};
+use crate::network::op::{Binary, BinaryFunction, Integer, Op, Rearrange, Unary, UnaryFunction};
 use crate::network::shape::{self, ShapeError};
 
 /// The results of a node, in order.
@@ -137,8 +138,72 @@ impl<T: Real> Call<'_, T> {
     }
 
     /// Applies an operator. Where all operands are constants the result is one: computed in double precision,
-    /// rounded to `element`.
+    /// rounded to `element`. An integer result that may leave its type is brought back into it.
     pub(crate) fn apply_as(
+        &mut self,
+        element: ElementType,
+        op: Op<T>,
+        operands: &[Operand],
+    ) -> Result<Operand, ModelError> {
+        if element.is_float() {
+            return self.apply_to_floats(element, op, operands);
+        }
+        let reaches: Vec<_> = operands.iter().map(|operand| self.importer.reach_of(operand)).collect();
+        let shape = operands.first().map(|operand| self.shape(operand)).unwrap_or_default();
+        let reach = reach::of_result(&op, &reaches, &shape);
+        let Some(integer) = Integer::of(element) else {
+            let result = self.apply_plain(element, op, operands)?;
+            self.note_reach(&result, reach);
+            return Ok(result);
+        };
+        if reach::makes_fractions(&op) || operands.iter().any(|x| op.is_power() && self.element(x).is_float())
+        {
+            let result = self.apply_plain(element, op, operands)?;
+            return self.apply_plain(element, Op::Unary(Unary(UnaryFunction::Convert(integer))), &[result]);
+        }
+        if op.wraps().is_some() {
+            return self.apply_plain(element, op, operands);
+        }
+        if reach::fits(reach, integer) {
+            let result = self.apply_plain(element, op, operands)?;
+            self.note_reach(&result, reach);
+            return Ok(result);
+        }
+        if matches!(op, Op::Binary(Binary(BinaryFunction::Mul))) {
+            let product = Op::Binary(Binary(BinaryFunction::WrappingMul(integer)));
+            return self.apply_plain(element, product, operands);
+        }
+        let result = self.apply_plain(element, op, operands)?;
+        self.apply_plain(element, Op::Unary(Unary(UnaryFunction::Wrap(integer))), &[result])
+    }
+
+    /// Of floats only simple chains are followed: what lies before a cast.
+    fn apply_to_floats(
+        &mut self,
+        element: ElementType,
+        op: Op<T>,
+        operands: &[Operand],
+    ) -> Result<Operand, ModelError> {
+        let reach = match (&op, operands) {
+            (Op::Unary(_) | Op::Reshape(_) | Op::Rearrange(_), [Operand::Node(_)]) => {
+                reach::of_result(&op, &[self.importer.reach_of(&operands[0])], &self.shape(&operands[0]))
+            }
+            _ => reach::of_element(element),
+        };
+        let result = self.apply_plain(element, op, operands)?;
+        self.note_reach(&result, reach);
+        Ok(result)
+    }
+
+    fn note_reach(&mut self, result: &Operand, reach: reach::Reach) {
+        if let Operand::Node(id) = result
+            && reach != reach::of_element(self.element(result))
+        {
+            self.importer.reaches.insert(*id, reach);
+        }
+    }
+
+    fn apply_plain(
         &mut self,
         element: ElementType,
         op: Op<T>,
@@ -160,6 +225,12 @@ impl<T: Real> Call<'_, T> {
         let name = &self.node.name;
         let id = self.importer.builder.push(name, op, &ids, element);
         self.at(id).map(Operand::Node)
+    }
+
+    /// Whether all values are numbers of this type, whatever the inputs.
+    pub(crate) fn always_fits(&self, x: &Operand, integer: Integer) -> bool {
+        let (low, high) = self.importer.reach_of(x);
+        reach::fits((low.trunc(), high.trunc()), integer)
     }
 
     /// The single result of an operator.

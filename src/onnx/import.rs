@@ -13,6 +13,7 @@ use super::call::Call;
 use super::error::{ModelError, Place};
 use super::model::{Attribute, Dim, Graph, Model, Node};
 use super::ops;
+use super::reach::{self, Reach};
 use super::tensor::{ElementType, Tensor};
 use crate::network::build::Builder;
 use crate::network::shape::ShapeError;
@@ -67,6 +68,8 @@ pub(crate) struct Importer<T> {
     scopes: Vec<HashMap<String, Operand>>,
     /// Constants that have become nodes already, by address; the `Arc` keeps the address taken.
     nodes_of_constants: HashMap<usize, (Arc<Tensor>, NodeId)>,
+    /// Between which numbers the values of nodes lie, where more is known than their element type.
+    pub(super) reaches: HashMap<NodeId, Reach>,
 }
 
 /// Before this operator set, operators broadcast their operands in another way.
@@ -105,6 +108,7 @@ pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Net
         opset: model.opset,
         scopes: vec![HashMap::new()],
         nodes_of_constants: HashMap::new(),
+        reaches: HashMap::new(),
     };
     for input in &model.graph.inputs {
         let place = || Place::Value(input.name.clone());
@@ -247,6 +251,17 @@ impl<T: Real> Importer<T> {
         match operand {
             Operand::Constant(tensor) => &tensor.shape,
             Operand::Node(id) => self.builder.shape(*id),
+        }
+    }
+
+    /// Between which numbers the values of an operand lie.
+    pub(super) fn reach_of(&self, operand: &Operand) -> Reach {
+        match operand {
+            Operand::Constant(tensor) => reach::of_constant(tensor),
+            Operand::Node(id) => match self.reaches.get(id) {
+                Some(&reach) => reach,
+                None => reach::of_element(self.element_of(operand)),
+            },
         }
     }
 

@@ -17,6 +17,7 @@ pub mod model;
 mod ops;
 mod order;
 mod outline;
+mod reach;
 mod read;
 mod serialise;
 pub mod tensor;

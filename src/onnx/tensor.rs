@@ -162,6 +162,9 @@ impl Tensor {
         match &self.data {
             Data::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
             Data::F64(v) => v.clone(),
+            Data::I64(v) if self.element == ElementType::UInt64 => {
+                v.iter().map(|&x| x as u64 as f64).collect()
+            }
             Data::I64(v) => v.iter().map(|&x| x as f64).collect(),
             Data::SparseF32(s) => s.to_dense(self.len()).into_iter().map(f64::from).collect(),
             Data::SparseF64(s) => s.to_dense(self.len()),

@@ -6,14 +6,30 @@ use vnnlib::{Equivalence, Query};
 
 use super::{Problem, isomorphism};
 use crate::error::Error;
-use crate::network::{Network, Real};
-use crate::onnx::{self, ElementType, Model};
+use crate::network::{Network, Node, Real};
+use crate::onnx::{self, Attribute, ElementType, Graph, Model};
 
-/// Whether a search in single precision could not reach every value of an input.
+/// Whether a search in single precision could not reach every value of an input, or would round integers before they
+/// wrap around.
 pub fn need_double(models: &[Arc<Model>]) -> bool {
     use ElementType::*;
     let double = |element| matches!(element, Float64 | Int32 | Int64 | UInt32 | UInt64);
-    models.iter().flat_map(|model| &model.graph.inputs).any(|input| double(input.element))
+    let inputs = models.iter().flat_map(|model| &model.graph.inputs);
+    inputs.map(|input| input.element).any(double) || models.iter().any(|model| wraps_wide(model))
+}
+
+/// Whether integers of 32 or 64 bits that depend on the inputs may leave their type. Only the import tells, and it is only
+/// asked where floats become integers at all.
+fn wraps_wide(model: &Model) -> bool {
+    makes_integers(&model.graph)
+        && onnx::import::<f32>(model).is_ok_and(|network| network.nodes().iter().any(Node::wraps_wide))
+}
+
+fn makes_integers(graph: &Graph) -> bool {
+    graph.nodes.iter().any(|node| {
+        let inner = node.attributes.values().any(|a| matches!(a, Attribute::Graph(g) if makes_integers(g)));
+        inner || matches!(node.operator.as_str(), "ArgMax" | "ArgMin" | "Cast" | "CastLike" | "TopK")
+    })
 }
 
 impl<T: Real> Problem<T> {

@@ -114,7 +114,7 @@ fn of_pair(function: BinaryFunction, a: Ends, b: Ends) -> Ends {
                 _ => outward(negative.0.min(0.0), negative.1.max(positive.1)),
             }
         }
-        Modulo | Remainder => EVERYTHING,
+        Modulo | Remainder | WrappingMul(_) => EVERYTHING,
     }
 }
 

@@ -156,6 +156,7 @@ impl<'n> Bounder<'n> {
             return Some(Rule::Leaf);
         }
         match &node.op {
+            op if op.wraps().is_some() => return None,
             Op::Unary(op) => return range::is_bounded(op.0).then_some(Rule::Unary(op.0)),
             Op::Binary(op) if op.0 == BinaryFunction::Mul && self.is_square(node) => {
                 return Some(Rule::Unary(UnaryFunction::Power { exponent: 2.0 }));

@@ -88,6 +88,7 @@ fn course(function: UnaryFunction, low: f64, high: f64) -> Course {
         Elu { .. } | Selu { .. } | Celu { .. } | ThresholdedRelu { .. } | Shrink { .. } | Swish { .. } => {
             Unknown
         }
+        Wrap(_) | Convert(_) => Unknown,
     }
 }
 

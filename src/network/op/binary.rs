@@ -1,6 +1,6 @@
 //! Functions of two numbers under ONNX's broadcasting.
 
-use super::{Operands, Operator, Pass, View, smooth_step};
+use super::{Integer, Operands, Operator, Pass, View, smooth_step};
 use crate::network::backward::Gradients;
 use crate::network::kernel::dispatch::vectorized;
 use crate::network::real::Real;
@@ -17,6 +17,8 @@ pub enum BinaryFunction {
     Add,
     Sub,
     Mul,
+    /// The product of integers modulo the range of their type.
+    WrappingMul(Integer),
     Div,
     /// Integer division, towards zero.
     IntegerDiv,
@@ -50,6 +52,7 @@ impl BinaryFunction {
             Add => a + b,
             Sub => a - b,
             Mul => a * b,
+            WrappingMul(of) => T::of(of.multiply(a.widen(), b.widen())),
             Div => a / b,
             IntegerDiv => (a / b).trunc(),
             Pow => a.powf(b),
@@ -95,7 +98,7 @@ impl BinaryFunction {
         match self {
             Add => (one, one),
             Sub => (one, -one),
-            Mul => (b, a),
+            Mul | WrappingMul(_) => (b, a),
             Div => (one / b, -y / b),
             Pow => {
                 let by_exponent = if a > zero { y * a.ln() } else { zero };

@@ -14,6 +14,7 @@ pub mod affine;
 pub mod binary;
 pub mod concat;
 pub mod conv;
+pub mod integer;
 pub mod matmul;
 pub mod max_pool;
 pub mod rank;
@@ -29,6 +30,7 @@ pub use affine::Affine;
 pub use binary::{Binary, BinaryFunction};
 pub use concat::Concat;
 pub use conv::Conv;
+pub use integer::Integer;
 pub use matmul::MatMul;
 pub use max_pool::MaxPool;
 pub use rank::{ArgExtreme, TopK};
@@ -226,6 +228,20 @@ impl<T: Real> Op<T> {
             Op::MaxPool(_) => true,
             _ => false,
         }
+    }
+
+    /// The integer type that its result is brought back into, where it is: the result is no function of reals.
+    pub fn wraps(&self) -> Option<Integer> {
+        match self {
+            Op::Unary(Unary(UnaryFunction::Wrap(to) | UnaryFunction::Convert(to))) => Some(*to),
+            Op::Binary(Binary(BinaryFunction::WrappingMul(to))) => Some(*to),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a power of one operand by another.
+    pub fn is_power(&self) -> bool {
+        matches!(self, Op::Binary(Binary(BinaryFunction::Pow)))
     }
 
     /// Multiplications for one point, roughly, when the result has `shape`.

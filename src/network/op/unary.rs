@@ -1,6 +1,6 @@
 //! Functions of one number, applied to every value.
 
-use super::{Operands, Operator, Pass, View, smooth_step};
+use super::{Integer, Operands, Operator, Pass, View, smooth_step};
 use crate::network::backward::Gradients;
 use crate::network::kernel::dispatch::vectorized;
 use crate::network::kernel::functions::{erf, exp, sigmoid, tanh};
@@ -96,8 +96,12 @@ pub enum UnaryFunction {
     Ceil,
     /// Half to even.
     Round,
-    /// Towards zero: casts to integers.
+    /// Towards zero: casts to integers that hold the result.
     Truncate,
+    /// Casts to integers that may not hold the result.
+    Convert(Integer),
+    /// A whole number modulo the range of its type.
+    Wrap(Integer),
     /// Whether the value is not zero: casts to booleans.
     Nonzero,
     Not,
@@ -203,6 +207,8 @@ impl UnaryFunction {
             Ceil => x.ceil(),
             Round => round_half_even(x),
             Truncate => x.trunc(),
+            Convert(to) => of(to.convert(x.widen())),
+            Wrap(to) => of(to.wrap(x.widen())),
             Nonzero => truth(x != zero),
             Not => truth(x == zero),
             IsNan => truth(x.is_nan()),
@@ -308,7 +314,9 @@ impl UnaryFunction {
             Asinh => one / (x * x + one).sqrt(),
             Acosh => one / (x * x - one).sqrt(),
             Atanh => one / (one - x * x),
-            Sign | SignOr { .. } | Floor | Ceil | Round | Truncate => zero,
+            // Its jumps aside.
+            Wrap(_) => one,
+            Sign | SignOr { .. } | Floor | Ceil | Round | Truncate | Convert(_) => zero,
             Nonzero | Not | IsNan | IsInf { .. } => zero,
         }
     }
@@ -318,7 +326,16 @@ impl UnaryFunction {
         use UnaryFunction::*;
         matches!(
             self,
-            Sign | SignOr { .. } | Floor | Ceil | Round | Truncate | Nonzero | Not | IsNan | IsInf { .. }
+            Sign | SignOr { .. }
+                | Floor
+                | Ceil
+                | Round
+                | Truncate
+                | Convert(_)
+                | Nonzero
+                | Not
+                | IsNan
+                | IsInf { .. }
         )
     }
 }
@@ -436,7 +453,7 @@ fn slopes<T: Real>(
             chain(pass.scratch, y, cotangent, gradient, |slope, _| slope);
         }
         // A staircase climbs one unit a unit.
-        Floor | Ceil | Round | Truncate if pass.surrogate.width.is_some() => {
+        Floor | Ceil | Round | Truncate | Convert(_) if pass.surrogate.width.is_some() => {
             chain(x, y, cotangent, gradient, |_, _| T::one());
         }
         LeakyRelu { alpha } => chain(x, y, cotangent, gradient, |x, y| LeakyRelu { alpha }.derivative(x, y)),

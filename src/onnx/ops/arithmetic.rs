@@ -85,6 +85,7 @@ fn modulo<T: Real>(call: &mut Call<'_, T>) -> Built {
 
 /// The slope is broadcast to the operand's shape, never the other way round.
 fn prelu<T: Real>(call: &mut Call<'_, T>) -> Built {
+    call.floats_only()?;
     let (x, slope) = call.both()?;
     if let Operand::Constant(tensor) = &slope
         && let Some(alpha) = tensor.scalar()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::op::{Op, Unary, UnaryFunction};
+use crate::network::op::{Integer, Op, Unary, UnaryFunction};
 use crate::network::shape;
 use crate::onnx::call::{Built, Call};
 use crate::onnx::import::{Importer, Operand};
@@ -36,13 +36,19 @@ impl<T: Real> Call<'_, T> {
     }
 
     /// The value as another element type. Networks compute in one float type, so that float casts are exact
-    /// there; casts to integers truncate and casts to booleans test for zero.
+    /// there; casts to integers truncate (and bring back what does not fit), casts to booleans test for zero.
     pub(super) fn cast_to(&mut self, x: &Operand, to: ElementType) -> Result<Operand, ModelError> {
         let from = self.element(x);
-        let f = match (from, to) {
-            (from, to) if from == to => return Ok(x.clone()),
-            (_, ElementType::Bool) => UnaryFunction::Nonzero,
-            (from, to) if from.is_float() && !to.is_float() => UnaryFunction::Truncate,
+        let f = match (from, Integer::of(to)) {
+            (from, _) if from == to => return Ok(x.clone()),
+            (_, None) if to == ElementType::Bool => UnaryFunction::Nonzero,
+            (from, Some(integer)) if from.is_float() => {
+                if self.always_fits(x, integer) {
+                    UnaryFunction::Truncate
+                } else {
+                    UnaryFunction::Convert(integer)
+                }
+            }
             _ => {
                 let shape = self.shape(x);
                 return self.apply_as(to, Op::Reshape(shape), std::slice::from_ref(x));

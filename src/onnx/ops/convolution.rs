@@ -76,6 +76,15 @@ impl<T: Real> Call<'_, T> {
 }
 
 impl Frame {
+    /// Whether `auto_pad` asks for the paddings that keep the image's size.
+    pub(super) fn fits_itself(&self) -> bool {
+        self.pads.is_none()
+    }
+
+    pub(super) fn is_dilated(&self) -> bool {
+        self.dilations.iter().any(|&d| d != 1)
+    }
+
     /// Length of the window along an axis, gaps included.
     fn span(&self, axis: usize) -> usize {
         (self.kernel[axis] - 1).saturating_mul(self.dilations[axis]).saturating_add(1)
@@ -246,6 +255,12 @@ fn transposed_axes<T: Real>(
         let image = match (number(wanted, i), &frame.pads) {
             (Some(image), _) => image,
             (None, Some(pads)) => full - (pads[i].0 + pads[i].1) as i64,
+            (None, None) if (count * stride) as i64 > full => {
+                return Err(call.error(
+                    "auto_pad SAME_UPPER or SAME_LOWER with strides beyond the kernel: \
+                     ONNX and ONNX Runtime differ about the size",
+                ));
+            }
             (None, None) => (count * stride) as i64,
         };
         let total = (full - image).max(0) as usize;

@@ -3,9 +3,9 @@
 use super::Entry;
 use crate::network::Real;
 use crate::network::op::{BinaryFunction, Op, Unary, UnaryFunction};
-use crate::onnx::ElementType;
 use crate::onnx::call::{Built, Call};
 use crate::onnx::import::{Importer, Operand};
+use crate::onnx::{ElementType, ModelError};
 
 impl<T: Real> Importer<T> {
     pub(super) const ELEMENTWISE: &'static [Entry<T>] = &[
@@ -67,7 +67,13 @@ impl<T: Real> Call<'_, T> {
         Ok(vec![self.apply_as(ElementType::Bool, Op::Unary(Unary(f)), &[x])?])
     }
 
-    fn float_or(&self, name: &str, default: f64) -> Result<f64, crate::onnx::ModelError> {
+    /// An error where the first operand holds integers.
+    pub(super) fn floats_only(&self) -> Result<(), ModelError> {
+        let element = self.element(&self.operand(0)?);
+        if element.is_float() { Ok(()) } else { Err(self.error(format!("{element} is not supported here"))) }
+    }
+
+    fn float_or(&self, name: &str, default: f64) -> Result<f64, ModelError> {
         Ok(self.node.float(name)?.unwrap_or(default))
     }
 }
@@ -115,6 +121,7 @@ fn selu<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 fn shrink<T: Real>(call: &mut Call<'_, T>) -> Built {
+    call.floats_only()?;
     let lambda = call.float_or("lambd", 0.5)?;
     let bias = call.float_or("bias", 0.0)?;
     call.map(UnaryFunction::Shrink { lambda, bias })

@@ -198,6 +198,9 @@ fn lp_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
         }
         p => return Err(call.error(format!("p is {p}, not 1 or 2"))),
     };
+    // Nothing but zeros stays zero: the least positive number takes the norm's place.
+    let least = call.literal(call.element(&x), vec![], &[f64::from(f32::from_bits(1))]);
+    let norm = call.binary(BinaryFunction::Max, &norm, &least)?;
     Ok(vec![call.binary(BinaryFunction::Div, &x, &norm)?])
 }
 

@@ -26,6 +26,11 @@ impl<T: Real> Call<'_, T> {
         let x = self.operand(0)?;
         let (_, _, image) = self.image(&self.shape(&x))?;
         let frame = self.frame(image.len(), None)?;
+        if frame.fits_itself() && frame.is_dilated() {
+            return Err(self.error(
+                "auto_pad SAME_UPPER or SAME_LOWER with dilations: ONNX and ONNX Runtime pad differently",
+            ));
+        }
         let windows = self.at(frame.windows(&image, self.node.flag("ceil_mode", false)?))?;
         Ok((x, windows, image.len()))
     }

@@ -49,7 +49,7 @@ struct Direction {
     w_bias: Option<Operand>,
     r_bias: Option<Operand>,
     peephole: Option<Operand>,
-    activations: Vec<UnaryFunction>,
+    activations: Vec<Vec<UnaryFunction>>,
     hidden: usize,
     clip: Option<f64>,
     linear_before_reset: bool,
@@ -61,24 +61,53 @@ struct State {
     c: Option<Operand>,
 }
 
-fn activation(name: &str, alpha: Option<f32>, beta: Option<f32>) -> Option<UnaryFunction> {
+/// Functions, the last of which is applied last. ONNX names no default for Affine and ScaledTanh, and ONNX Runtime takes
+/// others than ONNX for ThresholdedRelu: those need their numbers.
+fn activation(name: &str, alpha: Option<f32>, beta: Option<f32>) -> Result<Vec<UnaryFunction>, &'static str> {
     let or = |x: Option<f32>, default: f64| x.map_or(default, f64::from);
-    Some(match name.to_ascii_lowercase().as_str() {
+    let needed = |x: Option<f32>| x.map(f64::from).ok_or("needs its activation_alpha (and activation_beta)");
+    Ok(vec![match name.to_ascii_lowercase().as_str() {
         "relu" => UnaryFunction::Relu,
         "tanh" => UnaryFunction::Tanh,
         "sigmoid" => UnaryFunction::Sigmoid,
-        "affine" => UnaryFunction::Scale { scale: or(alpha, 1.0), shift: or(beta, 0.0) },
+        "affine" => UnaryFunction::Scale { scale: needed(alpha)?, shift: needed(beta)? },
+        "scaledtanh" => {
+            let (scale, inner) = (needed(alpha)?, needed(beta)?);
+            let scaled = |scale| UnaryFunction::Scale { scale, shift: 0.0 };
+            return Ok(vec![scaled(inner), UnaryFunction::Tanh, scaled(scale)]);
+        }
         "leakyrelu" => UnaryFunction::LeakyRelu { alpha: or(alpha, 0.01) },
-        "thresholdedrelu" => UnaryFunction::ThresholdedRelu { alpha: or(alpha, 1.0) },
+        "thresholdedrelu" => UnaryFunction::ThresholdedRelu { alpha: needed(alpha)? },
         "hardsigmoid" => UnaryFunction::HardSigmoid { alpha: or(alpha, 0.2), beta: or(beta, 0.5) },
         "elu" => UnaryFunction::Elu { alpha: or(alpha, 1.0) },
         "softsign" => UnaryFunction::Softsign,
         "softplus" => UnaryFunction::Softplus,
-        _ => return None,
-    })
+        _ => return Err("is not supported"),
+    }])
+}
+
+/// How many numbers of `activation_alpha` and `activation_beta` an activation consumes.
+fn parameters(name: &str) -> (usize, usize) {
+    match name.to_ascii_lowercase().as_str() {
+        "affine" | "scaledtanh" | "hardsigmoid" => (1, 1),
+        "leakyrelu" | "thresholdedrelu" | "elu" => (1, 0),
+        _ => (0, 0),
+    }
 }
 
 impl<T: Real> Call<'_, T> {
+    /// `activation_alpha` and `activation_beta` of the activation behind `earlier` ones. Only those that have parameters
+    /// consume some.
+    fn parameters_of(&self, earlier: &[&str]) -> Result<(Option<f32>, Option<f32>), ModelError> {
+        let used = earlier.iter().map(|name| parameters(name));
+        let (alphas, betas) = used.fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
+        let number = |list: Option<&[f32]>, at: usize| list.and_then(|l| l.get(at)).copied();
+        Ok((
+            number(self.node.floats("activation_alpha")?, alphas),
+            number(self.node.floats("activation_beta")?, betas),
+        ))
+    }
+
     /// `x · rowsᵀ + bias` for one gate, or for all of them where `gate` is `None`.
     fn gate(
         &mut self,
@@ -106,7 +135,7 @@ impl<T: Real> Call<'_, T> {
     /// `f(clip(a + b))`
     fn activate(
         &mut self,
-        f: UnaryFunction,
+        f: &[UnaryFunction],
         a: &Operand,
         b: &Operand,
         clip: Option<f64>,
@@ -115,7 +144,11 @@ impl<T: Real> Call<'_, T> {
         if let Some(bound) = clip {
             sum = self.unary(UnaryFunction::Clip { low: -bound, high: bound }, &sum)?;
         }
-        self.unary(f, &sum)
+        self.apply_all(f, &sum)
+    }
+
+    fn apply_all(&mut self, functions: &[UnaryFunction], x: &Operand) -> Result<Operand, ModelError> {
+        functions.iter().try_fold(x.clone(), |x, &f| self.unary(f, &x))
     }
 
     /// Input and recurrent part of gate `i`, summed and activated.
@@ -125,7 +158,7 @@ impl<T: Real> Call<'_, T> {
         x: &Operand,
         h: &Operand,
         i: usize,
-        f: UnaryFunction,
+        f: &[UnaryFunction],
         peep: Option<(usize, &Operand)>,
     ) -> Result<Operand, ModelError> {
         let mut a = self.gate(x, &d.w, d.w_bias.as_ref(), Some((i, d.hidden)))?;
@@ -144,7 +177,7 @@ impl<T: Real> Call<'_, T> {
 
     fn step(&mut self, cell: Cell, d: &Direction, x: &Operand, s: &State) -> Result<State, ModelError> {
         match cell {
-            Cell::Rnn => Ok(State { h: self.gated(d, x, &s.h, 0, d.activations[0], None)?, c: None }),
+            Cell::Rnn => Ok(State { h: self.gated(d, x, &s.h, 0, &d.activations[0], None)?, c: None }),
             Cell::Gru => self.gru_step(d, x, &s.h),
             Cell::Lstm => self.lstm_step(d, x, s),
         }
@@ -152,7 +185,7 @@ impl<T: Real> Call<'_, T> {
 
     /// Gates in the order update, reset, hidden.
     fn gru_step(&mut self, d: &Direction, x: &Operand, h: &Operand) -> Result<State, ModelError> {
-        let (f, g) = (d.activations[0], d.activations[1]);
+        let (f, g) = (&d.activations[0], &d.activations[1]);
         let update = self.gated(d, x, h, 0, f, None)?;
         let reset = self.gated(d, x, h, 1, f, None)?;
         let own = Some((2, d.hidden));
@@ -173,7 +206,7 @@ impl<T: Real> Call<'_, T> {
 
     /// Gates in the order input, output, forget, cell; peepholes input, output, forget.
     fn lstm_step(&mut self, d: &Direction, x: &Operand, s: &State) -> Result<State, ModelError> {
-        let (f, g, h) = (d.activations[0], d.activations[1], d.activations[2]);
+        let (f, g, h) = (&d.activations[0], &d.activations[1], &d.activations[2]);
         let c = s.c.clone().ok_or_else(|| self.error("the cell state is missing"))?;
         let input = self.gated(d, x, &s.h, 0, f, Some((0, &c)))?;
         let forget =
@@ -183,7 +216,7 @@ impl<T: Real> Call<'_, T> {
         let added = self.binary(BinaryFunction::Mul, &input, &fresh)?;
         let c = self.binary(BinaryFunction::Add, &kept, &added)?;
         let output = self.gated(d, x, &s.h, 1, f, Some((1, &c)))?;
-        let shown = self.unary(h, &c)?;
+        let shown = self.apply_all(h, &c)?;
         Ok(State { h: self.binary(BinaryFunction::Mul, &output, &shown)?, c: Some(c) })
     }
 
@@ -220,14 +253,15 @@ impl<T: Real> Call<'_, T> {
         let peephole = if cell == Cell::Lstm { self.row_of(7, i)? } else { None };
         let names = self.node.strings("activations")?;
         let count = cell.default_activations().len();
-        let (alpha, beta) = (self.node.floats("activation_alpha")?, self.node.floats("activation_beta")?);
         let mut activations = Vec::new();
-        for at in 0..count {
-            let name = names.as_ref().and_then(|n| n.get(i * count + at)).copied();
-            let number = |list: Option<&[f32]>| list.and_then(|l| l.get(i * count + at)).copied();
-            let name = name.unwrap_or(cell.default_activations()[at]);
-            let f = activation(name, number(alpha), number(beta));
-            activations.push(f.ok_or_else(|| self.error(format!("activation {name} is not supported")))?);
+        for at in i * count..(i + 1) * count {
+            let name = |at: usize| {
+                let given = names.as_ref().and_then(|n| n.get(at)).copied();
+                given.unwrap_or(cell.default_activations()[at % count])
+            };
+            let (alpha, beta) = self.parameters_of(&(0..at).map(name).collect::<Vec<_>>())?;
+            let f = activation(name(at), alpha, beta);
+            activations.push(f.map_err(|why| self.error(format!("activation {} {why}", name(at))))?);
         }
         Ok(Direction {
             w,

@@ -19,16 +19,16 @@ impl<T: Real> Importer<T> {
         ("Hardmax", hardmax),
         ("LogSoftmax", |c| c.soft(true)),
         ("ReduceL1", |c| c.reduce(|c, x, axes| c.norm_sum(x, axes, UnaryFunction::Abs))),
-        ("ReduceL2", |c| c.reduce(reduce_l2)),
-        ("ReduceLogSum", |c| c.reduce(reduce_log_sum)),
-        ("ReduceLogSumExp", |c| c.reduce(reduce_log_sum_exp)),
+        ("ReduceL2", |c| c.reduce_floats(reduce_l2)),
+        ("ReduceLogSum", |c| c.reduce_floats(reduce_log_sum)),
+        ("ReduceLogSumExp", |c| c.reduce_floats(reduce_log_sum_exp)),
         ("ReduceMax", |c| c.reduce(|c, x, axes| c.reduced(x, Reduction::Max, axes))),
         ("ReduceMean", |c| c.reduce(|c, x, axes| c.mean(x, axes))),
         ("ReduceMin", |c| c.reduce(|c, x, axes| c.reduced(x, Reduction::Min, axes))),
         ("ReduceProd", |c| c.reduce(|c, x, axes| c.reduced(x, Reduction::Product, axes))),
         ("ReduceSum", |c| c.reduce(|c, x, axes| c.reduced(x, Reduction::Sum, axes))),
         ("ReduceSumSquare", |c| {
-            c.reduce(|c, x, axes| c.norm_sum(x, axes, UnaryFunction::Power { exponent: 2.0 }))
+            c.reduce_floats(|c, x, axes| c.norm_sum(x, axes, UnaryFunction::Power { exponent: 2.0 }))
         }),
         ("Softmax", |c| c.soft(false)),
         ("TopK", top_k),
@@ -36,6 +36,17 @@ impl<T: Real> Importer<T> {
 }
 
 impl<T: Real> Call<'_, T> {
+    /// As [`Call::reduce`], of floats: ONNX Runtime computes these of integers in a type of its own.
+    fn reduce_floats(
+        &mut self,
+        body: impl Fn(&mut Self, &Operand, &[usize]) -> Result<Operand, ModelError>,
+    ) -> Built {
+        if let Some(Operand::Node(_)) = self.optional(0) {
+            self.floats_only()?;
+        }
+        self.reduce(body)
+    }
+
     /// Reduces along several axes, which are kept with length 1. Neighbouring axes are reduced as one.
     pub(super) fn reduced(
         &mut self,

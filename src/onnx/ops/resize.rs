@@ -64,6 +64,26 @@ impl Plan {
         }
     }
 
+    /// As [`Plan::source`], in single precision, where rounding decides between two pixels: as ONNX Runtime does.
+    fn source_single(&self, at: usize) -> f32 {
+        let (x, from, to) = (at as f32, self.from as f32, self.to as f32);
+        let (scale, half) = (self.scale as f32, (at as f32 + 0.5) / self.scale as f32);
+        match self.coordinates.as_str() {
+            "asymmetric" => x / scale,
+            "align_corners" if self.to > 1 => x * (from - 1.0) / (to - 1.0),
+            "pytorch_half_pixel" if self.to > 1 => half - 0.5,
+            "tf_half_pixel_for_nn" => half,
+            "half_pixel" => half - 0.5,
+            "half_pixel_symmetric" => from / 2.0 * (1.0 - to / (scale * from)) + half - 0.5,
+            "tf_crop_and_resize" if self.to > 1 => {
+                let (start, end, _) = self.crop.unwrap_or((0.0, 1.0, 0.0));
+                let (start, end) = (start as f32, end as f32);
+                start * (from - 1.0) + x * (end - start) * (from - 1.0) / (to - 1.0)
+            }
+            _ => self.source(at) as f32,
+        }
+    }
+
     /// Weights of places of the operand that make place `at` of the result, and a constant.
     fn weights(&self, at: usize) -> Row {
         let x = self.source(at);
@@ -74,7 +94,9 @@ impl Plan {
         }
         let last = self.from as i64 - 1;
         let taps: Vec<(i64, f64)> = match &self.interpolation {
-            Interpolation::Nearest(rule) => vec![(nearest(x, rule), 1.0)],
+            Interpolation::Nearest(rule) => {
+                vec![(nearest(f64::from(self.source_single(at)), rule, self.scale), 1.0)]
+            }
             Interpolation::Linear => self.spread(x, 1.0, |d| (1.0 - d.abs()).max(0.0)),
             Interpolation::Cubic => self.spread(x, 2.0, |d| cubic(d, self.cubic)),
         };
@@ -110,8 +132,11 @@ impl Plan {
     }
 }
 
-fn nearest(x: f64, rule: &str) -> i64 {
+/// `simple` is the rule of operator set 10, where ONNX says nothing: ONNX Runtime rounds up where it shrinks.
+fn nearest(x: f64, rule: &str, scale: f64) -> i64 {
     (match rule {
+        "simple" if scale < 1.0 => x.ceil(),
+        "simple" => x.floor(),
         "round_prefer_ceil" => (x + 0.5).floor(),
         "floor" => x.floor(),
         "ceil" => x.ceil(),
@@ -171,7 +196,8 @@ impl<T: Real> Call<'_, T> {
 
     /// A length from a scale.
     fn scaled_len(&self, from: usize, scale: f64) -> Result<usize, ModelError> {
-        let to = (from as f64 * scale).floor();
+        // In single precision, as ONNX Runtime does: 10 · 0.7f is 7.
+        let to = f64::from((from as f32 * scale as f32).floor());
         if scale > 0.0 && to < f64::from(1 << 24) {
             Ok(to as usize)
         } else {
@@ -221,7 +247,7 @@ fn resize<T: Real>(call: &mut Call<'_, T>) -> Built {
     let coordinates = call.node.string("coordinate_transformation_mode")?.unwrap_or(default).to_owned();
     let mut interpolation = call.interpolation()?;
     if call.opset() < 11 && matches!(interpolation, Interpolation::Nearest(_)) {
-        interpolation = Interpolation::Nearest("floor".into());
+        interpolation = Interpolation::Nearest("simple".into());
     }
     let crop = coordinates == "tf_crop_and_resize";
     let outside = call.node.float("extrapolation_value")?.unwrap_or(0.0);
@@ -242,6 +268,11 @@ fn resize<T: Real>(call: &mut Call<'_, T>) -> Built {
             antialias: call.node.flag("antialias", false)?,
             crop: crop.then(|| (region[i], region[i + axes.len()], outside)),
         };
+        if crop && plan.scale == 1.0 && plan.crop.is_some_and(|(start, end, _)| (start, end) != (0.0, 1.0)) {
+            return Err(call.error(
+                "a region of interest on an axis that keeps its length: ONNX crops it, ONNX Runtime does not",
+            ));
+        }
         plans.push((axis, plan));
     }
     call.resized(&plans)

@@ -85,6 +85,7 @@ fn one_hot<T: Real>(call: &mut Call<'_, T>) -> Built {
     let end = call.literal(kind, vec![], &[depth as f64]);
     let zero = call.literal(kind, vec![], &[0.0]);
     let negative = call.binary(BinaryFunction::Less, &x, &zero)?;
+    let negative = call.cast_to(&negative, kind)?;
     let shift = call.binary(BinaryFunction::Mul, &negative, &end)?;
     let x = call.binary(BinaryFunction::Add, &x, &shift)?;
     let places = call.places(kind, column.len(), axis, depth);

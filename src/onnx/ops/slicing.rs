@@ -87,6 +87,8 @@ impl<T: Real> Call<'_, T> {
 /// Start, step and count of a slice along an axis of length `len`, as the standard clamps them.
 fn clamp(len: usize, start: i64, end: i64, step: i64) -> (isize, isize, usize) {
     let len = len as i64;
+    // The largest integers stand for the far end in either direction, as in ONNX Runtime.
+    let end = if step < 0 && (end == i64::MAX || end == i64::from(i32::MAX)) { i64::MIN } else { end };
     let from_front = |at: i64| if at < 0 { at.saturating_add(len) } else { at };
     let (start, end) = (from_front(start), from_front(end));
     let (start, end) = if step > 0 {

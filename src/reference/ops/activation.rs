@@ -3,7 +3,7 @@
 use super::super::array::{broadcast_map, floats, same_element};
 use super::super::call::{Call, Results};
 use super::Entry;
-use super::unary::{erf, float};
+use super::unary::{erf, float, sigmoid};
 
 pub(super) const OPERATORS: &[Entry] = &[
     ("Celu", celu),
@@ -15,6 +15,7 @@ pub(super) const OPERATORS: &[Entry] = &[
     ("PRelu", prelu),
     ("Selu", selu),
     ("Shrink", shrink),
+    ("Swish", swish),
     ("ThresholdedRelu", thresholded_relu),
 ];
 
@@ -37,6 +38,11 @@ fn gelu(call: &Call<'_>) -> Results {
         }
         other => Err(format!("its attribute approximate is {other:?}, not \"none\" or \"tanh\"")),
     }
+}
+
+fn swish(call: &Call<'_>) -> Results {
+    let alpha = call.float("alpha", 1.0)?;
+    float(call, |x| x * sigmoid(alpha * x))
 }
 
 fn hard_sigmoid(call: &Call<'_>) -> Results {

@@ -3,22 +3,50 @@
 use super::super::array::{broadcast, broadcast_map, floats, integers, same_element};
 use super::super::call::{Call, Results, wrapped};
 use super::Entry;
+use super::cast::converted;
 use super::unary::mapped;
 use crate::onnx::{ElementType, Tensor};
 
 pub(super) const OPERATORS: &[Entry] = &[
     ("Add", |c| binary(c, |a, b| a + b, |a, b| Ok(a.wrapping_add(b)))),
     ("Clip", clip),
-    ("Div", |c| binary(c, |a, b| a / b, quotient)),
-    ("Max", |c| fold(c, maximum, i64::max)),
+    ("Div", |c| binary(c, |a, b| a / b, if is_unsigned(c) { unsigned_quotient } else { quotient })),
+    ("Max", |c| fold(c, maximum, if is_unsigned(c) { unsigned_max } else { i64::max })),
     ("Mean", mean),
-    ("Min", |c| fold(c, minimum, i64::min)),
+    ("Min", |c| fold(c, minimum, if is_unsigned(c) { unsigned_min } else { i64::min })),
     ("Mod", modulo),
     ("Mul", |c| binary(c, |a, b| a * b, |a, b| Ok(a.wrapping_mul(b)))),
     ("Pow", pow),
     ("Sub", |c| binary(c, |a, b| a - b, |a, b| Ok(a.wrapping_sub(b)))),
     ("Sum", |c| fold(c, |a, b| a + b, i64::wrapping_add)),
 ];
+
+/// Whether the operands are 64-bit unsigned integers, which are held as the signed ones of the same bits.
+pub(super) fn is_unsigned(call: &Call<'_>) -> bool {
+    call.optional(0).is_some_and(|x| x.element == ElementType::UInt64)
+}
+
+fn unsigned_max(a: i64, b: i64) -> i64 {
+    (a as u64).max(b as u64) as i64
+}
+
+fn unsigned_min(a: i64, b: i64) -> i64 {
+    (a as u64).min(b as u64) as i64
+}
+
+fn unsigned_quotient(a: i64, b: i64) -> Result<i64, String> {
+    match (a as u64).checked_div(b as u64) {
+        Some(quotient) => Ok(quotient as i64),
+        None => Err("an integer is divided by zero".into()),
+    }
+}
+
+fn unsigned_remainder(a: i64, b: i64) -> Result<i64, String> {
+    match (a as u64).checked_rem(b as u64) {
+        Some(rest) => Ok(rest as i64),
+        None => Err("an integer is divided by zero".into()),
+    }
+}
 
 /// Integers are cut towards zero; the one quotient that does not fit wraps around.
 fn quotient(a: i64, b: i64) -> Result<i64, String> {
@@ -129,6 +157,9 @@ fn clip(call: &Call<'_>) -> Results {
 
 /// `fmod = 0` takes the divisor's sign (integers only), `fmod = 1` the dividend's.
 fn modulo(call: &Call<'_>) -> Results {
+    if is_unsigned(call) {
+        return binary(call, |a, b| a % b, unsigned_remainder);
+    }
     if call.flag("fmod", false)? {
         return binary(call, |a, b| a % b, remainder);
     }
@@ -151,7 +182,7 @@ fn pow(call: &Call<'_>) -> Results {
             ElementType::Float16 | ElementType::BFloat16 | ElementType::Float32 | ElementType::Float64 => {
                 call.store(base.element, shape, values.collect())
             }
-            integer => call.store_integers(integer, shape, values.map(|v| v as i64).collect()),
+            integer => call.store_integers(integer, shape, values.map(|v| converted(integer, v)).collect()),
         }]);
     }
     let (x, y) = (integers(base)?, integers(exponent)?);

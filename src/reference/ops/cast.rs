@@ -13,7 +13,33 @@ pub(super) const OPERATORS: &[Entry] = &[
     ("QuantizeLinear", quantize),
 ];
 
-/// Floats become integers by cutting the fraction off; integers wrap around.
+/// A float as an integer, the fraction cut off. C leaves open what becomes of one that does not fit, and so does ONNX: this is
+/// what ONNX Runtime gives on x86. Narrow types are the low bits of a conversion to 32 bits, and a conversion that does
+/// not fit gives the least integer.
+pub(super) fn converted(to: ElementType, x: f64) -> i64 {
+    let x = x.trunc();
+    let to_32 = || if x >= f64::from(i32::MIN) && x <= f64::from(i32::MAX) { x as i32 } else { i32::MIN };
+    let top = 2f64.powi(63);
+    match to {
+        ElementType::UInt64 if x >= top => {
+            if x < 2.0 * top {
+                x as u64 as i64
+            } else {
+                0
+            }
+        }
+        ElementType::Int64 | ElementType::UInt64 | ElementType::UInt32 => {
+            if x >= -top && x < top {
+                x as i64
+            } else {
+                i64::MIN
+            }
+        }
+        _ => to_32().into(),
+    }
+}
+
+/// Floats become integers as [`converted`] says; integers wrap around.
 fn cast(call: &Call<'_>, to: ElementType) -> Result<Tensor, String> {
     let x = call.input(0)?;
     let shape = x.shape.clone();
@@ -25,7 +51,7 @@ fn cast(call: &Call<'_>, to: ElementType) -> Result<Tensor, String> {
     }
     let values = match x.as_i64() {
         Some(values) => values.to_vec(),
-        None => floats(x).iter().map(|&v| v as i64).collect(),
+        None => floats(x).iter().map(|&v| converted(to, v)).collect(),
     };
     Ok(call.store_integers(to, shape, values))
 }

@@ -217,6 +217,9 @@ fn transposed_axes(
         let full = (spatial[d] - 1) * axis.stride + axis.reach() + extra[d];
         let same = auto_pad.starts_with("SAME_").then(|| spatial[d] * strides[d]);
         if let Some(size) = asked.as_ref().map(|s| s[d]).or(same) {
+            if asked.is_none() && size > full {
+                return Err("auto_pad SAME_UPPER or SAME_LOWER with strides beyond the kernel: ONNX and ONNX Runtime differ about the size".into());
+            }
             // A result larger than what the windows reach has zeros at its end.
             let total = full.saturating_sub(size);
             axis.input = size.saturating_sub(full);

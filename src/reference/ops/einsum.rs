@@ -45,8 +45,22 @@ fn einsum(call: &Call<'_>) -> Results {
     if kept.iter().any(|l| !sizes.contains_key(l)) {
         return Err(format!("its equation {equation:?} has a label in the result that no operand has"));
     }
-    let values = contract(&operands, &labels, &kept, &sizes)?;
     let shape = kept.iter().map(|l| sizes[l]).collect();
+    if !element.is_float() {
+        let values: Vec<&[i64]> = operands.iter().map(|o| array::integers(o)).collect::<Result<_, _>>()?;
+        let sums = contract(
+            &operands,
+            &values,
+            (0, 1),
+            (i64::wrapping_add, i64::wrapping_mul),
+            (&labels, &kept, &sizes),
+        )?;
+        return Ok(vec![call.store_integers(element, shape, sums)]);
+    }
+    let values: Vec<_> = operands.iter().map(|o| floats(o)).collect();
+    let values: Vec<&[f64]> = values.iter().map(AsRef::as_ref).collect();
+    let values =
+        contract(&operands, &values, (0.0, 1.0), (|a, b| a + b, |a, b| a * b), (&labels, &kept, &sizes))?;
     Ok(vec![call.store(element, shape, values)])
 }
 
@@ -96,12 +110,14 @@ fn sizes(labels: &[Vec<Label>], operands: &[&Tensor]) -> Result<BTreeMap<Label, 
     Ok(sizes)
 }
 
-fn contract(
+/// Sums of products of `values`, which belong to `operands`, with what is neutral in a sum and in a product, and both.
+fn contract<T: Copy>(
     operands: &[&Tensor],
-    labels: &[Vec<Label>],
-    kept: &[Label],
-    sizes: &BTreeMap<Label, usize>,
-) -> Result<Vec<f64>, String> {
+    values: &[&[T]],
+    (zero, one): (T, T),
+    (add, multiply): (fn(T, T) -> T, fn(T, T) -> T),
+    (labels, kept, sizes): (&[Vec<Label>], &[Label], &BTreeMap<Label, usize>),
+) -> Result<Vec<T>, String> {
     let summed: Vec<Label> = sizes.keys().filter(|l| !kept.contains(l)).copied().collect();
     let shape = |labels: &[Label]| labels.iter().map(|l| sizes[l]).collect::<Vec<_>>();
     let (outer, inner) = (shape(kept), shape(&summed));
@@ -113,16 +129,15 @@ fn contract(
         let step = |d: usize| if operand.shape[d] == 1 { 0 } else { strides[d] };
         wanted.iter().map(|w| (0..own.len()).filter(|&d| own[d] == *w).map(step).sum()).collect()
     };
-    let values: Vec<_> = operands.iter().map(|o| floats(o)).collect();
     let walks: Vec<(Vec<usize>, Vec<usize>)> =
         operands.iter().zip(labels).map(|(o, l)| (steps(o, l, kept), steps(o, l, &summed))).collect();
     let mut out = Vec::new();
     for_each_index(&outer, |o| {
         let starts: Vec<usize> = walks.iter().map(|(steps, _)| flat(o, steps)).collect();
-        let mut sum = 0.0;
+        let mut sum = zero;
         for_each_index(&inner, |i| {
             let factor = |k: usize| values[k][starts[k] + flat(i, &walks[k].1)];
-            sum += (0..operands.len()).map(factor).product::<f64>();
+            sum = add(sum, (0..operands.len()).map(factor).fold(one, multiply));
         });
         out.push(sum);
     });

@@ -31,6 +31,13 @@ impl<'a> Pooling<'a> {
             return Err(format!("an operand of shape {:?}", x.shape));
         };
         let kernel = per_axis(call, "kernel_shape", &vec![0; spatial.len()])?;
+        let dilated = call.ints("dilations")?.is_some_and(|list| list.iter().any(|&d| d != 1));
+        if dilated && call.string("auto_pad", "NOTSET")?.starts_with("SAME_") {
+            return Err(
+                "auto_pad SAME_UPPER or SAME_LOWER with dilations: ONNX and ONNX Runtime pad differently"
+                    .into(),
+            );
+        }
         let axes = window::axes(call, spatial, &kernel)?;
         let shape: Vec<usize> =
             [*batch, *channels].into_iter().chain(axes.iter().map(|a| a.output)).collect();

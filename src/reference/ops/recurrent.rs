@@ -273,8 +273,11 @@ fn activation(
     alphas: &mut dyn Iterator<Item = f64>,
     betas: &mut dyn Iterator<Item = f64>,
 ) -> Result<Activation, String> {
-    let mut alpha = |default: f64| alphas.next().unwrap_or(default);
-    let mut beta = |default: f64| betas.next().unwrap_or(default);
+    // ONNX names no default for Affine and ScaledTanh; for ThresholdedRelu, ONNX Runtime takes another one than ONNX.
+    let needed = |list: &mut dyn Iterator<Item = f64>| {
+        list.next()
+            .ok_or_else(|| format!("activation {name} needs its activation_alpha (and activation_beta)"))
+    };
     Ok(match name.to_ascii_lowercase().as_str() {
         "relu" => Box::new(|x: f64| x.max(0.0)),
         "tanh" => Box::new(f64::tanh),
@@ -282,27 +285,27 @@ fn activation(
         "softplus" => Box::new(softplus),
         "softsign" => Box::new(|x| x / (1.0 + x.abs())),
         "affine" => {
-            let (a, b) = (alpha(1.0), beta(0.0));
+            let (a, b) = (needed(alphas)?, needed(betas)?);
             Box::new(move |x| a * x + b)
         }
         "leakyrelu" => {
-            let a = alpha(0.01);
+            let a = alphas.next().unwrap_or(0.01);
             Box::new(move |x| if x < 0.0 { a * x } else { x })
         }
         "thresholdedrelu" => {
-            let a = alpha(1.0);
+            let a = needed(alphas)?;
             Box::new(move |x| if x > a { x } else { 0.0 })
         }
         "scaledtanh" => {
-            let (a, b) = (alpha(1.0), beta(1.0));
+            let (a, b) = (needed(alphas)?, needed(betas)?);
             Box::new(move |x| a * (b * x).tanh())
         }
         "hardsigmoid" => {
-            let (a, b) = (alpha(0.2), beta(0.5));
+            let (a, b) = (alphas.next().unwrap_or(0.2), betas.next().unwrap_or(0.5));
             Box::new(move |x| (a * x + b).clamp(0.0, 1.0))
         }
         "elu" => {
-            let a = alpha(1.0);
+            let a = alphas.next().unwrap_or(1.0);
             Box::new(move |x| if x < 0.0 { a * x.exp_m1() } else { x })
         }
         _ => return Err(format!("the activation {name} is not supported")),

@@ -1,24 +1,27 @@
 //! Reductions over axes, and running sums.
 
 use super::super::array::{self, around, floats, int64, integers, strides};
-use super::super::call::{Call, Results, single};
+use super::super::call::{Call, Results, single, wrapped};
 use super::Entry;
-use super::arithmetic::{maximum, minimum};
+use super::arithmetic::{is_unsigned, maximum, minimum};
 use crate::onnx::Tensor;
 
 pub(super) const OPERATORS: &[Entry] = &[
     ("ArgMax", |c| arg(c, |new, best| new > best)),
     ("ArgMin", |c| arg(c, |new, best| new < best)),
     ("CumSum", cumulative_sum),
-    ("ReduceL1", |c| reduce(c, 18, |v| v.iter().map(|x| x.abs()).sum())),
+    ("ReduceL1", |c| {
+        let of_integers = |v: &[i64]| v.iter().fold(0i64, |sum, x| sum.wrapping_add(x.wrapping_abs()));
+        reduce_any(c, 18, |v| v.iter().map(|x| x.abs()).sum(), of_integers)
+    }),
     ("ReduceL2", |c| reduce(c, 18, |v| v.iter().map(|x| x * x).sum::<f64>().sqrt())),
     ("ReduceLogSum", |c| reduce(c, 18, |v| v.iter().sum::<f64>().ln())),
     ("ReduceLogSumExp", |c| reduce(c, 18, log_sum_exp)),
-    ("ReduceMax", |c| reduce(c, 18, |v| v.iter().copied().fold(f64::NEG_INFINITY, maximum))),
-    ("ReduceMean", |c| reduce(c, 18, |v| v.iter().sum::<f64>() / v.len() as f64)),
-    ("ReduceMin", |c| reduce(c, 18, |v| v.iter().copied().fold(f64::INFINITY, minimum))),
-    ("ReduceProd", |c| reduce(c, 18, |v| v.iter().product())),
-    ("ReduceSum", |c| reduce(c, 13, |v| v.iter().sum())),
+    ("ReduceMax", |c| reduce_extreme(c, true)),
+    ("ReduceMean", reduce_mean),
+    ("ReduceMin", |c| reduce_extreme(c, false)),
+    ("ReduceProd", |c| reduce_any(c, 18, |v| v.iter().product(), product)),
+    ("ReduceSum", |c| reduce_any(c, 13, |v| v.iter().sum(), sum)),
     ("ReduceSumSquare", |c| reduce(c, 18, |v| v.iter().map(|x| x * x).sum())),
 ];
 
@@ -31,17 +34,27 @@ pub(super) fn log_sum_exp(values: &[f64]) -> f64 {
     top + values.iter().map(|x| (x - top).exp()).sum::<f64>().ln()
 }
 
-/// The values of `x` in groups: one group for each index of the kept axes. Also the result's shape.
+/// The values of `x` as floats in groups: one group for each index of the kept axes. Also the result's shape.
 pub(super) fn groups(x: &Tensor, axes: &[usize], keep: bool) -> (Vec<Vec<f64>>, Vec<usize>) {
-    let values = floats(x);
+    grouped(floats(x).iter().copied(), x, axes, keep)
+}
+
+/// As [`groups`], for values of `x` in any type.
+fn grouped<T>(
+    values: impl Iterator<Item = T>,
+    x: &Tensor,
+    axes: &[usize],
+    keep: bool,
+) -> (Vec<Vec<T>>, Vec<usize>) {
     let kept_shape: Vec<usize> = reduced_shape(&x.shape, axes, true);
     let kept_strides = strides(&kept_shape);
     let steps: Vec<isize> =
         (0..x.shape.len()).map(|d| if axes.contains(&d) { 0 } else { kept_strides[d] as isize }).collect();
     let size: usize = axes.iter().map(|&a| x.shape[a]).product();
-    let mut groups = vec![Vec::with_capacity(size); kept_shape.iter().product()];
-    for (value, group) in values.iter().zip(array::strided_map(&x.shape, &steps, 0)) {
-        groups[group].push(*value);
+    let count = kept_shape.iter().product();
+    let mut groups: Vec<Vec<T>> = std::iter::repeat_with(|| Vec::with_capacity(size)).take(count).collect();
+    for (value, group) in values.zip(array::strided_map(&x.shape, &steps, 0)) {
+        groups[group].push(value);
     }
     (groups, reduced_shape(&x.shape, axes, keep))
 }
@@ -51,25 +64,70 @@ fn reduced_shape(shape: &[usize], axes: &[usize], keep: bool) -> Vec<usize> {
     kept.map(|(d, &n)| if axes.contains(&d) { 1 } else { n }).collect()
 }
 
-/// Axes are an attribute before operator set `since`, an operand from then on.
+/// The axes that are reduced: an attribute before operator set `since`, an operand from then on. None at all means every
+/// axis, or, with `noop_with_empty_axes`, that each value is its own group.
+fn reduced_axes(call: &Call<'_>, since: i64, rank: usize) -> Result<Vec<usize>, String> {
+    let given = call.moved_ints("axes", since, 1)?.unwrap_or_default();
+    let axes = array::axes(given, rank)?;
+    if axes.is_empty() && !call.flag("noop_with_empty_axes", false)? {
+        return Ok((0..rank).collect());
+    }
+    Ok(axes)
+}
+
+/// A reduction of floats. Of integers ONNX Runtime computes it in a type of its own, which ONNX does not name.
 fn reduce(call: &Call<'_>, since: i64, f: impl Fn(&[f64]) -> f64) -> Results {
     let x = call.input(0)?;
-    let given = call.moved_ints("axes", since, 1)?.unwrap_or_default();
-    let mut axes = array::axes(given, x.shape.len())?;
-    if axes.is_empty() && call.flag("noop_with_empty_axes", false)? {
-        return Ok(vec![x.clone()]);
+    if !x.element.is_float() {
+        return Err(format!("{} is not supported here", x.element));
     }
-    if axes.is_empty() {
-        axes = (0..x.shape.len()).collect();
-    }
+    let axes = reduced_axes(call, since, x.shape.len())?;
     let (groups, shape) = groups(x, &axes, call.flag("keepdims", true)?);
-    let values: Vec<f64> = groups.iter().map(|g| f(g)).collect();
+    let values = groups.iter().map(|g| f(g)).collect();
+    Ok(vec![call.store(x.element, shape, values)])
+}
+
+/// A reduction that integers have too: `g` of each group, which wraps around where it does not fit.
+fn reduce_any(call: &Call<'_>, since: i64, f: impl Fn(&[f64]) -> f64, g: impl Fn(&[i64]) -> i64) -> Results {
+    let x = call.input(0)?;
     if x.element.is_float() {
-        return Ok(vec![call.store(x.element, shape, values)]);
+        return reduce(call, since, f);
     }
-    // Sums of integers beyond 2^53 are not exact here; shapes and indices stay far below.
-    let values = values.into_iter().map(|v| v as i64).collect();
+    let axes = reduced_axes(call, since, x.shape.len())?;
+    let (groups, shape) = grouped(integers(x)?.iter().copied(), x, &axes, call.flag("keepdims", true)?);
+    let values = groups.iter().map(|group| g(group)).collect();
     Ok(vec![call.store_integers(x.element, shape, values)])
+}
+
+/// The largest or smallest integer of a group; unsigned 64-bit ones are held as signed ones of the same bits.
+fn extreme(group: &[i64], unsigned: bool, largest: bool) -> i64 {
+    let turn = if unsigned { i64::MIN } else { 0 };
+    let turned = group.iter().map(|&x| x ^ turn);
+    let found = if largest { turned.max() } else { turned.min() };
+    found.unwrap_or(0) ^ turn
+}
+
+fn sum(group: &[i64]) -> i64 {
+    group.iter().fold(0, |sum, &x| sum.wrapping_add(x))
+}
+
+fn product(group: &[i64]) -> i64 {
+    group.iter().fold(1, |product, &x| product.wrapping_mul(x))
+}
+
+fn reduce_extreme(call: &Call<'_>, largest: bool) -> Results {
+    let unsigned = is_unsigned(call);
+    let of_floats = |v: &[f64]| match largest {
+        true => v.iter().copied().fold(f64::NEG_INFINITY, maximum),
+        false => v.iter().copied().fold(f64::INFINITY, minimum),
+    };
+    reduce_any(call, 18, of_floats, |group| extreme(group, unsigned, largest))
+}
+
+fn reduce_mean(call: &Call<'_>) -> Results {
+    let element = call.input(0)?.element;
+    let of_integers = |v: &[i64]| wrapped(element, sum(v)).checked_div(v.len() as i64).unwrap_or(0);
+    reduce_any(call, 18, |v| v.iter().sum::<f64>() / v.len() as f64, of_integers)
 }
 
 fn arg(call: &Call<'_>, better: fn(f64, f64) -> bool) -> Results {

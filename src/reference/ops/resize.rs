@@ -45,10 +45,11 @@ fn upsample(call: &Call<'_>) -> Results {
     interpolate(call, &scaled(&call.input(0)?.shape, &scales)?, &plain(call)?)
 }
 
-/// Before operator set 11 there is nothing to choose but the mode.
+/// Before operator set 11 there is nothing to choose but the mode. ONNX does not say what the nearest position is; ONNX Runtime
+/// rounds up where the image shrinks, and down where it grows.
 fn plain<'a>(call: &'a Call<'_>) -> Result<Method<'a>, String> {
     let mode = call.string("mode", "nearest")?;
-    let (coordinates, nearest) = ("asymmetric", "floor");
+    let (coordinates, nearest) = ("asymmetric", "simple");
     Ok(Method {
         mode,
         coordinates,
@@ -90,6 +91,9 @@ fn resize(call: &Call<'_>) -> Results {
         let region = region.ok_or_else(|| format!("a region is needed for {} axes", small.len()))?;
         for (i, axis) in resized.iter_mut().enumerate() {
             axis.region = (region[i], region[small.len() + i]);
+            if axis.scale == 1.0 && axis.region != (0.0, 1.0) {
+                return Err("a region of interest on an axis that keeps its length: ONNX crops it, ONNX Runtime does not".into());
+            }
         }
     }
     let mut axes: Vec<Axis> = shape.iter().map(|&n| untouched(n)).collect();
@@ -179,7 +183,8 @@ fn source(i: usize, axis: &Axis, method: &Method<'_>) -> Result<Source, String> 
             let k = match method.nearest {
                 "round_prefer_floor" => (at - 0.5).ceil(),
                 "round_prefer_ceil" => (at + 0.5).floor(),
-                "floor" => at.floor(),
+                "simple" if axis.scale < 1.0 => at.ceil(),
+                "floor" | "simple" => at.floor(),
                 "ceil" => at.ceil(),
                 other => return Err(format!("its attribute nearest_mode is {other:?}")),
             };
@@ -214,6 +219,7 @@ fn coordinate(i: f64, axis: &Axis, mode: &str) -> Result<f64, String> {
     let (n, m, scale) = (axis.input as f64, axis.output as f64, f64::from(axis.scale));
     Ok(match mode {
         "half_pixel" => (i + 0.5) / scale - 0.5,
+        "tf_half_pixel_for_nn" => (i + 0.5) / scale,
         "pytorch_half_pixel" if m > 1.0 => (i + 0.5) / scale - 0.5,
         "pytorch_half_pixel" => 0.0,
         "half_pixel_symmetric" => n / 2.0 * (1.0 - m / (n * scale)) + (i + 0.5) / scale - 0.5,
@@ -233,10 +239,20 @@ fn coordinate(i: f64, axis: &Axis, mode: &str) -> Result<f64, String> {
 
 /// The same in single precision, where rounding decides between two pixels.
 fn coordinate_single(i: usize, axis: &Axis, mode: &str) -> Option<f32> {
-    let i = i as f32;
+    let (i, n, m, scale) = (i as f32, axis.input as f32, axis.output as f32, axis.scale);
+    let half = (i + 0.5) / scale;
     match mode {
-        "half_pixel" => Some((i + 0.5) / axis.scale - 0.5),
-        "asymmetric" => Some(i / axis.scale),
+        "half_pixel" => Some(half - 0.5),
+        "asymmetric" => Some(i / scale),
+        "tf_half_pixel_for_nn" => Some(half),
+        "half_pixel_symmetric" => Some(n / 2.0 * (1.0 - m / (scale * n)) + half - 0.5),
+        _ if m <= 1.0 => None,
+        "pytorch_half_pixel" => Some(half - 0.5),
+        "align_corners" => Some(i * (n - 1.0) / (m - 1.0)),
+        "tf_crop_and_resize" => {
+            let (start, end) = (axis.region.0 as f32, axis.region.1 as f32);
+            Some(start * (n - 1.0) + i * (end - start) * (n - 1.0) / (m - 1.0))
+        }
         _ => None,
     }
 }

@@ -43,6 +43,8 @@ fn slice(call: &Call<'_>) -> Results {
 
 /// First position and number of positions of a range over an axis of `n` values, as numpy counts.
 fn range(start: i64, end: i64, step: i64, n: i64) -> Result<(i64, usize), String> {
+    // As ONNX Runtime does: the largest integer means the far end, backwards too.
+    let end = if step < 0 && [i64::MAX, i32::MAX.into()].contains(&end) { i64::MIN } else { end };
     let absolute = |at: i64| if at < 0 { at.saturating_add(n) } else { at };
     let (start, end) = (absolute(start), absolute(end));
     let (start, span) = match step {

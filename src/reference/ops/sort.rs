@@ -25,7 +25,8 @@ fn top_k(call: &Call<'_>) -> Results {
         let at = |r: usize| (o * n + r) * inner + i;
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|&a, &b| {
-            let ascending = values[at(a)].total_cmp(&values[at(b)]);
+            // Both zeros are equal.
+            let ascending = (values[at(a)] + 0.0).total_cmp(&(values[at(b)] + 0.0));
             if largest { ascending.reverse() } else { ascending }
         });
         for (rank, &r) in order.iter().take(k).enumerate() {
