@@ -16,6 +16,8 @@ pub enum StopReason {
     Exhausted,
     /// No input box holds a number of the network's type.
     NoNumbers,
+    /// The search's bounds exclude a counterexample, the judge could not confirm that they do for every permitted computation.
+    Unconfirmed,
 }
 
 impl fmt::Display for StopReason {
@@ -24,6 +26,9 @@ impl fmt::Display for StopReason {
             Self::TimeUp => "the time is up",
             Self::Interrupted => "interrupted",
             Self::Exhausted => "every strategy has ended",
+            Self::Unconfirmed => {
+                "bounds over the real numbers exclude a counterexample, those of every permitted computation in floats do not"
+            }
             Self::NoNumbers => "the input set holds real numbers, but none of the network's type",
         })
     }

@@ -82,7 +82,8 @@ impl Plan<'_> {
             Outcome::Adversarial(input) => self.confirm(&task, input, chosen.entry.leaves_range),
             Outcome::Stopped(StopReason::Interrupted) => return None,
             Outcome::Stopped(StopReason::TimeUp) => (Ending::TimeUp, None),
-            Outcome::GaveUp | Outcome::Stopped(StopReason::Exhausted | StopReason::NoNumbers) => {
+            Outcome::GaveUp
+            | Outcome::Stopped(StopReason::Exhausted | StopReason::NoNumbers | StopReason::Unconfirmed) => {
                 (Ending::GaveUp, None)
             }
         };

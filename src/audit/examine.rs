@@ -14,7 +14,7 @@ use crate::report::Silent;
 use crate::search::Config;
 use crate::witness::check::{self, Class, Year, listed_inputs};
 use crate::witness::read::ReadError;
-use crate::witness::{Answer, Change, Reading, Replay, Witness, mend};
+use crate::witness::{Answer, Certainty, Change, Reading, Replay, Witness, mend};
 
 /// What a claim's counterexample file says; `None` if there is no file.
 pub type File = Option<Result<Reading, ReadError>>;
@@ -91,7 +91,7 @@ impl Exhibit {
             Change::Stepped => 0,
         };
         let evidence = Evidence { source, text: String::from_utf8_lossy(&text).into_owned() };
-        Self { rank: (witness.excess() >= 0.0, unchanged), evidence }
+        Self { rank: (witness.certainty() != Certainty::Thin, unchanged), evidence }
     }
 
     fn is_sound(&self) -> bool {

@@ -79,7 +79,8 @@ impl Bounds {
             Kind::Input(_) => {}
             Kind::Constant(values) => {
                 for (i, &range) in values.iter().enumerate() {
-                    let grain = if range.low == range.high { format::grain(range.low) } else { format::UNKNOWN };
+                    let grain =
+                        if range.low == range.high { format::grain(range.low) } else { format::UNKNOWN };
                     self.set(step.first + i, Number { range, grain, price: 0.0 });
                 }
             }
@@ -153,7 +154,9 @@ impl Bounds {
         let range = snapped(function.range(argument), grain);
         let rounding = match step.rounding {
             // Nothing is rounded where a number is copied, and a rectifier rounds only what it scales.
-            Rounding::Sum { format, .. } if function.selects() || (function.is_rectifier() && argument.low >= 0.0) => {
+            Rounding::Sum { format, .. }
+                if function.selects() || (function.is_rectifier() && argument.low >= 0.0) =>
+            {
                 Rounding::Sum { format, roundings: 0 }
             }
             rounding => rounding,
@@ -195,8 +198,10 @@ impl Bounds {
             let shares: Vec<Interval> = (0..ranges.len()).map(|k| share(&ranges, k)).collect();
             let weighed: f64 = shares.iter().zip(&ranges).map(|(y, x)| times(y.high, x.magnitude())).sum();
             for (&y, x) in shares.iter().zip(&ranges) {
-                let mut number = rounded(step.rounding, y, y.magnitude(), format::UNKNOWN);
-                number.price += times(gamma(step.fan + 16) + 1e-12, 8.0 * y.high * (1.0 + x.magnitude() + weighed));
+                let mut number =
+                    rounded(of_differences(step.rounding, &ranges), y, y.magnitude(), format::UNKNOWN);
+                number.price +=
+                    times(gamma(step.fan + 16) + 1e-12, 8.0 * y.high * (1.0 + x.magnitude() + weighed));
                 // Beyond a point the shares are no linear function of the numbers; see the sweep.
                 let bent = 2.0 * y.high * ((4.0 * width).exp_m1()) * width * ROOM;
                 let linear = bent.is_finite() && bent < y.high - y.low;
@@ -220,7 +225,8 @@ impl Bounds {
             Comparison::LessOrEqual => (x.high <= y.low, x.low > y.high),
             Comparison::Equal => (x.low == x.high && x == y, x.high < y.low || y.high < x.low),
         };
-        let range = Interval::new(f64::from(u8::from(known && always)), f64::from(u8::from(!(known && never))));
+        let range =
+            Interval::new(f64::from(u8::from(known && always)), f64::from(u8::from(!(known && never))));
         Number { range, grain: 0, price: 0.0 }
     }
 
@@ -276,7 +282,8 @@ fn rounded(rounding: Rounding, range: Interval, size: f64, grain: i32) -> Number
 
 /// What roundings can do to a sum; nothing where all partial sums have few enough digits.
 fn off_sum(format: Format, roundings: usize, range: Interval, size: f64, grain: i32) -> f64 {
-    let is_exact = grain > -1022 && exp2(grain) >= format.tiny && size <= exp2((grain + format.digits).min(1023));
+    let is_exact =
+        grain > -1022 && exp2(grain) >= format.tiny && size <= exp2((grain + format.digits).min(1023));
     if roundings == 0 || is_exact || grain >= format::OF_ZERO {
         return 0.0;
     }
@@ -301,6 +308,16 @@ fn snapped(range: Interval, grain: i32) -> Interval {
     if low <= high { Interval { low, high } } else { range }
 }
 
+/// What the rounding of differences adds to that of their exponentials: half a unit of the largest difference, relatively.
+fn of_differences(rounding: Rounding, ranges: &[Interval]) -> Rounding {
+    let Rounding::Function { format, ulps, absolute } = rounding else { return rounding };
+    let most = ranges.iter().map(|r| r.high).fold(f64::NEG_INFINITY, f64::max);
+    let least = ranges.iter().map(|r| r.low).fold(f64::INFINITY, f64::min);
+    // Beyond this an exponential is nothing in single precision, and its error is part of the absolute allowance.
+    let reach = if format.digits <= 24 { 104.0 } else { 746.0 };
+    Rounding::Function { format, ulps: ulps + (most - least).min(reach), absolute }
+}
+
 /// The interval of one share: `1 / (1 + Σ exp(x_j − x_k))` over the others.
 fn share(ranges: &[Interval], k: usize) -> Interval {
     let sum = |own: f64, end: fn(&Interval) -> f64| -> f64 {
@@ -313,6 +330,10 @@ fn share(ranges: &[Interval], k: usize) -> Interval {
     let least = 1.0 / (1.0 + sum(ranges[k].low, |r| r.high));
     let most = 1.0 / (1.0 + sum(ranges[k].high, |r| r.low));
     // Exponents up to a thousand, rounded, each exponential and the sum: a relative error, and a little where it underflows.
-    let slack = 1e-12 * ranges.len() as f64 * (1.0 + ranges.iter().map(|r| r.magnitude()).fold(0.0, f64::max));
-    Interval::new((least * (1.0 - slack) - f64::MIN_POSITIVE).max(0.0), most * (1.0 + slack) + f64::MIN_POSITIVE)
+    let slack =
+        1e-12 * ranges.len() as f64 * (1.0 + ranges.iter().map(|r| r.magnitude()).fold(0.0, f64::max));
+    Interval::new(
+        (least * (1.0 - slack) - f64::MIN_POSITIVE).max(0.0),
+        most * (1.0 + slack) + f64::MIN_POSITIVE,
+    )
 }

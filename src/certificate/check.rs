@@ -13,10 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use super::enclosure::{Aim, Decided, Enclosure, Multipliers, Worker};
 use super::directed::Interval;
+use super::enclosure::{Aim, Decided, Enclosure, Multipliers, Worker};
 use super::formula::{Choices, Truth};
-use super::sweep::Push;
 use super::tokens::{Certificate, Token};
 
 /// Halves that a part which fails is cut into, at most.
@@ -26,8 +25,31 @@ const MOST_CUTS: usize = 64;
 #[derive(Debug, Clone)]
 pub struct Proof {
     certificate: Certificate,
-    /// Parts that were bounded.
-    leaves: usize,
+    ground: Ground,
+}
+
+/// What a proof rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// No input satisfies the property's constraints of inputs.
+    NoInputs,
+    /// Bounds of every permitted computation, in so many parts of the input set.
+    Bounds(usize),
+}
+
+impl std::fmt::Display for Ground {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoInputs => f.write_str("no input satisfies the property's input constraints"),
+            Self::Bounds(1) => {
+                f.write_str("proved: bounds of every permitted computation exclude a violation")
+            }
+            Self::Bounds(parts) => write!(
+                f,
+                "proved: bounds of every permitted computation exclude a violation, in each of {parts} parts of the input set"
+            ),
+        }
+    }
 }
 
 impl Proof {
@@ -36,9 +58,9 @@ impl Proof {
         &self.certificate
     }
 
-    /// Parts that were bounded.
-    pub fn leaves(&self) -> usize {
-        self.leaves
+    /// What it rests on.
+    pub fn ground(&self) -> Ground {
+        self.ground
     }
 }
 
@@ -138,7 +160,11 @@ pub(crate) fn check(
     let mended = mended.into_inner().unwrap_or_else(PoisonError::into_inner);
     let certificate = spliced(certificate, mended);
     let is_leaf = |token: &&Token| matches!(token, Token::Leaf { .. });
-    Ok(Proof { leaves: certificate.tokens.iter().filter(is_leaf).count(), certificate })
+    let ground = match leaves.iter().all(|leaf| leaf.part.ranges.is_none()) {
+        true => Ground::NoInputs,
+        false => Ground::Bounds(certificate.tokens.iter().filter(is_leaf).count()),
+    };
+    Ok(Proof { ground, certificate })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -162,11 +188,8 @@ fn spliced(certificate: &Certificate, mut mended: Vec<(usize, Vec<Token>)>) -> C
 /// Walks the tree and collects its leaves; whatever a part is cut into covers it.
 fn leaves(enclosure: &Enclosure, certificate: &Certificate) -> Result<Vec<Leaf>, Refusal> {
     let none = Choices::new();
-    let root = Part {
-        ranges: enclosure.domain(&none).map(Arc::new),
-        phases: Vec::new(),
-        choices: Arc::new(none),
-    };
+    let root =
+        Part { ranges: enclosure.domain(&none).map(Arc::new), phases: Vec::new(), choices: Arc::new(none) };
     let mut open = vec![root];
     let mut leaves = Vec::new();
     for (number, token) in certificate.tokens.iter().enumerate() {
@@ -174,7 +197,7 @@ fn leaves(enclosure: &Enclosure, certificate: &Certificate) -> Result<Vec<Leaf>,
         let part = open.pop().ok_or_else(|| refuse("the tree was complete before it"))?;
         match token {
             Token::Leaf { slopes, weights } => {
-                let multipliers = multipliers(enclosure, &part, slopes, weights).map_err(refuse)?;
+                let multipliers = multipliers(enclosure, slopes, weights).map_err(refuse)?;
                 leaves.push(Leaf { token: number, part, multipliers });
             }
             Token::Cut { input, at } => {
@@ -204,16 +227,17 @@ fn leaves(enclosure: &Enclosure, certificate: &Certificate) -> Result<Vec<Leaf>,
 
 fn multipliers(
     enclosure: &Enclosure,
-    part: &Part,
-    slopes: &[(u32, u8)],
+    slopes: &[(u32, f32)],
     weights: &[(u32, f32)],
 ) -> Result<Multipliers, &'static str> {
-    if !slopes.iter().all(|&(neuron, _)| enclosure.is_neuron(neuron)) {
-        return Err("a slope belongs to no rectifier");
+    if !slopes.iter().all(|&(neuron, share)| enclosure.is_neuron(neuron) && (0.0..=1.0).contains(&share)) {
+        return Err("a slope belongs to no rectifier, or is none between its own two");
     }
-    let decided = |neuron: u32| part.phases.iter().any(|phase| phase.number == neuron);
-    if !weights.iter().all(|&(neuron, weight)| decided(neuron) && weight >= 0.0 && weight.is_finite()) {
-        return Err("a weight is negative, or its neuron's phase is not decided");
+    if !weights
+        .iter()
+        .all(|&(neuron, weight)| enclosure.is_neuron(neuron) && weight >= 0.0 && weight.is_finite())
+    {
+        return Err("a weight belongs to no rectifier, or is negative");
     }
     Ok(Multipliers { slopes: slopes.to_vec(), weights: weights.to_vec() })
 }
@@ -244,7 +268,9 @@ impl Part {
     fn cases(&self, enclosure: &Enclosure, or: u32, count: u32) -> Result<Vec<Self>, &'static str> {
         let operands = super::formula::undecided(&enclosure.query, &self.choices);
         if !operands.contains(&(or, count)) {
-            return Err("there is no such `or`, it has another number of operands, or it was chosen from before");
+            return Err(
+                "there is no such `or`, it has another number of operands, or it was chosen from before",
+            );
         }
         let case = |operand: u32| {
             let mut choices = Choices::clone(&self.choices);
@@ -308,7 +334,12 @@ impl<'e> Judge<'e> {
     }
 
     /// Whether the query is false everywhere in a part.
-    fn holds(&mut self, part: &Part, multipliers: &Multipliers, keep_going: &dyn Fn() -> bool) -> Result<bool, Refusal> {
+    fn holds(
+        &mut self,
+        part: &Part,
+        multipliers: &Multipliers,
+        keep_going: &dyn Fn() -> bool,
+    ) -> Result<bool, Refusal> {
         let Some(ranges) = &part.ranges else { return Ok(true) };
         if !keep_going() {
             return Err(Refusal::Ended);
@@ -333,21 +364,9 @@ impl<'e> Judge<'e> {
         if !self.worker.decide(self.enclosure, &part.phases, multipliers) {
             return Ok(true);
         }
-        let pushes = pushes(part, multipliers);
+        let pushes = self.worker.pushes(multipliers);
         Ok(self.worker.truth(self.enclosure, &part.choices, Aim::Refute, &pushes) == Truth::False)
     }
-}
-
-/// Multiples of decided pre-activations, by number.
-fn pushes(part: &Part, multipliers: &Multipliers) -> Vec<Push> {
-    let push = |&(number, weight): &(u32, f32)| {
-        let active = part.phases.iter().find(|phase| phase.number == number)?.active;
-        // z ≥ 0: the row less weight · z is nowhere larger; z ≤ 0: the row and weight · z.
-        Some(Push { number, weight: if active { -f64::from(weight) } else { f64::from(weight) } })
-    };
-    let mut pushes: Vec<Push> = multipliers.weights.iter().filter_map(push).filter(|push| push.weight != 0.0).collect();
-    pushes.sort_by_key(|push| push.number);
-    pushes
 }
 
 impl Part {

@@ -142,7 +142,13 @@ impl Interval {
 
     /// The smallest absolute value.
     pub(super) fn mignitude(self) -> f64 {
-        if self.low > 0.0 { self.low } else if self.high < 0.0 { -self.high } else { 0.0 }
+        if self.low > 0.0 {
+            self.low
+        } else if self.high < 0.0 {
+            -self.high
+        } else {
+            0.0
+        }
     }
 
     pub(super) fn add(self, other: Self) -> Self {
@@ -154,7 +160,8 @@ impl Interval {
     }
 
     pub(super) fn mul(self, other: Self) -> Self {
-        let ends = [(self.low, other.low), (self.low, other.high), (self.high, other.low), (self.high, other.high)];
+        let ends =
+            [(self.low, other.low), (self.low, other.high), (self.high, other.low), (self.high, other.high)];
         let low = ends.iter().map(|&(a, b)| down::mul(a, b)).fold(f64::INFINITY, f64::min);
         let high = ends.iter().map(|&(a, b)| up::mul(a, b)).fold(f64::NEG_INFINITY, f64::max);
         Self::new(low, high)

@@ -24,6 +24,8 @@ pub(crate) struct Enclosure {
     tensors: Vec<View>,
     /// The inputs, those that the query sets equal once: the first declared variable, its number.
     pub(super) inputs: Vec<Input>,
+    /// Where the inputs stand in `inputs`.
+    places: HashMap<Scalar, u32>,
     /// Of every comparison that is linear.
     rows: HashMap<u32, Row>,
     /// Which function steps use a number, and where in them.
@@ -46,6 +48,18 @@ impl Enclosure {
     /// # Errors
     /// If an operator has no enclosure, or a number depends on what is not given.
     pub(crate) fn new(query: &Query, models: &[Arc<Model>]) -> Result<Self, NoEnclosure> {
+        Self::make(query, models, true)
+    }
+
+    /// Of the inputs alone: enough to show that no input satisfies the query's bounds.
+    ///
+    /// # Errors
+    /// As [`Enclosure::new`].
+    pub(crate) fn of_inputs(query: &Query, models: &[Arc<Model>]) -> Result<Self, NoEnclosure> {
+        Self::make(query, models, false)
+    }
+
+    fn make(query: &Query, models: &[Arc<Model>], with_outputs: bool) -> Result<Self, NoEnclosure> {
         let refuse = |what: &str| NoEnclosure(what.into());
         let mut tape = Tape::default();
         let mut compiler = Compiler::new(&mut tape);
@@ -63,8 +77,10 @@ impl Enclosure {
             assigned.push(model.ok_or_else(|| refuse("a network has no model"))?);
         }
         for (network, model) in query.networks().iter().zip(&assigned) {
-            let of_role = |role| network.tensors().map(|t| t.index()).filter(move |&t| query.tensors()[t].role() == role);
-            if of_role(Role::Hidden).next().is_some() {
+            let of_role = |role| {
+                network.tensors().map(|t| t.index()).filter(move |&t| query.tensors()[t].role() == role)
+            };
+            if with_outputs && of_role(Role::Hidden).next().is_some() {
                 return Err(refuse("hidden values have no enclosure"));
             }
             let views = model.graph.inputs.iter().map(|info| {
@@ -74,6 +90,9 @@ impl Enclosure {
             });
             let views = views.collect::<Result<Vec<_>, NoEnclosure>>()?;
             share_out(&views, of_role(Role::Input), query, &mut tensors)?;
+            if !with_outputs {
+                continue;
+            }
             let views = merged(query, views, &mut tensors, network_of(query, network));
             let outputs = compiler.model(model, views)?;
             share_out(&outputs, of_role(Role::Output), query, &mut tensors)?;
@@ -88,6 +107,23 @@ impl Enclosure {
     /// The pre-activations of a rectifier, by its node's name; `None` where several nodes have it.
     pub(crate) fn pre_activations(&self, node: &str) -> Option<&[Scalar]> {
         self.nodes.get(node)?.as_deref()
+    }
+
+    /// Whether bounds of inputs contradict each other.
+    pub(crate) fn is_empty(&self, choices: &Choices) -> bool {
+        self.domain(choices).is_none()
+    }
+
+    /// The `or`s outside of every other that no operand has been chosen of, with the number of their operands.
+    pub(crate) fn undecided(&self, choices: &Choices) -> Vec<(u32, u32)> {
+        formula::undecided(&self.query, choices)
+    }
+
+    /// Which input a declared one is, by its place among all declared inputs.
+    pub(crate) fn input_of_declared(&self, declared: usize) -> Option<u32> {
+        let inputs = self.tensors.iter().zip(self.query.tensors()).filter(|(_, t)| t.role() == Role::Input);
+        let number = inputs.flat_map(|(view, _)| view.numbers.iter().copied()).nth(declared)?;
+        self.places.get(&number).copied()
     }
 
     /// The inputs' values at a point; `None` where one is missing, or inputs that the query sets equal differ.
@@ -129,7 +165,9 @@ impl Enclosure {
                 operands.iter().enumerate().for_each(|(i, &x)| users.entry(x).or_default().push((s, i)));
             }
         }
-        Self { query: query.clone(), tape, tensors, inputs, rows: HashMap::new(), users, nodes: HashMap::new() }
+        let places = (0..).zip(&inputs).map(|(place, input): (u32, &Input)| (input.number, place)).collect();
+        let (rows, nodes) = (HashMap::new(), HashMap::new());
+        Self { query: query.clone(), tape, tensors, inputs, places, rows, users, nodes }
     }
 
     fn number(&self, variable: Variable) -> Option<Scalar> {
@@ -139,12 +177,13 @@ impl Enclosure {
     /// The inputs' intervals, as far as bounds that every point satisfies say; `None` if two of them contradict each other. The
     /// numbers that decimals within the bounds are rounded to are inside, too.
     pub(super) fn domain(&self, choices: &Choices) -> Option<Vec<Interval>> {
-        let place: HashMap<Scalar, usize> = self.inputs.iter().enumerate().map(|(i, input)| (input.number, i)).collect();
         let mut ends = vec![(f64::NEG_INFINITY, f64::INFINITY); self.inputs.len()];
         for comparison in formula::asserted(&self.query, choices) {
             let Some(bound) = comparison.as_bound() else { continue };
-            let Some(&i) = self.number(bound.variable).and_then(|number| place.get(&number)) else { continue };
-            let (low, high) = &mut ends[i];
+            let Some(&i) = self.number(bound.variable).and_then(|number| self.places.get(&number)) else {
+                continue;
+            };
+            let (low, high) = &mut ends[i as usize];
             match bound.relation {
                 Relation::LessEqual | Relation::Less => *high = high.min(bound.numeral.f64_up()),
                 Relation::GreaterEqual | Relation::Greater => *low = low.max(bound.numeral.f64_down()),
@@ -155,7 +194,10 @@ impl Enclosure {
                 Relation::NotEqual => {}
             }
         }
-        let all = ends.iter().zip(&self.inputs).map(|(&(low, high), input)| (low <= high).then(|| input.hull(low, high)));
+        let all = ends
+            .iter()
+            .zip(&self.inputs)
+            .map(|(&(low, high), input)| (low <= high).then(|| input.hull(low, high)));
         all.collect()
     }
 
@@ -235,7 +277,8 @@ fn share_out(
             return Err(NoEnclosure("the declarations do not fit the network".into()));
         }
         let element = own.first().map_or(ElementType::Float32, |&(_, element)| element);
-        tensors[tensor] = View { shape: vec![own.len()], element, numbers: own.into_iter().map(|(n, _)| n).collect() };
+        tensors[tensor] =
+            View { shape: vec![own.len()], element, numbers: own.into_iter().map(|(n, _)| n).collect() };
     }
     match numbers.next() {
         None => Ok(()),
@@ -300,8 +343,8 @@ pub(super) struct Decided {
 /// Multipliers of one leaf.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Multipliers {
-    /// Slopes of the lines below open rectifiers, by pre-activation, in 255ths from the leak to 1.
-    pub(super) slopes: Vec<(Scalar, u8)>,
+    /// Slopes of the lines below open rectifiers, by pre-activation, as shares of the way from the leak to 1.
+    pub(super) slopes: Vec<(Scalar, f32)>,
     /// Weights of decided phases, not negative, by pre-activation.
     pub(super) weights: Vec<(Scalar, f32)>,
 }
@@ -341,7 +384,12 @@ impl Worker {
     }
 
     /// Intervals of all numbers over a box, those that functions bend in tightened by rows of their own. `false` if that was ended.
-    pub(super) fn tighten(&mut self, enclosure: &Enclosure, ranges: &[Interval], keep_going: &dyn Fn() -> bool) -> bool {
+    pub(super) fn tighten(
+        &mut self,
+        enclosure: &Enclosure,
+        ranges: &[Interval],
+        keep_going: &dyn Fn() -> bool,
+    ) -> bool {
         for (input, &range) in enclosure.inputs.iter().zip(ranges) {
             self.bounds.set_input(input.number, range, input.format());
         }
@@ -390,7 +438,12 @@ impl Worker {
     }
 
     /// Takes a part of the box in which phases are decided, with its own slopes. `false` if no point is in it.
-    pub(super) fn decide(&mut self, enclosure: &Enclosure, phases: &[Decided], multipliers: &Multipliers) -> bool {
+    pub(super) fn decide(
+        &mut self,
+        enclosure: &Enclosure,
+        phases: &[Decided],
+        multipliers: &Multipliers,
+    ) -> bool {
         for phase in phases {
             let x = phase.number as usize;
             if phase.active {
@@ -403,25 +456,49 @@ impl Worker {
             }
             self.relax(enclosure, phase.number, None);
         }
-        for &(number, slope) in &multipliers.slopes {
-            self.relax(enclosure, number, Some(slope));
+        for &(number, share) in &multipliers.slopes {
+            self.relax(enclosure, number, Some(share));
         }
         true
     }
 
+    /// Multiples of pre-activations whose phase is decided in this part, by number; others count for nothing.
+    pub(super) fn pushes(&self, multipliers: &Multipliers) -> Vec<Push> {
+        let push = |&(number, weight): &(Scalar, f32)| {
+            let range = self.bounds.of(number);
+            // z ≥ 0: the row less weight · z is nowhere larger; z ≤ 0: the row and weight · z.
+            let weight = match range {
+                _ if weight == 0.0 => return None,
+                Interval { low, .. } if low >= 0.0 => -f64::from(weight),
+                Interval { high, .. } if high <= 0.0 => f64::from(weight),
+                _ => return None,
+            };
+            Some(Push { number, weight })
+        };
+        let mut pushes: Vec<Push> = multipliers.weights.iter().filter_map(push).collect();
+        pushes.sort_by_key(|push| push.number);
+        pushes
+    }
+
     /// Computes the functions of a number anew.
-    fn relax(&mut self, enclosure: &Enclosure, number: Scalar, slope: Option<u8>) {
+    fn relax(&mut self, enclosure: &Enclosure, number: Scalar, share: Option<f32>) {
         for &(s, i) in enclosure.users.get(&number).into_iter().flatten() {
             let step: &Step = &enclosure.tape.steps[s];
             if let Kind::Unary { function: function @ Function::Rectifier { leak }, .. } = step.kind {
-                let below = slope.map(|q| leak + (1.0 - leak) * f64::from(q) / 255.0);
+                let below = share.map(|share| leak + (1.0 - leak) * f64::from(share));
                 self.bounds.unary(step, function, number, i, below.filter(|_| leak < 1.0));
             }
         }
     }
 
     /// What the bounds say of a query: comparisons are looked at by intervals, those that stay open by rows.
-    pub(super) fn truth(&mut self, enclosure: &Enclosure, choices: &Choices, aim: Aim, pushes: &[Push]) -> Truth {
+    pub(super) fn truth(
+        &mut self,
+        enclosure: &Enclosure,
+        choices: &Choices,
+        aim: Aim,
+        pushes: &[Push],
+    ) -> Truth {
         let query = &enclosure.query;
         let mut open: Vec<(u32, Relation, &Row)> = Vec::new();
         let whole = formula::truth(query, choices, &mut |comparison| {

@@ -76,8 +76,14 @@ mod tests {
 
     #[test]
     fn what_divides_a_number() {
-        let cases =
-            [(1.0, 0), (-6.0, 1), (0.75, -2), (f64::from(0.1f32), -27), (0.0, OF_ZERO), (f64::INFINITY, UNKNOWN)];
+        let cases = [
+            (1.0, 0),
+            (-6.0, 1),
+            (0.75, -2),
+            (f64::from(0.1f32), -27),
+            (0.0, OF_ZERO),
+            (f64::INFINITY, UNKNOWN),
+        ];
         for (x, expected) in cases {
             assert_eq!(grain(x), expected, "{x}");
         }

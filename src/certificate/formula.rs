@@ -19,7 +19,11 @@ pub(super) enum Truth {
 pub(super) type Choices = BTreeMap<u32, u32>;
 
 /// The truth of a query. Each comparison that matters is asked for.
-pub(super) fn truth<'q>(query: &'q Query, choices: &Choices, leaf: &mut impl FnMut(Comparison<'q>) -> Truth) -> Truth {
+pub(super) fn truth<'q>(
+    query: &'q Query,
+    choices: &Choices,
+    leaf: &mut impl FnMut(Comparison<'q>) -> Truth,
+) -> Truth {
     let mut whole = Truth::True;
     for assertion in query.assertions() {
         whole = and(whole, of(assertion.formula(), choices, leaf));

@@ -25,8 +25,13 @@ pub(super) enum Function {
     /// The number itself: only its rounding counts.
     Identity,
     /// `max(x, 0)`, with slope `leak` below zero.
-    Rectifier { leak: f64 },
-    Clip { low: f64, high: f64 },
+    Rectifier {
+        leak: f64,
+    },
+    Clip {
+        low: f64,
+        high: f64,
+    },
     Abs,
     Sign,
     Floor,
@@ -49,14 +54,21 @@ pub(super) enum Function {
     Erf,
     Softplus,
     Softsign,
-    Elu { alpha: f64 },
-    HardSigmoid { alpha: f64, beta: f64 },
+    Elu {
+        alpha: f64,
+    },
+    HardSigmoid {
+        alpha: f64,
+        beta: f64,
+    },
     HardSwish,
     Gelu,
     GeluTanh,
     Mish,
     /// `x · sigmoid(alpha · x)`
-    Swish { alpha: f64 },
+    Swish {
+        alpha: f64,
+    },
 }
 
 /// `slope · x + shift`.
@@ -103,10 +115,24 @@ impl Function {
     pub(super) fn value(self, x: f64) -> f64 {
         match self {
             Self::Identity => x,
-            Self::Rectifier { leak } => if x > 0.0 { x } else { leak * x },
+            Self::Rectifier { leak } => {
+                if x > 0.0 {
+                    x
+                } else {
+                    leak * x
+                }
+            }
             Self::Clip { low, high } => x.max(low).min(high),
             Self::Abs => x.abs(),
-            Self::Sign => if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { 0.0 },
+            Self::Sign => {
+                if x > 0.0 {
+                    1.0
+                } else if x < 0.0 {
+                    -1.0
+                } else {
+                    0.0
+                }
+            }
             Self::Floor => x.floor(),
             Self::Ceil => x.ceil(),
             Self::Round => x.round_ties_even(),
@@ -125,7 +151,13 @@ impl Function {
             Self::Erf => libm::erf(x),
             Self::Softplus => softplus(x),
             Self::Softsign => x / (1.0 + x.abs()),
-            Self::Elu { alpha } => if x > 0.0 { x } else { alpha * x.exp_m1() },
+            Self::Elu { alpha } => {
+                if x > 0.0 {
+                    x
+                } else {
+                    alpha * x.exp_m1()
+                }
+            }
             Self::HardSigmoid { alpha, beta } => (alpha * x + beta).clamp(0.0, 1.0),
             Self::HardSwish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
             Self::Gelu => 0.5 * x * libm::erfc(-x / SQRT_2),
@@ -139,7 +171,13 @@ impl Function {
     pub(super) fn selects(self) -> bool {
         matches!(
             self,
-            Self::Clip { .. } | Self::Abs | Self::Sign | Self::Floor | Self::Ceil | Self::Round | Self::Truncate
+            Self::Clip { .. }
+                | Self::Abs
+                | Self::Sign
+                | Self::Floor
+                | Self::Ceil
+                | Self::Round
+                | Self::Truncate
         ) || self == Self::Rectifier { leak: 0.0 }
     }
 
@@ -210,10 +248,24 @@ impl Function {
             Self::Square => vec![slope / 2.0],
             Self::Cube => both((slope / 3.0).sqrt()),
             Self::Sin => waves(slope.acos(), x)?,
-            Self::Cos => waves((-slope).asin(), x)?.into_iter().chain(waves(PI - (-slope).asin(), x)?).collect(),
+            Self::Cos => {
+                waves((-slope).asin(), x)?.into_iter().chain(waves(PI - (-slope).asin(), x)?).collect()
+            }
             Self::Atan => both((1.0 / slope - 1.0).sqrt()),
-            Self::Erf => if slope > 0.0 { both((FRAC_2_SQRT_PI / slope).ln().sqrt()) } else { vec![] },
-            Self::Softplus => if slope > 0.0 && slope < 1.0 { vec![logit(slope)] } else { vec![] },
+            Self::Erf => {
+                if slope > 0.0 {
+                    both((FRAC_2_SQRT_PI / slope).ln().sqrt())
+                } else {
+                    vec![]
+                }
+            }
+            Self::Softplus => {
+                if slope > 0.0 && slope < 1.0 {
+                    vec![logit(slope)]
+                } else {
+                    vec![]
+                }
+            }
             Self::Softsign => [vec![0.0], both(1.0 / slope.sqrt() - 1.0)].concat(),
             Self::Elu { alpha } => vec![0.0, (slope / alpha).ln()],
             Self::HardSwish => vec![-3.0, 3.0, 3.0 * slope - 1.5],
@@ -251,7 +303,13 @@ impl Function {
             Self::Abs => return Interval::new(x.mignitude(), x.magnitude()),
             // One end may be infinite: the other is all that is known.
             Self::Rectifier { leak } if !x.is_finite() && leak >= 0.0 => {
-                let low = if x.low > 0.0 { x.low } else if leak == 0.0 { 0.0 } else { f64::NEG_INFINITY };
+                let low = if x.low > 0.0 {
+                    x.low
+                } else if leak == 0.0 {
+                    0.0
+                } else {
+                    f64::NEG_INFINITY
+                };
                 return Interval::new(low, f64::INFINITY);
             }
             _ if !self.is_defined(x) => return Interval::EVERYTHING,
@@ -298,7 +356,10 @@ impl Function {
             _ => over,
         };
         let (Some(lower), Some(upper)) = (self.shift(under, x), self.shift(over, x)) else { return flat() };
-        Lines { under: Line { slope: under, shift: lower.low }, over: Line { slope: over, shift: upper.high } }
+        Lines {
+            under: Line { slope: under, shift: lower.low },
+            over: Line { slope: over, shift: upper.high },
+        }
     }
 
     /// What lies between the function and a line of this slope through zero; exact where a rectifier has one.
@@ -348,10 +409,20 @@ mod tests {
                     for step in 0..=500 {
                         let at = (low + (high - low) * f64::from(step) / 500.0).clamp(low, high);
                         let y = function.value(at);
-                        let off = 1e-13 * (1.0 + y.abs() + (under.slope * at).abs() + (over.slope * at).abs());
-                        assert!(range.low <= y && y <= range.high, "{function:?} on {x:?}: {y} at {at}, {range:?}");
-                        assert!(under.slope * at + under.shift <= y + off, "{function:?} on {x:?} under at {at}");
-                        assert!(over.slope * at + over.shift >= y - off, "{function:?} on {x:?} over at {at}");
+                        let off =
+                            1e-13 * (1.0 + y.abs() + (under.slope * at).abs() + (over.slope * at).abs());
+                        assert!(
+                            range.low <= y && y <= range.high,
+                            "{function:?} on {x:?}: {y} at {at}, {range:?}"
+                        );
+                        assert!(
+                            under.slope * at + under.shift <= y + off,
+                            "{function:?} on {x:?} under at {at}"
+                        );
+                        assert!(
+                            over.slope * at + over.shift >= y - off,
+                            "{function:?} on {x:?} over at {at}"
+                        );
                     }
                 }
             }
@@ -395,7 +466,9 @@ mod tests {
         ];
         let ends = [-30.0, -7.3, -3.0, -1.1, -0.3, -1e-4, 0.0, 0.2, 0.9, 3.0, 4.7, 25.0];
         functions.iter().for_each(|&function| check(function, &ends));
-        [Log, Sqrt, Reciprocal].iter().for_each(|&function| check(function, &[1e-3, 0.2, 0.9, 1.0, 4.7, 300.0]));
+        [Log, Sqrt, Reciprocal]
+            .iter()
+            .for_each(|&function| check(function, &[1e-3, 0.2, 0.9, 1.0, 4.7, 300.0]));
         check(Reciprocal, &[-300.0, -4.7, -1.0, -1e-3]);
     }
 

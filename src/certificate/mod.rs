@@ -14,6 +14,7 @@
 //! It shares nothing with the bounds that the search proves with (`network::bounds`), not even the network: it starts from the
 //! file's own nodes, as the plain engine does.
 
+mod allowances;
 mod bounds;
 mod certify;
 mod check;
@@ -30,9 +31,9 @@ mod tape;
 mod tests;
 mod tokens;
 
-pub use check::{Mending, Proof, Refusal};
-pub(crate) use check::check;
-pub use compile::NoEnclosure;
 pub(crate) use certify::certify;
+pub(crate) use check::check;
+pub use check::{Ground, Mending, Proof, Refusal};
+pub use compile::NoEnclosure;
 pub(crate) use enclosure::Enclosure;
 pub use tokens::{Certificate, CertificateError, Token, VERSION};

@@ -174,7 +174,9 @@ impl<const L: usize> Sweep<'_, L> {
     /// Adds what decided phases add at the numbers of a step, before they are substituted.
     fn push(&mut self, step: &Step) {
         let from = self.pushes.partition_point(|push| (push.number as usize) < step.first);
-        for push in self.pushes[from..].iter().take_while(|push| (push.number as usize) < step.first + step.len) {
+        for push in
+            self.pushes[from..].iter().take_while(|push| (push.number as usize) < step.first + step.len)
+        {
             let price = gamma(self.uses + 4);
             let size = self.bounds.of(push.number).magnitude();
             let to = &mut self.coefficients[push.number as usize];
@@ -261,7 +263,8 @@ impl<const L: usize> Before<'_, L> {
         if c.iter().flatten().all(|&c| c == 0.0) {
             return;
         }
-        let centre: Vec<f64> = members.iter().map(|&x| 0.5 * self.bounds.of(x).low + 0.5 * self.bounds.of(x).high).collect();
+        let centre: Vec<f64> =
+            members.iter().map(|&x| 0.5 * self.bounds.of(x).low + 0.5 * self.bounds.of(x).high).collect();
         let most = centre.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let powers: Vec<f64> = centre.iter().map(|x| (x - most).exp()).collect();
         let sum: f64 = powers.iter().sum();
@@ -270,7 +273,8 @@ impl<const L: usize> Before<'_, L> {
             let is_linear = |i: usize| self.bounds.lines[first + i].under.slope == 1.0;
             let (linear, flat): (Vec<usize>, Vec<usize>) = (0..members.len()).partition(|&i| is_linear(i));
             for i in flat {
-                let end = if c[i][l] >= 0.0 { self.bounds.low[first + i] } else { self.bounds.high[first + i] };
+                let end =
+                    if c[i][l] >= 0.0 { self.bounds.low[first + i] } else { self.bounds.high[first + i] };
                 self.account.add_in(l, c[i][l], end);
             }
             let pulled: f64 = linear.iter().map(|&i| c[i][l] * y[i]).sum();

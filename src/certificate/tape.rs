@@ -58,17 +58,32 @@ pub(super) enum Kind {
     /// Constants; intervals where they are themselves computed.
     Constant(Vec<Interval>),
     Linear(Linear),
-    Unary { function: Function, operands: Vec<Scalar> },
+    Unary {
+        function: Function,
+        operands: Vec<Scalar>,
+    },
     /// The largest (or smallest) of each group.
-    Extreme { largest: bool, groups: Groups },
+    Extreme {
+        largest: bool,
+        groups: Groups,
+    },
     /// Products of pairs.
-    Product { pairs: Vec<(Scalar, Scalar)> },
+    Product {
+        pairs: Vec<(Scalar, Scalar)>,
+    },
     /// Each group's numbers as shares that add up to one.
-    Softmax { groups: Groups },
+    Softmax {
+        groups: Groups,
+    },
     /// 1 where a comparison holds, else 0.
-    Compare { comparison: Comparison, pairs: Vec<(Scalar, Scalar)> },
+    Compare {
+        comparison: Comparison,
+        pairs: Vec<(Scalar, Scalar)>,
+    },
     /// The second where the first is not zero, else the third.
-    Select { choices: Vec<[Scalar; 3]> },
+    Select {
+        choices: Vec<[Scalar; 3]>,
+    },
 }
 
 /// A comparison of two numbers.

@@ -28,9 +28,9 @@ const MOST_LINE: u64 = 1 << 26;
 pub enum Token {
     /// Bounds show that the query is false everywhere in it.
     Leaf {
-        /// Slopes of the lines below open rectifiers: pre-activation, 255ths of the way from the leak to 1.
+        /// Slopes of the lines below open rectifiers: pre-activation, share of the way from the leak to 1.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        slopes: Vec<(u32, u8)>,
+        slopes: Vec<(u32, f32)>,
         /// Multipliers of decided phases: pre-activation, weight.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         weights: Vec<(u32, f32)>,
@@ -83,7 +83,9 @@ pub struct Certificate {
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// It cannot be read, or not be unpacked.
-    #[error("line {line}: {source} (help: the file is cut short or no certificate; write it again with verify --certificate)")]
+    #[error(
+        "line {line}: {source} (help: the file is cut short or no certificate; write it again with verify --certificate)"
+    )]
     Unreadable {
         /// Lines from 1.
         line: usize,
@@ -91,7 +93,9 @@ pub enum CertificateError {
         source: std::io::Error,
     },
     /// A line is none of a certificate.
-    #[error("line {line}: {what} (help: the file is damaged or no certificate; write it again with verify --certificate)")]
+    #[error(
+        "line {line}: {what} (help: the file is damaged or no certificate; write it again with verify --certificate)"
+    )]
     Malformed {
         /// Lines from 1.
         line: usize,
@@ -99,7 +103,9 @@ pub enum CertificateError {
         what: String,
     },
     /// Another version wrote it.
-    #[error("it has version {found}, this program reads version {VERSION} (help: check it with the program that wrote it)")]
+    #[error(
+        "it has version {found}, this program reads version {VERSION} (help: check it with the program that wrote it)"
+    )]
     Version {
         /// The file's.
         found: u32,
@@ -141,7 +147,10 @@ impl Certificate {
             };
             Err(CertificateError::Malformed { line: number, what: what.into() })
         };
-        let malformed = |line: usize, error: serde_json::Error| CertificateError::Malformed { line, what: error.to_string() };
+        let malformed = |line: usize, error: serde_json::Error| CertificateError::Malformed {
+            line,
+            what: error.to_string(),
+        };
         let first = line(true)?.unwrap_or_default();
         let header: Header = serde_json::from_str(&first).map_err(|error| malformed(1, error))?;
         if header.version != VERSION {
@@ -170,7 +179,7 @@ mod tests {
             Token::Cut { input: 3, at: 0.1 },
             Token::plain_leaf(),
             Token::Phase { neuron: 12 },
-            Token::Leaf { slopes: vec![(4, 255), (9, 0)], weights: vec![(12, 0.25)] },
+            Token::Leaf { slopes: vec![(4, 1.0), (9, 0.1)], weights: vec![(12, 0.25)] },
             Token::plain_leaf(),
             Token::plain_leaf(),
         ];
@@ -196,8 +205,14 @@ mod tests {
             ("{\"counterpatch-certificate\":1,\"tokens\":0}", "line 1: the line has no end"),
             ("{\"counterpatch-certificate\":9,\"tokens\":0}\n", "version 9"),
             ("{\"counterpatch-certificate\":1,\"tokens\":1}\n", "line 2: the file ends here"),
-            ("{\"counterpatch-certificate\":1,\"tokens\":1}\n{\"leaf\":{\"slope\":[]}}\n", "line 2: unknown field"),
-            ("{\"counterpatch-certificate\":1,\"tokens\":0}\n{\"leaf\":{}}\n", "0 tokens are announced, 1 are there"),
+            (
+                "{\"counterpatch-certificate\":1,\"tokens\":1}\n{\"leaf\":{\"slope\":[]}}\n",
+                "line 2: unknown field",
+            ),
+            (
+                "{\"counterpatch-certificate\":1,\"tokens\":0}\n{\"leaf\":{}}\n",
+                "0 tokens are announced, 1 are there",
+            ),
         ];
         for (text, expected) in cases {
             let error = Certificate::read(packed(text).as_slice()).unwrap_err().to_string();

@@ -64,6 +64,9 @@ pub(super) struct Verify {
     /// Where to write the answer in the competition's format
     #[arg(long, value_name = "FILE")]
     pub(super) results_file: Option<PathBuf>,
+    /// Write the proof behind `unsat` to this file, for `check`
+    #[arg(long, value_name = "FILE")]
+    pub(super) certificate: Option<PathBuf>,
     /// Write the counterexample as TensorProto files NAME.pb into this folder, not to standard output
     #[arg(long, value_name = "DIR", aliases = ["assignments", "serialize-assignments"])]
     pub(super) serialise_assignments: Option<PathBuf>,
@@ -168,8 +171,8 @@ pub(super) struct Guard {
 #[command(after_help = exit::HELP, override_usage = "counterpatch check [OPTIONS] <NETWORK> <PROPERTY> <RESULTS>
        counterpatch check [OPTIONS] <PROPERTY> <RESULTS> --network <NAME=FILE>...")]
 pub(super) struct Check {
-    /// The network (ONNX), the property (VNN-LIB) and the results file or counterexample, in this order; no network
-    /// with --network. All may be gzipped
+    /// The network (ONNX), the property (VNN-LIB) and the results file, counterexample or certificate of `unsat`, in
+    /// this order; no network with --network. All may be gzipped
     #[arg(required = true, num_args = 2..=3, value_name = "FILE")]
     pub(super) files: Vec<String>,
     /// A network by the name that the property declares

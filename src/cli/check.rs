@@ -8,6 +8,7 @@ use serde_json::json;
 use vnnlib::Query;
 
 use super::args::{self, Rules};
+use super::certificate;
 use super::config;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -35,16 +36,28 @@ enum Repair {
 
 /// Runs the command.
 pub(super) fn run(args: &args::Check) -> Exit {
-    let judged = config::Check::try_from(args)
-        .map_err(Failure::Usage)
-        .and_then(|config| judge(&config, args.rules, args.repair.as_deref()));
-    match judged {
+    let config = match config::Check::try_from(args) {
+        Ok(config) => config,
+        Err(error) => return Failure::Usage(error).say(),
+    };
+    if certificate::is_one(&config.results) {
+        return proof(&config, args.json).unwrap_or_else(|failure| failure.say());
+    }
+    match judge(&config, args.rules, args.repair.as_deref()) {
         Ok(judged) => {
             print(&judged, args.json);
             exit(&judged)
         }
         Err(failure) => failure.say(),
     }
+}
+
+/// Checks a certificate of `unsat`.
+fn proof(config: &config::Check, as_json: bool) -> Result<Exit, Failure> {
+    let query = input::property(&config.property)?;
+    let files = config.networks.files_for(&query).map_err(Failure::Usage)?;
+    let models = input::models(&files)?;
+    certificate::check(&config.results, &query, &models, as_json)
 }
 
 fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Result<Judged, Failure> {

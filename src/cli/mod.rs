@@ -3,6 +3,7 @@
 mod args;
 mod attack;
 mod audit;
+mod certificate;
 mod check;
 mod config;
 mod convert;

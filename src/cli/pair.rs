@@ -27,7 +27,7 @@ use crate::pipeline::{self, Verdict};
 use crate::report::Statistics;
 use crate::search::Config;
 use crate::witness::check::listed_inputs;
-use crate::witness::{Answer, Change, Mended, Reading, Witness, mend};
+use crate::witness::{Answer, Certainty, Change, Mended, Reading, Witness, mend};
 
 /// How long the second tool may take to end after a signal, ours included.
 const GRACE: Duration = Duration::from_secs(1);
@@ -240,7 +240,7 @@ impl Pair<'_> {
             return refused("its counterexample does not fit the property".to_owned());
         };
         match mend::mend(self.query.clone(), &self.models, &listed) {
-            Ok(Some(mended)) if mended.witness.excess() < 0.0 => {
+            Ok(Some(mended)) if mended.witness.certainty() == Certainty::Thin => {
                 refused("its counterexample violates the property by no more than rounding".to_owned())
             }
             Ok(Some(mended)) => {

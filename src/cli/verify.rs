@@ -11,11 +11,11 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::session::{self, Outlets};
 use super::watchdog::{Signals, Watchdog};
-use super::{args, input};
+use super::{args, certificate, input};
 use crate::budget::{self, Budget};
 use crate::pipeline::{self, Verdict};
 use crate::report::{JsonLines, Listeners, Progress, Statistics};
-use crate::witness::Answer;
+use crate::witness::{Answer, Certainty};
 
 /// How long the search may take to end after a signal.
 const GRACE: Duration = Duration::from_millis(300);
@@ -56,6 +56,9 @@ fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Re
     watchdog.start(signals, &budget, delay).map_err(Failure::System)?;
 
     let verdict = search(args, &config, &budget, &statistics, &searching)?;
+    if let (Found::Verdict(Verdict::Unsat(proof)), Some(path)) = (&verdict, &args.certificate) {
+        certificate::save(path, proof)?;
+    }
     let exit = match &verdict {
         Found::Verdict(Verdict::Sat(witness)) => delivery.deliver(Answer::Sat(witness)),
         Found::Verdict(Verdict::Unsat(_)) => delivery.deliver(Answer::Unsat),
@@ -104,7 +107,7 @@ fn search(
 /// One line on standard error that says what the verdict rests on.
 fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
     match found {
-        Found::Verdict(Verdict::Sat(witness)) if witness.excess() < 0.0 => {
+        Found::Verdict(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
             eprintln!(
                 "note: the counterexample holds with zero tolerance, but by so little that another engine's \
                  rounding may hide it (short by {:.1e})",
@@ -112,7 +115,7 @@ fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
             );
         }
         Found::Verdict(Verdict::Sat(_)) => {}
-        Found::Verdict(Verdict::Unsat(reason)) => eprintln!("note: {reason}"),
+        Found::Verdict(Verdict::Unsat(proof)) => eprintln!("note: {}", proof.ground()),
         Found::Verdict(Verdict::Unknown(reason)) => {
             match statistics.best_margin() {
                 Some(margin) => eprintln!("note: {reason}; the best margin was {margin:.3e}, 0 is needed"),

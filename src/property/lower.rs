@@ -1,6 +1,6 @@
 //! Query → property: cases are grouped by their input box and turned into rows when they are asked for.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use vnnlib::{
@@ -228,6 +228,42 @@ impl Property {
             self.add_input(&mut region, input, interval, reach);
         }
         region
+    }
+
+    /// What each way to be in a region chooses: the number of an `or`, and the position of its operand in it.
+    pub fn ways_of(&self, index: usize) -> Vec<Vec<(u32, u32)>> {
+        let parents = self.parents();
+        let chosen = |way: &Way| way.chosen.iter().filter_map(|id| parents.get(id).copied()).collect();
+        self.groups[index].ways.iter().map(chosen).collect()
+    }
+
+    /// The same for each conjunction that a region lists.
+    pub fn ways_of_conjunctions(&self, index: usize) -> Vec<Vec<(u32, u32)>> {
+        let mut all = Vec::new();
+        for (way, chosen) in self.groups[index].ways.iter().zip(self.ways_of(index)) {
+            let open = self.open(way);
+            let cases = open.iter().map(|&formula| self.form.count_of(formula)).product::<u64>();
+            all.extend((0..cases).map(|case| [chosen.clone(), self.form.choices_of(&open, case)].concat()));
+        }
+        all
+    }
+
+    /// For each operand of an `or`: the `or`'s number and the operand's position.
+    fn parents(&self) -> HashMap<FormulaId, (u32, u32)> {
+        let mut parents = HashMap::new();
+        let mut left: Vec<Formula<'_>> =
+            self.query.assertions().map(|assertion| assertion.formula()).collect();
+        while let Some(formula) = left.pop() {
+            match formula {
+                Formula::Compare(_) => {}
+                Formula::And(operands) => left.extend(operands),
+                or @ Formula::Or(operands) => {
+                    parents.extend((0..).zip(operands).map(|(i, operand)| (operand.id(), (or.number(), i))));
+                    left.extend(operands);
+                }
+            }
+        }
+        parents
     }
 
     /// The comparisons that chosen operands add.

@@ -76,6 +76,7 @@ pub fn verdict(answer: Answer<'_>) -> Value {
     if let Answer::Sat(witness) = answer {
         line["witness"] = Value::Object(of_witness(witness));
         line["excess"] = json!(witness.excess());
+        line["certainty"] = json!(witness.certainty().to_string());
     }
     line
 }

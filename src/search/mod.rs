@@ -28,6 +28,7 @@ pub mod portfolio;
 #[cfg(test)]
 mod program_tests;
 pub mod programs;
+pub mod proof;
 mod pseudo_costs;
 pub mod ray;
 pub mod region_walk;
@@ -134,6 +135,11 @@ pub trait Falsifier<T: Real>: Send {
     /// Whether it would try something else with another seed.
     fn depends_on_seed(&self) -> bool {
         true
+    }
+
+    /// How the region was proved, after [`Progress::Proved`].
+    fn proof(&mut self) -> proof::Parts {
+        proof::Parts::Together(vec![proof::Part::Excluded(Vec::new())])
     }
 
     /// Does a bounded piece of work: a batch of restarts, one walk, a block of samples.

@@ -17,6 +17,7 @@
 
 use super::corners::Corners;
 use super::exclusion::{bounder, price_of_bounds, promise_of_proof, reach, view};
+use super::proof::{Choice, Part, Parts};
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::network::Real;
 use crate::network::bounds::{
@@ -41,6 +42,8 @@ struct PhaseSplit<T> {
     /// Whether a branch could neither be excluded nor branched on: then nothing is proved.
     undecided: bool,
     corners: Corners<T>,
+    /// What became of the branches of each conjunction, in the order in which they were looked at.
+    parts: Vec<Vec<Part>>,
 }
 
 /// What is computed once.
@@ -75,7 +78,15 @@ pub fn make<T: Real>(
         return Err(NotApplicable("a part of the property has no row that bounds could exclude"));
     }
     let corners = Corners::default();
-    Ok(Box::new(PhaseSplit { root: None, waiting: Vec::new(), excluded: 0.0, undecided: false, corners }))
+    let parts = vec![Vec::new(); region.conjunctions.len()];
+    Ok(Box::new(PhaseSplit {
+        root: None,
+        waiting: Vec::new(),
+        excluded: 0.0,
+        undecided: false,
+        corners,
+        parts,
+    }))
 }
 
 /// The rows that bounds can exclude.
@@ -90,6 +101,10 @@ impl<T: Real> Falsifier<T> for PhaseSplit<T> {
 
     fn promise(&self, searched: f64) -> f64 {
         promise_of_proof(self.excluded, searched)
+    }
+
+    fn proof(&mut self) -> Parts {
+        Parts::Apart(std::mem::take(&mut self.parts))
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
@@ -145,8 +160,10 @@ impl<T: Real> PhaseSplit<T> {
         let share = 0.5_f64.powi(branch.phases.len() as i32) / region.conjunctions.len() as f64;
         bounder.restore(&root.snapshot);
         branch.phases.iter().for_each(|&(neuron, phase)| bounder.decide(neuron, phase));
+        let parts = &mut self.parts[branch.conjunction];
         let Some(row) = least_hopeful(bounder, conjunction) else {
             self.excluded += share;
+            parts.push(Part::Excluded(Vec::new()));
             return Ok(());
         };
         let effort = if branch.phases.is_empty() { AT_ROOT } else { IN_BRANCH };
@@ -158,6 +175,9 @@ impl<T: Real> PhaseSplit<T> {
         oracle.tally.count_bounds(bounder.swept());
         let Fate::Open(guide) = fate else {
             self.excluded += share;
+            let choices = bounder.choices(&branch.multipliers).into_iter();
+            let choice = |(neuron, slope, weight)| Choice { neuron, slope, weight };
+            parts.push(Part::Excluded(choices.map(choice).collect()));
             return Ok(());
         };
         let (lower, upper) = (&region.hull_lower, &region.hull_upper);
@@ -167,7 +187,9 @@ impl<T: Real> PhaseSplit<T> {
             self.undecided = true;
             return Ok(());
         };
-        for phase in [Phase::Active, Phase::Inactive] {
+        self.parts[branch.conjunction].push(Part::Phase(neuron));
+        // The active one, pushed last, is looked at first, as the parts are written.
+        for phase in [Phase::Inactive, Phase::Active] {
             let mut phases = branch.phases.clone();
             phases.push((neuron, phase));
             let multipliers = branch.multipliers.clone();

@@ -18,6 +18,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use super::oracle::{Best, Oracle};
+use super::proof::RegionProof;
 use super::shared::Shared;
 use super::summary::{Ending, StrategySummary, Summary};
 use super::table::{Entry, Part, table};
@@ -118,6 +119,8 @@ struct Search<'a, T: Real> {
     /// Regions that are proved to hold no counterexample.
     proved_regions: usize,
     proved: bool,
+    /// How they were proved.
+    proofs: Vec<RegionProof>,
     /// The next reach of inputs without a bound, and the work that has to be done before.
     next_reach: usize,
     further_at: u64,
@@ -129,6 +132,8 @@ struct Search<'a, T: Real> {
 /// A region with the strategies that work on it.
 struct Site<T: Real> {
     region: Region,
+    /// Which one of the property's; `None` for one that is further away.
+    index: Option<usize>,
     best: Option<Best<T>>,
     /// By the table's order; `None` where the strategy does not apply or has nothing left to try. Those that are
     /// missing at the end have not been made yet.
@@ -177,6 +182,7 @@ impl<'a, T: Real> Search<'a, T> {
             best_margin,
             proved_regions: 0,
             proved: false,
+            proofs: Vec::new(),
             next_reach: Property::reaches().0,
             further_at: 0,
             renewals: 0,
@@ -201,7 +207,8 @@ impl<'a, T: Real> Search<'a, T> {
         };
         let unbounded = self.oracle.problem.property.unbounded_count() > 0;
         let reach = unbounded.then(|| Property::distance(self.next_reach - 1)).flatten();
-        Summary { ending, strategies: self.summaries, best, rejected: 0, reach }
+        let proofs = if self.proved { self.proofs } else { Vec::new() };
+        Summary { ending, strategies: self.summaries, best, rejected: 0, reach, proofs }
     }
 
     /// Looks at every region once, with the cheapest strategy, and keeps the most promising.
@@ -221,15 +228,15 @@ impl<'a, T: Real> Search<'a, T> {
             return Ok(());
         }
         let Ok(region) = property.region(index) else { return Ok(()) };
-        self.look_at(region, self.random.fork(index as u64))?;
+        self.look_at(region, Some(index), self.random.fork(index as u64))?;
         if self.sites.len() >= 2 * MOST_REGIONS {
             self.keep_best();
         }
         Ok(())
     }
 
-    fn look_at(&mut self, region: Region, random: Random) -> Result<(), Halt> {
-        let mut site = Site::new(region, random);
+    fn look_at(&mut self, region: Region, index: Option<usize>, random: Random) -> Result<(), Halt> {
+        let mut site = Site { index, ..Site::new(region, random) };
         self.add_strategies(&mut site, 1);
         self.sites.push(site);
         let last = self.sites.len() - 1;
@@ -311,7 +318,7 @@ impl<'a, T: Real> Search<'a, T> {
             for number in 0..property.unbounded_count().min(MOST_REGIONS) {
                 let Ok(Some(region)) = property.further(number, reach) else { continue };
                 let label = (property.region_count() + number * Property::reaches().1 + reach) as u64;
-                self.look_at(region, self.random.fork(label))?;
+                self.look_at(region, None, self.random.fork(label))?;
             }
         }
         self.add_all_strategies();
@@ -397,6 +404,8 @@ impl<'a, T: Real> Search<'a, T> {
             Progress::More => {}
             Progress::Exhausted => site.strategies[number] = None,
             Progress::Proved => {
+                let proof = running.falsifier.proof();
+                self.proofs.extend(site.index.map(|region| RegionProof { region, parts: proof }));
                 // None of those that have not been made yet either.
                 site.strategies.clear();
                 site.strategies.resize_with(self.table.len(), || None);
@@ -419,6 +428,7 @@ impl<T: Real> Site<T> {
         let has_choice = region.free().next().is_some();
         Self {
             region,
+            index: None,
             best: None,
             strategies: Vec::new(),
             random,

@@ -14,6 +14,7 @@ use std::collections::BinaryHeap;
 
 use super::corners::Corners;
 use super::exclusion::{bounder, price_of_bounds, promise_of_proof, reach, view};
+use super::proof::{self, Parts};
 use super::pseudo_costs::{PseudoCosts, gain};
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress, whole};
 use crate::network::Real;
@@ -47,6 +48,17 @@ struct Split<T> {
     /// Whether a box could neither be excluded nor cut: then nothing is proved.
     undecided: bool,
     corners: Corners<T>,
+    /// The tree of boxes, for the judge.
+    tree: Vec<Fate>,
+}
+
+/// What became of a box.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// Excluded, or not looked at yet.
+    Whole,
+    /// Cut along an input: where the halves are in the tree, the lower one first.
+    Cut { input: usize, at: f64, first: usize },
 }
 
 /// A box that cannot be excluded as a whole.
@@ -55,6 +67,8 @@ struct Part {
     upper: Vec<f64>,
     /// How often the region's box was halved to get it.
     depth: i32,
+    /// Its place in the tree.
+    place: usize,
     rest: Rest,
 }
 
@@ -104,6 +118,7 @@ pub fn make<T: Real>(
         excluded: 0.0,
         undecided: false,
         corners: Corners::default(),
+        tree: vec![Fate::Whole],
     }))
 }
 
@@ -115,6 +130,20 @@ impl<T: Real> Falsifier<T> for Split<T> {
     /// The more of the box is excluded, the likelier it is that the rest can be.
     fn promise(&self, searched: f64) -> f64 {
         promise_of_proof(self.excluded, searched)
+    }
+
+    fn proof(&mut self) -> Parts {
+        let (mut parts, mut left) = (Vec::with_capacity(self.tree.len()), vec![0]);
+        while let Some(place) = left.pop() {
+            parts.push(match self.tree[place] {
+                Fate::Whole => proof::Part::Excluded(Vec::new()),
+                Fate::Cut { input, at, first } => {
+                    left.extend([first + 1, first]);
+                    proof::Part::Cut { input, at }
+                }
+            });
+        }
+        Parts::Together(parts)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
@@ -211,7 +240,7 @@ impl<T: Real> Split<T> {
         let all = 0..oracle.region.conjunctions.len() as u32;
         let rest = bound(bounder, (&lower, &upper), all, oracle)?;
         self.looked_at += 1;
-        self.keep(Half { lower, upper, rest }, 0);
+        self.keep(Half { lower, upper, rest }, 0, 0);
         Ok(())
     }
 
@@ -245,7 +274,12 @@ impl<T: Real> Split<T> {
             Some(halves) => halves,
             None => self.try_out(part, input, bounder, oracle)?,
         };
-        halves.into_iter().for_each(|half| self.keep(half, part.depth + 1));
+        let first = self.tree.len();
+        self.tree[part.place] = Fate::Cut { input, at: part.middle(input), first };
+        self.tree.extend([Fate::Whole; 2]);
+        for (place, half) in (first..).zip(halves) {
+            self.keep(half, part.depth + 1, place);
+        }
         Ok(())
     }
 
@@ -285,12 +319,12 @@ impl<T: Real> Split<T> {
         Ok(halves)
     }
 
-    fn keep(&mut self, half: Half, depth: i32) {
+    fn keep(&mut self, half: Half, depth: i32, place: usize) {
         let waiting = self.waiting.get_or_insert_default();
         let Half { lower, upper, rest } = half;
         match rest {
             None => self.excluded += 0.5_f64.powi(depth),
-            Some(rest) => waiting.push(Part { lower, upper, depth, rest }),
+            Some(rest) => waiting.push(Part { lower, upper, depth, place, rest }),
         }
     }
 }

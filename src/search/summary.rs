@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Config;
 use super::oracle::Best;
+use super::proof::RegionProof;
 use super::table::Entry;
 use super::tally::Tally;
 use crate::budget::StopReason;
@@ -34,6 +35,8 @@ pub struct Summary<T> {
     pub rejected: usize,
     /// How far inputs without a bound were searched, if there are any.
     pub reach: Option<f64>,
+    /// How the regions were proved, if all of them were.
+    pub proofs: Vec<RegionProof>,
 }
 
 /// What one strategy did.
@@ -103,6 +106,9 @@ impl<T: Real> Summary<T> {
     pub(super) fn absorb(&mut self, other: Self) {
         if matches!(other.ending, Ending::Found | Ending::Proved) {
             self.ending = other.ending;
+        }
+        if self.proofs.is_empty() {
+            self.proofs = other.proofs;
         }
         self.reach = self.reach.into_iter().chain(other.reach).reduce(f64::max);
         if let Some(theirs) = other.best

@@ -29,5 +29,5 @@ pub use judge::Rules;
 pub use mend::{Change, Mended};
 pub use read::{Claim, Malformed, Reading};
 pub use replay::{Replay, ReplayError};
-pub use validate::{Rejection, Validation, Validator, Witness, WitnessTensor};
+pub use validate::{Certainty, Rejection, Validation, Validator, Witness, WitnessTensor};
 pub use write::{Answer, ResultsFile};

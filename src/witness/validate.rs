@@ -6,10 +6,13 @@
 //! another order); each result must satisfy the query exactly, decimals against
 //! decimals, outputs as they are or as they are printed; the
 //! judges' own arithmetic must agree; and the margin is measured.
+//!
+//! A point at which every permitted computation violates ([`certificate`](crate::certificate)) needs no second precision: it is
+//! certified, however thin it is.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use vnnlib::{Assignment, EvaluateError, Numeral, Query, Role, Value, Variable, Version};
 
@@ -17,6 +20,7 @@ use super::decimals::Decimals;
 use super::judge::Rules;
 use super::replay::{Replay, ReplayError};
 use super::robustness::{Twice, excess};
+use crate::certificate::{Enclosure, certify};
 use crate::onnx::Model;
 use crate::reference::Precision;
 
@@ -26,6 +30,28 @@ pub struct Witness {
     version: Version,
     tensors: Vec<WitnessTensor>,
     excess: f64,
+    certified: bool,
+}
+
+/// What a witness rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// Every permitted computation violates the property.
+    Certified,
+    /// Several do, with a margin that no other should eat up.
+    Replayed,
+    /// Several do, with less than that.
+    Thin,
+}
+
+impl fmt::Display for Certainty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Certified => "certified",
+            Self::Replayed => "replayed",
+            Self::Thin => "thin",
+        })
+    }
 }
 
 /// One declared tensor of a witness.
@@ -51,6 +77,15 @@ impl Witness {
     /// By how much the margin exceeds what other engines' rounding may cost; negative for a thin witness.
     pub fn excess(&self) -> f64 {
         self.excess
+    }
+
+    /// What it rests on.
+    pub fn certainty(&self) -> Certainty {
+        match self {
+            Self { certified: true, .. } => Certainty::Certified,
+            Self { excess, .. } if *excess >= 0.0 => Certainty::Replayed,
+            _ => Certainty::Thin,
+        }
     }
 }
 
@@ -213,6 +248,9 @@ enum Spelling {
 /// Checks candidates for one query.
 pub struct Validator {
     replay: Replay,
+    models: Vec<Arc<Model>>,
+    /// Made when a candidate needs it; `None` where an operator has no enclosure.
+    enclosure: OnceLock<Option<Enclosure>>,
 }
 
 impl Validator {
@@ -221,7 +259,14 @@ impl Validator {
     /// # Errors
     /// As [`Replay::new`].
     pub fn new(query: Query, models: impl IntoIterator<Item = Arc<Model>>) -> Result<Self, ReplayError> {
-        Ok(Self { replay: Replay::new(query, models)? })
+        let models: Vec<_> = models.into_iter().collect();
+        Ok(Self { replay: Replay::new(query, models.iter().cloned())?, models, enclosure: OnceLock::new() })
+    }
+
+    /// Whether every permitted computation from these inputs violates the property.
+    fn is_certified(&self, held: &[Vec<f64>]) -> bool {
+        let make = || Enclosure::new(self.replay.query(), &self.models).ok();
+        self.enclosure.get_or_init(make).as_ref().is_some_and(|enclosure| certify(enclosure, held))
     }
 
     /// The engines.
@@ -233,8 +278,8 @@ impl Validator {
     /// that decimal is printed and counts instead of the number.
     pub fn validate(&self, input: &[f64], literals: &BTreeMap<usize, String>) -> Validation {
         match self.check(input, literals) {
-            Ok(witness) if witness.excess >= 0.0 => Validation::Confirmed(witness),
-            Ok(witness) => Validation::Thin(witness),
+            Ok(witness) if witness.certainty() == Certainty::Thin => Validation::Thin(witness),
+            Ok(witness) => Validation::Confirmed(witness),
             Err(rejection) => Validation::Rejected(rejection),
         }
     }
@@ -250,8 +295,9 @@ impl Validator {
             read = self.read_back(&printed, input, literals)?;
             self.satisfies(&printed, &model, Run::Model)?;
         }
+        let certified = self.is_certified(&held);
         let double = self.replay.run(held.clone(), Precision::Double)?;
-        if self.satisfies(&printed, &double, Run::Double).is_err() {
+        if !certified && self.satisfies(&printed, &double, Run::Double).is_err() {
             // An output that is wanted to the last digit has it only in the type that outputs have, and by chance: another
             // order of the sums has to have it too.
             self.satisfies(&printed, &self.replay.rounded_outputs(double.clone()), Run::Double)?;
@@ -276,7 +322,7 @@ impl Validator {
             }
             outputs.iter().for_each(|&value| tensor.push_shortest(value));
         }
-        Ok(Witness { version: query.version(), tensors: labelled(query, printed), excess })
+        Ok(Witness { version: query.version(), tensors: labelled(query, printed), excess, certified })
     }
 
     /// One list a tensor; those of outputs stay empty.

@@ -142,8 +142,16 @@ impl NormalForm {
     /// below the product of their [`Self::count_of`], which must not be that of too many to count.
     pub fn case_of<'q>(&'q self, formulas: &[Formula<'q>], number: u64) -> Vec<Comparison<'q>> {
         let mut case = Vec::new();
-        self.decode(formulas.iter().copied(), number, &mut case);
+        self.decode(formulas.iter().copied(), number, &mut case, &mut |_, _| {});
         case
+    }
+
+    /// What [`Self::case_of`] chooses: the number of each `or` with more than one case, and the position of its operand.
+    pub fn choices_of(&self, formulas: &[Formula<'_>], number: u64) -> Vec<(u32, u32)> {
+        let mut choices = Vec::new();
+        let mut note = |or: u32, operand: usize| choices.push((or, operand as u32));
+        self.decode(formulas.iter().copied(), number, &mut Vec::new(), &mut note);
+        choices
     }
 
     /// Counts the cases of a formula, and notes those of every operator in it that has more than one.
@@ -203,7 +211,12 @@ impl NormalForm {
 
     /// Decodes a number below `count`: the last choice changes fastest.
     fn case_into<'q>(&'q self, number: u64, case: &mut Vec<Comparison<'q>>) {
-        self.decode(self.choices.iter().map(|&node| self.query.formula_at(node)), number, case);
+        self.decode(
+            self.choices.iter().map(|&node| self.query.formula_at(node)),
+            number,
+            case,
+            &mut |_, _| {},
+        );
     }
 
     fn decode<'q>(
@@ -211,6 +224,7 @@ impl NormalForm {
         formulas: impl DoubleEndedIterator<Item = Formula<'q>>,
         mut number: u64,
         case: &mut Vec<Comparison<'q>>,
+        note: &mut dyn FnMut(u32, usize),
     ) {
         let mut left: Vec<(Formula<'q>, u64)> = Vec::new();
         for formula in formulas.rev() {
@@ -226,6 +240,7 @@ impl NormalForm {
                         let chosen =
                             branches.partition_point(|branch| branch.before <= number).saturating_sub(1);
                         let branch = branches[chosen];
+                        note(formula.index(), chosen);
                         left.push((self.query.formula_at(branch.node), number - branch.before));
                     }
                     // One case only: one operand, which has one case.

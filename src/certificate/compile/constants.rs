@@ -9,9 +9,34 @@ use crate::reference::{self, Precision};
 /// Operators on floats whose result every runtime rounds to the same number: they move values, or are one operation that IEEE
 /// 754 rounds correctly, or several on whole numbers.
 const SAME_EVERYWHERE: &[&str] = &[
-    "Abs", "Add", "Cast", "CastLike", "Ceil", "Clip", "Constant", "ConstantOfShape", "DequantizeLinear", "Div", "Equal",
-    "Floor", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min", "Mul", "Neg", "Not", "Range", "Relu", "Round",
-    "Sign", "Sqrt", "Sub", "Where",
+    "Abs",
+    "Add",
+    "Cast",
+    "CastLike",
+    "Ceil",
+    "Clip",
+    "Constant",
+    "ConstantOfShape",
+    "DequantizeLinear",
+    "Div",
+    "Equal",
+    "Floor",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Max",
+    "Min",
+    "Mul",
+    "Neg",
+    "Not",
+    "Range",
+    "Relu",
+    "Round",
+    "Sign",
+    "Sqrt",
+    "Sub",
+    "Where",
 ];
 
 /// The results of an operator on constants; `None` where it has operands that are not, or runtimes may differ.
@@ -24,7 +49,8 @@ pub(super) fn fold(call: &Call<'_>) -> Result<Option<Vec<Value>>, String> {
     let Some(inputs) = call.inputs.iter().map(known).collect::<Option<Vec<_>>>() else { return Ok(None) };
     let name = call.node.operator.as_str();
     let whole = inputs.iter().flatten().all(|tensor| !tensor.element.is_float());
-    let makes_floats = call.node.attributes.values().any(|a| matches!(a, Attribute::Float(_) | Attribute::Floats(_)));
+    let makes_floats =
+        call.node.attributes.values().any(|a| matches!(a, Attribute::Float(_) | Attribute::Floats(_)));
     let same = SAME_EVERYWHERE.contains(&name)
         || super::moves::operands(name).is_some()
         || (whole && !inputs.is_empty() && !makes_floats);

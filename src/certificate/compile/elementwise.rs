@@ -1,8 +1,8 @@
 //! Operators that compute each value of their result from one value of each operand.
 
+use super::super::allowances;
 use super::super::format::Format;
 use super::super::functions::Function;
-use super::super::functions_table::allowance;
 use super::super::tape::{Comparison, Form, Groups, Kind, Linear, Rounding, Scalar};
 use super::{Call, Compiler, Entry, Results, Value, View, format_of};
 use crate::onnx::{ElementType, Node};
@@ -26,10 +26,7 @@ pub(super) const OPERATORS: &[Entry] = &[
     ("Gelu", gelu),
     ("Greater", |c, n| compare(c, n, Comparison::Less, true)),
     ("GreaterOrEqual", |c, n| compare(c, n, Comparison::LessOrEqual, true)),
-    ("HardSigmoid", |c, n| {
-        let (alpha, beta) = (n.float("alpha", 0.2)?, n.float("beta", 0.5)?);
-        function(c, n, Function::HardSigmoid { alpha, beta })
-    }),
+    ("HardSigmoid", hard_sigmoid),
     ("HardSwish", |c, n| function(c, n, Function::HardSwish)),
     ("LeakyRelu", |c, n| function(c, n, Function::Rectifier { leak: n.float("alpha", 0.01)? })),
     ("Less", |c, n| compare(c, n, Comparison::Less, false)),
@@ -78,11 +75,8 @@ fn rounding_of(node: &Node, function: Function, element: ElementType) -> Result<
     Ok(match function {
         _ if exact => Rounding::Sum { format, roundings: 0 },
         Function::Rectifier { .. } => Rounding::Sum { format, roundings: 1 },
-        _ => {
-            let allowed = allowance(&node.operator).ok_or("how far runtimes are off has not been measured")?;
-            let (ulps, absolute) = allowed.in_format(format);
-            Rounding::Function { format, ulps, absolute }
-        }
+        _ => allowances::rounding(node, function, format)
+            .ok_or("how far runtimes are off has not been measured")?,
     })
 }
 
@@ -108,7 +102,8 @@ fn exact(compiler: &mut Compiler<'_>, x: &View, function: Function) -> View {
 /// `scale · x + shift`, exactly: minus a number, the opposite of a truth.
 fn scaled(compiler: &mut Compiler<'_>, call: &Call<'_>, scale: f64, shift: f64) -> Results {
     let x = operand(compiler, call)?;
-    let rounding = Format::of(x.element).map_or(Rounding::Exact, |format| Rounding::Sum { format, roundings: 0 });
+    let rounding =
+        Format::of(x.element).map_or(Rounding::Exact, |format| Rounding::Sum { format, roundings: 0 });
     if rounding == Rounding::Exact && x.element != ElementType::Bool {
         return format_of(x.element).map(|_| Vec::new());
     }
@@ -155,7 +150,10 @@ pub(super) fn places(from: &[usize], to: &[usize]) -> Vec<usize> {
 }
 
 /// All operands as numbers, broadcast to one shape.
-fn broadcast_all(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Result<(Vec<usize>, Vec<Vec<Scalar>>, ElementType), String> {
+fn broadcast_all(
+    compiler: &mut Compiler<'_>,
+    call: &Call<'_>,
+) -> Result<(Vec<usize>, Vec<Vec<Scalar>>, ElementType), String> {
     let values = (0..call.inputs.len()).map(|i| call.input(i).cloned()).collect::<Result<Vec<_>, _>>()?;
     let shapes: Vec<&[usize]> = values.iter().map(Value::shape).collect();
     let shape = broadcast(&shapes)?;
@@ -193,7 +191,8 @@ fn sum(compiler: &mut Compiler<'_>, call: &Call<'_>, signs: &[f64]) -> Results {
         }
     }
     compiler.spend(count * rows.len())?;
-    let terms = (0..count).flat_map(|at| rows.iter().map(move |(map, view, sign)| (view.numbers[map[at]], *sign)));
+    let terms =
+        (0..count).flat_map(|at| rows.iter().map(move |(map, view, sign)| (view.numbers[map[at]], *sign)));
     let (inputs, weights): (Vec<Scalar>, Vec<f64>) = terms.unzip();
     let starts = (0..count).map(|at| at * rows.len()).collect();
     let linear = Linear::new(Form::Sparse { starts, inputs, weights }, bias);
@@ -318,7 +317,8 @@ fn prelu(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     leaks.sort_by(f64::total_cmp);
     leaks.dedup();
     for leak in leaks {
-        let with: Vec<usize> = (0..numbers.len()).filter(|&i| slopes[map[i]].total_cmp(&leak).is_eq()).collect();
+        let with: Vec<usize> =
+            (0..numbers.len()).filter(|&i| slopes[map[i]].total_cmp(&leak).is_eq()).collect();
         let kind = Kind::Unary {
             function: Function::Rectifier { leak },
             operands: with.iter().map(|&i| x.numbers[i]).collect(),
@@ -327,6 +327,17 @@ fn prelu(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
         with.into_iter().zip(made).for_each(|(i, number)| numbers[i] = number);
     }
     Ok(vec![Value::Numbers(View { numbers, ..x })])
+}
+
+/// A product, a sum, and limits.
+fn hard_sigmoid(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+    let (alpha, beta) = (call.float("alpha", 0.2)?, call.float("beta", 0.5)?);
+    let x = operand(compiler, call)?;
+    let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: 2 };
+    let linear = weighed(x.numbers.iter().map(|&x| (x, alpha)), vec![beta; x.numbers.len()]);
+    let numbers = compiler.tape.push(x.numbers.len(), rounding, Kind::Linear(linear)).collect();
+    let inner = View { numbers, ..x };
+    Ok(vec![unary(compiler, &inner, Function::Clip { low: 0.0, high: 1.0 }, Rounding::Exact)])
 }
 
 fn gelu(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
@@ -413,7 +424,10 @@ fn quantize(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
 fn scale_and_zero(call: &Call<'_>, x: &View) -> Result<(Vec<f64>, Vec<f64>), String> {
     let scale = call.known(1)?.ok_or("operand 1 is missing")?;
     let zero = call.known(2)?.unwrap_or_else(|| vec![0.0; scale.len()]);
-    if scale.len() != zero.len() || scale.iter().any(|s| !(s.is_finite() && *s > 0.0)) || call.int("block_size", 0)? != 0 {
+    if scale.len() != zero.len()
+        || scale.iter().any(|s| !(s.is_finite() && *s > 0.0))
+        || call.int("block_size", 0)? != 0
+    {
         return Err("these scales and zero points have no enclosure".into());
     }
     let axis = call.int("axis", 1)?;

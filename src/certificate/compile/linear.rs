@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::functions_table::allowance;
+use super::super::allowances;
 use super::super::tape::{Form, Groups, Kind, Linear, Rounding, Scalar};
 use super::elementwise::{places, weighed};
 use super::{Call, Compiler, Entry, Results, Value, View, format_of};
@@ -40,18 +40,29 @@ enum Entries {
 
 impl Matrix {
     /// From a constant of `rows × columns` values; its columns are the outputs unless it is transposed.
-    fn new(tensor: &Tensor, rows: usize, columns: usize, transposed: bool, scale: f64) -> Result<Self, String> {
+    fn new(
+        tensor: &Tensor,
+        rows: usize,
+        columns: usize,
+        transposed: bool,
+        scale: f64,
+    ) -> Result<Self, String> {
         let (outputs, width) = if transposed { (rows, columns) } else { (columns, rows) };
         let place = |at: usize| {
             let (row, column) = (at / columns, at % columns);
             if transposed { (row, column) } else { (column, row) }
         };
         let (indices, values): (Vec<usize>, Vec<f64>) = match &tensor.data {
-            Data::SparseF32(sparse) => (sparse.indices.clone(), sparse.values.iter().map(|&x| f64::from(x)).collect()),
+            Data::SparseF32(sparse) => {
+                (sparse.indices.clone(), sparse.values.iter().map(|&x| f64::from(x)).collect())
+            }
             Data::SparseF64(sparse) => (sparse.indices.clone(), sparse.values.clone()),
             _ => {
                 let values = tensor.to_f64();
-                ((0..values.len()).filter(|&i| values[i] != 0.0).collect(), values.into_iter().filter(|&x| x != 0.0).collect())
+                (
+                    (0..values.len()).filter(|&i| values[i] != 0.0).collect(),
+                    values.into_iter().filter(|&x| x != 0.0).collect(),
+                )
             }
         };
         if values.iter().any(|x| !x.is_finite()) {
@@ -72,7 +83,12 @@ impl Matrix {
     }
 
     /// The products with rows of numbers: row by row, all outputs.
-    fn times(self, compiler: &mut Compiler<'_>, inputs: Vec<Scalar>, bias: Vec<f64>) -> Result<Linear, String> {
+    fn times(
+        self,
+        compiler: &mut Compiler<'_>,
+        inputs: Vec<Scalar>,
+        bias: Vec<f64>,
+    ) -> Result<Linear, String> {
         let form = match self.entries {
             Entries::Dense(weights) => {
                 compiler.spend(weights.len())?;
@@ -99,8 +115,12 @@ impl Matrix {
 fn matmul(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let (a, b) = (call.input(0)?.clone(), call.input(1)?.clone());
     match (&a, &b) {
-        (Value::Numbers(x), Value::Known(w)) if w.shape.len() == 2 && !x.shape.is_empty() => right_matrix(compiler, x, w),
-        (Value::Known(w), Value::Numbers(x)) if w.shape.len() == 2 && x.shape.len() >= 2 => left_matrix(compiler, w, x),
+        (Value::Numbers(x), Value::Known(w)) if w.shape.len() == 2 && !x.shape.is_empty() => {
+            right_matrix(compiler, x, w)
+        }
+        (Value::Known(w), Value::Numbers(x)) if w.shape.len() == 2 && x.shape.len() >= 2 => {
+            left_matrix(compiler, w, x)
+        }
         _ => {
             let (x, y) = (compiler.view(&a), compiler.view(&b));
             products(compiler, &x, &y)
@@ -190,7 +210,10 @@ fn gemm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let inputs = if call.int("transA", 0)? == 0 {
         a.numbers.clone()
     } else {
-        (0..*columns).flat_map(|j| (0..*rows).map(move |i| (i, j))).map(|(i, j)| a.numbers[i * columns + j]).collect()
+        (0..*columns)
+            .flat_map(|j| (0..*rows).map(move |i| (i, j)))
+            .map(|(i, j)| a.numbers[i * columns + j])
+            .collect()
     };
     let (m, k) = if call.int("transA", 0)? == 0 { (*rows, *columns) } else { (*columns, *rows) };
     let (alpha, beta) = (call.float("alpha", 1.0)?, call.float("beta", 1.0)?);
@@ -275,7 +298,8 @@ fn reduce(compiler: &mut Compiler<'_>, call: &Call<'_>, reduction: Reduction) ->
         _ if call.int("noop_with_empty_axes", 0)? != 0 => return Ok(vec![Value::Numbers(x)]),
         _ => all,
     };
-    let reduced: Vec<usize> = axes.iter().map(|&a| (if a < 0 { a + rank as i64 } else { a }) as usize).collect();
+    let reduced: Vec<usize> =
+        axes.iter().map(|&a| (if a < 0 { a + rank as i64 } else { a }) as usize).collect();
     if reduced.iter().any(|&axis| axis >= rank) {
         return Err(format!("axes {axes:?} of an operand with {rank} dimensions"));
     }
@@ -313,7 +337,8 @@ fn gathered(
     let weight = if reduction == Reduction::Mean { 1.0 / count as f64 } else { 1.0 };
     let weights = vec![weight; groups.members.len()];
     let rounding = Rounding::Sum { format: format_of(element)?, roundings: count + 2 };
-    let linear = Linear::new(Form::Sparse { starts: groups.starts, inputs: groups.members, weights }, Vec::new());
+    let linear =
+        Linear::new(Form::Sparse { starts: groups.starts, inputs: groups.members, weights }, Vec::new());
     Ok(vec![compiler.push(shape, element, rounding, Kind::Linear(linear))])
 }
 
@@ -341,9 +366,8 @@ fn softmax(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
         order.extend(places);
     }
     let format = format_of(x.element)?;
-    let allowed = allowance("Softmax").ok_or("how far runtimes are off has not been measured")?;
-    let (ulps, absolute) = allowed.in_format(format);
-    let made = compiler.tape.push(order.len(), Rounding::Function { format, ulps, absolute }, Kind::Softmax { groups });
+    let rounding = allowances::of_shares(format, len);
+    let made = compiler.tape.push(order.len(), rounding, Kind::Softmax { groups });
     let mut numbers = vec![0; order.len()];
     order.into_iter().zip(made).for_each(|(at, number)| numbers[at] = number);
     Ok(vec![Value::Numbers(View { numbers, ..x })])

@@ -156,6 +156,10 @@ impl<'t> Compiler<'t> {
     /// At the first node that has no rule.
     pub(super) fn model(&mut self, model: &Model, inputs: Vec<View>) -> Result<Vec<View>, NoEnclosure> {
         let graph = &model.graph;
+        let stored: usize = graph.initializers.values().map(|tensor| tensor.stored_len()).sum();
+        if stored > MOST_TERMS {
+            return Err(NoEnclosure("the network is too large to be enclosed number by number".into()));
+        }
         let mut values: HashMap<&str, Value> = HashMap::new();
         for (info, view) in graph.inputs.iter().zip(inputs) {
             values.insert(&info.name, Value::Numbers(view));
@@ -174,7 +178,9 @@ impl<'t> Compiler<'t> {
             let inputs = node.inputs.iter().map(find).collect::<Result<_, _>>().map_err(place)?;
             let call = Call { node, opset: model.opset, inputs };
             let results = self.node(&call).map_err(place)?;
-            if let ("Relu" | "LeakyRelu" | "PRelu", Some(Value::Numbers(x))) = (node.operator.as_str(), call.optional(0)) {
+            if let ("Relu" | "LeakyRelu" | "PRelu", Some(Value::Numbers(x))) =
+                (node.operator.as_str(), call.optional(0))
+            {
                 let several = self.nodes.contains_key(&node.name);
                 self.nodes.insert(node.name.clone(), (!several).then(|| x.numbers.clone()));
             }
@@ -247,7 +253,8 @@ fn constant(x: f64) -> Interval {
 
 /// The format of results of this type.
 fn format_of(element: ElementType) -> Result<Format, String> {
-    Format::of(element).ok_or_else(|| format!("arithmetic on {element} that depends on the inputs has no enclosure"))
+    Format::of(element)
+        .ok_or_else(|| format!("arithmetic on {element} that depends on the inputs has no enclosure"))
 }
 
 /// Which nodes the outputs depend on.

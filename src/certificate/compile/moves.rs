@@ -24,9 +24,9 @@ pub(super) enum Moved {
 pub(super) fn operands(operator: &str) -> Option<Moved> {
     Some(match operator {
         "Concat" => Moved::All,
-        "DepthToSpace" | "Dropout" | "Expand" | "Flatten" | "Gather" | "GatherElements" | "GatherND" | "Identity" | "Reshape"
-        | "ReverseSequence" | "Shape" | "Size" | "Slice" | "SpaceToDepth" | "Split" | "Squeeze" | "Tile" | "Transpose"
-        | "Trilu" | "Unsqueeze" => Moved::First,
+        "DepthToSpace" | "Dropout" | "Expand" | "Flatten" | "Gather" | "GatherElements" | "GatherND"
+        | "Identity" | "Reshape" | "ReverseSequence" | "Shape" | "Size" | "Slice" | "SpaceToDepth"
+        | "Split" | "Squeeze" | "Tile" | "Transpose" | "Trilu" | "Unsqueeze" => Moved::First,
         "Pad" | "ScatterElements" | "ScatterND" => Moved::FirstAndThird,
         _ => return None,
     })
@@ -66,7 +66,8 @@ pub(super) fn run(compiler: &mut Compiler<'_>, call: &Call<'_>, moved: Moved) ->
 /// Attributes with which these operators compute something, or fill in what is no operand.
 fn refuse_more_than_moving(call: &Call<'_>) -> Result<(), String> {
     let name = call.node.operator.as_str();
-    let reduces = matches!(name, "ScatterElements" | "ScatterND") && call.text("reduction", "none")? != "none";
+    let reduces =
+        matches!(name, "ScatterElements" | "ScatterND") && call.text("reduction", "none")? != "none";
     let fills = name == "Pad" && call.opset < 11 && call.float("value", 0.0)? != 0.0;
     match reduces || fills {
         true => Err("with these attributes it has no enclosure".into()),
@@ -83,7 +84,12 @@ fn positions(view: &View, numbers: &mut Vec<u32>) -> Tensor {
     doubles(view.shape.clone(), ElementType::Float32, values)
 }
 
-fn moved_back(compiler: &mut Compiler<'_>, result: Value, numbers: &[u32], element: ElementType) -> Result<Value, String> {
+fn moved_back(
+    compiler: &mut Compiler<'_>,
+    result: Value,
+    numbers: &[u32],
+    element: ElementType,
+) -> Result<Value, String> {
     let Value::Known(tensor) = result else { return Ok(result) };
     if !tensor.element.is_float() {
         // A shape, a size, a mask.
@@ -99,7 +105,10 @@ fn moved_back(compiler: &mut Compiler<'_>, result: Value, numbers: &[u32], eleme
             });
             return Ok(*zero);
         }
-        numbers.get(index.wrapping_sub(1)).copied().ok_or("the plain engine moved it to a place that is none".to_string())
+        numbers
+            .get(index.wrapping_sub(1))
+            .copied()
+            .ok_or("the plain engine moved it to a place that is none".to_string())
     };
     let moved = tensor.to_f64().into_iter().map(&mut find).collect::<Result<Vec<_>, String>>()?;
     Ok(Value::Numbers(View { shape: tensor.shape.clone(), element, numbers: moved }))

@@ -41,7 +41,8 @@ impl Axis {
 /// An attribute with a positive number for each axis.
 fn numbers(call: &Call<'_>, name: &str, count: usize, default: usize) -> Result<Vec<usize>, String> {
     let Some(given) = call.ints(name)? else { return Ok(vec![default; count]) };
-    let list: Option<Vec<usize>> = given.iter().map(|&n| usize::try_from(n).ok().filter(|n| *n < 1 << 24)).collect();
+    let list: Option<Vec<usize>> =
+        given.iter().map(|&n| usize::try_from(n).ok().filter(|n| *n < 1 << 24)).collect();
     list.filter(|list| list.len() == count).ok_or_else(|| format!("its attribute {name} is {given:?}"))
 }
 
@@ -62,7 +63,8 @@ fn axes(call: &Call<'_>, input: &[usize], kernel: &[usize]) -> Result<Vec<Axis>,
             let (begin, end, output) = match auto {
                 "NOTSET" | "VALID" => {
                     let (begin, end) = if auto == "VALID" { (0, 0) } else { (pads[d], pads[count + d]) };
-                    let room = (input + begin + end).checked_sub(reach).ok_or("a window larger than its operand")?;
+                    let room =
+                        (input + begin + end).checked_sub(reach).ok_or("a window larger than its operand")?;
                     let steps = if ceil { room.div_ceil(stride) } else { room / stride };
                     // A window that would begin in the padding behind the operand is left out.
                     let steps = if ceil && steps * stride >= input + begin { steps - 1 } else { steps };
@@ -72,7 +74,8 @@ fn axes(call: &Call<'_>, input: &[usize], kernel: &[usize]) -> Result<Vec<Axis>,
                     let output = input.div_ceil(stride);
                     let total = ((output - 1) * stride + reach).saturating_sub(input);
                     let less = total / 2;
-                    let (begin, end) = if auto == "SAME_UPPER" { (less, total - less) } else { (total - less, less) };
+                    let (begin, end) =
+                        if auto == "SAME_UPPER" { (less, total - less) } else { (total - less, less) };
                     (begin, end, output)
                 }
                 other => return Err(format!("the padding {other}")),
@@ -104,9 +107,10 @@ fn taps(axes: &[Axis]) -> Vec<(Vec<(u32, u32)>, usize)> {
     for_each_index(&outputs, |o| {
         let (mut list, mut inside, mut tap) = (Vec::new(), 0, 0);
         for_each_index(&kernel, |k| {
-            let place = axes.iter().enumerate().try_fold(0, |place, (d, axis)| {
-                axis.source(o[d], k[d]).map(|at| place * axis.input + at)
-            });
+            let place = axes
+                .iter()
+                .enumerate()
+                .try_fold(0, |place, (d, axis)| axis.source(o[d], k[d]).map(|at| place * axis.input + at));
             inside += usize::from(axes.iter().enumerate().all(|(d, axis)| axis.is_inside(o[d], k[d])));
             list.extend(place.map(|place| (place as u32, tap)));
             tap += 1;
@@ -151,7 +155,8 @@ fn conv(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     }
     let places = starts.len();
     compiler.spend(weights.len() + list.len())?;
-    let out_shape: Vec<usize> = [images, *out_channels].into_iter().chain(axes.iter().map(|a| a.output)).collect();
+    let out_shape: Vec<usize> =
+        [images, *out_channels].into_iter().chain(axes.iter().map(|a| a.output)).collect();
     let bias = bias.map_or_else(Vec::new, |bias| {
         (0..images * out_channels * places).map(|i| bias[i / places % out_channels]).collect()
     });
@@ -227,7 +232,8 @@ fn conv_transpose(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
             flat.push(weight);
         });
     }
-    let bias = bias.map_or_else(Vec::new, |bias| (0..starts.len()).map(|i| bias[i / places % out_channels]).collect());
+    let bias = bias
+        .map_or_else(Vec::new, |bias| (0..starts.len()).map(|i| bias[i / places % out_channels]).collect());
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings };
     let linear = Linear::new(Form::Sparse { starts, inputs, weights: flat }, bias);
     let shape = [images, out_channels].into_iter().chain(sizes).collect();
@@ -290,7 +296,12 @@ fn global_pool(compiler: &mut Compiler<'_>, call: &Call<'_>, mean: bool) -> Resu
     if !mean {
         let mut groups = Groups::default();
         x.numbers.chunks_exact(places.max(1)).for_each(|image| groups.push(image.iter().copied()));
-        return Ok(vec![compiler.push(shape, x.element, Rounding::Exact, Kind::Extreme { largest: true, groups })]);
+        return Ok(vec![compiler.push(
+            shape,
+            x.element,
+            Rounding::Exact,
+            Kind::Extreme { largest: true, groups },
+        )]);
     }
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: places + 2 };
     let starts = (0..images * channels).map(|i| i * places).collect();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::range::{EVERYTHING, range};
-use super::{Bounder, Rule, above, below, gamma};
+use super::{Bounder, Rule, above, below};
 use crate::network::op::{BinaryFunction, Op, Operands, Pass, UnaryFunction};
 use crate::network::{Node, NodeId, Surrogate, frozen};
 
@@ -94,7 +94,7 @@ impl Bounder<'_> {
         let rules = Arc::clone(&self.rules);
         let Rule::Affine(rule) = &rules[id.0] else { return };
         let Some(magnitude) = &rule.magnitude else { return self.simple(node) };
-        let terms = gamma(rule.terms);
+        let terms = rule.unit;
         let from = network.node(node.inputs[0]).slot;
         // Centre and radius: |W x + b − fl(W c + b)| ≤ |W| (r + γ |c|) + γ |b|.
         let mut centre = std::mem::take(&mut self.temporary[from]);

@@ -267,11 +267,16 @@ impl Bounder<'_> {
         let node = self.network.node(id);
         let rules = Arc::clone(&self.rules);
         let Rule::Affine(rule) = &rules[id.0] else { return };
+        if rule.magnitude.is_none() && matches!(node.op, Op::Binary(_)) {
+            let ends = self.lower[node.slot].iter().zip(&self.upper[node.slot]);
+            sums.add_rounding(cotangent, ends.map(|(&l, &u)| rule.unit * magnitude_of(l, u)));
+        }
         // Σ_i |A_i| (|W| H + |b|)_i bounds what the rounding of A W and A b can change.
         if let Some(magnitude) = &rule.magnitude {
-            let unit = gamma(rule.terms);
             let sizes = self.sizes(id, magnitude);
-            sums.add_rounding(cotangent, sizes.into_iter().map(|size| unit * size));
+            let biased =
+                sizes.into_iter().zip(&rule.at_zero).map(|(size, bias)| rule.unit * (size + bias.abs()));
+            sums.add_rounding(cotangent, biased);
         }
         sums.add_constants(cotangent, &rule.at_zero);
         let operands = Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };

@@ -137,6 +137,28 @@ impl Bounder<'_> {
         choices.filter(|_| any).map(|choices| Multipliers { choices })
     }
 
+    /// What multipliers choose where the intervals stand: neuron, the slope below an open one as a share of the way from its leak
+    /// to 1, the weight of a decided one.
+    pub fn choices(&self, multipliers: &Multipliers) -> Vec<(Neuron, Option<f32>, f32)> {
+        let mut all = Vec::new();
+        for (index, choices) in multipliers.choices.iter().enumerate() {
+            let node = self.network.node(NodeId(index));
+            let Rule::Unary(function) = self.rules[index] else { continue };
+            let Some(leak) = leak(function) else { continue };
+            let from = self.network.node(node.inputs[0]).slot;
+            for (i, choice) in choices.iter().enumerate() {
+                let open = self.lower[from][i] < 0.0 && self.upper[from][i] > 0.0;
+                let share = |slope: f64| ((slope - leak) / (1.0 - leak)) as f32;
+                let slope = choice.slope.filter(|_| open && leak < 1.0).map(share);
+                let weight = if open { 0.0 } else { choice.weight as f32 };
+                if slope.is_some() || weight > 0.0 {
+                    all.push((Neuron { node: NodeId(index), index: i }, slope, weight));
+                }
+            }
+        }
+        all
+    }
+
     /// All intervals as they are.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot { lower: self.lower.clone(), upper: self.upper.clone() }

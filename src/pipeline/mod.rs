@@ -1,17 +1,20 @@
 //! The whole way from models and a query to a verdict, as one function.
 
+mod transcript;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use vnnlib::Query;
 
 use crate::budget::{Budget, StopReason};
+use crate::certificate::{self, Enclosure, Mending, Proof, Refusal};
 use crate::error::Error;
 use crate::network::Real;
 use crate::onnx::Model;
 use crate::problem::{Problem, need_double};
 use crate::report::{Event, Observer};
+use crate::search::proof::RegionProof;
 use crate::search::{self, Candidate, Config, Judge, Judgement};
 use crate::witness::{Validation, Validator, Witness};
 
@@ -20,30 +23,10 @@ use crate::witness::{Validation, Validator, Witness};
 pub enum Verdict {
     /// A validated counterexample.
     Sat(Witness),
-    /// There is none.
-    Unsat(UnsatReason),
+    /// There is none: proved, and the proof checked by a judge that shares nothing with the search.
+    Unsat(Proof),
     /// None was found.
     Unknown(StopReason),
-}
-
-/// How it was proved that there is no counterexample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnsatReason {
-    /// The property's constraints of the inputs contradict each other.
-    NoInputs,
-    /// Sound bounds of the network's outputs exclude a violation everywhere in the input set.
-    Bounds,
-}
-
-impl fmt::Display for UnsatReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoInputs => f.write_str("no input satisfies the property's input constraints"),
-            Self::Bounds => {
-                f.write_str("proved: bounds on the outputs, sound under rounding, exclude a violation")
-            }
-        }
-    }
 }
 
 /// Searches for a counterexample. `models` are those of the query's networks that need one of their own, in
@@ -75,7 +58,7 @@ fn falsify_in<T: Real>(
 ) -> Result<Verdict, Error> {
     let problem = Problem::<T>::of_models(query.clone(), &models)?;
     if problem.property.has_no_inputs() {
-        return Ok(Verdict::Unsat(UnsatReason::NoInputs));
+        return Ok(prove_emptiness(&query, &models, budget));
     }
     if let Some(why) = problem.property.numberless() {
         observer.event(&Event::Note(&why));
@@ -86,7 +69,8 @@ fn falsify_in<T: Real>(
     // A search skips regions that it cannot use. If the first is one, all will be.
     problem.property.region(0)?;
     let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
-    let validator = Validator::new(query, models).map_err(|source| Error::Replay { path, source })?;
+    let validator =
+        Validator::new(query.clone(), models.clone()).map_err(|source| Error::Replay { path, source })?;
     let jury = Jury { problem: &problem, validator, observer, kept: Mutex::default() };
     let summary = search::falsify(&problem, config, budget, &jury, observer);
     if let Some(why) = jury.validator.replay().runtime_missing() {
@@ -100,11 +84,60 @@ fn falsify_in<T: Real>(
     Ok(match (jury.verdict(), summary.ending) {
         // Replayed by a second engine, it outweighs every proof.
         (Some(witness), _) => Verdict::Sat(witness),
-        (None, search::Ending::Proved) => Verdict::Unsat(UnsatReason::Bounds),
+        (None, search::Ending::Proved) => {
+            let question = Question { query: &query, models: &models, problem: &problem };
+            match question.judge(&summary.proofs, config.threads, budget) {
+                Ok(proof) => Verdict::Unsat(proof),
+                Err((reason, why)) => {
+                    observer.event(&Event::Note(&format!("a proof of the search was not confirmed: {why}")));
+                    Verdict::Unknown(reason)
+                }
+            }
+        }
         (None, search::Ending::Stopped(reason)) => Verdict::Unknown(reason),
         // The jury keeps whatever it confirms.
         (None, search::Ending::Found) => Verdict::Unknown(StopReason::Exhausted),
     })
+}
+
+/// What the judge of `unsat` is asked about.
+struct Question<'q, T: Real> {
+    query: &'q Query,
+    models: &'q [Arc<Model>],
+    problem: &'q Problem<T>,
+}
+
+impl<T: Real> Question<'_, T> {
+    /// Has a search's proof checked; else why it was not confirmed.
+    fn judge(
+        &self,
+        proofs: &[RegionProof],
+        threads: usize,
+        budget: &Budget,
+    ) -> Result<Proof, (StopReason, String)> {
+        let unconfirmed = |why: String| (StopReason::Unconfirmed, why);
+        let enclosure =
+            Enclosure::new(self.query, self.models).map_err(|error| unconfirmed(error.to_string()))?;
+        let certificate = transcript::transcribe(self.problem, &enclosure, proofs)
+            .ok_or_else(|| unconfirmed("a neuron of it is none of the file's".into()))?;
+        let keep_going = || budget.check().is_ok();
+        certificate::check(&enclosure, &certificate, Mending::Cut, threads, &keep_going).map_err(|refusal| {
+            match refusal {
+                Refusal::Ended => (budget.check().err().unwrap_or(StopReason::TimeUp), refusal.to_string()),
+                _ => unconfirmed(refusal.to_string()),
+            }
+        })
+    }
+}
+
+/// Where bounds of inputs contradict each other, wherever one looks: nothing of the networks matters.
+fn prove_emptiness(query: &Query, models: &[Arc<Model>], budget: &Budget) -> Verdict {
+    let keep_going = || budget.check().is_ok();
+    let proof = Enclosure::of_inputs(query, models).ok().and_then(|enclosure| {
+        let certificate = transcript::of_emptiness(&enclosure)?;
+        certificate::check(&enclosure, &certificate, Mending::Refuse, 1, &keep_going).ok()
+    });
+    proof.map_or(Verdict::Unknown(StopReason::Unconfirmed), Verdict::Unsat)
 }
 
 /// Validates candidates and keeps the best witness.
