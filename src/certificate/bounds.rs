@@ -76,7 +76,7 @@ impl Bounds {
     /// Computes the numbers of a step from those before it.
     pub(super) fn compute(&mut self, step: &Step) {
         match &step.kind {
-            Kind::Input(_) => {}
+            Kind::Input => {}
             Kind::Constant(values) => {
                 for (i, &range) in values.iter().enumerate() {
                     let grain =

@@ -1,6 +1,6 @@
 //! Arithmetic whose results lie on a known side of the exact ones.
 //!
-//! [`up`] and [`down`] are the sums, products and quotients of doubles rounded towards one side; where a result is exact
+//! [`up`] and [`down`] are the sums and products of doubles rounded towards one side; where a result is exact
 //! it is kept as it is, so that what is computed with whole numbers stays whole. [`Interval`] rounds both of its ends
 //! outwards. [`Account`] adds up a long sum plainly and knows itself how many numbers went into it and how large
 //! they were: nobody has to remember a bound of its rounding.
@@ -50,10 +50,6 @@ impl Computed {
         Self { value: a * b, rest: if is_short(a) && is_short(b) { 0.0 } else { f64::NAN } }
     }
 
-    fn quotient(a: f64, b: f64) -> Self {
-        Self { value: a / b, rest: if a == 0.0 { 0.0 } else { f64::NAN } }
-    }
-
     fn down(self) -> f64 {
         match self.value.is_nan() {
             true => f64::NEG_INFINITY,
@@ -83,10 +79,6 @@ pub(super) mod down {
     pub(in super::super) fn mul(a: f64, b: f64) -> f64 {
         Computed::product(a, b).down()
     }
-
-    pub(in super::super) fn div(a: f64, b: f64) -> f64 {
-        Computed::quotient(a, b).down()
-    }
 }
 
 /// Results that are at least the exact ones; ∞ where nothing is known.
@@ -100,19 +92,13 @@ pub(super) mod up {
     pub(in super::super) fn mul(a: f64, b: f64) -> f64 {
         Computed::product(a, b).up()
     }
-
-    pub(in super::super) fn div(a: f64, b: f64) -> f64 {
-        Computed::quotient(a, b).up()
-    }
 }
 
 /// All numbers from `low` to `high`. Ends may be infinite, then the number may be infinite or not a number, too.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
-    /// The lower end.
-    pub low: f64,
-    /// The upper end.
-    pub high: f64,
+pub(super) struct Interval {
+    pub(super) low: f64,
+    pub(super) high: f64,
 }
 
 impl Interval {
@@ -149,14 +135,6 @@ impl Interval {
         } else {
             0.0
         }
-    }
-
-    pub(super) fn add(self, other: Self) -> Self {
-        Self::new(down::add(self.low, other.low), up::add(self.high, other.high))
-    }
-
-    pub(super) fn negate(self) -> Self {
-        Self { low: -self.high, high: -self.low }
     }
 
     pub(super) fn mul(self, other: Self) -> Self {
@@ -201,6 +179,7 @@ impl<const L: usize> Account<L> {
     }
 
     /// Adds `c · x` in each lane, where `x` itself may be the result of two operations.
+    #[inline(always)]
     pub(super) fn add(&mut self, c: &[f64; L], x: f64) {
         self.operations += 4;
         for l in 0..L {
@@ -211,6 +190,7 @@ impl<const L: usize> Account<L> {
     }
 
     /// Adds `c · x`, lane by lane.
+    #[inline(always)]
     pub(super) fn add_each(&mut self, c: &[f64; L], x: &[f64; L]) {
         self.operations += 4;
         for l in 0..L {
@@ -229,6 +209,7 @@ impl<const L: usize> Account<L> {
     }
 
     /// Takes `|c| · price` off in each lane.
+    #[inline(always)]
     pub(super) fn charge(&mut self, c: &[f64; L], price: f64) {
         self.operations += 4;
         for l in 0..L {

@@ -243,10 +243,6 @@ impl Input {
     pub(super) fn format(self) -> Format {
         Format::of(self.element).unwrap_or(Format::F64)
     }
-
-    pub(super) fn number(self) -> Scalar {
-        self.number
-    }
 }
 
 #[cfg(test)]
@@ -361,11 +357,7 @@ impl Worker {
         Self { bounds: Bounds::new(&enclosure.tape), workspace: Workspace::default() }
     }
 
-    /// What has been multiplied so far.
-    pub(super) fn work(&self) -> u64 {
-        self.workspace.work
-    }
-
+    #[cfg(test)]
     pub(super) fn bounds(&self) -> &Bounds {
         &self.bounds
     }
@@ -413,7 +405,7 @@ impl Worker {
     ) -> bool {
         let is_open = |x: &Scalar| {
             let range = self.bounds.of(*x);
-            let given = matches!(tape.steps[tape.step_of(*x)].kind, Kind::Input(_) | Kind::Constant(_));
+            let given = matches!(tape.steps[tape.step_of(*x)].kind, Kind::Input | Kind::Constant(_));
             !given && range.low < range.high && function.bends_in(range)
         };
         let mut open: Vec<Scalar> = operands.iter().copied().filter(is_open).collect();

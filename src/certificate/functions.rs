@@ -57,10 +57,6 @@ pub(super) enum Function {
     Elu {
         alpha: f64,
     },
-    HardSigmoid {
-        alpha: f64,
-        beta: f64,
-    },
     HardSwish,
     Gelu,
     GeluTanh,
@@ -158,7 +154,6 @@ impl Function {
                     alpha * x.exp_m1()
                 }
             }
-            Self::HardSigmoid { alpha, beta } => (alpha * x + beta).clamp(0.0, 1.0),
             Self::HardSwish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
             Self::Gelu => 0.5 * x * libm::erfc(-x / SQRT_2),
             Self::GeluTanh => 0.5 * x * (1.0 + ((2.0 / PI).sqrt() * (x + 0.044_715 * x * x * x)).tanh()),
@@ -230,7 +225,6 @@ impl Function {
             Self::Identity => vec![],
             Self::Rectifier { .. } | Self::Abs => vec![0.0],
             Self::Clip { low, high } => vec![low, high],
-            Self::HardSigmoid { alpha, beta } => vec![-beta / alpha, (1.0 - beta) / alpha],
             Self::Sign | Self::Floor | Self::Ceil | Self::Round | Self::Truncate => vec![],
             Self::Sigmoid => {
                 // σ (1 − σ) = slope; the smaller root without cancellation.
@@ -327,7 +321,7 @@ impl Function {
     /// What is known of all values.
     fn everywhere(self) -> Interval {
         let (low, high) = match self {
-            Self::Sigmoid | Self::HardSigmoid { .. } => (0.0, 1.0),
+            Self::Sigmoid => (0.0, 1.0),
             Self::Tanh | Self::Erf | Self::Softsign | Self::Sin | Self::Cos | Self::Sign => (-1.0, 1.0),
             Self::Atan => (-1.571, 1.571),
             Self::Exp | Self::Softplus | Self::Square | Self::Sqrt => (0.0, f64::INFINITY),
@@ -456,7 +450,6 @@ mod tests {
             Softsign,
             Elu { alpha: 1.0 },
             Elu { alpha: 0.4 },
-            HardSigmoid { alpha: 0.2, beta: 0.5 },
             HardSwish,
             Gelu,
             GeluTanh,

@@ -11,7 +11,8 @@
 use super::bounds::Bounds;
 use super::directed::{Account, Interval, down, gamma, up};
 use super::functions::Line;
-use super::tape::{Kind, Scalar, Step, Tape};
+use super::tape::{Kind, Linear, Scalar, Step, Tape};
+use crate::network::kernel::dispatch::vectorized;
 
 /// Rows of one sweep.
 pub(super) const LANES: usize = 16;
@@ -56,8 +57,6 @@ pub(super) struct Push {
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
     coefficients: Vec<f64>,
-    /// Products of coefficients and weights so far: what bounds cost.
-    pub(super) work: u64,
 }
 
 impl Workspace {
@@ -102,9 +101,8 @@ impl Workspace {
             }
         }
         let uses = tape.most_uses;
-        let mut sweep = Sweep { bounds, coefficients, account: &mut account, pushes, uses, work: 0 };
+        let mut sweep = Sweep { bounds, coefficients, account: &mut account, pushes, uses };
         tape.steps[..end].iter().rev().for_each(|step| sweep.step(step));
-        self.work += sweep.work as u64;
         least.extend((0..rows.len()).map(|lane| account.least(lane)));
     }
 }
@@ -121,7 +119,6 @@ struct Sweep<'s, const L: usize> {
     account: &'s mut Account<L>,
     pushes: &'s [Push],
     uses: usize,
-    work: usize,
 }
 
 impl<const L: usize> Sweep<'_, L> {
@@ -129,38 +126,15 @@ impl<const L: usize> Sweep<'_, L> {
         self.push(step);
         let (before, rest) = self.coefficients.split_at_mut(step.first);
         let mut view = Before { bounds: self.bounds, before, account: self.account };
-        for (i, c) in rest[..step.len].iter().enumerate() {
-            if c.iter().all(|&c| c == 0.0) {
-                continue;
-            }
-            self.work += L;
-            view.account.charge(c, self.bounds.price[step.first + i]);
-            match &step.kind {
-                Kind::Input(_) | Kind::Constant(_) => view.ends(step.first + i, c),
-                Kind::Linear(linear) => {
-                    self.work += L * linear.terms;
-                    linear.visit(i, |x, w| {
-                        let to = &mut view.before[x as usize];
-                        (0..L).for_each(|l| to[l] += w * c[l]);
-                    });
-                    view.account.add(c, linear.bias_of(i));
-                }
-                Kind::Unary { operands, .. } => {
-                    let lines = &self.bounds.lines[step.first + i];
-                    view.lines(operands[i], c, lines.under, lines.over);
-                }
-                Kind::Extreme { largest, groups } => view.extreme(step.first + i, *largest, groups.get(i), c),
-                Kind::Product { pairs } => view.product(pairs[i], c),
-                Kind::Select { choices } => match self.bounds.truth(choices[i][0]) {
-                    Some(true) => view.pass(choices[i][1], c),
-                    Some(false) => view.pass(choices[i][2], c),
-                    None => view.ends(step.first + i, c),
-                },
-                Kind::Compare { .. } => view.ends(step.first + i, c),
-                // As a whole, below.
-                Kind::Softmax { .. } => {}
-            }
-        }
+        let own = &rest[..step.len];
+        vectorized(
+            #[inline(always)]
+            || match &step.kind {
+                Kind::Linear(linear) => view.sums(step.first, linear, own),
+                Kind::Unary { operands, .. } => view.functions(step.first, operands, own),
+                _ => view.others(step, own),
+            },
+        );
         if let Kind::Softmax { groups } = &step.kind {
             let mut at = 0;
             for g in 0..groups.len() {
@@ -194,7 +168,64 @@ struct Before<'s, const L: usize> {
 }
 
 impl<const L: usize> Before<'_, L> {
+    #[inline(always)]
+    fn sums(&mut self, first: usize, linear: &Linear, own: &[[f64; L]]) {
+        for (i, c) in own.iter().enumerate() {
+            if c.iter().all(|&c| c == 0.0) {
+                continue;
+            }
+            self.account.charge(c, self.bounds.price[first + i]);
+            self.account.add(c, linear.bias_of(i));
+            let before = &mut *self.before;
+            linear.visit(
+                i,
+                #[inline(always)]
+                |x, w| {
+                    let to = &mut before[x as usize];
+                    for l in 0..L {
+                        to[l] += w * c[l];
+                    }
+                },
+            );
+        }
+    }
+
+    #[inline(always)]
+    fn functions(&mut self, first: usize, operands: &[Scalar], own: &[[f64; L]]) {
+        for (i, c) in own.iter().enumerate() {
+            if c.iter().any(|&c| c != 0.0) {
+                self.account.charge(c, self.bounds.price[first + i]);
+                let lines = &self.bounds.lines[first + i];
+                self.lines(operands[i], c, lines.under, lines.over);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn others(&mut self, step: &Step, own: &[[f64; L]]) {
+        for (i, c) in own.iter().enumerate() {
+            if c.iter().all(|&c| c == 0.0) {
+                continue;
+            }
+            let at = step.first + i;
+            self.account.charge(c, self.bounds.price[at]);
+            match &step.kind {
+                Kind::Input | Kind::Constant(_) | Kind::Compare { .. } => self.ends(at, c),
+                Kind::Extreme { largest, groups } => self.extreme(at, *largest, groups.get(i), c),
+                Kind::Product { pairs } => self.product(pairs[i], c),
+                Kind::Select { choices } => match self.bounds.truth(choices[i][0]) {
+                    Some(true) => self.pass(choices[i][1], c),
+                    Some(false) => self.pass(choices[i][2], c),
+                    None => self.ends(at, c),
+                },
+                // Shares as a whole, by the caller; the others have loops of their own.
+                Kind::Softmax { .. } | Kind::Linear(_) | Kind::Unary { .. } => {}
+            }
+        }
+    }
+
     /// A number without lines, or an input: the end of its interval that is worse.
+    #[inline(always)]
     fn ends(&mut self, at: usize, c: &[f64; L]) {
         let (low, high) = (self.bounds.low[at], self.bounds.high[at]);
         self.account.add_each(c, &c.map(|c| if c >= 0.0 { low } else { high }));
@@ -205,6 +236,7 @@ impl<const L: usize> Before<'_, L> {
         (0..L).for_each(|l| to[l] += c[l]);
     }
 
+    #[inline(always)]
     fn lines(&mut self, x: Scalar, c: &[f64; L], under: Line, over: Line) {
         let to = &mut self.before[x as usize];
         for l in 0..L {
@@ -294,13 +326,13 @@ mod tests {
     use super::*;
     use crate::certificate::format::Format;
     use crate::certificate::functions::Function;
-    use crate::certificate::tape::{Form, Linear, Rounding};
+    use crate::certificate::tape::{Form, Rounding};
 
     #[test]
     fn a_row_of_two_rectifiers() {
         // y = max(x0 − x1, 0) + max(x0 + x1, 0) on [−1, 1]², which is at least 0 and at most 2.
         let mut tape = Tape::default();
-        let x = tape.push(2, Rounding::Exact, Kind::Input(Format::F64));
+        let x = tape.push(2, Rounding::Exact, Kind::Input);
         let inputs: Vec<u32> = x.clone().collect();
         let form = Form::Dense { width: 2, outputs: 2, inputs, weights: vec![1.0, -1.0, 1.0, 1.0].into() };
         let z = tape.push(2, Rounding::Exact, Kind::Linear(Linear::new(form, vec![])));

@@ -54,7 +54,7 @@ pub(super) enum Rounding {
 #[derive(Debug)]
 pub(super) enum Kind {
     /// What the user provides.
-    Input(Format),
+    Input,
     /// Constants; intervals where they are themselves computed.
     Constant(Vec<Interval>),
     Linear(Linear),
@@ -274,7 +274,7 @@ impl Step {
     /// Calls `count` with each number that a step's backward rule adds to, and how often it does at most.
     fn for_each_use(&self, mut count: impl FnMut(Scalar, usize)) {
         match &self.kind {
-            Kind::Input(_) | Kind::Constant(_) | Kind::Compare { .. } => {}
+            Kind::Input | Kind::Constant(_) | Kind::Compare { .. } => {}
             Kind::Linear(linear) => (0..self.len).for_each(|i| linear.visit(i, |x, _| count(x, 1))),
             // The line, and the multiplier of a decided phase.
             Kind::Unary { operands, .. } => operands.iter().for_each(|&x| count(x, 2)),

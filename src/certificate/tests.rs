@@ -326,7 +326,7 @@ fn trees_must_cover_and_leaves_must_hold() {
     let leaf = Token::plain_leaf;
     let neuron = |i: usize| Token::Phase { neuron: enclosure.pre_activations("n1").unwrap()[i] };
     let cut = |input: u32, at: f64| Token::Cut { input, at };
-    let (or, count) = super::formula::undecided(&enclosure.query, &Default::default())[0];
+    let (or, _) = super::formula::undecided(&enclosure.query, &Default::default())[0];
     let cases = |count: u32| Token::Cases { or, count };
     let weights = |weight: f32| Token::Leaf {
         slopes: vec![],

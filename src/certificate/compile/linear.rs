@@ -123,7 +123,7 @@ fn matmul(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
         }
         _ => {
             let (x, y) = (compiler.view(&a), compiler.view(&b));
-            products(compiler, &x, &y)
+            of_numbers(compiler, x, y)
         }
     }
 }
@@ -165,10 +165,32 @@ fn left_matrix(compiler: &mut Compiler<'_>, w: &Tensor, x: &View) -> Results {
     Ok(vec![Value::Numbers(View { shape, element: x.element, numbers })])
 }
 
+/// A vector on the left is a row, one on the right a column; the result loses that dimension again.
+fn of_numbers(compiler: &mut Compiler<'_>, mut x: View, mut y: View) -> Results {
+    let (row, column) = (x.shape.len() == 1, y.shape.len() == 1);
+    if row {
+        x.shape.insert(0, 1);
+    }
+    if column {
+        y.shape.push(1);
+    }
+    let mut results = products(compiler, &x, &y)?;
+    if let Some(Value::Numbers(view)) = results.first_mut() {
+        let rank = view.shape.len();
+        if column && rank > 0 {
+            view.shape.remove(rank - 1);
+        }
+        if row && rank > 1 {
+            view.shape.remove(rank - 2);
+        }
+    }
+    Ok(results)
+}
+
 /// Products of numbers, stacked as numpy does.
 fn products(compiler: &mut Compiler<'_>, x: &View, y: &View) -> Results {
     if x.shape.len() < 2 || y.shape.len() < 2 {
-        return Err("products of vectors that both depend on the inputs have no enclosure".into());
+        return Err(format!("a product of operands of shapes {:?} and {:?}", x.shape, y.shape));
     }
     let (left, [m, k]) = split(&x.shape);
     let (right, [other, n]) = split(&y.shape);

@@ -145,8 +145,7 @@ impl<'t> Compiler<'t> {
     /// New inputs of a type.
     pub(super) fn inputs(&mut self, shape: Vec<usize>, element: ElementType) -> View {
         let len = shape.iter().product();
-        let kind = Kind::Input(Format::of(element).unwrap_or(Format::F64));
-        let numbers = self.tape.push(len, Rounding::Exact, kind).collect();
+        let numbers = self.tape.push(len, Rounding::Exact, Kind::Input).collect();
         View { shape, element, numbers }
     }
 
