@@ -4,20 +4,20 @@ use super::directed::Interval;
 use super::enclosure::{Aim, Enclosure, Worker};
 use super::formula::{Choices, Truth};
 
-/// Multiplications that a point may cost; beyond, it stays uncertified.
-const MOST_WORK: usize = 4_000_000_000;
+/// Multiplications that a pass over the tape may cost, about half a second; beyond, points stay uncertified.
+const MOST_WORK: usize = 300_000_000;
 
 impl Enclosure {
-    /// What one pass over the tape multiplies.
-    fn price(&self) -> usize {
-        self.tape.steps.iter().map(|step| step.price()).fold(0, usize::saturating_add)
+    /// Whether a point costs little enough for a search to have it certified.
+    pub(crate) fn is_affordable(&self) -> bool {
+        self.tape.steps.iter().map(|step| step.price()).fold(0, usize::saturating_add) <= MOST_WORK
     }
 }
 
 /// Whether every permitted computation at a point satisfies the query. `point` has the inputs as they are given to the networks,
 /// one list a declared tensor; lists that are no input's are ignored.
 pub(crate) fn certify(enclosure: &Enclosure, point: &[Vec<f64>]) -> bool {
-    if enclosure.price() > MOST_WORK {
+    if !enclosure.is_affordable() {
         return false;
     }
     let Some(values) = enclosure.values_of_inputs(point) else { return false };

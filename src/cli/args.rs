@@ -64,6 +64,10 @@ pub(super) struct Verify {
     /// Where to write the answer in the competition's format
     #[arg(long, value_name = "FILE")]
     pub(super) results_file: Option<PathBuf>,
+    /// Say `sat` of a thin counterexample too: one that other engines' rounding may hide. Else the answer is
+    /// `unknown`, and the counterexample goes to FILE.thin beside the results file
+    #[arg(long)]
+    pub(super) accept_thin: bool,
     /// Write the proof behind `unsat` to this file, for `check`
     #[arg(long, value_name = "FILE")]
     pub(super) certificate: Option<PathBuf>,

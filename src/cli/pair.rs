@@ -184,6 +184,12 @@ impl Pair<'_> {
         let statistics = Statistics::default();
         let verdict = pipeline::falsify(query, models, config, budget, &statistics);
         match verdict {
+            Ok(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
+                if !self.quiet {
+                    eprintln!("note: our search: a counterexample that other engines' rounding may hide");
+                }
+                Settled::Open
+            }
             Ok(Verdict::Sat(witness)) => Settled::Sat(Box::new(witness), Side::Ours),
             Ok(Verdict::Unsat(_)) => Settled::Unsat(Side::Ours),
             Ok(Verdict::Unknown(reason)) => {

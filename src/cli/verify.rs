@@ -1,6 +1,7 @@
 //! `counterpatch verify`: files in, verdict out, in time.
 
 use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,9 +14,10 @@ use super::session::{self, Outlets};
 use super::watchdog::{Signals, Watchdog};
 use super::{args, certificate, input};
 use crate::budget::{self, Budget};
+use crate::error::Error;
 use crate::pipeline::{self, Verdict};
 use crate::report::{JsonLines, Listeners, Progress, Statistics};
-use crate::witness::{Answer, Certainty};
+use crate::witness::{Answer, Certainty, Witness, write};
 
 /// How long the search may take to end after a signal.
 const GRACE: Duration = Duration::from_millis(300);
@@ -60,6 +62,12 @@ fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Re
         certificate::save(path, proof)?;
     }
     let exit = match &verdict {
+        Found::Verdict(Verdict::Sat(witness)) if is_withheld(args, witness) => {
+            if let Some(results) = &args.results_file {
+                write::save(&beside(results), witness).map_err(Error::from)?;
+            }
+            delivery.deliver(Answer::Unknown)
+        }
         Found::Verdict(Verdict::Sat(witness)) => delivery.deliver(Answer::Sat(witness)),
         Found::Verdict(Verdict::Unsat(_)) => delivery.deliver(Answer::Unsat),
         Found::Verdict(Verdict::Unknown(_)) => delivery.deliver(Answer::Unknown),
@@ -72,6 +80,18 @@ fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Re
         eprint!("{}", statistics.table(budget.elapsed()));
     }
     Ok(exit.unwrap_or(Exit::Answered))
+}
+
+/// Whether a witness is no answer by itself.
+fn is_withheld(args: &args::Verify, witness: &Witness) -> bool {
+    witness.certainty() == Certainty::Thin && !args.accept_thin
+}
+
+/// Where a witness that is no answer goes.
+fn beside(results: &Path) -> PathBuf {
+    let mut name = results.as_os_str().to_owned();
+    name.push(".thin");
+    name.into()
 }
 
 /// What came of it.
@@ -108,10 +128,13 @@ fn search(
 fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
     match found {
         Found::Verdict(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
+            let what =
+                if args.accept_thin { "the counterexample" } else { "a counterexample was found that" };
             eprintln!(
-                "note: the counterexample holds with zero tolerance, but by so little that another engine's \
-                 rounding may hide it (short by {:.1e})",
-                -witness.excess()
+                "note: {what} holds with zero tolerance, but by so little that another engine's rounding may hide \
+                 it (short by {:.1e}){}",
+                -witness.excess(),
+                if args.accept_thin { "" } else { "; --accept-thin takes it for an answer" }
             );
         }
         Found::Verdict(Verdict::Sat(_)) => {}

@@ -16,7 +16,7 @@ use crate::problem::{Problem, need_double};
 use crate::report::{Event, Observer};
 use crate::search::proof::RegionProof;
 use crate::search::{self, Candidate, Config, Judge, Judgement};
-use crate::witness::{Validation, Validator, Witness};
+use crate::witness::{Certainty, Validation, Validator, Witness};
 
 /// The answer of a search.
 #[derive(Debug)]
@@ -165,6 +165,12 @@ impl<T: Real> Jury<'_, T> {
             return Judgement::Late;
         }
         match self.validator.validate(input, literals) {
+            Validation::Confirmed(witness)
+                if witness.certainty() == Certainty::Replayed && self.validator.can_certify() =>
+            {
+                kept.offer(witness);
+                Judgement::Held
+            }
             Validation::Confirmed(witness) => {
                 kept.confirmed = true;
                 kept.offer(witness);
@@ -191,7 +197,8 @@ impl<T: Real> Jury<'_, T> {
 
 impl Kept {
     fn offer(&mut self, witness: Witness) {
-        if self.witness.as_ref().is_none_or(|old| witness.excess() > old.excess()) {
+        let rank = |witness: &Witness| (witness.certainty() == Certainty::Certified, witness.excess());
+        if self.witness.as_ref().is_none_or(|old| rank(&witness) > rank(old)) {
             self.witness = Some(witness);
         }
     }

@@ -25,12 +25,14 @@ pub(super) struct Asking<T> {
     equals: u32,
     /// Blocks since the last of them.
     waited: u32,
+    /// Whether only larger margins are of interest: the judge holds a witness already.
+    holds: bool,
     seen: HashSet<u64>,
 }
 
 impl<T: Real> Default for Asking<T> {
     fn default() -> Self {
-        Self { bar: T::neg_infinity(), equals: 0, waited: 0, seen: HashSet::new() }
+        Self { bar: T::neg_infinity(), equals: 0, waited: 0, holds: false, seen: HashSet::new() }
     }
 }
 
@@ -52,7 +54,7 @@ impl<T: Real> Asking<T> {
 
     /// Whether it is the turn of a point that is no better.
     pub(super) fn is_due(&self) -> bool {
-        self.waited > self.equals / AT_ONE_INTERVAL
+        !self.holds && self.waited > self.equals / AT_ONE_INTERVAL
     }
 
     /// One is shown.
@@ -64,6 +66,12 @@ impl<T: Real> Asking<T> {
     /// Whether a point was shown before.
     pub(super) fn has_seen(&self, point: &[T]) -> bool {
         self.seen.contains(&fingerprint(point))
+    }
+
+    /// The judge holds a point with this margin, and wants a much larger one.
+    pub(super) fn hold(&mut self, point: &[T], margin: T) {
+        self.holds = true;
+        self.note(point, margin + margin);
     }
 
     /// A point with this margin did not end the search.

@@ -75,6 +75,9 @@ pub struct Candidate<T> {
 pub enum Judgement {
     /// It is a counterexample with a margin that no other engine's rounding will eat up: the search is over.
     Confirmed,
+    /// It is one that other engines should confirm, but not every permitted computation does: kept, and for a bounded
+    /// share of work the search goes on towards one with a larger margin.
+    Held,
     /// It is one, but barely: the search goes on for a while, and this one is kept.
     Thin,
     /// It is none.

@@ -27,6 +27,11 @@ pub enum Objective<'o, T> {
     Direction(&'o [T]),
 }
 
+/// A witness that is held is worth one part in so many of the work before it, for one that every computation confirms.
+const PATIENCE: u64 = 2;
+/// Witnesses that are held before the search ends: each costs a replay and an enclosure.
+const MOST_HELD: u32 = 8;
+
 /// The best point so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Best<T> {
@@ -68,6 +73,8 @@ pub struct Oracle<'a, T: Real> {
     own_gradient: Vec<T>,
     asking: Asking<T>,
     has_found: bool,
+    /// Once the judge holds a witness: the work by which the search ends, and how many it holds.
+    held: Option<(u64, u32)>,
     /// Of a region with a condition: the row that decides each lane, and the memory of its evaluation.
     deciding: Vec<u32>,
     levels: Levels<T>,
@@ -113,6 +120,7 @@ impl<'a, T: Real> Oracle<'a, T> {
             own_gradient: Vec::new(),
             asking: Asking::default(),
             has_found: false,
+            held: None,
             deciding: vec![0; lanes],
             levels: Levels::default(),
             promising: Vec::new(),
@@ -170,6 +178,10 @@ impl<'a, T: Real> Oracle<'a, T> {
         if self.shared.over.is_raised() || self.shared.patience_is_over(&self.budget) {
             return Err(Halt::Over);
         }
+        if self.held.is_some_and(|(until, asked)| self.tally.work > until || asked >= MOST_HELD) {
+            self.shared.over.raise();
+            return Err(Halt::Over);
+        }
         Ok(self.budget.check()?)
     }
 
@@ -199,7 +211,7 @@ impl<'a, T: Real> Oracle<'a, T> {
 
     /// Whether the judge holds a thin witness.
     pub fn has_thin(&self) -> bool {
-        self.shared.has_thin()
+        self.shared.has_witness()
     }
 
     /// Whether a point of this oracle was confirmed.
@@ -445,6 +457,14 @@ impl<'a, T: Real> Oracle<'a, T> {
                 return Err(Halt::Over);
             }
             Judgement::Late => return Err(Halt::Over),
+            Judgement::Held => {
+                self.shared.note_held();
+                let work = self.tally.work;
+                let (_, asked): &mut (u64, u32) = self.held.get_or_insert((work + work / PATIENCE, 0));
+                *asked += 1;
+                self.asking.hold(&candidate.input, margin);
+                return self.check();
+            }
             Judgement::Thin => self.shared.note_thin(),
             Judgement::Rejected => self.shared.note_rejected(),
         }

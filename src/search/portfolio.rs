@@ -94,7 +94,7 @@ pub(super) fn falsify_with<T: Real>(
     let mut whole = summaries.remove(0);
     summaries.into_iter().for_each(|other| whole.absorb(other));
     whole.complete(config, &table());
-    if whole.ending != Ending::Proved && shared.has_thin() {
+    if whole.ending != Ending::Proved && shared.has_witness() {
         whole.ending = Ending::Found;
     }
     whole.rejected = shared.rejected.load(Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! What the threads of a search share: whether it is over, and what the judge holds.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::budget::{Budget, Interrupt, Stopwatch};
@@ -14,12 +14,18 @@ pub struct Shared {
     /// Candidates that the judge rejected.
     pub rejected: AtomicUsize,
     thin: Mutex<Option<Stopwatch>>,
+    held: AtomicBool,
 }
 
 impl Shared {
-    /// Whether the judge holds a thin witness.
-    pub fn has_thin(&self) -> bool {
-        self.thin.lock().is_ok_and(|thin| thin.is_some())
+    /// Whether the judge holds a witness that has not ended the search.
+    pub fn has_witness(&self) -> bool {
+        self.held.load(Ordering::Relaxed) || self.thin.lock().is_ok_and(|thin| thin.is_some())
+    }
+
+    /// The judge holds one that other engines should confirm.
+    pub(super) fn note_held(&self) {
+        self.held.store(true, Ordering::Relaxed);
     }
 
     /// The judge has rejected one more.

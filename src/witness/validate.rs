@@ -263,6 +263,11 @@ impl Validator {
         Ok(Self { replay: Replay::new(query, models.iter().cloned())?, models, enclosure: OnceLock::new() })
     }
 
+    /// Whether certifying is a matter of the point: the networks have an enclosure, and one that a search can afford.
+    pub fn can_certify(&self) -> bool {
+        self.enclosure.get().is_some_and(|made| made.as_ref().is_some_and(Enclosure::is_affordable))
+    }
+
     /// Whether every permitted computation from these inputs violates the property.
     fn is_certified(&self, held: &[Vec<f64>]) -> bool {
         let make = || Enclosure::new(self.replay.query(), &self.models).ok();
