@@ -1,5 +1,9 @@
 //! The judge of `sat`: whether a point violates the property in every permitted computation.
 
+use std::cmp::Ordering;
+
+use vnnlib::{Comparison, Numeral, Relation, Variable};
+
 use super::directed::Interval;
 use super::enclosure::{Aim, Enclosure, Worker};
 use super::formula::{Choices, Truth};
@@ -15,8 +19,13 @@ impl Enclosure {
 }
 
 /// Whether every permitted computation at a point satisfies the query. `point` has the inputs as they are given to the networks,
-/// one list a declared tensor; lists that are no input's are ignored.
-pub(crate) fn certify(enclosure: &Enclosure, point: &[Vec<f64>]) -> bool {
+/// one list a declared tensor; lists that are no input's are ignored. `printed` has a variable's value as it is printed, which is
+/// what bounds of inputs are about.
+pub(crate) fn certify<'p>(
+    enclosure: &Enclosure,
+    point: &[Vec<f64>],
+    printed: &dyn Fn(Variable) -> Option<&'p str>,
+) -> bool {
     if !enclosure.is_affordable() {
         return false;
     }
@@ -24,5 +33,22 @@ pub(crate) fn certify(enclosure: &Enclosure, point: &[Vec<f64>]) -> bool {
     let ranges: Vec<Interval> = values.into_iter().map(Interval::point).collect();
     let mut worker = Worker::new(enclosure);
     worker.enclose(enclosure, &ranges);
-    worker.truth(enclosure, &Choices::new(), Aim::Affirm, &[]) == Truth::True
+    let known = |comparison: Comparison<'_>| of_input(comparison, printed);
+    worker.truth_with(enclosure, &Choices::new(), Aim::Affirm, &[], &known) == Truth::True
+}
+
+/// A bound of an input, decimal against decimal; `None` of anything else.
+fn of_input<'p>(comparison: Comparison<'_>, printed: &dyn Fn(Variable) -> Option<&'p str>) -> Option<Truth> {
+    let bound = comparison.as_bound()?;
+    let value = printed(bound.variable)?;
+    let order = Numeral::new(value).ok()?.cmp_value(bound.numeral);
+    let holds = match bound.relation {
+        Relation::LessEqual => order != Ordering::Greater,
+        Relation::Less => order == Ordering::Less,
+        Relation::GreaterEqual => order != Ordering::Less,
+        Relation::Greater => order == Ordering::Greater,
+        Relation::Equal => order == Ordering::Equal,
+        Relation::NotEqual => order != Ordering::Equal,
+    };
+    Some(if holds { Truth::True } else { Truth::False })
 }

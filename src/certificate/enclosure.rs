@@ -483,7 +483,7 @@ impl Worker {
         }
     }
 
-    /// What the bounds say of a query: comparisons are looked at by intervals, those that stay open by rows.
+    /// What the bounds say of a query over the box.
     pub(super) fn truth(
         &mut self,
         enclosure: &Enclosure,
@@ -491,10 +491,26 @@ impl Worker {
         aim: Aim,
         pushes: &[Push],
     ) -> Truth {
+        self.truth_with(enclosure, choices, aim, pushes, &|_| None)
+    }
+
+    /// The same where some comparisons are known: others are looked at by intervals, those that stay open by rows.
+    pub(super) fn truth_with(
+        &mut self,
+        enclosure: &Enclosure,
+        choices: &Choices,
+        aim: Aim,
+        pushes: &[Push],
+        known: &dyn Fn(Comparison<'_>) -> Option<Truth>,
+    ) -> Truth {
         let query = &enclosure.query;
+        let row = |comparison: Comparison<'_>| enclosure.rows.get(&comparison.number());
         let mut open: Vec<(u32, Relation, &Row)> = Vec::new();
         let whole = formula::truth(query, choices, &mut |comparison| {
-            let Some(row) = enclosure.rows.get(&comparison.number()) else { return Truth::Open };
+            if let Some(truth) = known(comparison) {
+                return truth;
+            }
+            let Some(row) = row(comparison) else { return Truth::Open };
             let truth = self.by_intervals(comparison.relation(), row);
             if truth == Truth::Open {
                 open.push((comparison.number(), comparison.relation(), row));
@@ -505,12 +521,11 @@ impl Worker {
             return whole;
         }
         let found = self.by_rows(&enclosure.tape, open, aim, pushes);
-        formula::truth(query, choices, &mut |comparison| match found.get(&comparison.number()) {
-            Some(&truth) => truth,
-            None => {
-                let row = enclosure.rows.get(&comparison.number());
-                row.map_or(Truth::Open, |row| self.by_intervals(comparison.relation(), row))
-            }
+        formula::truth(query, choices, &mut |comparison| {
+            let known = known(comparison).or_else(|| found.get(&comparison.number()).copied());
+            known.unwrap_or_else(|| {
+                row(comparison).map_or(Truth::Open, |row| self.by_intervals(comparison.relation(), row))
+            })
         })
     }
 

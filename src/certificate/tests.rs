@@ -169,7 +169,7 @@ fn what_a_point_certifies() {
     let check = |builder: Builder, x: f64, assertion: &str, expected: bool| {
         let query = query(&[(-1e9, 1e9)], 1, assertion);
         let enclosure = Enclosure::new(&query, &[builder.build()]).unwrap();
-        assert_eq!(certify(&enclosure, &[vec![x], vec![0.0]]), expected, "{assertion} at {x}");
+        assert_eq!(certify(&enclosure, &[vec![x], vec![0.0]], &|_| None), expected, "{assertion} at {x}");
     };
     let cancel =
         || Builder::new(&[1, 1]).constant("k", &[1, 1], &[1e8]).node("Add x k -> a").node("Sub a k -> y");

@@ -269,9 +269,10 @@ impl Validator {
     }
 
     /// Whether every permitted computation from these inputs violates the property.
-    fn is_certified(&self, held: &[Vec<f64>]) -> bool {
+    fn is_certified(&self, held: &[Vec<f64>], printed: &[Decimals]) -> bool {
         let make = || Enclosure::new(self.replay.query(), &self.models).ok();
-        self.enclosure.get_or_init(make).as_ref().is_some_and(|enclosure| certify(enclosure, held))
+        let text = |variable: Variable| printed.get(variable.tensor().index())?.get(variable.element());
+        self.enclosure.get_or_init(make).as_ref().is_some_and(|enclosure| certify(enclosure, held, &text))
     }
 
     /// The engines.
@@ -300,7 +301,7 @@ impl Validator {
             read = self.read_back(&printed, input, literals)?;
             self.satisfies(&printed, &model, Run::Model)?;
         }
-        let certified = self.is_certified(&held);
+        let certified = self.is_certified(&held, &printed);
         let double = self.replay.run(held.clone(), Precision::Double)?;
         if !certified && self.satisfies(&printed, &double, Run::Double).is_err() {
             // An output that is wanted to the last digit has it only in the type that outputs have, and by chance: another
