@@ -6,11 +6,15 @@
 //! form is never multiplied out: where a region's cases are too many, it keeps the formula ([`condition`]).
 
 mod bounds;
+mod boxes;
 pub mod condition;
 pub mod grid;
 pub mod layout;
 mod lower;
 pub mod margin;
+mod rows;
+#[cfg(test)]
+mod tests;
 mod ways;
 
 pub use layout::{Layout, Space};

@@ -412,3 +412,41 @@ fn what_depends_on_its_seed_begins_anew() {
     assert_eq!(summary.ending, Ending::Found);
     assert!(summary.strategies[0].rounds > 10, "{summary:?}");
 }
+
+/// Confirms what holds with outputs that are rounded once, at their end.
+struct RoundedOnce<'p>(&'p Problem<f32>);
+
+impl Judge<f32> for RoundedOnce<'_> {
+    fn judge(&self, candidate: &Candidate<f32>) -> Judgement {
+        let x: Vec<f64> = candidate.input.iter().map(|&x| f64::from(x)).collect();
+        let y: Vec<f64> = self.0.double().evaluate(&x).iter().map(|&y| f64::from(y as f32)).collect();
+        let holds = self.0.property.region(0).unwrap().margin(&x, &y) >= 0.0;
+        if holds { Judgement::Confirmed } else { Judgement::Rejected }
+    }
+}
+
+#[test]
+fn outputs_are_hit_to_the_last_digit() {
+    let shapes: [&[usize]; 4] = [&[2, 8, 1], &[4, 16, 1], &[3, 8, 8, 1], &[20, 32, 1]];
+    for (seed, widths) in (0..).zip(shapes.iter().cycle().take(12)) {
+        let network = random_network(widths, seed);
+        let mut random = Random::new(seed);
+        let x: Vec<f64> = (0..widths[0]).map(|_| f64::from(random.unit() as f32)).collect();
+        let y = network.cast::<f64>().evaluate(&x)[0] as f32;
+        let wanted = [
+            format!("(= Y_0 {})", f64::from(y)),
+            format!("(and (>= Y_0 {}) (<= Y_0 {}))", f64::from(y), f64::from(y.next_up())),
+            format!("(and (> Y_0 {}) (< Y_0 {}))", f64::from(y.next_down()), f64::from(y.next_up())),
+        ];
+        let mut text = String::from("(declare-const Y_0 Real)");
+        for i in 0..widths[0] {
+            text += &format!("(declare-const X_{i} Real)(assert (>= X_{i} 0))(assert (<= X_{i} 1))");
+        }
+        text += &format!("(assert {})", wanted[seed as usize % 3]);
+        let problem = Problem::new(vnnlib::parse(text).unwrap(), network).unwrap();
+        let config = Config { threads: 1, seed, ..Config::default() };
+        let budget = Budget::unlimited().slice(Duration::from_secs(60));
+        let summary = falsify(&problem, &config, &budget, &RoundedOnce(&problem), &Silent);
+        assert_eq!(summary.ending, Ending::Found, "{widths:?} with seed {seed}: {summary:?}");
+    }
+}
