@@ -48,16 +48,25 @@ step 'competition scripts'
 step 'conformance suite of VNN-LIB 2.0'
 ./scripts/satisfactory.sh
 
-step 'real instances'
+step 'single operators beside ONNX Runtime'
 benchmarks=${COUNTERPATCH_BENCHMARKS:-../shared/benchmarks}
 judge=${COUNTERPATCH_JUDGE:-$benchmarks/../judge}
+has_runtime() { .venv-judge/bin/python -c 'import numpy, onnx, onnxruntime, vnnlib' 2>/dev/null; }
+if ! has_runtime && [ -f "$judge/requirements.txt" ]; then
+    python3 -m venv .venv-judge
+    .venv-judge/bin/pip install --quiet --requirement "$judge/requirements.txt"
+fi
+if has_runtime; then
+    cargo build --locked --release --example probe
+    .venv-judge/bin/python -W ignore benchmarks/operators_vs_ort.py --count 1000 --seed 7 --quiet
+else
+    printf '*** SKIPPED: single operators beside ONNX Runtime: no .venv-judge and no %s ***\n' "$judge/requirements.txt" >&2
+fi
+
+step 'real instances'
 if [ ! -f "$benchmarks/instances.csv" ] || [ ! -f "$judge/campaign.py" ]; then
     printf '*** SKIPPED: real instances: no %s or no %s ***\n' "$benchmarks/instances.csv" "$judge/campaign.py" >&2
     exit 0
-fi
-if ! .venv-judge/bin/python -c 'import numpy, onnx, onnxruntime, vnnlib' 2>/dev/null; then
-    python3 -m venv .venv-judge
-    .venv-judge/bin/pip install --quiet --requirement "$judge/requirements.txt"
 fi
 families='acasxu|rl_|safenlp|reach_prob|mnist_?fc|cora|linearizenn|tllverify'
 mkdir -p out

@@ -107,7 +107,8 @@ impl Cell {
         let f = if self.input_forget { 1.0 - i } else { self.activate(0, sum(2, j) + peek(2, c)) };
         let next = f * c + i * self.activate(1, sum(3, j));
         let o = self.activate(0, sum(1, j) + peek(1, next));
-        (o * self.activate(2, next), next)
+        // ONNX Runtime clips what the gates add up, not the cell.
+        (o * (self.activations[2])(next), next)
     }
 }
 

@@ -4,24 +4,21 @@ use super::super::array::{self, around, floats, int64, integers, strides};
 use super::super::call::{Call, Results, single, wrapped};
 use super::Entry;
 use super::arithmetic::{is_unsigned, maximum, minimum};
-use crate::onnx::Tensor;
+use crate::onnx::{ElementType, Tensor};
 
 pub(super) const OPERATORS: &[Entry] = &[
     ("ArgMax", |c| arg(c, |new, best| new > best)),
     ("ArgMin", |c| arg(c, |new, best| new < best)),
     ("CumSum", cumulative_sum),
-    ("ReduceL1", |c| {
-        let of_integers = |v: &[i64]| v.iter().fold(0i64, |sum, x| sum.wrapping_add(x.wrapping_abs()));
-        reduce_any(c, 18, |v| v.iter().map(|x| x.abs()).sum(), of_integers)
-    }),
+    ("ReduceL1", reduce_l1),
     ("ReduceL2", |c| reduce(c, 18, |v| v.iter().map(|x| x * x).sum::<f64>().sqrt())),
     ("ReduceLogSum", |c| reduce(c, 18, |v| v.iter().sum::<f64>().ln())),
     ("ReduceLogSumExp", |c| reduce(c, 18, log_sum_exp)),
     ("ReduceMax", |c| reduce_extreme(c, true)),
     ("ReduceMean", reduce_mean),
     ("ReduceMin", |c| reduce_extreme(c, false)),
-    ("ReduceProd", |c| reduce_any(c, 18, |v| v.iter().product(), product)),
-    ("ReduceSum", |c| reduce_any(c, 13, |v| v.iter().sum(), sum)),
+    ("ReduceProd", |c| reduce_any(c, 18, |v| v.iter().product(), |v| Ok(product(v)))),
+    ("ReduceSum", |c| reduce_any(c, 13, |v| v.iter().sum(), |v| Ok(sum(v)))),
     ("ReduceSumSquare", |c| reduce(c, 18, |v| v.iter().map(|x| x * x).sum())),
 ];
 
@@ -88,14 +85,19 @@ fn reduce(call: &Call<'_>, since: i64, f: impl Fn(&[f64]) -> f64) -> Results {
 }
 
 /// A reduction that integers have too: `g` of each group, which wraps around where it does not fit.
-fn reduce_any(call: &Call<'_>, since: i64, f: impl Fn(&[f64]) -> f64, g: impl Fn(&[i64]) -> i64) -> Results {
+fn reduce_any(
+    call: &Call<'_>,
+    since: i64,
+    f: impl Fn(&[f64]) -> f64,
+    g: impl Fn(&[i64]) -> Result<i64, String>,
+) -> Results {
     let x = call.input(0)?;
     if x.element.is_float() {
         return reduce(call, since, f);
     }
     let axes = reduced_axes(call, since, x.shape.len())?;
     let (groups, shape) = grouped(integers(x)?.iter().copied(), x, &axes, call.flag("keepdims", true)?);
-    let values = groups.iter().map(|group| g(group)).collect();
+    let values = groups.iter().map(|group| g(group)).collect::<Result<_, _>>()?;
     Ok(vec![call.store_integers(x.element, shape, values)])
 }
 
@@ -121,13 +123,29 @@ fn reduce_extreme(call: &Call<'_>, largest: bool) -> Results {
         true => v.iter().copied().fold(f64::NEG_INFINITY, maximum),
         false => v.iter().copied().fold(f64::INFINITY, minimum),
     };
-    reduce_any(call, 18, of_floats, |group| extreme(group, unsigned, largest))
+    reduce_any(call, 18, of_floats, |group| Ok(extreme(group, unsigned, largest)))
 }
 
 fn reduce_mean(call: &Call<'_>) -> Results {
     let element = call.input(0)?.element;
-    let of_integers = |v: &[i64]| wrapped(element, sum(v)).checked_div(v.len() as i64).unwrap_or(0);
+    let of_integers = |v: &[i64]| {
+        let sum = fitting_sum(element, v.iter().map(|&x| i128::from(x)))?;
+        Ok(sum.checked_div(v.len() as i64).unwrap_or(0))
+    };
     reduce_any(call, 18, |v| v.iter().sum::<f64>() / v.len() as f64, of_integers)
+}
+
+fn reduce_l1(call: &Call<'_>) -> Results {
+    let element = call.input(0)?.element;
+    let of_integers = |v: &[i64]| fitting_sum(element, v.iter().map(|&x| i128::from(x).abs()));
+    reduce_any(call, 18, |v| v.iter().map(|x| x.abs()).sum(), of_integers)
+}
+
+/// A sum that must fit its type: where it does not, ONNX is silent and ONNX Runtime adds in a type of its own.
+fn fitting_sum(element: ElementType, terms: impl Iterator<Item = i128>) -> Result<i64, String> {
+    let total: i128 = terms.sum();
+    let short = i64::try_from(total).ok().filter(|&x| wrapped(element, x) == x);
+    short.ok_or_else(|| format!("a sum of {total} does not fit {element}"))
 }
 
 fn arg(call: &Call<'_>, better: fn(f64, f64) -> bool) -> Results {

@@ -54,7 +54,7 @@ fn range(start: i64, end: i64, step: i64, n: i64) -> Result<(i64, usize), String
             (start, end.clamp(0, n) - start)
         }
         _ => {
-            let start = start.clamp(-1, n - 1);
+            let start = start.clamp(0, (n - 1).max(0));
             (start, start - end.clamp(-1, n - 1))
         }
     };

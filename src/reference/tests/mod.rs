@@ -3,6 +3,7 @@
 mod errors;
 mod networks;
 mod old_versions;
+mod runtime;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod basic;
 mod bounds;
 mod composed;
 mod images;
+mod integers;
 mod refused;
 
 /// A model of one node (or several) that a test writes in a few lines.
