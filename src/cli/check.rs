@@ -1,6 +1,7 @@
 //! `counterpatch check`: judges a counterexample of any tool, and repairs it if asked to. The first line of standard
 //! output is the competition's word for the verdict, the lines behind it say what led to it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +13,9 @@ use super::config;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::input;
+use super::terminal;
 use crate::error::Error;
+use crate::escape::escaped;
 use crate::onnx::Model;
 use crate::witness::check::{self, Class, Report, Year, listed_inputs};
 use crate::witness::read::{self, Malformed, ReadError};
@@ -39,10 +42,7 @@ pub(super) fn run(args: &args::Check) -> Exit {
         .map_err(Failure::Usage)
         .and_then(|config| judge(&config, args.rules, args.repair.as_deref()));
     match judged {
-        Ok(judged) => {
-            print(&judged, args.json);
-            exit(&judged)
-        }
+        Ok(judged) => terminal::ended(print(&judged, args.json), exit(&judged)),
         Err(failure) => failure.say(),
     }
 }
@@ -98,7 +98,7 @@ fn exit(judged: &Judged) -> Exit {
     }
 }
 
-fn print(judged: &Judged, as_json: bool) {
+fn print(judged: &Judged, as_json: bool) -> io::Result<()> {
     let (word, details) = match judged {
         Judged::Malformed(malformed) => ("incorrect:malformed_ce".to_owned(), vec![malformed.to_string()]),
         Judged::Report { report, repair } => {
@@ -106,13 +106,10 @@ fn print(judged: &Judged, as_json: bool) {
         }
     };
     if as_json {
-        println!("{}", json(judged, &word, &details));
-        return;
+        return terminal::print_json(&format!("{}\n", json(judged, &word, &details)));
     }
-    println!("{word}");
-    for detail in details {
-        println!("  {detail}");
-    }
+    let lines = details.iter().map(|detail| format!("  {}\n", escaped(detail)));
+    terminal::print(&format!("{word}\n{}", lines.collect::<String>()))
 }
 
 /// What came of a repair, in words.

@@ -8,6 +8,7 @@ use vnnlib::Query;
 use crate::error::Error;
 use crate::onnx::{self, Model};
 use crate::repair::points;
+use crate::text::{self, NotText};
 use crate::unpack;
 
 /// Largest property or list of points, unpacked: ten times the competition's largest.
@@ -19,7 +20,7 @@ const MAX_BYTES: u64 = 1 << 30;
 /// If it cannot be read or is no well-formed VNN-LIB.
 pub(super) fn property(path: &Path) -> Result<Query, Error> {
     let (found, text) = text(path)?;
-    Ok(vnnlib::parse_named(found.display().to_string(), text)?)
+    Ok(vnnlib::parse_named(unpack::shown(&found), text)?)
 }
 
 /// Reads points of `inputs` numbers each, possibly gzipped.
@@ -33,10 +34,13 @@ pub(super) fn points(path: &Path, inputs: usize) -> Result<Vec<Vec<f64>>, Error>
 
 fn text(path: &Path) -> Result<(PathBuf, String), Error> {
     let read = unpack::read(path, MAX_BYTES);
-    let (found, bytes) = read.map_err(|source| Error::TextFile { path: path.to_path_buf(), source })?;
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok((found, text)),
-        Err(error) => Err(Error::NotText { path: found, at: error.utf8_error().valid_up_to() }),
+    let (path, bytes) = read.map_err(|source| Error::TextFile { path: path.to_path_buf(), source })?;
+    if let Some((what, help)) = unpack::foreign(&bytes) {
+        return Err(Error::Foreign { path, what, help });
+    }
+    match text::decoded(bytes) {
+        Ok(text) => Ok((path, text)),
+        Err(NotText(at)) => Err(Error::NotText { path, at }),
     }
 }
 

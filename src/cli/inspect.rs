@@ -1,10 +1,11 @@
 //! `counterpatch inspect`: what a network consists of and what can be done with it, as text or JSON.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use super::args;
 use super::exit::Exit;
+use super::terminal::{self, say};
+use crate::escape::escaped;
 use crate::onnx;
 use crate::report::Inspection;
 use crate::report::inspection::{Computation, Dimension, Value};
@@ -14,16 +15,15 @@ pub(super) fn run(args: &args::Inspect) -> Exit {
     let inspection = match onnx::read(&args.network) {
         Ok(model) => Inspection::of(&model),
         Err(error) => {
-            eprintln!("error: {error}");
+            say!("error: {error}");
             return Exit::BadInput;
         }
     };
-    let text = if args.json { json(&inspection) } else { text(&inspection) };
-    if std::io::stdout().write_all(text.as_bytes()).is_err() {
-        // The reader has gone away, as `head` does.
-        return Exit::CannotWrite;
-    }
-    if inspection.is_usable() { Exit::Answered } else { Exit::BadInput }
+    let written = match args.json {
+        true => terminal::print_json(&json(&inspection)),
+        false => terminal::print(&text(&inspection)),
+    };
+    terminal::ended(written, if inspection.is_usable() { Exit::Answered } else { Exit::BadInput })
 }
 
 /// The description as one line of JSON.
@@ -36,7 +36,7 @@ fn text(inspection: &Inspection) -> String {
     let mut text = String::new();
     let mut line = |line: String| {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{line}");
+        let _ = writeln!(text, "{}", escaped(&line));
     };
     line(format!("ONNX: IR version {}, operator set {}", inspection.ir_version, inspection.opset));
     inspection.inputs.iter().for_each(|value| line(format!("input: {}", of_value(value))));

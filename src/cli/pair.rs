@@ -18,6 +18,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::second::{self, Adopted, Question};
 use super::session::{self, Outlets};
+use super::terminal::say;
 use super::watchdog::{Signals, Watchdog};
 use super::{args, input};
 use crate::budget::{self, Budget, Interrupt};
@@ -68,7 +69,7 @@ fn pair(args: &args::Pair, signals: Signals, delivery: &Arc<Delivery>) -> Result
     let exit = delivery.deliver(answer).unwrap_or(Exit::Answered);
     if !args.quiet && !verdict.is_open() {
         let by = if by == Side::Ours { "our search".to_owned() } else { config.second.name() };
-        eprintln!("note: {} by {by}, after {:.1} s", answer.word(), budget.elapsed().as_secs_f64());
+        say!("note: {} by {by}, after {:.1} s", answer.word(), budget.elapsed().as_secs_f64());
     }
     Ok(exit)
 }
@@ -161,7 +162,7 @@ impl Pair<'_> {
         });
         let (settled, contradiction) = merged(ours, theirs, &self.config.second.name());
         if let Some(contradiction) = contradiction {
-            eprintln!("warning: CONTRADICTION: {contradiction}");
+            say!("warning: CONTRADICTION: {contradiction}");
         }
         settled
     }
@@ -179,7 +180,7 @@ impl Pair<'_> {
             Ok(Verdict::Unsat(_)) => Settled::Unsat(Side::Ours),
             Ok(Verdict::Unknown(_)) => Settled::Open,
             Err(error) => {
-                eprintln!("warning: no search of our own: {error}");
+                say!("warning: no search of our own: {error}");
                 Settled::Open
             }
         }
@@ -191,11 +192,11 @@ impl Pair<'_> {
             Ok(second::Answer::Unsat) => Settled::Unsat(Side::Theirs),
             Ok(second::Answer::Sat(reading)) => self.believe(&reading),
             Ok(second::Answer::None(why)) => {
-                eprintln!("warning: no answer of {second}: {why}");
+                say!("warning: no answer of {second}: {why}");
                 Settled::Open
             }
             Err(error) => {
-                eprintln!("warning: {second} cannot be run: {error}");
+                say!("warning: {second} cannot be run: {error}");
                 Settled::Open
             }
         }
@@ -215,7 +216,7 @@ impl Pair<'_> {
     fn believe(&self, reading: &Reading) -> Settled {
         let second = self.config.second.name();
         let refused = |why: String| {
-            eprintln!("warning: {second} says sat, but {why}; it does not count");
+            say!("warning: {second} says sat, but {why}; it does not count");
             Settled::Doubtful
         };
         let Some(assignment) = &reading.assignment else {
@@ -245,7 +246,7 @@ impl Pair<'_> {
             Change::Snapped => "outside the input set",
             Change::Stepped => "on the safe side of the property",
         };
-        eprintln!(
+        say!(
             "warning: the counterexample of {} was {how}; the one beside it is moved by at most {:.1e}",
             self.config.second.name(),
             mended.distance

@@ -14,6 +14,7 @@ use super::config;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
+use super::terminal;
 use super::{args, input};
 use crate::budget::{Budget, Interrupt, Stopwatch};
 use crate::error::Error;
@@ -25,7 +26,10 @@ use crate::report::repair::{Attempt, Ending, Sample, Written};
 /// Runs the command.
 pub(super) fn run(args: &args::Repair) -> Exit {
     match report(args) {
-        Ok(report) => print(&report, args),
+        Ok(report) => {
+            let exit = if report.written.is_some() { Exit::Answered } else { Exit::NotRepaired };
+            terminal::ended(print(&report, args), exit)
+        }
         Err(failure) => failure.say(),
     }
 }
@@ -105,20 +109,12 @@ fn inputs(query: &Query) -> usize {
     inputs.map(|tensor| tensor.len()).sum()
 }
 
-fn print(report: &Repairs, args: &args::Repair) -> Exit {
+fn print(report: &Repairs, args: &args::Repair) -> io::Result<()> {
     if args.json {
-        match serde_json::to_string(report) {
-            Ok(line) => println!("{line}"),
-            Err(error) => {
-                eprintln!("error: {error}");
-                return Exit::Bug;
-            }
-        }
-    } else {
-        report.attempts.iter().for_each(|attempt| println!("{}", of_attempt(attempt)));
-        of_written(report).into_iter().for_each(|line| println!("{line}"));
+        return terminal::print_json(&format!("{}\n", serde_json::to_string(report)?));
     }
-    if report.written.is_some() { Exit::Answered } else { Exit::NotRepaired }
+    let lines = report.attempts.iter().map(of_attempt).chain(of_written(report));
+    terminal::print(&lines.map(|line| format!("{line}\n")).collect::<String>())
 }
 
 fn of_attempt(attempt: &Attempt) -> String {

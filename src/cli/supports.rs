@@ -1,9 +1,8 @@
 //! `counterpatch supports`: what this program can do, from the tables that it does it by.
 
-use std::io::Write;
-
 use super::args;
 use super::exit::Exit;
+use super::terminal;
 use crate::attack::methods;
 use crate::onnx::ElementType;
 use crate::problem::theories;
@@ -13,8 +12,7 @@ use crate::{onnx, reference};
 /// Runs the command.
 pub(super) fn run(args: &args::Supports) -> Exit {
     let lines: String = answer(args).iter().flat_map(|line| [line, "\n"]).collect();
-    // A reader may go away before the end, as `head` does.
-    if std::io::stdout().write_all(lines.as_bytes()).is_ok() { Exit::Answered } else { Exit::CannotWrite }
+    terminal::ended(terminal::print(&lines), Exit::Answered)
 }
 
 /// The lines that answer the one question asked.

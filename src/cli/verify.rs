@@ -10,6 +10,7 @@ use super::delivery::{Delivery, Style};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::session::{self, Outlets};
+use super::terminal::{self, say};
 use super::watchdog::{Signals, Watchdog};
 use super::{args, input};
 use crate::budget::{self, Budget};
@@ -42,7 +43,7 @@ fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Re
         let (statistics, budget, wanted) = (Arc::clone(&statistics), budget.clone(), args.stats);
         move || {
             if wanted {
-                eprint!("{}", statistics.table(budget.elapsed()));
+                terminal::tell(format_args!("{}", statistics.table(budget.elapsed())));
             }
         }
     };
@@ -66,7 +67,7 @@ fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Re
         explain(&verdict, &statistics);
     }
     if args.stats {
-        eprint!("{}", statistics.table(budget.elapsed()));
+        terminal::tell(format_args!("{}", statistics.table(budget.elapsed())));
     }
     Ok(exit.unwrap_or(Exit::Answered))
 }
@@ -105,18 +106,18 @@ fn search(
 fn explain(found: &Found, statistics: &Statistics) {
     match found {
         Found::Verdict(Verdict::Sat(witness)) if witness.excess() < 0.0 => {
-            eprintln!(
+            say!(
                 "note: the counterexample holds with zero tolerance, but by so little that another engine's \
                  rounding may hide it (short by {:.1e})",
                 -witness.excess()
             );
         }
         Found::Verdict(Verdict::Sat(_)) => {}
-        Found::Verdict(Verdict::Unsat(reason)) => eprintln!("note: {reason}"),
+        Found::Verdict(Verdict::Unsat(reason)) => say!("note: {reason}"),
         Found::Verdict(Verdict::Unknown(reason)) => match statistics.best_margin() {
-            Some(margin) => eprintln!("note: {reason}; the best margin was {margin:.3e}, 0 is needed"),
-            None => eprintln!("note: {reason}"),
+            Some(margin) => say!("note: {reason}; the best margin was {margin:.3e}, 0 is needed"),
+            None => say!("note: {reason}"),
         },
-        Found::OutOfTime => eprintln!("note: the time was up before the search could begin"),
+        Found::OutOfTime => say!("note: the time was up before the search could begin"),
     }
 }

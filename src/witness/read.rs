@@ -1,7 +1,6 @@
 //! Reading results files and counterexamples of any tool: `grammar/witness.ebnf`, whose productions stand above their
 //! functions. As strict as the competition's readers where those fail, so that what passes here passes there.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use nom::bytes::complete::{tag, take_while};
@@ -10,7 +9,7 @@ use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Parser};
 
 use super::decimals::Decimals;
-use crate::unpack;
+use crate::unpack::{self, FileError};
 
 /// Most bytes of a file, unpacked: a hundred times the competition's largest witness.
 const MAX_BYTES: u64 = 1 << 30;
@@ -91,12 +90,12 @@ pub struct Malformed {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file system refused.
-    #[error("{}: {source} (help: check the path and its permissions)", .path.display())]
+    #[error("{}: {source}", unpack::shown(.path))]
     Io {
         /// The file.
         path: PathBuf,
         /// The refusal.
-        source: io::Error,
+        source: FileError,
     },
     /// The file does not follow the format.
     #[error(transparent)]

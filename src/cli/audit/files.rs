@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use vnnlib::Query;
@@ -14,7 +13,7 @@ use crate::audit::examine::File;
 use crate::cli::input;
 use crate::cli::networks::Networks;
 use crate::onnx::Model;
-use crate::unpack;
+use crate::unpack::{self, FileError};
 use crate::witness::read;
 
 /// Largest table.
@@ -24,12 +23,12 @@ const MAX_BYTES: u64 = 1 << 30;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TableError {
     /// The system refused.
-    #[error("{}: {source} (help: check the path and its permissions)", .path.display())]
+    #[error("{}: {source}", unpack::shown(.path))]
     Io {
         /// The table.
         path: PathBuf,
         /// The refusal.
-        source: io::Error,
+        source: FileError,
     },
     /// It holds no claims that can be read.
     #[error(transparent)]

@@ -278,14 +278,10 @@ impl Dialect for Names<'_> {
         Ok((&input[length..], operator))
     }
 
-    /// `numeral = [ "-" ] digits [ "." digits ] ;`
+    /// `numeral = [ "+" | "-" ] ( digits [ "." [ digits ] ] | "." digits ) [ exponent ] ;`
     /// `variable = name [ "[" digits { "," digits } "]" ] ;`
     fn operand<'a>(&mut self, builder: &mut Builder, input: &'a [u8]) -> Parsed<'a, ()> {
-        if let Some((rest, word)) = lex::plain_numeral(input) {
-            if matches!(rest, [b'e' | b'E', b'0'..=b'9' | b'+' | b'-', ..]) {
-                let word = lex::symbol(input).map_or(word, |(_, word)| word);
-                return fail(input, word.len(), Problem::Exponent(shown(word)));
-            }
+        if let Ok((_, word)) = lex::numeral(input) {
             return builder.numeral(input, word);
         }
         let Ok((rest, word)) = name(input) else {
