@@ -41,6 +41,12 @@ pub enum Error {
         /// What to do.
         help: &'static str,
     },
+    /// What two tools are to read can be read once only.
+    #[error("{}: a pipe can be read once, and the second tool needs it too (help: write it to a file)", shown(.path))]
+    Stream {
+        /// The pipe.
+        path: PathBuf,
+    },
     /// The property is not well formed.
     #[error(transparent)]
     Property(#[from] vnnlib::Errors),

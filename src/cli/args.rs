@@ -208,7 +208,8 @@ pub(super) struct Repair {
     /// The network (ONNX), possibly gzipped
     #[arg(value_name = "NETWORK")]
     pub(super) network: PathBuf,
-    /// The points: one a line, the network's inputs separated by commas
+    /// The points: one a line, the network's inputs separated by commas; or an array of numpy (.npy); or a results file
+    /// of `verify`
     #[arg(long, value_name = "FILE")]
     pub(super) points: PathBuf,
     /// What a counterexample looks like (VNN-LIB): afterwards no point is one. A point outside of all its input boxes

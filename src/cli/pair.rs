@@ -22,10 +22,12 @@ use super::terminal::say;
 use super::watchdog::{Signals, Watchdog};
 use super::{args, input};
 use crate::budget::{self, Budget, Interrupt};
+use crate::error::Error;
 use crate::onnx::Model;
 use crate::pipeline::{self, Verdict};
 use crate::report::Silent;
 use crate::search::Config;
+use crate::unpack;
 use crate::witness::check::listed_inputs;
 use crate::witness::{Answer, Change, Mended, Reading, Witness, mend};
 
@@ -42,6 +44,10 @@ pub(super) fn run(args: &args::Pair) -> Exit {
 
 fn pair(args: &args::Pair, signals: Signals, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
     let config = config::Pair::try_from(args)?;
+    let files = config.networks.files().into_iter().map(|(_, path)| path);
+    if let Some(stream) = files.chain([config.property.as_path()]).find(|path| unpack::is_stream(path)) {
+        return Err(Error::Stream { path: stream.to_path_buf() }.into());
+    }
     let adopted = Adopted::all().map_err(Failure::System)?;
     let budget = Budget::of_process(config.timeout).with_interrupt(signals.interrupt());
     let watchdog = Watchdog {

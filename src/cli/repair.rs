@@ -8,7 +8,6 @@ use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
-use vnnlib::{Query, Role};
 
 use super::config;
 use super::exit::Exit;
@@ -39,9 +38,8 @@ fn report(args: &args::Repair) -> Result<Repairs, Failure> {
     let budget = Budget::of_process(config.timeout).with_interrupt(interrupt().map_err(Failure::System)?);
     let (model, bytes) = onnx::read_with_bytes(&args.network).map_err(Error::from)?;
     let query = input::property(&args.property)?;
-    let inputs = inputs(&query);
-    let points = input::points(&args.points, inputs)?;
-    let sample = args.sample.as_deref().map(|path| input::points(path, inputs)).transpose()?;
+    let points = input::points(&args.points, &query)?;
+    let sample = args.sample.as_deref().map(|path| input::points(path, &query)).transpose()?;
     let path = model.path.clone();
     let unusable = |source: JobError| Error::Repair { path: path.clone(), source: source.into() };
     let job = Job::new(model, bytes, query, &points).map_err(unusable)?;
@@ -102,11 +100,6 @@ pub(super) fn interrupt() -> io::Result<Interrupt> {
         flag::register(signal, interrupt.flag())?;
     }
     Ok(interrupt)
-}
-
-fn inputs(query: &Query) -> usize {
-    let inputs = query.tensors().iter().filter(|tensor| tensor.role() == Role::Input);
-    inputs.map(|tensor| tensor.len()).sum()
 }
 
 fn print(report: &Repairs, args: &args::Repair) -> io::Result<()> {

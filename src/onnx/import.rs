@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::call::Call;
 use super::error::{ModelError, Place};
+use super::live::Live;
 use super::model::{Attribute, Dim, Graph, Model, Node};
 use super::ops;
 use super::tensor::{ElementType, Tensor};
@@ -96,7 +97,10 @@ pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Net
         let error = ModelError::new(Place::File, what).help("convert the model with onnx.version_converter");
         return Err(error.into());
     }
-    let unsupported = unsupported(model);
+    let outputs = model.graph.outputs.iter().map(|output| output.name.as_str());
+    let wanted: Vec<&str> = outputs.chain(hidden.iter().copied()).collect();
+    let mut unsupported = Vec::new();
+    scan(&model.graph, &wanted, &mut unsupported);
     if !unsupported.is_empty() {
         return Err(ImportError::Unsupported(unsupported));
     }
@@ -118,7 +122,7 @@ pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Net
         let node = node.map_err(|error| ModelError::new(place(), error.0))?;
         importer.bind(&input.name, Operand::Node(node));
     }
-    let outputs = importer.graph(&model.graph)?;
+    let outputs = importer.graph(&model.graph, hidden)?;
     let mut ids = Vec::new();
     for &name in hidden {
         let place = || Place::Value(name.to_owned());
@@ -137,10 +141,11 @@ pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Net
     Ok(importer.builder.finish(ids))
 }
 
-/// All nodes of a model, inner graphs included, whose operators have no builder.
+/// All nodes that a model's outputs need, inner graphs included, whose operators have no builder.
 pub fn unsupported(model: &Model) -> Vec<UnsupportedNode> {
     let mut nodes = Vec::new();
-    scan(&model.graph, &mut nodes);
+    let wanted: Vec<&str> = model.graph.outputs.iter().map(|output| output.name.as_str()).collect();
+    scan(&model.graph, &wanted, &mut nodes);
     nodes
 }
 
@@ -151,8 +156,8 @@ pub fn supported_operators() -> Vec<&'static str> {
     names
 }
 
-fn scan(graph: &Graph, unsupported: &mut Vec<UnsupportedNode>) {
-    for node in &graph.nodes {
+fn scan<'g>(graph: &'g Graph, wanted: &[&'g str], unsupported: &mut Vec<UnsupportedNode>) {
+    for node in Live::of(graph, wanted.iter().copied()).filter(graph) {
         let default_domain = matches!(node.domain.as_str(), "" | "ai.onnx");
         if !default_domain || ops::find::<f32>(&node.operator).is_none() {
             let operator = if default_domain {
@@ -164,20 +169,26 @@ fn scan(graph: &Graph, unsupported: &mut Vec<UnsupportedNode>) {
         }
         for attribute in node.attributes.values() {
             if let Attribute::Graph(inner) = attribute {
-                scan(inner, unsupported);
+                let outputs: Vec<&str> = inner.outputs.iter().map(|output| output.name.as_str()).collect();
+                scan(inner, &outputs, unsupported);
             }
         }
     }
 }
 
 impl<T: Real> Importer<T> {
-    /// Builds the nodes of a graph whose inputs are bound, and gives its outputs.
-    pub(super) fn graph(&mut self, graph: &Graph) -> Result<Vec<Operand>, ModelError> {
+    /// Builds what a graph's outputs and the values named in `hidden` need, the inputs being bound, and gives the outputs.
+    pub(super) fn graph(&mut self, graph: &Graph, hidden: &[&str]) -> Result<Vec<Operand>, ModelError> {
+        let outputs = graph.outputs.iter().map(|output| output.name.as_str());
+        let live = Live::of(graph, outputs.chain(hidden.iter().copied()));
+        if let Some(error) = live.refusal(graph) {
+            return Err(error);
+        }
         for (name, tensor) in &graph.initializers {
             self.bind(name, Operand::Constant(tensor.clone()));
         }
-        for node in &graph.nodes {
-            self.node(node)?;
+        for node in live.filter(graph) {
+            self.node(node, &live)?;
         }
         let outputs = graph.outputs.iter().map(|output| {
             self.lookup(&output.name).ok_or_else(|| {
@@ -190,12 +201,12 @@ impl<T: Real> Importer<T> {
     /// As [`Importer::graph`], with names of its own.
     pub(super) fn inner_graph(&mut self, graph: &Graph) -> Result<Vec<Operand>, ModelError> {
         self.scopes.push(HashMap::new());
-        let outputs = self.graph(graph);
+        let outputs = self.graph(graph, &[]);
         self.scopes.pop();
         outputs
     }
 
-    fn node(&mut self, node: &Node) -> Result<(), ModelError> {
+    fn node(&mut self, node: &Node, live: &Live<'_>) -> Result<(), ModelError> {
         let mut operands = Vec::with_capacity(node.inputs.len());
         for name in &node.inputs {
             operands.push(match name.as_str() {
@@ -209,7 +220,8 @@ impl<T: Real> Importer<T> {
             return Err(node.error("the operator is not supported"));
         };
         let results = build(&mut Call { importer: self, node, operands })?;
-        for (i, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+        let needed = |name: &str| !name.is_empty() && live.names.contains(name);
+        for (i, name) in node.outputs.iter().enumerate().filter(|(_, name)| needed(name)) {
             let Some(result) = results.get(i) else {
                 return Err(node.error(format!("result {i} ({name}) is not supported")));
             };

@@ -13,6 +13,7 @@ mod external;
 mod functions;
 mod guard;
 pub mod import;
+pub mod live;
 pub mod model;
 mod ops;
 mod order;

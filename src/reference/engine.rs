@@ -8,6 +8,8 @@ use crate::onnx::{
     Attribute, Data, Dim, ElementType, Graph, Model, ModelError, Node, Place, Tensor, ValueInfo,
 };
 
+use crate::onnx::live::Live;
+
 use super::array::floats;
 use super::call::Call;
 use super::{control, ops};
@@ -132,7 +134,7 @@ pub(super) fn input_shape(info: &ValueInfo, len: usize) -> Result<Vec<usize>, Mo
 }
 
 fn find_unknown(graph: &Graph, unknown: &mut Vec<ModelError>) {
-    for node in &graph.nodes {
+    for node in Live::of_outputs(graph).filter(graph) {
         if !ops::is_known(node) && !control::is_known(node) {
             let domain =
                 if node.domain.is_empty() { String::new() } else { format!(" of domain {}", node.domain) };
@@ -195,8 +197,12 @@ impl Walk {
         let mut scope = Scope { graph, values, outer };
         let kept: HashSet<&str> = wanted.iter().copied().collect();
         let last_use = last_uses(graph);
-        for (i, node) in graph.nodes.iter().enumerate() {
-            let results = self.node(node, &scope)?;
+        let live = Live::of(graph, wanted.iter().copied());
+        if let Some(error) = live.refusal(graph) {
+            return Err(error);
+        }
+        for (i, node) in graph.nodes.iter().enumerate().filter(|&(i, _)| live.nodes[i]) {
+            let results = self.node(node, &scope, &live)?;
             for (name, value) in node.outputs.iter().zip(results).filter(|(name, _)| !name.is_empty()) {
                 if kept.contains(name.as_str()) || last_use.contains_key(name.as_str()) {
                     scope.values.insert(name, Arc::new(value));
@@ -216,7 +222,7 @@ impl Walk {
         wanted.iter().map(find).collect()
     }
 
-    fn node(&self, node: &Node, scope: &Scope<'_>) -> Result<Vec<Tensor>, ModelError> {
+    fn node(&self, node: &Node, scope: &Scope<'_>, live: &Live<'_>) -> Result<Vec<Tensor>, ModelError> {
         let find = |name: &String| {
             if name.is_empty() {
                 return Ok(None);
@@ -231,7 +237,7 @@ impl Walk {
         } else {
             ops::run(&call).map_err(|what| node.error(what))?
         };
-        match node.outputs.iter().skip(results.len()).find(|name| !name.is_empty()) {
+        match node.outputs.iter().skip(results.len()).find(|name| live.names.contains(name.as_str())) {
             None => Ok(results),
             Some(name) => Err(node.error(format!("its result {name} is not supported"))),
         }
