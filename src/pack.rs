@@ -40,12 +40,12 @@ impl Target {
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
             Ok(_) if is_stream(path) => Ok(Self::Direct(path.to_path_buf())),
-            // A name can be taken without asking the file, so that the mark has to be looked for.
-            Ok(found) if found.permissions().readonly() => {
-                Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is marked as read-only"))
+            Ok(_) => {
+                // Its name could be taken without asking the file whether it may be written.
+                OpenOptions::new().write(true).open(path)?;
+                // Behind a symbolic link the file is replaced, not the link.
+                Ok(Self::Replaced(fs::canonicalize(path)?))
             }
-            // Behind a symbolic link the file is replaced, not the link.
-            Ok(_) => Ok(Self::Replaced(fs::canonicalize(path)?)),
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
                 Ok(Self::Replaced(beyond_links(path)?))
             }
@@ -199,8 +199,10 @@ mod tests {
         fs::write(&path, "old").unwrap();
         let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         mode(0o444);
-        assert!(write_bytes(&path, b"new").is_err());
-        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        // Whoever may write everything may write this, too.
+        let mighty = OpenOptions::new().write(true).open(&path).is_ok();
+        assert_eq!(write_bytes(&path, b"new").is_ok(), mighty);
+        assert_eq!(fs::read_to_string(&path).unwrap(), if mighty { "new" } else { "old" });
         mode(0o600);
         write_bytes(&path, b"new").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

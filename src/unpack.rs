@@ -109,6 +109,25 @@ fn inflated(packed: &[u8], limit: u64) -> Result<Vec<u8>, FileError> {
     }
 }
 
+/// The file behind all links: those of the system, and one that was written out as text, as git and archives leave it
+/// where there are no links: a file that holds nothing but the relative path of another one.
+pub(crate) fn behind_links(path: &Path) -> PathBuf {
+    const LONGEST: u64 = 1024;
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let written_out = || {
+        let metadata =
+            real.metadata().ok().filter(|metadata| metadata.is_file() && metadata.len() <= LONGEST)?;
+        let mut text = String::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+        File::open(&real).ok()?.take(LONGEST).read_to_string(&mut text).ok()?;
+        let target = Path::new(text.trim_end());
+        let plain =
+            target.is_relative() && target.components().count() > 1 && !text.contains(char::is_control);
+        let target = real.parent()?.join(target);
+        (plain && target.is_file()).then_some(target)
+    };
+    written_out().and_then(|target| target.canonicalize().ok()).unwrap_or(real)
+}
+
 type Source = Box<dyn Read>;
 
 /// The path that was found, what to read, and how large it says it is.
@@ -130,6 +149,14 @@ fn open(path: &Path) -> Result<(PathBuf, Source, u64), FileError> {
             (packed, file)
         }
         opened => (path.to_path_buf(), opened?),
+    };
+    let file = match behind_links(&found) {
+        real if found.is_file()
+            && real.metadata().is_ok_and(|real| file.metadata().is_ok_and(|f| real.len() != f.len())) =>
+        {
+            File::open(real)?
+        }
+        _ => file,
     };
     let metadata = file.metadata()?;
     if metadata.is_dir() {

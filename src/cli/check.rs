@@ -56,7 +56,7 @@ fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Resul
     let query = input::property(&config.property)?;
     let files = config.networks.files_for(&query).map_err(Failure::Usage)?;
     let path = files.first().cloned().unwrap_or_default();
-    let models = input::models(&files)?;
+    let (models, _) = input::models(&files, &query, &config.dims)?;
     let year = match rules {
         Rules::Of2026 => Year::Of2026,
         Rules::Of2025Small => Year::Of2025Small,

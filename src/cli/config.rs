@@ -204,6 +204,8 @@ pub(super) struct Check {
     pub(super) property: PathBuf,
     /// The results file.
     pub(super) results: PathBuf,
+    /// Values for open dimensions.
+    pub(super) dims: Vec<(String, usize)>,
 }
 
 impl TryFrom<&args::Check> for Check {
@@ -212,7 +214,7 @@ impl TryFrom<&args::Check> for Check {
     fn try_from(args: &args::Check) -> Result<Self, UsageError> {
         let wanted = "a network, a property and a results file are wanted";
         let (networks, [property, results]) = files(&args.files, &args.networks, wanted)?;
-        Ok(Self { networks, property, results })
+        Ok(Self { networks, property, results, dims: args.dims.clone() })
     }
 }
 

@@ -8,6 +8,7 @@ use vnnlib::{Query, Role};
 use crate::attack::images::npy;
 use crate::error::Error;
 use crate::onnx::{self, Model};
+use crate::problem::fit;
 use crate::repair::points::{self, PointsError};
 use crate::text::{self, NotText};
 use crate::unpack;
@@ -84,10 +85,19 @@ fn text_of(path: PathBuf, bytes: Vec<u8>) -> Result<(PathBuf, String), Error> {
     }
 }
 
-/// Reads the models of a query's networks, in declaration order.
+/// Reads the models of a query's networks, in declaration order, and makes them fit it; and what was decided for that.
 ///
 /// # Errors
-/// If one cannot be read.
-pub(super) fn models(paths: &[PathBuf]) -> Result<Vec<Arc<Model>>, Error> {
-    paths.iter().map(|path| Ok(Arc::new(onnx::read(path)?))).collect()
+/// If one cannot be read, or there is no one way to fit.
+pub(super) fn models(
+    paths: &[PathBuf],
+    query: &Query,
+    dims: &[(String, usize)],
+) -> Result<(Vec<Arc<Model>>, Vec<String>), Error> {
+    let read = |path: &PathBuf| Ok::<_, Error>(Arc::new(onnx::read(path)?));
+    let models = paths.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let fitted = fit::models(query, &models, &dims.iter().cloned().collect())?;
+    let (models, notes): (Vec<_>, Vec<_>) =
+        fitted.into_iter().map(|fitted| (fitted.model, fitted.notes)).unzip();
+    Ok((models, notes.into_iter().flatten().collect()))
 }

@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::second::{self, Adopted, Question};
 use super::session::{self, Outlets};
 use super::terminal::say;
+use super::verify::doubts;
 use super::watchdog::{Signals, Watchdog};
 use super::{args, input};
 use crate::budget::{self, Budget, Interrupt};
@@ -59,7 +60,11 @@ fn pair(args: &args::Pair, signals: Signals, delivery: &Arc<Delivery>) -> Result
     };
     watchdog.start(signals, &budget, budget::reserve(config.timeout) / 2).map_err(Failure::System)?;
     let query = input::property(&config.property)?;
-    let models = input::models(&config.networks.files_for(&query)?)?;
+    doubts(&query);
+    let (models, notes) = input::models(&config.networks.files_for(&query)?, &query, &args.dims)?;
+    if !args.quiet {
+        notes.iter().for_each(|note| say!("note: {note}"));
+    }
     let pair = Pair { config: &config, query, models, budget: &budget };
     let verdict = match config.order {
         Order::InTurn(first) => pair.in_turn(first),

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+use vnnlib::Query;
 
 use super::config;
 use super::exit::Exit;
@@ -18,6 +19,7 @@ use super::{args, input};
 use crate::budget::{Budget, Interrupt, Stopwatch};
 use crate::error::Error;
 use crate::onnx;
+use crate::problem::fit;
 use crate::repair::{Job, JobError, Outcome, Patch, repair};
 use crate::report::Repairs;
 use crate::report::repair::{Attempt, Ending, Sample, Written};
@@ -40,6 +42,7 @@ fn report(args: &args::Repair) -> Result<Repairs, Failure> {
     let query = input::property(&args.property)?;
     let points = input::points(&args.points, &query)?;
     let sample = args.sample.as_deref().map(|path| input::points(path, &query)).transpose()?;
+    let model = fitted(&query, model)?;
     let path = model.path.clone();
     let unusable = |source: JobError| Error::Repair { path: path.clone(), source: source.into() };
     let job = Job::new(model, bytes, query, &points).map_err(unusable)?;
@@ -68,6 +71,13 @@ fn report(args: &args::Repair) -> Result<Repairs, Failure> {
     Ok(report)
 }
 
+/// The model with its open dimensions as the property has them.
+fn fitted(query: &Query, model: onnx::Model) -> Result<onnx::Model, Error> {
+    let fitted = fit::models(query, &[Arc::new(model)], &fit::Named::new())?;
+    let model = fitted.into_iter().next().map(|fitted| Arc::unwrap_or_clone(fitted.model));
+    model.ok_or_else(|| Error::Unassigned { network: String::new() })
+}
+
 /// Writes the first repair that also holds in the file's own precision, and gives the copy as read back.
 fn write(
     job: &Job,
@@ -79,7 +89,7 @@ fn write(
     let unusable = |source: JobError| Error::Repair { path: path.to_path_buf(), source: source.into() };
     for (attempt, patches) in found {
         let bytes = job.rewritten(patches).map_err(unusable)?;
-        let copy = Arc::new(onnx::read(output.write(&bytes)?)?);
+        let copy = Arc::new(fitted(job.query(), onnx::read(output.write(&bytes)?)?)?);
         let margins = job.replayed(Arc::clone(&copy)).map_err(unusable)?;
         if margins.model > 0.0 && margins.double > 0.0 {
             output.publish()?;

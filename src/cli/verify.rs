@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use vnnlib::Query;
+
 use super::config;
 use super::delivery::{Delivery, Style};
 use super::exit::Exit;
@@ -15,7 +17,8 @@ use super::watchdog::{Signals, Watchdog};
 use super::{args, input};
 use crate::budget::{self, Budget};
 use crate::pipeline::{self, Verdict};
-use crate::report::{JsonLines, Listeners, Progress, Statistics};
+use crate::property::doubt::{self, Doubt};
+use crate::report::{Event, JsonLines, Listeners, Observer, Progress, Statistics};
 use crate::witness::Answer;
 
 /// How long the search may take to end after a signal.
@@ -88,7 +91,11 @@ fn search(
 ) -> Result<Found, Failure> {
     let query = input::property(&config.property)?;
     let files = config.networks.files_for(&query)?;
-    let models = input::models(&files)?;
+    let doubts = doubts(&query);
+    let (models, notes) = input::models(&files, &query, &args.dims)?;
+    if !args.quiet {
+        notes.iter().for_each(|note| say!("note: {note}"));
+    }
     if budget.check() == Err(crate::budget::StopReason::TimeUp) {
         return Ok(Found::OutOfTime);
     }
@@ -99,7 +106,20 @@ fn search(
     let progress = (!args.quiet && !args.json && io::stderr().is_terminal()).then(Progress::start);
     lines.iter().for_each(|lines| listeners.add(lines));
     progress.iter().for_each(|progress| listeners.add(progress));
+    for doubt in &doubts {
+        let Doubt { variable, lines, text } = doubt;
+        listeners.event(&Event::Warning { variable: variable.as_deref(), lines, text });
+    }
+    notes.iter().for_each(|note| listeners.event(&Event::Note(note)));
     Ok(Found::Verdict(pipeline::falsify(query, models, &config.search, budget, &listeners)?))
+}
+
+/// Says what the property's author may not have meant, a line each: no option hides it, because it turns the meaning of a
+/// verdict around.
+pub(super) fn doubts(query: &Query) -> Vec<Doubt> {
+    let doubts = doubt::doubts(query);
+    doubts.iter().for_each(|doubt| say!("warning: {}", doubt.text));
+    doubts
 }
 
 /// One line on standard error that says what the verdict rests on.

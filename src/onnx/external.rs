@@ -29,8 +29,7 @@ impl Folder {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
             _ => PathBuf::from("."),
         };
-        let behind = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        Self(Some((folder(path), folder(&behind))))
+        Self(Some((folder(path), folder(&unpack::behind_links(path)))))
     }
 
     /// No folder: a model without a file has no external data.
@@ -46,7 +45,8 @@ impl Folder {
         let outside = || format!("its values are in {location:?}, outside the model's folder");
         let relative = plain(location).ok_or_else(outside)?;
         let path = folder.join(relative);
-        let real = path.canonicalize().map_err(|e| format!("its values are in {}: {e}", path.display()))?;
+        path.metadata().map_err(|e| format!("its values are in {}: {e}", path.display()))?;
+        let real = unpack::behind_links(&path);
         let root = |folder: &Path| folder.canonicalize().map_err(|e| format!("{}: {e}", folder.display()));
         if real.starts_with(root(folder)?) || real.starts_with(root(behind)?) {
             return Ok(real);

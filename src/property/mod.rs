@@ -5,6 +5,7 @@
 //! [`Conjunction`]s; regions are made on demand, because files with 120,000 disjuncts over hundreds of inputs exist.
 
 mod bounds;
+pub mod doubt;
 pub mod grid;
 pub mod layout;
 mod lower;

@@ -26,6 +26,8 @@ pub struct Inspection {
     pub inputs: Vec<Value>,
     /// What the model gives.
     pub outputs: Vec<Value>,
+    /// What was decided about dimensions that the model leaves open, a sentence each.
+    pub bound: Vec<String>,
     /// Nodes by operator, inner graphs included.
     pub operators: BTreeMap<String, usize>,
     /// Constant floating-point numbers.
@@ -119,6 +121,7 @@ impl Inspection {
             opset: model.opset,
             inputs: model.graph.inputs.iter().map(Value::from).collect(),
             outputs: model.graph.outputs.iter().map(Value::from).collect(),
+            bound: Vec::new(),
             operators: BTreeMap::new(),
             parameters: 0,
             nonzero_parameters: 0,

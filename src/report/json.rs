@@ -59,6 +59,9 @@ fn of_event(event: &Event<'_>) -> Value {
         }
         Event::CandidateRejected { reason } => json!({ "event": "candidate_rejected", "reason": reason }),
         Event::ThinWitness { short_by } => json!({ "event": "thin_witness", "short_by": short_by }),
+        Event::Warning { variable, lines, text } => {
+            json!({ "event": "warning", "variable": variable, "lines": lines, "text": text })
+        }
         Event::Note(text) => json!({ "event": "note", "text": text }),
     }
 }

@@ -101,7 +101,7 @@ impl Instance {
     pub(super) fn read(&self) -> Result<(Query, Vec<std::sync::Arc<Model>>), String> {
         let query = input::property(&self.property).map_err(|error| error.to_string())?;
         let files = self.networks.files_for(&query).map_err(|error| error.to_string())?;
-        let models = input::models(&files).map_err(|error| error.to_string())?;
+        let (models, _) = input::models(&files, &query, &[]).map_err(|error| error.to_string())?;
         Ok((query, models))
     }
 }
