@@ -19,7 +19,7 @@ pub(super) fn run(args: &args::Supports) -> Exit {
 fn answer(args: &args::Supports) -> Vec<String> {
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     if args.onnx_operators {
-        owned(&operators())
+        operators()
     } else if args.onnx_element_types {
         ElementType::ALL.iter().map(ToString::to_string).collect()
     } else if args.onnx_opset_versions {
@@ -47,7 +47,10 @@ fn answer(args: &args::Supports) -> Vec<String> {
 }
 
 /// Operators of both engines: a search without a replay would find nothing that may be written.
-fn operators() -> Vec<&'static str> {
+fn operators() -> Vec<String> {
     let replayed = reference::operators();
-    onnx::supported_operators().into_iter().filter(|name| replayed.binary_search(name).is_ok()).collect()
+    let both = onnx::supported_operators().into_iter().filter(|name| replayed.binary_search(name).is_ok());
+    let mut names: Vec<String> = both.map(str::to_owned).chain(onnx::expanded_operators()).collect();
+    names.sort_unstable();
+    names
 }

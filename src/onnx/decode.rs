@@ -12,6 +12,7 @@ use onnx_protobuf::{
 };
 
 use super::error::{ModelError, Place};
+use super::expand;
 use super::external::Folder;
 use super::functions::{Functions, is_default};
 use super::guard;
@@ -37,6 +38,7 @@ pub(super) fn model(bytes: &[u8], path: &Path, folder: &Folder) -> Result<Model,
     let reader = Reader { functions: Functions::new(&proto.functions, opset)?, folder };
     let mut graph = reader.graph(graph_proto, &outline.payloads, Level::Main)?;
     order::sort(&mut graph)?;
+    expand::expand(&mut graph, opset)?;
     Ok(Model { path: path.to_path_buf(), ir_version: proto.ir_version, opset, graph })
 }
 

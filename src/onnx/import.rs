@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::call::Call;
 use super::error::{ModelError, Place};
+use super::expand;
 use super::live::Live;
 use super::model::{Attribute, Dim, Graph, Model, Node};
 use super::ops;
@@ -58,6 +59,15 @@ pub(crate) enum Operand {
     Constant(Arc<Tensor>),
     /// Known when the network runs.
     Node(NodeId),
+    /// A list of values.
+    List(Arc<[Operand]>),
+}
+
+impl Operand {
+    /// A list of values.
+    pub(super) fn list(elements: Vec<Self>) -> Self {
+        Self::List(elements.into())
+    }
 }
 
 /// The state of an import.
@@ -122,7 +132,8 @@ pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Net
         let node = node.map_err(|error| ModelError::new(place(), error.0))?;
         importer.bind(&input.name, Operand::Node(node));
     }
-    let outputs = importer.graph(&model.graph, hidden)?;
+    let expanded = expand::for_importer(&model.graph, model.opset)?;
+    let outputs = importer.graph(expanded.as_ref().unwrap_or(&model.graph), hidden)?;
     let mut ids = Vec::new();
     for &name in hidden {
         let place = || Place::Value(name.to_owned());
@@ -151,7 +162,7 @@ pub fn unsupported(model: &Model) -> Vec<UnsupportedNode> {
 
 /// Names of all operators that have a builder, in alphabetical order.
 pub fn supported_operators() -> Vec<&'static str> {
-    let mut names: Vec<_> = ops::entries::<f32>().map(|entry| entry.0).collect();
+    let mut names: Vec<_> = ops::entries::<f32>().map(|entry| entry.0).chain(expand::for_network()).collect();
     names.sort_unstable();
     names
 }
@@ -159,7 +170,8 @@ pub fn supported_operators() -> Vec<&'static str> {
 fn scan<'g>(graph: &'g Graph, wanted: &[&'g str], unsupported: &mut Vec<UnsupportedNode>) {
     for node in Live::of(graph, wanted.iter().copied()).filter(graph) {
         let default_domain = matches!(node.domain.as_str(), "" | "ai.onnx");
-        if !default_domain || ops::find::<f32>(&node.operator).is_none() {
+        let composed = expand::is_for_network(node);
+        if !composed && (!default_domain || ops::find::<f32>(&node.operator).is_none()) {
             let operator = if default_domain {
                 node.operator.clone()
             } else {
@@ -198,9 +210,16 @@ impl<T: Real> Importer<T> {
         outputs.collect()
     }
 
-    /// As [`Importer::graph`], with names of its own.
-    pub(super) fn inner_graph(&mut self, graph: &Graph) -> Result<Vec<Operand>, ModelError> {
+    /// As [`Importer::graph`], with names of its own and these inputs.
+    pub(super) fn inner_graph(
+        &mut self,
+        graph: &Graph,
+        inputs: Vec<Operand>,
+    ) -> Result<Vec<Operand>, ModelError> {
         self.scopes.push(HashMap::new());
+        for (input, operand) in graph.inputs.iter().zip(inputs) {
+            self.bind(&input.name, operand);
+        }
         let outputs = self.graph(graph, &[]);
         self.scopes.pop();
         outputs
@@ -245,6 +264,7 @@ impl<T: Real> Importer<T> {
         let tensor = match operand {
             Operand::Node(id) => return Ok(*id),
             Operand::Constant(tensor) => tensor,
+            Operand::List(_) => return Err(ShapeError("a list stands where a tensor is needed".into())),
         };
         let address = Arc::as_ptr(tensor) as usize;
         if let Some((_, id)) = self.nodes_of_constants.get(&address) {
@@ -259,6 +279,8 @@ impl<T: Real> Importer<T> {
         match operand {
             Operand::Constant(tensor) => &tensor.shape,
             Operand::Node(id) => self.builder.shape(*id),
+            // Whoever reads its numbers is told what it is.
+            Operand::List(_) => &[],
         }
     }
 
@@ -266,6 +288,7 @@ impl<T: Real> Importer<T> {
         match operand {
             Operand::Constant(tensor) => tensor.element,
             Operand::Node(id) => self.builder.node(*id).element,
+            Operand::List(elements) => elements.first().map_or(ElementType::Float32, |x| self.element_of(x)),
         }
     }
 }

@@ -9,6 +9,7 @@ mod call;
 mod constant;
 mod decode;
 pub mod error;
+mod expand;
 mod external;
 mod functions;
 mod guard;
@@ -27,6 +28,7 @@ pub mod write;
 
 pub use decode::OPSETS;
 pub use error::{ModelError, Place};
+pub use expand::operators as expanded_operators;
 pub use import::{
     ImportError, UnsupportedNode, import, import_with_hidden, supported_operators, unsupported,
 };
