@@ -62,7 +62,8 @@ pub(crate) fn is_stream(path: &Path) -> bool {
     is_standard_input(path) || path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
-fn is_standard_input(path: &Path) -> bool {
+/// Whether a path means standard input.
+pub(crate) fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-") || path == Path::new("/dev/stdin")
 }
 

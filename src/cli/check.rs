@@ -148,7 +148,7 @@ fn json(judged: &Judged, word: &str, details: &[String]) -> serde_json::Value {
                 .map(|unmet| json!({ "place": unmet.place, "text": unmet.text, "amount": unmet.amount }));
             let mut object = json!({
                 "verdict": word,
-                "holds_exactly": report.unmet.is_empty(),
+                "holds_exactly": report.unmet.is_empty() && report.finite,
                 "fragile": report.fragile,
                 "unmet": unmet.collect::<Vec<_>>(),
                 "output_error": report.output_error,

@@ -99,11 +99,20 @@ pub struct Report {
     pub output_error: Option<f64>,
     /// Listed values that are no finite numbers, and whatever else is odd about the file.
     pub remarks: Vec<String>,
+    /// Whether all listed inputs are finite numbers; others satisfy nothing exactly.
+    pub finite: bool,
 }
 
 impl Report {
     fn only(class: Class) -> Self {
-        Self { class, unmet: Vec::new(), fragile: false, output_error: None, remarks: Vec::new() }
+        Self {
+            class,
+            unmet: Vec::new(),
+            fragile: false,
+            output_error: None,
+            remarks: Vec::new(),
+            finite: true,
+        }
     }
 
     /// What led to the verdict, one line each.
@@ -167,7 +176,9 @@ fn judged(replay: &Replay, reading: &Reading, year: Year) -> Result<Report, Repl
     };
     let unmet = unmet(query, &lists, &run);
     let remarks = not_finite(query, &given);
-    Ok(Report { class, unmet, fragile, output_error: output_error(query, &given, &run), remarks })
+    let inputs = query.tensors().iter().zip(&given).filter(|(tensor, _)| tensor.role() == Role::Input);
+    let finite = inputs.flat_map(|(_, values)| values).all(|value| value.is_finite());
+    Ok(Report { class, unmet, fragile, output_error: output_error(query, &given, &run), remarks, finite })
 }
 
 /// Listed values that are no finite numbers: what they are, and what that means.
@@ -313,7 +324,12 @@ fn relative_difference(pairs: &[(f64, f64)]) -> f64 {
 
 fn output_error(query: &Query, given: &[Vec<f64>], run: &[Vec<f64>]) -> Option<f64> {
     let pairs = outputs(query, given, run)?;
-    Some(pairs.iter().map(|(listed, run)| (listed - run).abs()).fold(0.0, f64::max))
+    let difference = |(listed, run): &(f64, f64)| {
+        // What is no number is as far off as anything can be; two equal infinities are not apart.
+        let apart = if listed == run { 0.0 } else { (listed - run).abs() };
+        if apart.is_nan() { f64::INFINITY } else { apart }
+    };
+    Some(pairs.iter().map(difference).fold(0.0, f64::max))
 }
 
 /// Assertions that fail exactly. Numbers that are no plain decimals (`.5`, `inf`) count as their doubles.

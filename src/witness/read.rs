@@ -119,6 +119,11 @@ pub fn read(path: &Path) -> Result<Reading, ReadError> {
     // What is no text is malformed, and the parser says where.
     let text = text::decoded(bytes.clone()).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned());
     let mut reading = parse(&unpack::shown(path), &text)?;
+    if text.trim().is_empty() {
+        reading
+            .remarks
+            .push("the file is empty: there is neither a verdict nor a counterexample in it".to_owned());
+    }
     if mark {
         let what =
             "a byte order mark stands before the verdict; the competition's reader finds no verdict then";
@@ -221,7 +226,7 @@ fn results(input: &str) -> Parsed<'_, Reading> {
     Ok((rest, Reading { claim, assignment: Some(listed), remarks }))
 }
 
-/// `verdict = ? a word that [`Said`](super::word::Said) knows, or one for no verdict ?`
+/// `verdict = ? a word for a verdict, see src/witness/word.rs ?`
 ///
 /// A file that begins with none of them is a bare counterexample. `sat (` on one line is taken for two lines, as the
 /// competition does.

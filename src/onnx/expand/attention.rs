@@ -19,6 +19,10 @@ struct Heads {
 }
 
 fn attention(w: &mut Writer<'_>) -> Result<(), ModelError> {
+    let window = |name: &str| Ok::<_, ModelError>(w.node.int(name)?.unwrap_or(-1) >= 0);
+    if window("left_window_size")? || window("right_window_size")? {
+        return Err(w.error("a sliding window is not supported"));
+    }
     if w.optional(6).is_some() {
         return Err(w.error("a number of padded keys (nonpad_kv_seqlen) is not supported"));
     }
@@ -33,17 +37,17 @@ fn attention(w: &mut Writer<'_>) -> Result<(), ModelError> {
     w.give(2, &heads.value);
     shared_heads(w, &mut heads)?;
     let raw = scores(w, &heads)?;
-    let masked = masked(w, &raw, &heads, past.as_deref())?;
-    let capped = match w.node.float("softcap")?.filter(|&cap| cap != 0.0) {
-        None => masked.clone(),
+    let capped = match w.node.float("softcap")?.filter(|&cap| cap > 0.0) {
+        None => raw.clone(),
         Some(cap) => {
-            let cap = w.like(cap, &masked);
-            let ratio = w.op("Div", &[&masked, &cap]);
+            let cap = w.like(cap, &raw);
+            let ratio = w.op("Div", &[&raw, &cap]);
             let tanh = w.op("Tanh", &[&ratio]);
             w.op("Mul", &[&tanh, &cap])
         }
     };
-    let weights = w.softmax(&capped);
+    let masked = masked(w, &capped, &heads, past.as_deref())?;
+    let weights = w.softmax(&masked);
     let mut y = w.op("MatMul", &[&weights, &heads.value]);
     if heads.flat {
         let turned = w.transpose(&y, &[0, 2, 1, 3]);
@@ -52,8 +56,8 @@ fn attention(w: &mut Writer<'_>) -> Result<(), ModelError> {
     w.give(0, &y);
     let shown = match w.node.int("qk_matmul_output_mode")?.unwrap_or(0) {
         0 => raw,
-        1 => masked,
-        2 => capped,
+        1 => capped,
+        2 => masked,
         _ => weights,
     };
     w.give(3, &shown);

@@ -133,7 +133,6 @@ pub(super) fn give_labels(
 /// Each row divided by its norm, or left as it is where that is 0.
 fn normalizer(w: &mut Writer<'_>) -> Result<(), ModelError> {
     let x = float_input(w)?;
-    let size = w.op("Abs", &[&x]);
     let sum = |w: &mut Writer<'_>, operator: &str, x: &str| {
         if w.opset < 18 && !(operator == "ReduceSum" && w.opset >= 13) {
             return w.with(operator, &[x], &[("axes", Attribute::Ints(vec![-1]))]);
@@ -142,8 +141,12 @@ fn normalizer(w: &mut Writer<'_>) -> Result<(), ModelError> {
         w.op(operator, &[x, &axes])
     };
     let norm = match w.node.string("norm")?.unwrap_or("MAX") {
-        "MAX" => sum(w, "ReduceMax", &size),
-        "L1" => sum(w, "ReduceSum", &size),
+        // Of the numbers, not of their sizes: so ONNX defines it, unlike scikit-learn.
+        "MAX" => sum(w, "ReduceMax", &x),
+        "L1" => {
+            let size = w.op("Abs", &[&x]);
+            sum(w, "ReduceSum", &size)
+        }
         "L2" => {
             let square = w.op("Mul", &[&x, &x]);
             let total = sum(w, "ReduceSum", &square);

@@ -7,19 +7,19 @@ use crate::onnx::error::ModelError;
 use crate::onnx::model::Attribute;
 
 pub(super) const OPERATORS: &[Entry] = &[
+    ("", "RMSNormalization", root_mean_square),
     ("", "SimplifiedLayerNormalization", root_mean_square),
+    ("", "Swish", |w| {
+        let x = w.input(0)?;
+        let alpha = w.node.float("alpha")?.unwrap_or(1.0);
+        let y = swish(w, &x, alpha);
+        w.give(0, &y);
+        Ok(())
+    }),
     (MICROSOFT, "BiasGelu", |w| {
         let (x, bias) = (w.input(0)?, w.input(1)?);
         let sum = w.op("Add", &[&x, &bias]);
         give(w, gelu)(&sum)
-    }),
-    (MICROSOFT, "BiasSoftmax", |w| {
-        let (x, bias) = (w.input(0)?, w.input(1)?);
-        let sum = w.op("Add", &[&x, &bias]);
-        let axis = w.node.int("axis")?.unwrap_or(1);
-        let y = w.with("Softmax", &[&sum], &[("axis", Attribute::Int(axis))]);
-        w.give(0, &y);
-        Ok(())
     }),
     (MICROSOFT, "FastGelu", |w| {
         let mut x = w.input(0)?;
@@ -74,17 +74,6 @@ pub(super) const OPERATORS: &[Entry] = &[
     }),
     (MICROSOFT, "SkipLayerNormalization", |w| skip_normalization(w, false)),
     (MICROSOFT, "SkipSimplifiedLayerNormalization", |w| skip_normalization(w, true)),
-];
-
-pub(super) const FOR_NETWORK: &[Entry] = &[
-    ("", "RMSNormalization", root_mean_square),
-    ("", "Swish", |w| {
-        let x = w.input(0)?;
-        let alpha = w.node.float("alpha")?.unwrap_or(1.0);
-        let y = swish(w, &x, alpha);
-        w.give(0, &y);
-        Ok(())
-    }),
 ];
 
 /// A function of one value whose result is the node's.

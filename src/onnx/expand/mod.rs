@@ -49,7 +49,7 @@ fn find(node: &Node, whom: For) -> Option<Expand> {
     };
     match whom {
         For::Both => TABLES.iter().find_map(|table| find(table)),
-        For::Network => find(quantized::FOR_NETWORK).or_else(|| find(fused::FOR_NETWORK)),
+        For::Network => find(quantized::FOR_NETWORK),
     }
 }
 
@@ -63,7 +63,7 @@ pub fn operators() -> Vec<String> {
 
 /// Names of the operators that are written out for the fast network only.
 pub(super) fn for_network() -> impl Iterator<Item = &'static str> {
-    quantized::FOR_NETWORK.iter().chain(fused::FOR_NETWORK).map(|entry| entry.1)
+    quantized::FOR_NETWORK.iter().map(|entry| entry.1)
 }
 
 /// Whether an operator is written out for the fast network.
