@@ -281,16 +281,18 @@ impl Dialect for Names<'_> {
     /// `numeral = [ "+" | "-" ] ( digits [ "." [ digits ] ] | "." digits ) [ exponent ] ;`
     /// `variable = name [ "[" digits { "," digits } "]" ] ;`
     fn operand<'a>(&mut self, builder: &mut Builder, input: &'a [u8]) -> Parsed<'a, ()> {
-        if let Ok((_, word)) = lex::numeral(input) {
-            return builder.numeral(input, word);
+        let word = lex::symbol(input).map_or(&[][..], |(_, word)| word);
+        if matches!(word, [b'0'..=b'9' | b'-' | b'+' | b'.', ..]) {
+            // A name may follow without a blank, another number not.
+            return match lex::numeral(input) {
+                Ok((rest, read)) if !matches!(rest, [b'0'..=b'9' | b'-' | b'+' | b'.', ..]) => {
+                    builder.numeral(input, read)
+                }
+                _ => fail(input, word.len(), Problem::BadNumeral(shown(word))),
+            };
         }
         let Ok((rest, word)) = name(input) else {
-            return match lex::symbol(input) {
-                Ok((_, word)) if matches!(word[0], b'.' | b'+' | b'-') => {
-                    fail(input, word.len(), Problem::BadNumeral(shown(word)))
-                }
-                _ => unexpected(input, "a number or a variable such as `X[0]`"),
-            };
+            return unexpected(input, "a number or a variable such as `X[0]`");
         };
         if matches!(word, b"and" | b"or" | b"initialized") {
             return unexpected(input, "a number or a variable such as `X[0]`");
