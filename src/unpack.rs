@@ -159,11 +159,8 @@ fn open(path: &Path) -> Result<(PathBuf, Source, u64), FileError> {
         }
         _ => file,
     };
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
-    }
-    Ok((found, Box::new(file), metadata.len()))
+    let size = file.metadata()?.len();
+    Ok((found, Box::new(file), size))
 }
 
 /// What content plainly is, where it is something that neither networks nor texts are; and what helps.
@@ -234,7 +231,8 @@ mod tests {
         let mut damaged = once.clone();
         damaged[14] ^= 0xff;
         let four = packed(&packed(&packed(&packed(b"content"))));
-        let cases: [(&[u8], Result<&[u8], &str>); 10] = [
+        type Case<'a> = (&'a [u8], Result<&'a [u8], &'a str>);
+        let cases: [Case<'_>; 10] = [
             (b"content", Ok(b"content")),
             (&once, Ok(b"content")),
             (&packed(&once), Ok(b"content")),

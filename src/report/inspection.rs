@@ -27,6 +27,7 @@ pub struct Inspection {
     /// What the model gives.
     pub outputs: Vec<Value>,
     /// What was decided about dimensions that the model leaves open, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bound: Vec<String>,
     /// Nodes by operator, inner graphs included.
     pub operators: BTreeMap<String, usize>,

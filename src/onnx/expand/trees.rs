@@ -26,6 +26,9 @@ struct Weights<'a> {
     count: usize,
 }
 
+/// Conditions on the way to a node, and what they must be.
+type Path = Vec<(usize, bool)>;
+
 /// An ensemble as conditions, leaves and the conditions on the way to each.
 #[derive(Default)]
 struct Ensemble {
@@ -34,7 +37,7 @@ struct Ensemble {
     /// The comparison that all conditions make.
     mode: String,
     /// For each leaf its tree and node, and the conditions on the way with what they must be.
-    leaves: Vec<((i64, i64), Vec<(usize, bool)>)>,
+    leaves: Vec<((i64, i64), Path)>,
 }
 
 fn regressor(w: &mut Writer<'_>) -> Result<(), ModelError> {
@@ -116,7 +119,7 @@ fn ensemble(w: &Writer<'_>) -> Result<Ensemble, ModelError> {
         }
     }
     let mut found = Ensemble::default();
-    let mut open: Vec<(usize, Vec<(usize, bool)>)> =
+    let mut open: Vec<(usize, Path)> =
         (0..trees.len()).filter(|&at| !is_child[at]).map(|at| (at, Vec::new())).collect();
     while let Some((at, path)) = open.pop() {
         if modes[at] == "LEAF" {
