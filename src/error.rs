@@ -1,6 +1,5 @@
 //! Everything that can end a run without a verdict. Each message names the place and, where there is one, the remedy.
 
-use std::io;
 use std::path::PathBuf;
 
 use crate::lp::LpError;
@@ -10,26 +9,43 @@ use crate::problem::isomorphism::Difference;
 use crate::property::PropertyError;
 use crate::repair::JobError;
 use crate::repair::points::PointsError;
+use crate::unpack::{FileError, shown};
 use crate::witness::{ReplayError, read, write};
 
 /// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file of a property or of points could not be read.
-    #[error("{}: {source} (help: check the path and its permissions)", .path.display())]
+    #[error("{}: {source}", shown(.path))]
     TextFile {
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        source: io::Error,
+        /// Why.
+        source: FileError,
     },
     /// The file of a property or of points is no text.
-    #[error("{}: byte {at} is not UTF-8 text (help: check the order of the arguments: the network comes before the property)", .path.display())]
+    #[error("{}: byte {at} is not UTF-8 text (help: check the order of the arguments: the network comes before the property)", shown(.path))]
     NotText {
         /// The file.
         path: PathBuf,
         /// The first byte that is none.
         at: usize,
+    },
+    /// The file of a property or of points is plainly something else.
+    #[error("{}: {what} (help: {help})", shown(.path))]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        help: &'static str,
+    },
+    /// What two tools are to read can be read once only.
+    #[error("{}: a pipe can be read once, and the second tool needs it too (help: write it to a file)", shown(.path))]
+    Stream {
+        /// The pipe.
+        path: PathBuf,
     },
     /// The property is not well formed.
     #[error(transparent)]
@@ -38,7 +54,7 @@ pub enum Error {
     #[error(transparent)]
     Model(#[from] onnx::ReadError),
     /// The network cannot be used.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}", shown(.path))]
     Import {
         /// The network's file.
         path: PathBuf,
@@ -74,7 +90,7 @@ pub enum Error {
     #[error(transparent)]
     Problem(#[from] ProblemError),
     /// The network cannot be replayed.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}", shown(.path))]
     Replay {
         /// The network's file.
         path: PathBuf,
@@ -82,7 +98,7 @@ pub enum Error {
         source: ReplayError,
     },
     /// The property cannot be converted.
-    #[error("{}: {source} (help: convert a property of VNN-LIB 1.0 that belongs to the network)", .path.display())]
+    #[error("{}: {source} (help: convert a property of VNN-LIB 1.0 that belongs to the network)", shown(.path))]
     Convert {
         /// The property's file.
         path: PathBuf,
@@ -93,7 +109,7 @@ pub enum Error {
     #[error(transparent)]
     Write(#[from] write::WriteError),
     /// A list of points cannot be used.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}", shown(.path))]
     Points {
         /// The file.
         path: PathBuf,
@@ -101,7 +117,7 @@ pub enum Error {
         source: PointsError,
     },
     /// The network cannot be repaired, whatever the search would find.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}", shown(.path))]
     Repair {
         /// The network's file.
         path: PathBuf,

@@ -1,9 +1,10 @@
 //! What tools claim: rows of a results file. With a line of names, columns may stand in any order; without one they are
-//! those of VNN-COMP's `results.csv`: category, network, property, preparation time, result, run time.
+//! found by what stands in them, and else are those of VNN-COMP's `results.csv`: category, network, property, preparation
+//! time, result, run time.
 
-use serde::{Deserialize, Serialize};
-
-use super::csv::{self, Broken};
+use super::csv::{self, Broken, Row};
+pub use crate::witness::word::Said;
+use crate::witness::word::is_verdict;
 
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,32 +23,6 @@ pub struct Claim {
     pub word: String,
     /// The counterexample's file, as written.
     pub witness: Option<String>,
-}
-
-/// What is claimed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Said {
-    /// There is a counterexample.
-    Sat,
-    /// There is none.
-    Unsat,
-    /// Nothing.
-    Nothing,
-}
-
-impl Said {
-    /// As the competition's scorer reads it: by prefix.
-    pub fn of(word: &str) -> Self {
-        let word = word.trim().to_ascii_lowercase();
-        if word.starts_with("unsat") || word == "holds" {
-            Self::Unsat
-        } else if word.starts_with("sat") || word == "violated" {
-            Self::Sat
-        } else {
-            Self::Nothing
-        }
-    }
 }
 
 /// A file without claims that can be read.
@@ -94,6 +69,31 @@ impl Columns {
     const OF_RESULTS: Self =
         Self { tool: None, benchmark: Some(0), network: 1, property: 2, claim: 4, witness: None };
 
+    /// By the endings of files and the words of verdicts; `None` if the rows show none.
+    fn guessed(rows: &[Row]) -> Option<Self> {
+        let end = |cell: &str, end: &str| {
+            let cell = cell.to_ascii_lowercase();
+            cell.strip_suffix(".gz").unwrap_or(&cell).trim_end_matches(['\'', ')', ']', ' ']).ends_with(end)
+        };
+        let find = |is: &dyn Fn(&str) -> bool| {
+            rows.iter().find_map(|row| row.cells.iter().position(|cell| is(cell)))
+        };
+        let network = find(&|cell| end(cell, ".onnx"))?;
+        let property = find(&|cell| end(cell, ".vnnlib"))?;
+        let claim = find(&is_verdict)?;
+        let is_witness =
+            |cell: &str| end(cell, ".counterexample") || end(cell, ".txt") || end(cell, ".witness");
+        let first = ![network, property, claim].contains(&0);
+        Some(Self {
+            tool: None,
+            benchmark: first.then_some(0),
+            network,
+            property,
+            claim,
+            witness: find(&is_witness),
+        })
+    }
+
     /// By name; `None` if this is no line of names.
     fn named(cells: &[String]) -> Option<Self> {
         let at = |names: &[&str]| {
@@ -119,7 +119,7 @@ pub fn read(file: &str, text: &str, tool: &str) -> Result<Vec<Claim>, ClaimsErro
     let rows = csv::rows(text).map_err(broken)?;
     let named = rows.first().and_then(|row| Columns::named(&row.cells));
     let first = usize::from(named.is_some());
-    let columns = named.unwrap_or(Columns::OF_RESULTS);
+    let columns = named.or_else(|| Columns::guessed(&rows)).unwrap_or(Columns::OF_RESULTS);
     let mut claims = Vec::new();
     for row in rows.iter().skip(first) {
         let cell = |at: usize, column| {
@@ -172,6 +172,19 @@ mod tests {
         check("acas,./n.onnx,./p.vnnlib,0.1,violated,3.5\n", Ok("us acas ./n.onnx ./p.vnnlib Sat -"));
         check("acas,n,p,0.1,run_instance_timeout,3.5\n", Ok("us acas n p Nothing -"));
         check("acas,n,p\n", Ok("us acas n p Nothing -"));
+        check(
+            "acas,n,p,0.1,SAT\nacas,n,q,0.1,verified,3.5,more,more\n",
+            Ok("us acas n p Sat -; us acas n q Unsat -"),
+        );
+        check("a.onnx;b.vnnlib;Violated\n", Ok("us  a.onnx b.vnnlib Sat -"));
+        check(
+            "\u{feff}acas\tunsat\t./a.onnx.gz\tb.vnnlib\tw.txt\n",
+            Ok("us acas ./a.onnx.gz b.vnnlib Unsat w.txt"),
+        );
+        check(
+            "acas,a.onnx,b.vnnlib\nacas,a.onnx,c.vnnlib,1,sat,2\n",
+            Ok("us acas a.onnx b.vnnlib Nothing -; us acas a.onnx c.vnnlib Sat -"),
+        );
         check("acas,n\n", Err("r.csv:1: column vnnlib is missing"));
         check("tool,onnx,vnnlib,claim\na,,p,sat\n", Err("r.csv:2: column onnx is missing"));
         check("tool,onnx,vnnlib,claim\n", Err("r.csv: no claims"));

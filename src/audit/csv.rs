@@ -3,6 +3,7 @@
 
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while};
+use nom::character::complete::char;
 use nom::multi::{fold_many0, separated_list1};
 use nom::sequence::delimited;
 use nom::{IResult, Parser};
@@ -20,14 +21,17 @@ pub struct Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Broken(pub usize);
 
-/// Reads all rows; empty lines are left out.
+/// Reads all rows; empty lines are left out. Where the first line has no comma, a semicolon or a tab separates cells, as
+/// spreadsheets write them in many countries.
 ///
 /// # Errors
 /// The line of the first quote that is not closed or is followed by text.
 pub fn rows(text: &str) -> Result<Vec<Row>, Broken> {
     let (mut rows, mut rest, mut line) = (Vec::new(), text.trim_start_matches('\u{feff}'), 1);
+    let first = rest.trim_start().lines().next().unwrap_or_default();
+    let separator = [',', ';', '\t'].into_iter().find(|&mark| first.contains(mark)).unwrap_or(',');
     while !rest.is_empty() {
-        let Ok((behind, cells)) = row(rest) else { return Err(Broken(line)) };
+        let Ok((behind, cells)) = row(rest, separator) else { return Err(Broken(line)) };
         let behind = match behind.strip_prefix("\r\n").or_else(|| behind.strip_prefix('\n')) {
             Some(next) => next,
             None if behind.is_empty() => behind,
@@ -42,14 +46,14 @@ pub fn rows(text: &str) -> Result<Vec<Row>, Broken> {
     Ok(rows)
 }
 
-/// `row = cell { "," cell }`
-fn row(input: &str) -> IResult<&str, Vec<String>> {
-    separated_list1(tag(","), alt((quoted, plain))).parse(input)
+/// `row = cell { separator cell }`
+fn row(input: &str, separator: char) -> IResult<&str, Vec<String>> {
+    separated_list1(char(separator), alt((quoted, |input| plain(input, separator)))).parse(input)
 }
 
-/// `plain = { character - ( '"' | "," | line end ) }`
-fn plain(input: &str) -> IResult<&str, String> {
-    let inside = take_while(|c| !matches!(c, '"' | ',' | '\r' | '\n'));
+/// `plain = { character - ( '"' | separator | line end ) }`
+fn plain(input: &str, separator: char) -> IResult<&str, String> {
+    let inside = take_while(|c| c != separator && !matches!(c, '"' | '\r' | '\n'));
     inside.map(|cell: &str| cell.trim().to_owned()).parse(input)
 }
 

@@ -150,8 +150,9 @@ impl Case {
                 let details = vec![malformed.to_string()];
                 return Ok((wrong("incorrect:malformed_ce".to_owned(), details), None));
             }
-            // As if there were no file.
-            Err(ReadError::Io { .. }) => return Ok((None, None)),
+            Err(error @ ReadError::Io { .. }) => {
+                return Ok((wrong("incorrect:no_ce".to_owned(), vec![error.to_string()]), None));
+            }
         };
         let path = self.models.first().map(|model| model.path.clone()).unwrap_or_default();
         let report = check::check(replay, reading, Year::Of2026);

@@ -57,6 +57,10 @@ pub(super) struct Verify {
     /// A network by the name that the property declares
     #[arg(long = "network", value_name = "NAME=FILE")]
     pub(super) networks: Vec<String>,
+    /// A value for a dimension that the network leaves open, by its name or as INPUT[AXIS]; may be repeated [default: what
+    /// the property's declarations say, else 1]
+    #[arg(long = "dim", value_name = "NAME=N", value_parser = dimension)]
+    pub(super) dims: Vec<(String, usize)>,
     /// Seconds that the whole run may take, counted from the start of the process; a decimal number, at most a
     /// year [default: no limit]
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
@@ -110,6 +114,10 @@ pub(super) struct Pair {
     /// A network by the name that the property declares
     #[arg(long = "network", value_name = "NAME=FILE")]
     pub(super) networks: Vec<String>,
+    /// A value for a dimension that the network leaves open, by its name or as INPUT[AXIS]; may be repeated [default: what
+    /// the property's declarations say, else 1]
+    #[arg(long = "dim", value_name = "NAME=N", value_parser = dimension)]
+    pub(super) dims: Vec<(String, usize)>,
     /// Seconds that the whole run may take, both tools together, counted from the start of the process
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     pub(super) timeout: String,
@@ -182,6 +190,10 @@ pub(super) struct Check {
     /// A network by the name that the property declares
     #[arg(long = "network", value_name = "NAME=FILE")]
     pub(super) networks: Vec<String>,
+    /// A value for a dimension that the network leaves open, by its name or as INPUT[AXIS]; may be repeated [default: what
+    /// the property's declarations say, else 1]
+    #[arg(long = "dim", value_name = "NAME=N", value_parser = dimension)]
+    pub(super) dims: Vec<(String, usize)>,
     /// Whose rules decide
     #[arg(long, value_enum, default_value_t = Rules::Of2026)]
     pub(super) rules: Rules,
@@ -215,7 +227,8 @@ pub(super) struct Repair {
     /// The network (ONNX), possibly gzipped
     #[arg(value_name = "NETWORK")]
     pub(super) network: PathBuf,
-    /// The points: one a line, the network's inputs separated by commas
+    /// The points: one a line, the network's inputs separated by commas; or an array of numpy (.npy); or a results file
+    /// of `verify`
     #[arg(long, value_name = "FILE")]
     pub(super) points: PathBuf,
     /// What a counterexample looks like (VNN-LIB): afterwards no point is one. A point outside of all its input boxes
@@ -377,6 +390,9 @@ pub(super) struct Inspect {
     /// The network (ONNX), possibly gzipped
     #[arg(value_name = "NETWORK")]
     pub(super) network: PathBuf,
+    /// A value for a dimension that the network leaves open, by its name or as INPUT[AXIS]; may be repeated [default: 1]
+    #[arg(long = "dim", value_name = "NAME=N", value_parser = dimension)]
+    pub(super) dims: Vec<(String, usize)>,
     /// Write one JSON object instead of text
     #[arg(long)]
     pub(super) json: bool,
@@ -432,6 +448,16 @@ pub(super) struct Audit {
     /// Show no progress
     #[arg(long)]
     pub(super) quiet: bool,
+}
+
+/// `NAME=N`
+fn dimension(text: &str) -> Result<(String, usize), String> {
+    let parts = text.rsplit_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = parts.ok_or("not of the form NAME=N, such as batch=1 or input[0]=1")?;
+    match value.trim().parse::<usize>() {
+        Ok(value) if value > 0 => Ok((name.trim().to_owned(), value)),
+        _ => Err(format!("{value} is not a whole number above 0")),
+    }
 }
 
 /// `counterpatch supports`

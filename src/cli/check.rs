@@ -1,6 +1,7 @@
 //! `counterpatch check`: judges a counterexample of any tool, and repairs it if asked to. The first line of standard
 //! output is the competition's word for the verdict, the lines behind it say what led to it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +14,9 @@ use super::config;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::input;
+use super::terminal;
 use crate::error::Error;
+use crate::escape::escaped;
 use crate::onnx::Model;
 use crate::witness::check::{self, Class, Report, Year, listed_inputs};
 use crate::witness::read::{self, Malformed, ReadError};
@@ -44,10 +47,7 @@ pub(super) fn run(args: &args::Check) -> Exit {
         return proof(&config, args.json).unwrap_or_else(|failure| failure.say());
     }
     match judge(&config, args.rules, args.repair.as_deref()) {
-        Ok(judged) => {
-            print(&judged, args.json);
-            exit(&judged)
-        }
+        Ok(judged) => terminal::ended(print(&judged, args.json), exit(&judged)),
         Err(failure) => failure.say(),
     }
 }
@@ -69,7 +69,7 @@ fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Resul
     let query = input::property(&config.property)?;
     let files = config.networks.files_for(&query).map_err(Failure::Usage)?;
     let path = files.first().cloned().unwrap_or_default();
-    let models = input::models(&files)?;
+    let (models, _) = input::models(&files, &query, &config.dims)?;
     let year = match rules {
         Rules::Of2026 => Year::Of2026,
         Rules::Of2025Small => Year::Of2025Small,
@@ -111,7 +111,7 @@ fn exit(judged: &Judged) -> Exit {
     }
 }
 
-fn print(judged: &Judged, as_json: bool) {
+fn print(judged: &Judged, as_json: bool) -> io::Result<()> {
     let (word, details) = match judged {
         Judged::Malformed(malformed) => ("incorrect:malformed_ce".to_owned(), vec![malformed.to_string()]),
         Judged::Report { report, repair } => {
@@ -119,13 +119,10 @@ fn print(judged: &Judged, as_json: bool) {
         }
     };
     if as_json {
-        println!("{}", json(judged, &word, &details));
-        return;
+        return terminal::print_json(&format!("{}\n", json(judged, &word, &details)));
     }
-    println!("{word}");
-    for detail in details {
-        println!("  {detail}");
-    }
+    let lines = details.iter().map(|detail| format!("  {}\n", escaped(detail)));
+    terminal::print(&format!("{word}\n{}", lines.collect::<String>()))
 }
 
 /// What came of a repair, in words.
@@ -164,7 +161,7 @@ fn json(judged: &Judged, word: &str, details: &[String]) -> serde_json::Value {
                 .map(|unmet| json!({ "place": unmet.place, "text": unmet.text, "amount": unmet.amount }));
             let mut object = json!({
                 "verdict": word,
-                "holds_exactly": report.unmet.is_empty(),
+                "holds_exactly": report.unmet.is_empty() && report.finite,
                 "fragile": report.fragile,
                 "unmet": unmet.collect::<Vec<_>>(),
                 "output_error": report.output_error,

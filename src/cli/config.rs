@@ -10,6 +10,7 @@ use super::second::Tool;
 use crate::repair::compare::Decision;
 use crate::repair::{self, Norm};
 use crate::search::{Config, table};
+use crate::unpack;
 
 /// The longest time limit, a year: more is a mistake.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -57,6 +58,11 @@ pub(super) enum UsageError {
         /// What should be given.
         wanted: &'static str,
     },
+    /// Standard input for several files.
+    #[error(
+        "standard input is named for two files (help: only one can come from it; name the other by its path)"
+    )]
+    StandardInput,
     /// One file for several networks.
     #[error("the property declares the networks {0} (help: give each a file with --network NAME=FILE)")]
     OneNetwork(String),
@@ -213,6 +219,8 @@ pub(super) struct Check {
     pub(super) property: PathBuf,
     /// The results file.
     pub(super) results: PathBuf,
+    /// Values for open dimensions.
+    pub(super) dims: Vec<(String, usize)>,
 }
 
 impl TryFrom<&args::Check> for Check {
@@ -221,7 +229,7 @@ impl TryFrom<&args::Check> for Check {
     fn try_from(args: &args::Check) -> Result<Self, UsageError> {
         let wanted = "a network, a property and a results file are wanted";
         let (networks, [property, results]) = files(&args.files, &args.networks, wanted)?;
-        Ok(Self { networks, property, results })
+        Ok(Self { networks, property, results, dims: args.dims.clone() })
     }
 }
 
@@ -331,6 +339,10 @@ fn files<const N: usize>(
         others => (Networks::named(named)?, others),
     };
     let others: Vec<PathBuf> = others.iter().map(PathBuf::from).collect();
+    let all = networks.files().into_iter().map(|(_, path)| path).chain(others.iter().map(PathBuf::as_path));
+    if all.filter(|path| unpack::is_standard_input(path)).count() > 1 {
+        return Err(UsageError::StandardInput);
+    }
     let wrong = |_| UsageError::Files { has: given.len(), wanted };
     Ok((networks, others.try_into().map_err(wrong)?))
 }

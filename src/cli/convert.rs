@@ -1,35 +1,33 @@
 //! `counterpatch convert`: a property of VNN-LIB 1.0 in VNN-LIB 2.0, on standard output or in a file.
 
-use std::fs;
-use std::io::{self, Write};
-
 use vnnlib::{Query, Signature};
 
 use super::args;
 use super::exit::Exit;
+use super::failure::Failure;
 use super::input;
+use super::terminal::{self, say};
 use crate::error::Error;
 use crate::onnx::{self, Dim, ValueInfo};
+use crate::pack;
+use crate::witness::write::WriteError;
 
 /// Runs the command.
 pub(super) fn run(args: &args::Convert) -> Exit {
     let converted = match convert(args) {
         Ok(converted) => converted.to_string(),
         Err(error) => {
-            eprintln!("error: {error}");
+            say!("error: {error}");
             return Exit::BadInput;
         }
     };
-    let written = match &args.output {
-        Some(path) => fs::write(path, converted).map_err(|error| format!("{}: {error}", path.display())),
-        None => io::stdout().write_all(converted.as_bytes()).map_err(|error| error.to_string()),
+    let Some(path) = &args.output else {
+        return terminal::ended(terminal::print(&converted), Exit::Answered);
     };
-    match written {
+    let written = pack::write_bytes(path, converted.as_bytes());
+    match written.map_err(|source| WriteError { path: path.clone(), source }) {
         Ok(()) => Exit::Answered,
-        Err(error) => {
-            eprintln!("error: {error}");
-            Exit::CannotWrite
-        }
+        Err(error) => Failure::from(error).say(),
     }
 }
 

@@ -1,12 +1,13 @@
 //! Where a verdict goes: the results file and standard output. There is one verdict a run. The search, the time limit
 //! and a signal may all have one; the first stays.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::exit::Exit;
 use super::panics;
+use super::terminal::{self, say};
 use crate::report::json;
 use crate::witness::write::{self, WriteError};
 use crate::witness::{Answer, ResultsFile};
@@ -47,12 +48,14 @@ impl Delivery {
         let (answer, exit) =
             if panics::seen() { (Answer::Error, Exit::Bug) } else { (answer, Exit::Answered) };
         if let Err(error) = self.write_files(answer) {
-            eprintln!("error: {error}");
+            say!("error: {error}");
             return Some(Exit::CannotWrite);
         }
-        match self.print(answer, &mut io::stdout().lock()) {
-            Err(_) if self.file.is_none() => Some(Exit::CannotWrite),
-            _ => Some(exit),
+        match self.print(answer) {
+            Ok(()) => Some(exit),
+            // The answer is whole in the results file: that is what the caller asked for.
+            Err(_) if self.file.is_some() => Some(exit),
+            Err(error) => Some(terminal::lost(&error)),
         }
     }
 
@@ -63,18 +66,19 @@ impl Delivery {
         self.file.as_ref().map_or(Ok(()), |file| file.write(answer))
     }
 
-    fn print(&self, answer: Answer<'_>, out: &mut impl Write) -> io::Result<()> {
+    fn print(&self, answer: Answer<'_>) -> io::Result<()> {
         match (self.style, answer) {
-            (Style::Json, _) => writeln!(out, "{}", json::verdict(answer))?,
+            (Style::Json, _) => terminal::print_json(&format!("{}\n", json::verdict(answer))),
             // Nothing but a verdict may stand on standard output.
-            (Style::Text, Answer::Error) => {}
+            (Style::Text, Answer::Error) => Ok(()),
             // The standard's word; the competition's is `timeout`.
-            (Style::Text, Answer::Timeout) => writeln!(out, "timed-out")?,
+            (Style::Text, Answer::Timeout) => terminal::print("timed-out\n"),
             (Style::Text, Answer::Sat(_)) if self.file.is_none() && self.folder.is_none() => {
-                answer.write_to(&mut io::BufWriter::new(&mut *out))?
+                let mut whole = Vec::new();
+                answer.write_to(&mut whole)?;
+                terminal::print(&String::from_utf8_lossy(&whole))
             }
-            (Style::Text, _) => writeln!(out, "{}", answer.word())?,
+            (Style::Text, _) => terminal::print(&format!("{}\n", answer.word())),
         }
-        out.flush()
     }
 }

@@ -38,7 +38,7 @@ Exit status:
       repair: the repaired network is written; attack: the report is written
   2   the command line is wrong
   3   a file cannot be read, or what it says cannot be used
-  4   the results file or the repaired network cannot be written
+  4   the results file, the repaired network or standard output cannot be written
   5   a bug in this program
   10  check: the counterexample holds within tolerance only
   11  check: the counterexample is wrong

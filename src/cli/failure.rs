@@ -4,6 +4,7 @@ use std::io;
 
 use super::config::UsageError;
 use super::exit::Exit;
+use super::terminal::say;
 use crate::error::Error;
 
 /// Why there is no answer.
@@ -35,19 +36,19 @@ impl Failure {
     pub(super) fn say(&self) -> Exit {
         match self {
             Self::Usage(error) => {
-                eprintln!("error: {error}");
+                say!("error: {error}");
                 Exit::Usage
             }
             Self::Input(error) => {
-                eprintln!("error: {error}");
+                say!("error: {error}");
                 if let Error::Write(_) = **error { Exit::CannotWrite } else { Exit::BadInput }
             }
             Self::Bug => {
-                eprintln!("error: this is a bug in counterpatch; please report it with the two files");
+                say!("error: this is a bug in counterpatch; please report it with the two files");
                 Exit::Bug
             }
             Self::System(error) => {
-                eprintln!("error: the system refuses a thread, a process or a signal handler: {error}");
+                say!("error: the system refuses a thread, a process or a signal handler: {error}");
                 Exit::Bug
             }
         }

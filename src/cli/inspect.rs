@@ -1,29 +1,49 @@
 //! `counterpatch inspect`: what a network consists of and what can be done with it, as text or JSON.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::sync::Arc;
 
 use super::args;
 use super::exit::Exit;
+use super::terminal::{self, say};
+use crate::error::Error;
+use crate::escape::escaped;
 use crate::onnx;
+use crate::problem::fit;
 use crate::report::Inspection;
 use crate::report::inspection::{Computation, Dimension, Value};
 
 /// Runs the command. A network that no search can run on is bad input, and described all the same.
 pub(super) fn run(args: &args::Inspect) -> Exit {
-    let inspection = match onnx::read(&args.network) {
-        Ok(model) => Inspection::of(&model),
+    let inspection = match inspected(args) {
+        Ok(inspection) => inspection,
         Err(error) => {
-            eprintln!("error: {error}");
+            say!("error: {error}");
             return Exit::BadInput;
         }
     };
-    let text = if args.json { json(&inspection) } else { text(&inspection) };
-    if std::io::stdout().write_all(text.as_bytes()).is_err() {
-        // The reader has gone away, as `head` does.
-        return Exit::CannotWrite;
+    let written = match args.json {
+        true => terminal::print_json(&json(&inspection)),
+        false => terminal::print(&text(&inspection)),
+    };
+    terminal::ended(written, if inspection.is_usable() { Exit::Answered } else { Exit::BadInput })
+}
+
+/// Reads and describes the network. Its own interface is told as it stands in the file, what was decided beside it.
+fn inspected(args: &args::Inspect) -> Result<Inspection, Error> {
+    let model = Arc::new(onnx::read(&args.network)?);
+    let fitted = fit::alone(&model, &args.dims.iter().cloned().collect())?;
+    let mut inspection = Inspection::of(&fitted.model);
+    inspection.inputs = model.graph.inputs.iter().map(Value::from).collect();
+    inspection.bound = fitted.notes;
+    if !fitted.ones.is_empty() {
+        let what = format!(
+            "open dimensions that are 1 as long as nothing says otherwise: {}",
+            fitted.ones.join(", ")
+        );
+        inspection.bound.push(what);
     }
-    if inspection.is_usable() { Exit::Answered } else { Exit::BadInput }
+    Ok(inspection)
 }
 
 /// The description as one line of JSON.
@@ -36,11 +56,12 @@ fn text(inspection: &Inspection) -> String {
     let mut text = String::new();
     let mut line = |line: String| {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{line}");
+        let _ = writeln!(text, "{}", escaped(&line));
     };
     line(format!("ONNX: IR version {}, operator set {}", inspection.ir_version, inspection.opset));
     inspection.inputs.iter().for_each(|value| line(format!("input: {}", of_value(value))));
     inspection.outputs.iter().for_each(|value| line(format!("output: {}", of_value(value))));
+    inspection.bound.iter().for_each(|what| line(format!("bound: {what}")));
     let operators: Vec<String> = inspection.operators.iter().map(|(name, n)| format!("{n} {name}")).collect();
     line(format!("nodes: {} ({})", inspection.nodes(), operators.join(", ")));
     let (parameters, nonzero) = (inspection.parameters, inspection.nonzero_parameters);

@@ -21,6 +21,7 @@ mod repair;
 mod second;
 mod session;
 mod supports;
+mod terminal;
 mod verify;
 mod watchdog;
 
@@ -32,6 +33,7 @@ use clap::{CommandFactory, Parser};
 use args::{Arguments, Command};
 use exit::Exit;
 use failure::Failure;
+use terminal::say;
 
 use crate::witness::{Answer, ResultsFile};
 
@@ -48,9 +50,12 @@ fn dispatch() -> Exit {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Nothing can be done about a closed terminal.
-            let _ = error.print();
-            return if error.use_stderr() { misunderstood() } else { Exit::Answered };
+            if error.use_stderr() {
+                // Nothing can be done about a closed terminal.
+                let _ = error.print();
+                return misunderstood();
+            }
+            return terminal::ended(error.print(), Exit::Answered);
         }
     };
     match arguments.command {
@@ -64,10 +69,7 @@ fn dispatch() -> Exit {
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Repair(args)) => repair::run(&args),
         Some(Command::Supports(args)) => supports::run(&args),
-        None => {
-            println!("{}", env!("CARGO_PKG_NAME"));
-            Exit::Answered
-        }
+        None => terminal::ended(terminal::print(concat!(env!("CARGO_PKG_NAME"), "\n")), Exit::Answered),
     }
 }
 
@@ -80,7 +82,7 @@ fn misunderstood() -> Exit {
     });
     let written = file.map(|path| ResultsFile::open(&path).and_then(|file| file.write(Answer::Error)));
     if let Some(Err(error)) = written {
-        eprintln!("error: {error}");
+        say!("error: {error}");
     }
     Exit::Usage
 }

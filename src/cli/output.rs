@@ -1,16 +1,24 @@
-//! A file that appears whole or not at all: written under another name beside the wanted one, then renamed.
+//! A file that is looked at before it gets its name: written under another name beside the wanted one, then renamed. Where
+//! nothing can be renamed (a pipe, a device) it waits in a folder of its own, and is then written as a whole.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
+use crate::pack::{self, Durability, Target};
 use crate::witness::write::WriteError;
 
 /// A file to be.
 #[derive(Debug)]
 pub(super) struct Output {
+    /// As it was named.
     path: PathBuf,
+    target: Target,
     fresh: PathBuf,
+    /// Holds `fresh` where it cannot stand beside the file.
+    _scratch: Option<TempDir>,
 }
 
 impl Output {
@@ -20,13 +28,16 @@ impl Output {
     /// If it cannot be written.
     pub(super) fn prepare(path: &Path) -> Result<Self, WriteError> {
         let fail = |source| WriteError { path: path.to_path_buf(), source };
-        if path.is_dir() {
-            return Err(fail(io::ErrorKind::IsADirectory.into()));
-        }
-        let name = path.file_name().ok_or_else(|| fail(io::ErrorKind::InvalidInput.into()))?;
-        let fresh = path.with_file_name(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
-        let output = Self { path: path.to_path_buf(), fresh };
-        File::create(&output.fresh).map_err(fail)?;
+        let target = Target::of(path).map_err(fail)?;
+        let (fresh, scratch) = match &target {
+            Target::Replaced(whole) => (pack::fresh_name(whole).map_err(fail)?, None),
+            Target::Direct(_) => {
+                let folder = tempfile::tempdir().map_err(fail)?;
+                (folder.path().join("output"), Some(folder))
+            }
+        };
+        let output = Self { path: path.to_path_buf(), target, fresh, _scratch: scratch };
+        fs::File::create(&output.fresh).map_err(fail)?;
         Ok(output)
     }
 
@@ -35,10 +46,11 @@ impl Output {
     /// # Errors
     /// If it cannot be written.
     pub(super) fn write(&self, bytes: &[u8]) -> Result<&Path, WriteError> {
-        let written = File::create(&self.fresh).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_data()
-        });
+        let named = match &self.target {
+            Target::Replaced(whole) => whole,
+            Target::Direct(path) => path,
+        };
+        let written = pack::write_new(&self.fresh, named, &|out| out.write_all(bytes), Durability::Content);
         written.map(|()| self.fresh.as_path()).map_err(|source| self.failed(source))
     }
 
@@ -47,7 +59,14 @@ impl Output {
     /// # Errors
     /// If that is refused.
     pub(super) fn publish(self) -> Result<(), WriteError> {
-        fs::rename(&self.fresh, &self.path).map_err(|source| self.failed(source))
+        let published = match &self.target {
+            Target::Replaced(whole) => fs::rename(&self.fresh, whole),
+            // Packed already, if its name wants it to be.
+            Target::Direct(path) => {
+                fs::read(&self.fresh).and_then(|bytes| pack::overwrite_as_is(path, &bytes))
+            }
+        };
+        published.map_err(|source| self.failed(source))
     }
 
     fn failed(&self, source: io::Error) -> WriteError {

@@ -19,13 +19,17 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::second::{self, Adopted, Question};
 use super::session::{self, Outlets};
+use super::terminal::say;
+use super::verify::doubts;
 use super::watchdog::{Signals, Watchdog};
 use super::{args, input};
 use crate::budget::{self, Budget, Interrupt};
+use crate::error::Error;
 use crate::onnx::Model;
 use crate::pipeline::{self, Verdict};
 use crate::report::Statistics;
 use crate::search::Config;
+use crate::unpack;
 use crate::witness::check::listed_inputs;
 use crate::witness::{Answer, Certainty, Change, Mended, Reading, Witness, mend};
 
@@ -42,6 +46,10 @@ pub(super) fn run(args: &args::Pair) -> Exit {
 
 fn pair(args: &args::Pair, signals: Signals, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
     let config = config::Pair::try_from(args)?;
+    let files = config.networks.files().into_iter().map(|(_, path)| path);
+    if let Some(stream) = files.chain([config.property.as_path()]).find(|path| unpack::is_stream(path)) {
+        return Err(Error::Stream { path: stream.to_path_buf() }.into());
+    }
     let adopted = Adopted::all().map_err(Failure::System)?;
     let budget = Budget::of_process(config.timeout).with_interrupt(signals.interrupt());
     let watchdog = Watchdog {
@@ -53,7 +61,11 @@ fn pair(args: &args::Pair, signals: Signals, delivery: &Arc<Delivery>) -> Result
     };
     watchdog.start(signals, &budget, budget::reserve(config.timeout) / 2).map_err(Failure::System)?;
     let query = input::property(&config.property)?;
-    let models = input::models(&config.networks.files_for(&query)?)?;
+    doubts(&query);
+    let (models, notes) = input::models(&config.networks.files_for(&query)?, &query, &args.dims)?;
+    if !args.quiet {
+        notes.iter().for_each(|note| say!("note: {note}"));
+    }
     let pair = Pair { config: &config, query, models, budget: &budget, quiet: args.quiet };
     let verdict = match config.order {
         Order::InTurn(first) => pair.in_turn(first),
@@ -69,7 +81,7 @@ fn pair(args: &args::Pair, signals: Signals, delivery: &Arc<Delivery>) -> Result
     let exit = delivery.deliver(answer).unwrap_or(Exit::Answered);
     if !args.quiet && !verdict.is_open() {
         let by = if by == Side::Ours { "our search".to_owned() } else { config.second.name() };
-        eprintln!("note: {} by {by}, after {:.1} s", answer.word(), budget.elapsed().as_secs_f64());
+        say!("note: {} by {by}, after {:.1} s", answer.word(), budget.elapsed().as_secs_f64());
     }
     Ok(exit)
 }
@@ -169,7 +181,7 @@ impl Pair<'_> {
         let (ours, theirs) = (settled(ours), settled(theirs));
         let (settled, contradiction) = merged(ours, theirs, &self.config.second.name());
         if let Some(contradiction) = contradiction {
-            eprintln!("warning: CONTRADICTION: {contradiction}");
+            say!("warning: CONTRADICTION: {contradiction}");
         }
         settled
     }
@@ -186,7 +198,7 @@ impl Pair<'_> {
         match verdict {
             Ok(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
                 if !self.quiet {
-                    eprintln!("note: our search: a counterexample that other engines' rounding may hide");
+                    say!("note: our search: a counterexample that other engines' rounding may hide");
                 }
                 Settled::Open
             }
@@ -194,13 +206,13 @@ impl Pair<'_> {
             Ok(Verdict::Unsat(_)) => Settled::Unsat(Side::Ours),
             Ok(Verdict::Unknown(reason)) => {
                 if !self.quiet {
-                    eprintln!("note: our search: {reason}");
-                    statistics.notes().iter().for_each(|note| eprintln!("note: {note}"));
+                    say!("note: our search: {reason}");
+                    statistics.notes().iter().for_each(|note| say!("note: {note}"));
                 }
                 Settled::Open
             }
             Err(error) => {
-                eprintln!("warning: no search of our own: {error}");
+                say!("warning: no search of our own: {error}");
                 Settled::Open
             }
         }
@@ -212,11 +224,11 @@ impl Pair<'_> {
             Ok(second::Answer::Unsat) => Settled::Unsat(Side::Theirs),
             Ok(second::Answer::Sat(reading)) => self.believe(&reading),
             Ok(second::Answer::None(why)) => {
-                eprintln!("warning: no answer of {second}: {why}");
+                say!("warning: no answer of {second}: {why}");
                 Settled::Open
             }
             Err(error) => {
-                eprintln!("warning: {second} cannot be run: {error}");
+                say!("warning: {second} cannot be run: {error}");
                 Settled::Open
             }
         }
@@ -236,7 +248,7 @@ impl Pair<'_> {
     fn believe(&self, reading: &Reading) -> Settled {
         let second = self.config.second.name();
         let refused = |why: String| {
-            eprintln!("warning: {second} says sat, but {why}; it does not count");
+            say!("warning: {second} says sat, but {why}; it does not count");
             Settled::Doubtful
         };
         let Some(assignment) = &reading.assignment else {
@@ -266,7 +278,7 @@ impl Pair<'_> {
             Change::Snapped => "outside the input set",
             Change::Stepped => "on the safe side of the property",
         };
-        eprintln!(
+        say!(
             "warning: the counterexample of {} was {how}; the one beside it is moved by at most {:.1e}",
             self.config.second.name(),
             mended.distance

@@ -8,16 +8,18 @@ use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
-use vnnlib::{Query, Role};
+use vnnlib::Query;
 
 use super::config;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
+use super::terminal;
 use super::{args, input};
 use crate::budget::{Budget, Interrupt, Stopwatch};
 use crate::error::Error;
 use crate::onnx;
+use crate::problem::fit;
 use crate::repair::{Job, JobError, Outcome, Patch, repair};
 use crate::report::Repairs;
 use crate::report::repair::{Attempt, Ending, Sample, Written};
@@ -25,7 +27,10 @@ use crate::report::repair::{Attempt, Ending, Sample, Written};
 /// Runs the command.
 pub(super) fn run(args: &args::Repair) -> Exit {
     match report(args) {
-        Ok(report) => print(&report, args),
+        Ok(report) => {
+            let exit = if report.written.is_some() { Exit::Answered } else { Exit::NotRepaired };
+            terminal::ended(print(&report, args), exit)
+        }
         Err(failure) => failure.say(),
     }
 }
@@ -35,9 +40,9 @@ fn report(args: &args::Repair) -> Result<Repairs, Failure> {
     let budget = Budget::of_process(config.timeout).with_interrupt(interrupt().map_err(Failure::System)?);
     let (model, bytes) = onnx::read_with_bytes(&args.network).map_err(Error::from)?;
     let query = input::property(&args.property)?;
-    let inputs = inputs(&query);
-    let points = input::points(&args.points, inputs)?;
-    let sample = args.sample.as_deref().map(|path| input::points(path, inputs)).transpose()?;
+    let points = input::points(&args.points, &query)?;
+    let sample = args.sample.as_deref().map(|path| input::points(path, &query)).transpose()?;
+    let model = fitted(&query, model)?;
     let path = model.path.clone();
     let unusable = |source: JobError| Error::Repair { path: path.clone(), source: source.into() };
     let job = Job::new(model, bytes, query, &points).map_err(unusable)?;
@@ -66,6 +71,13 @@ fn report(args: &args::Repair) -> Result<Repairs, Failure> {
     Ok(report)
 }
 
+/// The model with its open dimensions as the property has them.
+fn fitted(query: &Query, model: onnx::Model) -> Result<onnx::Model, Error> {
+    let fitted = fit::models(query, &[Arc::new(model)], &fit::Named::new())?;
+    let model = fitted.into_iter().next().map(|fitted| Arc::unwrap_or_clone(fitted.model));
+    model.ok_or_else(|| Error::Unassigned { network: String::new() })
+}
+
 /// Writes the first repair that also holds in the file's own precision, and gives the copy as read back.
 fn write(
     job: &Job,
@@ -77,7 +89,7 @@ fn write(
     let unusable = |source: JobError| Error::Repair { path: path.to_path_buf(), source: source.into() };
     for (attempt, patches) in found {
         let bytes = job.rewritten(patches).map_err(unusable)?;
-        let copy = Arc::new(onnx::read(output.write(&bytes)?)?);
+        let copy = Arc::new(fitted(job.query(), onnx::read(output.write(&bytes)?)?)?);
         let margins = job.replayed(Arc::clone(&copy)).map_err(unusable)?;
         if margins.model > 0.0 && margins.double > 0.0 {
             output.publish()?;
@@ -100,25 +112,12 @@ pub(super) fn interrupt() -> io::Result<Interrupt> {
     Ok(interrupt)
 }
 
-fn inputs(query: &Query) -> usize {
-    let inputs = query.tensors().iter().filter(|tensor| tensor.role() == Role::Input);
-    inputs.map(|tensor| tensor.len()).sum()
-}
-
-fn print(report: &Repairs, args: &args::Repair) -> Exit {
+fn print(report: &Repairs, args: &args::Repair) -> io::Result<()> {
     if args.json {
-        match serde_json::to_string(report) {
-            Ok(line) => println!("{line}"),
-            Err(error) => {
-                eprintln!("error: {error}");
-                return Exit::Bug;
-            }
-        }
-    } else {
-        report.attempts.iter().for_each(|attempt| println!("{}", of_attempt(attempt)));
-        of_written(report).into_iter().for_each(|line| println!("{line}"));
+        return terminal::print_json(&format!("{}\n", serde_json::to_string(report)?));
     }
-    if report.written.is_some() { Exit::Answered } else { Exit::NotRepaired }
+    let lines = report.attempts.iter().map(of_attempt).chain(of_written(report));
+    terminal::print(&lines.map(|line| format!("{line}\n")).collect::<String>())
 }
 
 fn of_attempt(attempt: &Attempt) -> String {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::delivery::{Delivery, Style};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::terminal::say;
 use super::watchdog::Signals;
 use crate::witness::{Answer, ResultsFile};
 
@@ -29,7 +30,7 @@ pub(super) fn run(
     let file = match outlets.results_file.map(ResultsFile::open).transpose() {
         Ok(file) => file,
         Err(error) => {
-            eprintln!("error: {error}");
+            say!("error: {error}");
             return Exit::CannotWrite;
         }
     };

@@ -1,9 +1,8 @@
 //! `counterpatch supports`: what this program can do, from the tables that it does it by.
 
-use std::io::Write;
-
 use super::args;
 use super::exit::Exit;
+use super::terminal;
 use crate::attack::methods;
 use crate::onnx::ElementType;
 use crate::problem::theories;
@@ -13,15 +12,14 @@ use crate::{onnx, reference};
 /// Runs the command.
 pub(super) fn run(args: &args::Supports) -> Exit {
     let lines: String = answer(args).iter().flat_map(|line| [line, "\n"]).collect();
-    // A reader may go away before the end, as `head` does.
-    if std::io::stdout().write_all(lines.as_bytes()).is_ok() { Exit::Answered } else { Exit::CannotWrite }
+    terminal::ended(terminal::print(&lines), Exit::Answered)
 }
 
 /// The lines that answer the one question asked.
 fn answer(args: &args::Supports) -> Vec<String> {
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     if args.onnx_operators {
-        owned(&operators())
+        operators()
     } else if args.onnx_element_types {
         ElementType::ALL.iter().map(ToString::to_string).collect()
     } else if args.onnx_opset_versions {
@@ -49,7 +47,10 @@ fn answer(args: &args::Supports) -> Vec<String> {
 }
 
 /// Operators of both engines: a search without a replay would find nothing that may be written.
-fn operators() -> Vec<&'static str> {
+fn operators() -> Vec<String> {
     let replayed = reference::operators();
-    onnx::supported_operators().into_iter().filter(|name| replayed.binary_search(name).is_ok()).collect()
+    let both = onnx::supported_operators().into_iter().filter(|name| replayed.binary_search(name).is_ok());
+    let mut names: Vec<String> = both.map(str::to_owned).chain(onnx::expanded_operators()).collect();
+    names.sort_unstable();
+    names
 }

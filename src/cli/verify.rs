@@ -6,17 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use vnnlib::Query;
+
 use super::config;
 use super::delivery::{Delivery, Style};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::session::{self, Outlets};
+use super::terminal::{self, say};
 use super::watchdog::{Signals, Watchdog};
 use super::{args, certificate, input};
 use crate::budget::{self, Budget};
 use crate::error::Error;
 use crate::pipeline::{self, Verdict};
-use crate::report::{JsonLines, Listeners, Progress, Statistics};
+use crate::property::doubt::{self, Doubt};
+use crate::report::{Event, JsonLines, Listeners, Observer, Progress, Statistics};
 use crate::witness::{Answer, Certainty, Witness, write};
 
 /// How long the search may take to end after a signal.
@@ -44,7 +48,7 @@ fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Re
         let (statistics, budget, wanted) = (Arc::clone(&statistics), budget.clone(), args.stats);
         move || {
             if wanted {
-                eprint!("{}", statistics.table(budget.elapsed()));
+                terminal::tell(format_args!("{}", statistics.table(budget.elapsed())));
             }
         }
     };
@@ -77,7 +81,7 @@ fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Re
         explain(args, &verdict, &statistics);
     }
     if args.stats {
-        eprint!("{}", statistics.table(budget.elapsed()));
+        terminal::tell(format_args!("{}", statistics.table(budget.elapsed())));
     }
     Ok(exit.unwrap_or(Exit::Answered))
 }
@@ -110,7 +114,11 @@ fn search(
 ) -> Result<Found, Failure> {
     let query = input::property(&config.property)?;
     let files = config.networks.files_for(&query)?;
-    let models = input::models(&files)?;
+    let doubts = doubts(&query);
+    let (models, notes) = input::models(&files, &query, &args.dims)?;
+    if !args.quiet {
+        notes.iter().for_each(|note| say!("note: {note}"));
+    }
     if budget.check() == Err(crate::budget::StopReason::TimeUp) {
         return Ok(Found::OutOfTime);
     }
@@ -121,7 +129,20 @@ fn search(
     let progress = (!args.quiet && !args.json && io::stderr().is_terminal()).then(Progress::start);
     lines.iter().for_each(|lines| listeners.add(lines));
     progress.iter().for_each(|progress| listeners.add(progress));
+    for doubt in &doubts {
+        let Doubt { variable, lines, text } = doubt;
+        listeners.event(&Event::Warning { variable: variable.as_deref(), lines, text });
+    }
+    notes.iter().for_each(|note| listeners.event(&Event::Note(note)));
     Ok(Found::Verdict(pipeline::falsify(query, models, &config.search, budget, &listeners)?))
+}
+
+/// Says what the property's author may not have meant, a line each: no option hides it, because it turns the meaning of a
+/// verdict around.
+pub(super) fn doubts(query: &Query) -> Vec<Doubt> {
+    let doubts = doubt::doubts(query);
+    doubts.iter().for_each(|doubt| say!("warning: {}", doubt.text));
+    doubts
 }
 
 /// One line on standard error that says what the verdict rests on.
@@ -130,7 +151,7 @@ fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
         Found::Verdict(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
             let what =
                 if args.accept_thin { "the counterexample" } else { "a counterexample was found that" };
-            eprintln!(
+            say!(
                 "note: {what} holds with zero tolerance, but by so little that another engine's rounding may hide \
                  it (short by {:.1e}){}",
                 -witness.excess(),
@@ -138,16 +159,16 @@ fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
             );
         }
         Found::Verdict(Verdict::Sat(_)) => {}
-        Found::Verdict(Verdict::Unsat(proof)) => eprintln!("note: {}", proof.ground()),
+        Found::Verdict(Verdict::Unsat(proof)) => say!("note: {}", proof.ground()),
         Found::Verdict(Verdict::Unknown(reason)) => {
             match statistics.best_margin() {
-                Some(margin) => eprintln!("note: {reason}; the best margin was {margin:.3e}, 0 is needed"),
-                None => eprintln!("note: {reason}"),
+                Some(margin) => say!("note: {reason}; the best margin was {margin:.3e}, 0 is needed"),
+                None => say!("note: {reason}"),
             }
             // The table, if it is wanted, ends with them.
             let notes = if args.stats { Vec::new() } else { statistics.notes() };
-            notes.iter().for_each(|note| eprintln!("note: {note}"));
+            notes.iter().for_each(|note| say!("note: {note}"));
         }
-        Found::OutOfTime => eprintln!("note: the time was up before the search could begin"),
+        Found::OutOfTime => say!("note: the time was up before the search could begin"),
     }
 }

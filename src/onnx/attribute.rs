@@ -72,6 +72,7 @@ impl Node {
     ) -> Result<Option<A>, ModelError> {
         match self.attributes.get(name) {
             None => Ok(None),
+            Some(Attribute::Refused(what)) => Err(self.error(format!("attribute {name} {what}"))),
             Some(attribute) => match get(attribute) {
                 Some(value) => Ok(Some(value)),
                 None => Err(self.error(format!("attribute {name} is not {wanted}"))),

@@ -79,7 +79,7 @@ impl<T: Real> Call<'_, T> {
     pub(crate) fn constant(&self, i: usize) -> Result<Arc<Tensor>, ModelError> {
         match self.operand(i)? {
             Operand::Constant(tensor) => Ok(tensor),
-            Operand::Node(_) => Err(self
+            Operand::Node(_) | Operand::List(_) => Err(self
                 .error(format!("operand {i} depends on the network's input; only constants are supported"))),
         }
     }
@@ -269,7 +269,7 @@ impl<T: Real> Call<'_, T> {
         }
         match x {
             Operand::Constant(tensor) => Ok(Operand::Constant(Arc::new(tensor.reshaped(to)))),
-            Operand::Node(_) => self.apply(Op::Reshape(to), std::slice::from_ref(x)),
+            Operand::Node(_) | Operand::List(_) => self.apply(Op::Reshape(to), std::slice::from_ref(x)),
         }
     }
 

@@ -12,6 +12,7 @@ use onnx_protobuf::{
 };
 
 use super::error::{ModelError, Place};
+use super::expand;
 use super::external::Folder;
 use super::functions::{Functions, is_default};
 use super::guard;
@@ -37,6 +38,7 @@ pub(super) fn model(bytes: &[u8], path: &Path, folder: &Folder) -> Result<Model,
     let reader = Reader { functions: Functions::new(&proto.functions, opset)?, folder };
     let mut graph = reader.graph(graph_proto, &outline.payloads, Level::Main)?;
     order::sort(&mut graph)?;
+    expand::expand(&mut graph, opset)?;
     Ok(Model { path: path.to_path_buf(), ir_version: proto.ir_version, opset, graph })
 }
 
@@ -89,22 +91,26 @@ impl Reader<'_> {
         payloads: &[Option<&[u8]>],
         level: Level,
     ) -> Result<Graph, ModelError> {
-        let mut initializers = BTreeMap::new();
+        let mut constants = Constants::default();
         for (i, tensor) in proto.initializer.into_iter().enumerate() {
             let name = tensor.name.clone();
             let payload = payloads.get(i).copied().flatten();
-            define(&mut initializers, name, values::tensor(tensor, payload, self.folder)?)?;
+            constants.define(name, values::tensor(tensor, payload, self.folder))?;
         }
         for tensor in proto.sparse_initializer {
             let name = tensor.values.name.clone();
-            define(&mut initializers, name, values::sparse_tensor(tensor, self.folder)?)?;
+            constants.define(name, values::sparse_tensor(tensor, self.folder))?;
         }
-        let asked = proto.input.iter().filter(|i| !initializers.contains_key(&i.name));
+        let Constants { initializers, refused } = constants;
+        let asked = proto
+            .input
+            .iter()
+            .filter(|i| !initializers.contains_key(&i.name) && !refused.contains_key(&i.name));
         let inputs = asked.map(|i| value_info(i, level)).collect::<Result<_, _>>()?;
         let outputs = proto.output.iter().map(|o| value_info(o, level)).collect::<Result<_, _>>()?;
         let nodes = self.functions.inline(proto.node)?;
         let nodes = nodes.into_iter().enumerate().map(|(i, n)| self.node(n, i)).collect::<Result<_, _>>()?;
-        Ok(Graph { name: proto.name, nodes, inputs, outputs, initializers })
+        Ok(Graph { name: proto.name, nodes, inputs, outputs, initializers, refused })
     }
 
     fn node(&self, proto: NodeProto, index: usize) -> Result<Node, ModelError> {
@@ -147,40 +153,55 @@ impl Reader<'_> {
             Ok(AttributeType::INTS) => Attribute::Ints(proto.ints),
             Ok(AttributeType::STRINGS) => Attribute::Strings(proto.strings),
             Ok(AttributeType::TENSOR) => match proto.t.take() {
-                Some(tensor) => {
-                    let tensor = values::tensor(tensor, None, self.folder)?;
-                    Attribute::Tensor(Arc::new(values::without_nan(&proto.name, tensor)?))
-                }
+                Some(tensor) => held(&proto.name, values::tensor(tensor, None, self.folder)),
                 None => return fail("is a tensor without a value"),
             },
             Ok(AttributeType::SPARSE_TENSOR) => match proto.sparse_tensor.take() {
-                Some(tensor) => {
-                    let tensor = values::sparse_tensor(tensor, self.folder)?;
-                    Attribute::Tensor(Arc::new(values::without_nan(&proto.name, tensor)?))
-                }
+                Some(tensor) => held(&proto.name, values::sparse_tensor(tensor, self.folder)),
                 None => return fail("is a tensor without a value"),
             },
             Ok(AttributeType::GRAPH) => match proto.g.take() {
                 Some(graph) => Attribute::Graph(Arc::new(self.graph(graph, &[], Level::Sub)?)),
                 None => return fail("is a graph without a value"),
             },
-            Ok(other) => return fail(&format!("has the type {other:?}, which is not supported")),
+            Ok(other) => Attribute::Refused(format!("has the type {other:?}, which is not supported")),
             Err(number) => return fail(&format!("has the type {number}, which ONNX does not have")),
         })
     }
 }
 
-fn define(
-    constants: &mut BTreeMap<String, Arc<Tensor>>,
-    name: String,
-    tensor: Tensor,
-) -> Result<(), ModelError> {
-    if name.is_empty() {
-        return Err(ModelError::new(Place::File, "a constant without a name"));
+/// An attribute's tensor, or why it cannot be read.
+fn held(name: &str, tensor: Result<Tensor, ModelError>) -> Attribute {
+    match tensor.and_then(|tensor| values::without_nan(name, tensor)) {
+        Ok(tensor) => Attribute::Tensor(Arc::new(tensor)),
+        Err(error) => Attribute::Refused(error.what),
     }
-    match constants.insert(name.clone(), Arc::new(values::without_nan(&name, tensor)?)) {
-        None => Ok(()),
-        Some(_) => Err(ModelError::new(Place::Value(name), "two constants have this name")),
+}
+
+/// The constants of a graph.
+#[derive(Default)]
+struct Constants {
+    initializers: BTreeMap<String, Arc<Tensor>>,
+    refused: BTreeMap<String, ModelError>,
+}
+
+impl Constants {
+    fn define(&mut self, name: String, tensor: Result<Tensor, ModelError>) -> Result<(), ModelError> {
+        if name.is_empty() {
+            return Err(ModelError::new(Place::File, "a constant without a name"));
+        }
+        if self.initializers.contains_key(&name) || self.refused.contains_key(&name) {
+            return Err(ModelError::new(Place::Value(name), "two constants have this name"));
+        }
+        match tensor.and_then(|tensor| values::without_nan(&name, tensor)) {
+            Ok(tensor) => {
+                self.initializers.insert(name, Arc::new(tensor));
+            }
+            Err(error) => {
+                self.refused.insert(name, error);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -194,6 +215,16 @@ fn value_info(proto: &ValueInfoProto, level: Level) -> Result<ValueInfo, ModelEr
             return Ok(ValueInfo { name, element: ElementType::Float32, shape: None });
         }
         None => return fail("it has no type".into()),
+        Some(type_proto::Value::SequenceType(_) | type_proto::Value::MapType(_)) if level == Level::Main => {
+            let what = "it is a list or a map, and nothing but dense tensors is supported";
+            return Err(ModelError::new(Place::Value(name), what).help(
+                "convert a classifier of scikit-learn with options={'zipmap': False}, or cut the graph before this value \
+                 with onnx.utils.extract_model",
+            ));
+        }
+        Some(_) if level == Level::Sub => {
+            return Ok(ValueInfo { name, element: ElementType::Float32, shape: None });
+        }
         Some(_) => return fail("it is no dense tensor, and nothing else is supported".into()),
     };
     let element = match ElementType::from_number(tensor.elem_type) {
@@ -205,6 +236,8 @@ fn value_info(proto: &ValueInfoProto, level: Level) -> Result<ValueInfo, ModelEr
     let mut dims = Vec::with_capacity(shape.dim.len());
     for dim in &shape.dim {
         dims.push(match &dim.value {
+            // Some exporters write an unknown dimension so.
+            Some(dimension::Value::DimValue(-1)) => Dim::Symbolic(String::new()),
             Some(dimension::Value::DimValue(size)) => match usize::try_from(*size) {
                 Ok(size) => Dim::Fixed(size),
                 Err(_) => return fail(format!("a negative dimension {size}")),
@@ -277,20 +310,28 @@ mod tests {
     }
 
     #[test]
+    fn a_constant_that_cannot_be_read_counts_where_it_is_needed() {
+        let mut model = sample();
+        model.graph.mut_or_insert_default().initializer[0].dims = vec![3];
+        let graph = read(&model).unwrap().graph;
+        let refused = crate::onnx::live::Live::of_outputs(&graph).refusal(&graph).unwrap().to_string();
+        assert_eq!(refused, "value w: its shape claims 3 values, the file holds 2");
+        model.graph.mut_or_insert_default().node[0].input[1] = "x".into();
+        let graph = read(&model).unwrap().graph;
+        assert!(crate::onnx::live::Live::of_outputs(&graph).refusal(&graph).is_none());
+    }
+
+    #[test]
     fn wrong_models_are_refused_with_their_place() {
         type Break = fn(&mut ModelProto);
         fn graph(model: &mut ModelProto) -> &mut GraphProto {
             model.graph.mut_or_insert_default()
         }
-        let cases: [(Break, &str); 9] = [
+        let cases: [(Break, &str); 8] = [
             (|m| m.graph = None.into(), "the model: there is no graph in it"),
             (|m| m.opset_import.clear(), "the model: it does not say which operator set"),
             (|m| m.opset_import[0].version = 6, "the model: operator set 6 is older than 7"),
             (|m| m.opset_import[0].version = 99, "the model: operator set 99 is newer than 25"),
-            (
-                |m| graph(m).initializer[0].dims = vec![3],
-                "value w: its shape claims 3 values, the file holds 2",
-            ),
             (|m| graph(m).initializer[0].name.clear(), "the model: a constant without a name"),
             (|m| graph(m).input[0].type_ = None.into(), "value x: it has no type"),
             (|m| graph(m).node[0].input[1] = "v".into(), "node #0 (Add): its operand v is nowhere defined"),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::escape::escaped;
+
 /// A model that cannot be used. Printed as `PLACE: WHAT (help: REMEDY)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelError {
@@ -50,15 +52,15 @@ impl fmt::Display for Place {
         match self {
             Self::File => f.write_str("the model"),
             Self::Byte(at) => write!(f, "byte {at}"),
-            Self::Node { name, operator } => write!(f, "node {name} ({operator})"),
-            Self::Value(name) => write!(f, "value {name}"),
+            Self::Node { name, operator } => write!(f, "node {} ({})", escaped(name), escaped(operator)),
+            Self::Value(name) => write!(f, "value {}", escaped(name)),
         }
     }
 }
 
 impl fmt::Display for ModelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.what)?;
+        write!(f, "{}: {}", self.place, escaped(&self.what))?;
         if !self.help.is_empty() {
             write!(f, " (help: {})", self.help)?;
         }

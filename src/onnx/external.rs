@@ -1,6 +1,8 @@
 //! Constants that a model keeps in files beside it (`data_location = EXTERNAL`).
 //!
-//! The file must lie in the model's own folder or below: a downloaded model may not read `/etc/passwd`.
+//! The file must lie in the model's own folder or below: a downloaded model may not read `/etc/passwd`. Where the model is
+//! a link, its folder is also the one that the link leads to: the cache of Hugging Face holds models and their data in a
+//! folder of nameless blobs, and links to both in another one.
 //! Source: `onnx/docs/ExternalData.md`.
 
 use std::borrow::Cow;
@@ -11,16 +13,23 @@ use std::path::{Component, Path, PathBuf};
 use onnx_protobuf::TensorProto;
 
 use super::error::{ModelError, Place};
+use crate::unpack;
 
-/// The folder that external data may come from.
+/// The folder that external data may come from, and the one that the model lies in behind all links.
 #[derive(Debug, Clone)]
-pub(super) struct Folder(Option<PathBuf>);
+pub(super) struct Folder(Option<(PathBuf, PathBuf)>);
 
 impl Folder {
     /// The folder of the model at `path`.
     pub(super) fn of(path: &Path) -> Self {
-        let parent = path.parent().unwrap_or(Path::new(""));
-        Self(Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_path_buf() }))
+        if unpack::is_stream(path) {
+            return Self::none();
+        }
+        let folder = |path: &Path| match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        Self(Some((folder(path), folder(&unpack::behind_links(path)))))
     }
 
     /// No folder: a model without a file has no external data.
@@ -30,20 +39,36 @@ impl Folder {
 
     /// The path of `location` inside this folder.
     fn resolve(&self, location: &str) -> Result<PathBuf, String> {
-        let Some(folder) = &self.0 else { return Err("its values are in another file".into()) };
-        let relative = Path::new(location);
-        let inside = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-        if location.is_empty() || !inside {
-            return Err(format!("its values are in {location:?}, outside the model's folder"));
-        }
+        let Some((folder, behind)) = &self.0 else {
+            return Err("its values are in another file, and the model was read from none".into());
+        };
+        let outside = || format!("its values are in {location:?}, outside the model's folder");
+        let relative = plain(location).ok_or_else(outside)?;
         let path = folder.join(relative);
-        let real = path.canonicalize().map_err(|e| format!("its values are in {}: {e}", path.display()))?;
-        let root = folder.canonicalize().map_err(|e| format!("{}: {e}", folder.display()))?;
-        if !real.starts_with(root) {
-            return Err(format!("its values are in {location:?}, a link out of the model's folder"));
+        path.metadata().map_err(|e| format!("its values are in {}: {e}", path.display()))?;
+        let real = unpack::behind_links(&path);
+        let root = |folder: &Path| folder.canonicalize().map_err(|e| format!("{}: {e}", folder.display()));
+        if real.starts_with(root(folder)?) || real.starts_with(root(behind)?) {
+            return Ok(real);
         }
-        Ok(real)
+        Err(format!("its values are in {location:?}, a link out of the model's folder"))
     }
+}
+
+/// A relative path without `.` and `..`; `None` if it leads out of where it begins, or nowhere.
+fn plain(location: &str) -> Option<PathBuf> {
+    let mut parts = Vec::new();
+    for component in Path::new(location).components() {
+        match component {
+            Component::Normal(part) => parts.push(part),
+            Component::CurDir => {}
+            Component::ParentDir => {
+                parts.pop()?;
+            }
+            Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    if parts.is_empty() { None } else { Some(parts.iter().collect()) }
 }
 
 /// The `size` bytes of a tensor that are kept in another file.
@@ -75,6 +100,14 @@ fn load(proto: &TensorProto, size: usize, folder: &Folder) -> Result<Vec<u8>, St
     let mut file = File::open(&path).map_err(failed)?;
     let held = file.metadata().map_err(failed)?.len();
     if held.checked_sub(offset).is_none_or(|left| left < size as u64) {
+        let mut start = Vec::new();
+        (&mut file).take(64).read_to_end(&mut start).map_err(failed)?;
+        if start.starts_with(b"version https://git-lfs") {
+            return Err(format!(
+                "{} is a Git LFS pointer, not the data itself: run `git lfs pull` in the folder it came from",
+                path.display()
+            ));
+        }
         return Err(format!("{} has {held} bytes, {size} at {offset} are claimed", path.display()));
     }
     file.seek(SeekFrom::Start(offset)).map_err(failed)?;
@@ -110,7 +143,13 @@ mod tests {
         let secret = outer.path().join("secret").display().to_string();
         let folder = Folder::of(&inner.join("net.onnx"));
         type Expected = Result<&'static [u8], &'static str>;
-        let cases: [(&str, &str, &str, Expected); 9] = [
+        std::fs::write(inner.join("pointer"), b"version https://git-lfs.github.com/spec/v1").unwrap();
+        let cases: [(&str, &str, &str, Expected); 14] = [
+            ("./a/../a/../w.bin", "0", "3", Ok(&[1, 2, 3])),
+            ("a/../../model/w.bin", "0", "3", Err("outside the model's folder")),
+            ("a/..", "0", "3", Err("outside the model's folder")),
+            ("", "0", "3", Err("outside the model's folder")),
+            ("pointer", "100", "3", Err("run `git lfs pull`")),
             ("w.bin", "0", "3", Ok(&[1, 2, 3])),
             ("./w.bin", "2", "3", Ok(&[3, 4, 5])),
             ("w.bin", "3", "3", Err("has 5 bytes, 3 at 3 are claimed")),
@@ -129,5 +168,25 @@ mod tests {
                 (got, want) => panic!("{location}: {got:?} instead of {want:?}"),
             }
         }
+    }
+
+    #[test]
+    fn links_to_a_model_and_its_data_lead_to_one_folder() {
+        let cache = tempfile::tempdir().unwrap();
+        let at = |name: &str| cache.path().join(name);
+        for folder in ["blobs", "snapshot/onnx"] {
+            std::fs::create_dir_all(at(folder)).unwrap();
+        }
+        std::fs::write(at("blobs/model"), []).unwrap();
+        std::fs::write(at("blobs/data"), [1, 2, 3]).unwrap();
+        std::fs::write(at("other"), [9; 3]).unwrap();
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, at(name)).unwrap();
+        link("../../blobs/model", "snapshot/onnx/model.onnx");
+        link("../../blobs/data", "snapshot/onnx/model.onnx_data");
+        link("../../other", "snapshot/onnx/elsewhere");
+        let folder = Folder::of(&at("snapshot/onnx/model.onnx"));
+        assert_eq!(*read(&proto("model.onnx_data", "0", "3"), 3, &folder).unwrap(), [1, 2, 3]);
+        let refused = read(&proto("elsewhere", "0", "3"), 3, &folder).unwrap_err().to_string();
+        assert!(refused.contains("a link out of the model's folder"), "{refused}");
     }
 }

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use super::call::Call;
 use super::error::{ModelError, Place};
+use super::expand;
+use super::live::Live;
 use super::model::{Attribute, Dim, Graph, Model, Node};
 use super::ops;
 use super::reach::{self, Reach};
@@ -58,6 +60,15 @@ pub(crate) enum Operand {
     Constant(Arc<Tensor>),
     /// Known when the network runs.
     Node(NodeId),
+    /// A list of values.
+    List(Arc<[Operand]>),
+}
+
+impl Operand {
+    /// A list of values.
+    pub(super) fn list(elements: Vec<Self>) -> Self {
+        Self::List(elements.into())
+    }
 }
 
 /// The state of an import.
@@ -99,7 +110,10 @@ pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Net
         let error = ModelError::new(Place::File, what).help("convert the model with onnx.version_converter");
         return Err(error.into());
     }
-    let unsupported = unsupported(model);
+    let outputs = model.graph.outputs.iter().map(|output| output.name.as_str());
+    let wanted: Vec<&str> = outputs.chain(hidden.iter().copied()).collect();
+    let mut unsupported = Vec::new();
+    scan(&model.graph, &wanted, &mut unsupported);
     if !unsupported.is_empty() {
         return Err(ImportError::Unsupported(unsupported));
     }
@@ -122,7 +136,8 @@ pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Net
         let node = node.map_err(|error| ModelError::new(place(), error.0))?;
         importer.bind(&input.name, Operand::Node(node));
     }
-    let outputs = importer.graph(&model.graph)?;
+    let expanded = expand::for_importer(&model.graph, model.opset)?;
+    let outputs = importer.graph(expanded.as_ref().unwrap_or(&model.graph), hidden)?;
     let mut ids = Vec::new();
     for &name in hidden {
         let place = || Place::Value(name.to_owned());
@@ -141,24 +156,26 @@ pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Net
     Ok(importer.builder.finish(ids))
 }
 
-/// All nodes of a model, inner graphs included, whose operators have no builder.
+/// All nodes that a model's outputs need, inner graphs included, whose operators have no builder.
 pub fn unsupported(model: &Model) -> Vec<UnsupportedNode> {
     let mut nodes = Vec::new();
-    scan(&model.graph, &mut nodes);
+    let wanted: Vec<&str> = model.graph.outputs.iter().map(|output| output.name.as_str()).collect();
+    scan(&model.graph, &wanted, &mut nodes);
     nodes
 }
 
 /// Names of all operators that have a builder, in alphabetical order.
 pub fn supported_operators() -> Vec<&'static str> {
-    let mut names: Vec<_> = ops::entries::<f32>().map(|entry| entry.0).collect();
+    let mut names: Vec<_> = ops::entries::<f32>().map(|entry| entry.0).chain(expand::for_network()).collect();
     names.sort_unstable();
     names
 }
 
-fn scan(graph: &Graph, unsupported: &mut Vec<UnsupportedNode>) {
-    for node in &graph.nodes {
+fn scan<'g>(graph: &'g Graph, wanted: &[&'g str], unsupported: &mut Vec<UnsupportedNode>) {
+    for node in Live::of(graph, wanted.iter().copied()).filter(graph) {
         let default_domain = matches!(node.domain.as_str(), "" | "ai.onnx");
-        if !default_domain || ops::find::<f32>(&node.operator).is_none() {
+        let composed = expand::is_for_network(node);
+        if !composed && (!default_domain || ops::find::<f32>(&node.operator).is_none()) {
             let operator = if default_domain {
                 node.operator.clone()
             } else {
@@ -168,20 +185,26 @@ fn scan(graph: &Graph, unsupported: &mut Vec<UnsupportedNode>) {
         }
         for attribute in node.attributes.values() {
             if let Attribute::Graph(inner) = attribute {
-                scan(inner, unsupported);
+                let outputs: Vec<&str> = inner.outputs.iter().map(|output| output.name.as_str()).collect();
+                scan(inner, &outputs, unsupported);
             }
         }
     }
 }
 
 impl<T: Real> Importer<T> {
-    /// Builds the nodes of a graph whose inputs are bound, and gives its outputs.
-    pub(super) fn graph(&mut self, graph: &Graph) -> Result<Vec<Operand>, ModelError> {
+    /// Builds what a graph's outputs and the values named in `hidden` need, the inputs being bound, and gives the outputs.
+    pub(super) fn graph(&mut self, graph: &Graph, hidden: &[&str]) -> Result<Vec<Operand>, ModelError> {
+        let outputs = graph.outputs.iter().map(|output| output.name.as_str());
+        let live = Live::of(graph, outputs.chain(hidden.iter().copied()));
+        if let Some(error) = live.refusal(graph) {
+            return Err(error);
+        }
         for (name, tensor) in &graph.initializers {
             self.bind(name, Operand::Constant(tensor.clone()));
         }
-        for node in &graph.nodes {
-            self.node(node)?;
+        for node in live.filter(graph) {
+            self.node(node, &live)?;
         }
         let outputs = graph.outputs.iter().map(|output| {
             self.lookup(&output.name).ok_or_else(|| {
@@ -191,15 +214,22 @@ impl<T: Real> Importer<T> {
         outputs.collect()
     }
 
-    /// As [`Importer::graph`], with names of its own.
-    pub(super) fn inner_graph(&mut self, graph: &Graph) -> Result<Vec<Operand>, ModelError> {
+    /// As [`Importer::graph`], with names of its own and these inputs.
+    pub(super) fn inner_graph(
+        &mut self,
+        graph: &Graph,
+        inputs: Vec<Operand>,
+    ) -> Result<Vec<Operand>, ModelError> {
         self.scopes.push(HashMap::new());
-        let outputs = self.graph(graph);
+        for (input, operand) in graph.inputs.iter().zip(inputs) {
+            self.bind(&input.name, operand);
+        }
+        let outputs = self.graph(graph, &[]);
         self.scopes.pop();
         outputs
     }
 
-    fn node(&mut self, node: &Node) -> Result<(), ModelError> {
+    fn node(&mut self, node: &Node, live: &Live<'_>) -> Result<(), ModelError> {
         let mut operands = Vec::with_capacity(node.inputs.len());
         for name in &node.inputs {
             operands.push(match name.as_str() {
@@ -213,7 +243,8 @@ impl<T: Real> Importer<T> {
             return Err(node.error("the operator is not supported"));
         };
         let results = build(&mut Call { importer: self, node, operands })?;
-        for (i, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+        let needed = |name: &str| !name.is_empty() && live.names.contains(name);
+        for (i, name) in node.outputs.iter().enumerate().filter(|(_, name)| needed(name)) {
             let Some(result) = results.get(i) else {
                 return Err(node.error(format!("result {i} ({name}) is not supported")));
             };
@@ -237,6 +268,7 @@ impl<T: Real> Importer<T> {
         let tensor = match operand {
             Operand::Node(id) => return Ok(*id),
             Operand::Constant(tensor) => tensor,
+            Operand::List(_) => return Err(ShapeError("a list stands where a tensor is needed".into())),
         };
         let address = Arc::as_ptr(tensor) as usize;
         if let Some((_, id)) = self.nodes_of_constants.get(&address) {
@@ -251,6 +283,8 @@ impl<T: Real> Importer<T> {
         match operand {
             Operand::Constant(tensor) => &tensor.shape,
             Operand::Node(id) => self.builder.shape(*id),
+            // Whoever reads its numbers is told what it is.
+            Operand::List(_) => &[],
         }
     }
 
@@ -269,6 +303,7 @@ impl<T: Real> Importer<T> {
         match operand {
             Operand::Constant(tensor) => tensor.element,
             Operand::Node(id) => self.builder.node(*id).element,
+            Operand::List(elements) => elements.first().map_or(ElementType::Float32, |x| self.element_of(x)),
         }
     }
 }

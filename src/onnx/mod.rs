@@ -9,10 +9,12 @@ mod call;
 mod constant;
 mod decode;
 pub mod error;
+mod expand;
 mod external;
 mod functions;
 mod guard;
 pub mod import;
+pub mod live;
 pub mod model;
 mod ops;
 mod order;
@@ -27,6 +29,7 @@ pub mod write;
 
 pub use decode::OPSETS;
 pub use error::{ModelError, Place};
+pub use expand::operators as expanded_operators;
 pub use import::{
     ImportError, UnsupportedNode, import, import_with_hidden, supported_operators, unsupported,
 };

@@ -37,6 +37,8 @@ pub struct Graph {
     pub outputs: Vec<ValueInfo>,
     /// Constants by name.
     pub initializers: BTreeMap<String, Arc<Tensor>>,
+    /// Constants that could not be read, and why: an error where one is needed ([`Live`](super::live::Live)).
+    pub refused: BTreeMap<String, ModelError>,
 }
 
 /// A named input or output with what the file declares of it.
@@ -95,6 +97,8 @@ pub enum Attribute {
     Ints(Vec<i64>),
     /// `STRINGS`
     Strings(Vec<Vec<u8>>),
+    /// What could not be read, continuing "its attribute NAME ...": an error where it is asked for.
+    Refused(String),
 }
 
 impl Node {

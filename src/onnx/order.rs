@@ -51,7 +51,8 @@ fn sort_within(graph: &mut Graph, outer: Option<&Scope<'_>>) -> Result<(), Model
 
 fn definitions(graph: &Graph) -> Result<Makers, ModelError> {
     let mut makers = Makers::new();
-    let given = graph.inputs.iter().map(|i| &i.name).chain(graph.initializers.keys());
+    let constants = graph.initializers.keys().chain(graph.refused.keys());
+    let given = graph.inputs.iter().map(|i| &i.name).chain(constants);
     for name in given {
         if makers.insert(name.clone(), None).is_some() {
             return Err(ModelError::new(Place::Value(name.clone()), "two graph inputs have this name"));
@@ -109,7 +110,7 @@ fn order(graph: &Graph, scope: &Scope<'_>) -> Result<Vec<usize>, ModelError> {
 }
 
 /// Names that a node needs: its operands and what its subgraphs use from around them, each once.
-fn needs(node: &Node) -> BTreeSet<&str> {
+pub(super) fn needs(node: &Node) -> BTreeSet<&str> {
     let mut names: BTreeSet<&str> =
         node.inputs.iter().map(String::as_str).filter(|n| !n.is_empty()).collect();
     for attribute in node.attributes.values() {
@@ -125,7 +126,8 @@ fn captured(body: &Graph) -> BTreeSet<&str> {
     let mut names: BTreeSet<&str> = body.nodes.iter().flat_map(needs).collect();
     names.extend(body.outputs.iter().map(|o| o.name.as_str()));
     let results = body.nodes.iter().flat_map(|n| &n.outputs);
-    let given = body.inputs.iter().map(|i| &i.name).chain(body.initializers.keys());
+    let constants = body.initializers.keys().chain(body.refused.keys());
+    let given = body.inputs.iter().map(|i| &i.name).chain(constants);
     for name in results.chain(given) {
         names.remove(name.as_str());
     }

@@ -1,16 +1,15 @@
 //! Files → [`Model`]: finding, unpacking and recognising what is no model at all.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-
-use flate2::bufread::MultiGzDecoder;
 
 use super::decode;
 use super::error::{ModelError, Place};
 use super::external::Folder;
 use super::model::Model;
 use super::tensor::Tensor;
+use crate::unpack::{self, FileError, shown};
 
 /// Largest file, unpacked: protobuf's own limit.
 const MAX_BYTES: u64 = 2 << 30;
@@ -19,15 +18,15 @@ const MAX_BYTES: u64 = 2 << 30;
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file system refused.
-    #[error("{}: {source} (help: check the path and its permissions)", .path.display())]
+    #[error("{}: {source}", shown(.path))]
     Io {
         /// The file.
         path: PathBuf,
         /// The refusal.
-        source: io::Error,
+        source: FileError,
     },
     /// The file was read, but holds no usable model.
-    #[error("{}: {error}", .path.display())]
+    #[error("{}: {error}", shown(.path))]
     Model {
         /// The file.
         path: PathBuf,
@@ -56,10 +55,10 @@ pub fn read_with_bytes(path: &Path) -> Result<(Model, Vec<u8>), ReadError> {
 
 /// The unpacked content of a model file that is gzipped; `None` for one that is not.
 pub fn unpacked(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
-    let io_error = |source| ReadError::Io { path: path.to_path_buf(), source };
-    let mut file = File::open(path).map_err(io_error)?;
-    let packed = is_gzip(&mut file).map_err(io_error)?;
-    if packed { Ok(Some(read_bytes(path)?.1)) } else { Ok(None) }
+    let mut magic = Vec::new();
+    let begun = File::open(path).and_then(|file| file.take(2).read_to_end(&mut magic));
+    begun.map_err(|refusal| ReadError::Io { path: path.to_path_buf(), source: refusal.into() })?;
+    if unpack::is_gzip(&magic) { Ok(Some(read_bytes(path)?.1)) } else { Ok(None) }
 }
 
 /// Reads a model from bytes (not gzipped) that came from no file: it can have no external data.
@@ -75,66 +74,28 @@ pub fn read_tensor(path: &Path) -> Result<(String, Tensor), ReadError> {
 }
 
 fn read_bytes(path: &Path) -> Result<(PathBuf, Vec<u8>), ReadError> {
-    let io_error = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| ReadError::Io { path, source }
-    };
-    let packed = with_gz(path);
-    let (path, file) = match File::open(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound && packed.is_file() => {
-            let file = File::open(&packed).map_err(io_error(&packed))?;
-            (packed, file)
-        }
-        opened => (path.to_path_buf(), opened.map_err(io_error(path))?),
-    };
-    let bytes = content(file).map_err(io_error(&path))?;
+    let read = unpack::read(path, MAX_BYTES);
+    let (path, bytes) = read.map_err(|source| ReadError::Io { path: path.to_path_buf(), source })?;
     match recognise(&bytes) {
         Ok(()) => Ok((path, bytes)),
         Err(error) => Err(ReadError::Model { path, error }),
     }
 }
 
-fn with_gz(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".gz");
-    PathBuf::from(name)
-}
-
-/// Whether the file begins as gzip does. It can be read from its beginning afterwards.
-fn is_gzip(file: &mut File) -> io::Result<bool> {
-    let mut magic = Vec::new();
-    file.take(2).read_to_end(&mut magic)?;
-    file.rewind()?;
-    Ok(magic == [0x1f, 0x8b])
-}
-
-fn content(mut file: File) -> io::Result<Vec<u8>> {
-    let size = file.metadata()?.len();
-    let gzip = is_gzip(&mut file)?;
-    let mut bytes = Vec::with_capacity(if gzip { 0 } else { size.min(MAX_BYTES) as usize });
-    if gzip {
-        MultiGzDecoder::new(io::BufReader::new(file)).take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    } else {
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    }
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(io::Error::other("more than 2 GiB unpacked, which no ONNX file may have"));
-    }
-    Ok(bytes)
-}
-
 /// Refuses what is plainly something else, with a better reason than a protobuf error.
 fn recognise(bytes: &[u8]) -> Result<(), ModelError> {
-    let (what, help) = if bytes.is_empty() {
-        ("the file is empty", "fetch or export it again")
+    let order = "check the order of the arguments: the network comes before the property";
+    let is_text = |bytes: &[u8]| {
+        let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+        start.starts_with(b"(") || start.starts_with(b";") || start.starts_with(b"<")
+    };
+    let (what, help) = if let Some(foreign) = unpack::foreign(bytes) {
+        foreign
     } else if bytes.starts_with(b"version https://git-lfs") {
+        // In a file it is found earlier.
         ("a Git LFS pointer, not the model itself", "run `git lfs pull` in the folder it came from")
-    } else if bytes.starts_with(b"(") || bytes.starts_with(b";") || bytes.starts_with(b"<") {
-        ("text, not an ONNX model", "check the order of the arguments: the network comes before the property")
-    } else if bytes.starts_with(b"PK\x03\x04") {
-        ("a zip archive, such as PyTorch saves", "export the model with torch.onnx.export")
-    } else if bytes.starts_with(b"\x89HDF") {
-        ("an HDF5 file, such as Keras saves", "convert the model with tf2onnx")
+    } else if is_text(bytes) || matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+        ("text, not an ONNX model", order)
     } else {
         return Ok(());
     };
@@ -169,8 +130,8 @@ mod tests {
             ("plain.onnx", "plain.onnx: the model: there is no graph in it"),
             ("only_packed.onnx", "only_packed.onnx.gz: the model: there is no graph in it"),
             ("packed_unnamed.onnx", "packed_unnamed.onnx: the model: there is no graph in it"),
-            ("cut.onnx", "(help: check the path and its permissions)"),
-            ("pointer.onnx", "a Git LFS pointer, not the model itself (help: run `git lfs pull`"),
+            ("cut.onnx", "the gzip stream is cut short (help: fetch the file again"),
+            ("pointer.onnx", "a Git LFS pointer, not the file itself (help: run `git lfs pull`"),
             ("property.onnx", "text, not an ONNX model"),
             ("empty.onnx", "the file is empty"),
             ("missing.onnx", "missing.onnx: No such file or directory"),

@@ -169,6 +169,7 @@ mod tests {
             outputs: vec![value(&last)],
             initializers,
             nodes,
+            refused: Default::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! are further outputs. The replay knows nothing of it and runs each model alone.
 
 mod assemble;
+pub mod fit;
 pub mod isomorphism;
 mod models;
 mod signature;

@@ -8,6 +8,7 @@
 mod bounds;
 mod boxes;
 pub mod condition;
+pub mod doubt;
 pub mod grid;
 pub mod layout;
 mod lower;

@@ -196,6 +196,35 @@ pub(super) fn reshaped(tensor: &Tensor, shape: Vec<usize>) -> Tensor {
     Tensor { shape, ..tensor.clone() }
 }
 
+/// The slices of a tensor along an axis, without it.
+pub(super) fn slices(tensor: &Tensor, given: i64) -> Result<Vec<Tensor>, String> {
+    let axis = axis(given, tensor.shape.len())?;
+    let (outer, count, inner) = around(&tensor.shape, axis);
+    let mut shape = tensor.shape.clone();
+    shape.remove(axis);
+    let slice = |at: usize| {
+        let map: Vec<usize> =
+            (0..outer).flat_map(|o| (0..inner).map(move |i| (o * count + at) * inner + i)).collect();
+        pick(tensor, shape.clone(), &map)
+    };
+    Ok((0..count).map(slice).collect())
+}
+
+/// The tensor with its first axis at another place.
+pub(super) fn moved_first_axis(tensor: Tensor, given: i64) -> Result<Tensor, String> {
+    let to = axis(given, tensor.shape.len())?;
+    if to == 0 {
+        return Ok(tensor);
+    }
+    let own = strides(&tensor.shape);
+    let mut order: Vec<usize> = (1..tensor.shape.len()).collect();
+    order.insert(to, 0);
+    let shape: Vec<usize> = order.iter().map(|&d| tensor.shape[d]).collect();
+    let steps: Vec<isize> = order.iter().map(|&d| own[d] as isize).collect();
+    let map = strided_map(&shape, &steps, 0);
+    Ok(pick(&tensor, shape, &map))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! `If` and `Loop`, the operators that compute subgraphs.
+//! `If`, `Loop` and `Scan`, the operators that compute subgraphs.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::call::{Call, single};
 use super::engine::{Scope, Walk};
 
 /// Names of the operators of this file.
-pub(super) const OPERATORS: [&str; 2] = ["If", "Loop"];
+pub(super) const OPERATORS: [&str; 3] = ["If", "Loop", "Scan"];
 
 /// A loop that goes on longer is refused: the file can ask for 2^63 rounds.
 const MAX_ROUNDS: usize = 100_000;
@@ -21,6 +21,7 @@ pub(super) fn is_known(node: &Node) -> bool {
 pub(super) fn run(walk: &Walk, call: &Call<'_>, scope: &Scope<'_>) -> Result<Vec<Tensor>, ModelError> {
     let results = match call.node.operator.as_str() {
         "If" => branch(walk, call, scope)?,
+        "Scan" => scan(walk, call, scope)?,
         _ => rounds(walk, call, scope)?,
     };
     Ok(results.into_iter().map(Arc::unwrap_or_clone).collect())
@@ -78,6 +79,59 @@ fn rounds(walk: &Walk, call: &Call<'_>, scope: &Scope<'_>) -> Result<Vec<Arc<Ten
     }
     for slices in scanned {
         carried.push(Arc::new(stacked(&slices).map_err(fail)?));
+    }
+    Ok(carried)
+}
+
+/// `Scan`, from operator set 9 on: the body takes the states and a slice of each scanned operand, and gives the next states
+/// and a slice of each result.
+fn scan(walk: &Walk, call: &Call<'_>, scope: &Scope<'_>) -> Result<Vec<Arc<Tensor>>, ModelError> {
+    let fail = |what: String| call.node.error(what);
+    let graph = body(call, "body")?;
+    let scans = call.int("num_scan_inputs", 0).map_err(fail)?;
+    let scans = usize::try_from(scans).ok().filter(|&n| n > 0 && n <= call.inputs.len());
+    let Some(scans) = scans.filter(|_| graph.inputs.len() == call.inputs.len() && walk.opset() >= 9) else {
+        return Err(fail("its body does not fit its operands".into()));
+    };
+    let operands = call.all_inputs().map_err(fail)?;
+    let states = operands.len() - scans;
+    let results = graph.outputs.len().checked_sub(states);
+    let results = results.ok_or_else(|| fail(format!("its body does not fit {states} states")))?;
+    let list = |name: &str, len: usize| match call.ints(name) {
+        Ok(None) => Ok(vec![0; len]),
+        Ok(Some(given)) if given.len() == len => Ok(given.to_vec()),
+        Ok(Some(_)) => Err(fail(format!("its attribute {name} does not have {len} entries"))),
+        Err(what) => Err(fail(what)),
+    };
+    let (axes, backwards) = (list("scan_input_axes", scans)?, list("scan_input_directions", scans)?);
+    let (to_axes, to_backwards) =
+        (list("scan_output_axes", results)?, list("scan_output_directions", results)?);
+    let mut slices = Vec::new();
+    for ((tensor, &axis), &back) in operands[states..].iter().zip(&axes).zip(&backwards) {
+        let mut parts = array::slices(tensor, axis).map_err(fail)?;
+        if back != 0 {
+            parts.reverse();
+        }
+        slices.push(parts);
+    }
+    let length = slices.first().map_or(0, Vec::len);
+    if length > MAX_ROUNDS || slices.iter().any(|parts| parts.len() != length) {
+        return Err(fail(format!("its operands are not scanned over one length of at most {MAX_ROUNDS}")));
+    }
+    let mut carried: Vec<Arc<Tensor>> = call.inputs.iter().take(states).flatten().cloned().collect();
+    let mut collected: Vec<Vec<Arc<Tensor>>> = vec![Vec::new(); results];
+    for round in 0..length {
+        let scanned = slices.iter().map(|parts| Arc::new(parts[round].clone()));
+        let mut made = compute(walk, graph, carried.into_iter().chain(scanned).collect(), scope)?.into_iter();
+        carried = made.by_ref().take(states).collect();
+        collected.iter_mut().zip(made).for_each(|(list, slice)| list.push(slice));
+    }
+    for ((mut list, axis), back) in collected.into_iter().zip(to_axes).zip(to_backwards) {
+        if back != 0 {
+            list.reverse();
+        }
+        let joined = stacked(&list).and_then(|joined| array::moved_first_axis(joined, axis));
+        carried.push(Arc::new(joined.map_err(fail)?));
     }
     Ok(carried)
 }

@@ -8,8 +8,11 @@ use crate::onnx::{
     Attribute, Data, Dim, ElementType, Graph, Model, ModelError, Node, Place, Tensor, ValueInfo,
 };
 
+use crate::onnx::live::Live;
+
 use super::array::floats;
 use super::call::Call;
+use super::lists::{self, List, Made};
 use super::{control, ops};
 
 /// The arithmetic of a run.
@@ -145,8 +148,8 @@ pub(super) fn input_shape(info: &ValueInfo, len: usize) -> Result<Vec<usize>, Mo
 }
 
 fn find_unknown(graph: &Graph, unknown: &mut Vec<ModelError>) {
-    for node in &graph.nodes {
-        if !ops::is_known(node) && !control::is_known(node) {
+    for node in Live::of_outputs(graph).filter(graph) {
+        if !ops::is_known(node) && !control::is_known(node) && !lists::is_known(node) {
             let domain =
                 if node.domain.is_empty() { String::new() } else { format!(" of domain {}", node.domain) };
             unknown.push(node.error(format!("this operator{domain} is not supported")));
@@ -178,6 +181,7 @@ fn input_tensor(info: &ValueInfo, values: &[f64], precision: Precision) -> Resul
 pub(super) struct Scope<'a> {
     graph: &'a Graph,
     values: HashMap<&'a str, Arc<Tensor>>,
+    lists: HashMap<&'a str, List>,
     outer: Option<&'a Scope<'a>>,
 }
 
@@ -185,6 +189,11 @@ impl Scope<'_> {
     pub(super) fn get(&self, name: &str) -> Option<Arc<Tensor>> {
         let own = self.values.get(name).or_else(|| self.graph.initializers.get(name));
         own.cloned().or_else(|| self.outer.and_then(|o| o.get(name)))
+    }
+
+    /// The list of a name.
+    pub(super) fn list(&self, name: &str) -> Option<List> {
+        self.lists.get(name).cloned().or_else(|| self.outer.and_then(|outer| outer.list(name)))
     }
 }
 
@@ -196,6 +205,11 @@ pub(super) struct Walk {
 }
 
 impl Walk {
+    /// Version of the operator set.
+    pub(super) fn opset(&self) -> i64 {
+        self.opset
+    }
+
     /// Computes the values named in `wanted`.
     pub(super) fn graph(
         &self,
@@ -205,11 +219,28 @@ impl Walk {
         wanted: &[&str],
     ) -> Result<Vec<Arc<Tensor>>, ModelError> {
         let values = graph.inputs.iter().map(|i| i.name.as_str()).zip(inputs).collect();
-        let mut scope = Scope { graph, values, outer };
+        let mut scope = Scope { graph, values, lists: HashMap::new(), outer };
         let kept: HashSet<&str> = wanted.iter().copied().collect();
         let last_use = last_uses(graph);
-        for (i, node) in graph.nodes.iter().enumerate() {
-            let results = self.node(node, &scope)?;
+        let live = Live::of(graph, wanted.iter().copied());
+        if let Some(error) = live.refusal(graph) {
+            return Err(error);
+        }
+        for (i, node) in graph.nodes.iter().enumerate().filter(|&(i, _)| live.nodes[i]) {
+            if lists::is_known(node) {
+                let call = self.call(node, &scope)?;
+                let Some(name) = node.outputs.first() else { continue };
+                match lists::run(&call, &scope)? {
+                    Made::List(list) => {
+                        scope.lists.insert(name, list);
+                    }
+                    Made::Tensor(tensor) => {
+                        scope.values.insert(name, tensor);
+                    }
+                }
+                continue;
+            }
+            let results = self.node(node, &scope, &live)?;
             for (name, value) in node.outputs.iter().zip(results).filter(|(name, _)| !name.is_empty()) {
                 if kept.contains(name.as_str()) || last_use.contains_key(name.as_str()) {
                     scope.values.insert(name, Arc::new(value));
@@ -229,22 +260,27 @@ impl Walk {
         wanted.iter().map(find).collect()
     }
 
-    fn node(&self, node: &Node, scope: &Scope<'_>) -> Result<Vec<Tensor>, ModelError> {
+    /// A node with its operands. A list is none that an operator on tensors can have.
+    fn call<'a>(&self, node: &'a Node, scope: &Scope<'_>) -> Result<Call<'a>, ModelError> {
         let find = |name: &String| {
-            if name.is_empty() {
+            if name.is_empty() || (lists::is_known(node) && scope.list(name).is_some()) {
                 return Ok(None);
             }
             let missing = || node.error(format!("its operand {name} has no value"));
             scope.get(name).map(Some).ok_or_else(missing)
         };
         let inputs = node.inputs.iter().map(find).collect::<Result<_, _>>()?;
-        let call = Call { node, opset: self.opset, precision: self.precision, inputs };
+        Ok(Call { node, opset: self.opset, precision: self.precision, inputs })
+    }
+
+    fn node(&self, node: &Node, scope: &Scope<'_>, live: &Live<'_>) -> Result<Vec<Tensor>, ModelError> {
+        let call = self.call(node, scope)?;
         let results = if control::is_known(node) {
             control::run(self, &call, scope)?
         } else {
             ops::run(&call).map_err(|what| node.error(what))?
         };
-        match node.outputs.iter().skip(results.len()).find(|name| !name.is_empty()) {
+        match node.outputs.iter().skip(results.len()).find(|name| live.names.contains(name.as_str())) {
             None => Ok(results),
             Some(name) => Err(node.error(format!("its result {name} is not supported"))),
         }

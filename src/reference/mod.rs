@@ -13,6 +13,7 @@ mod array;
 mod call;
 mod control;
 mod engine;
+mod lists;
 #[cfg(feature = "ort")]
 pub mod onnxruntime;
 mod ops;
@@ -26,6 +27,7 @@ pub use engine::{Engine, Output, Precision, Unsupported};
 pub fn operators() -> Vec<&'static str> {
     let mut names: Vec<_> = ops::TABLES.iter().flat_map(|t| t.iter().map(|(name, _)| *name)).collect();
     names.extend(control::OPERATORS);
+    names.extend(lists::OPERATORS);
     names.sort_unstable();
     names
 }

@@ -73,6 +73,11 @@ pub struct Margins {
 }
 
 impl Job {
+    /// The property.
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
     /// Puts the parts together. `bytes` is the unpacked file that `model` was read from, each point has one number
     /// for each input of the network.
     ///

@@ -1,4 +1,4 @@
-//! Points as text: one a line, numbers separated by commas; a first line without numbers is a heading.
+//! Points as text: one a line, numbers separated by commas; a first line of names is a heading.
 
 /// A text that is no list of points.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +31,20 @@ pub enum PointsError {
         /// Numbers that a point has.
         wanted: usize,
     },
+    /// Numbers are separated by something else.
+    #[error(
+        "line {line}: numbers are separated by commas here, and in this line by `{mark}` (help: write the list with \
+         commas between the numbers and points in them, such as 0.5,-1,2e-3)"
+    )]
+    Separator {
+        /// The line, counted from 1.
+        line: usize,
+        /// What stands between the numbers.
+        mark: char,
+    },
+    /// An array, or a counterexample, that holds no points of the property.
+    #[error("{0}")]
+    Unfit(String),
     /// There is no point at all.
     #[error("there is no point in it (help: write one point a line, numbers separated by commas)")]
     Empty,
@@ -50,14 +64,54 @@ pub fn parse(text: &str, inputs: usize) -> Result<Vec<Vec<f64>>, PointsError> {
     let lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate();
     let mut lines =
         lines.filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#')).peekable();
-    let is_heading = |line: &str| fields(line).all(|field| field.text.parse::<f64>().is_err());
-    lines.next_if(|(_, line)| is_heading(line));
+    lines.next_if(|(_, line)| is_heading(line, inputs));
     let points: Vec<Vec<f64>> =
         lines.map(|(index, line)| point(index + 1, line, inputs)).collect::<Result<_, _>>()?;
     if points.is_empty() { Err(PointsError::Empty) } else { Ok(points) }
 }
 
+/// Whether a line is one of names, one for each number: anything else that is no point is an error, and never left out.
+fn is_heading(line: &str, inputs: usize) -> bool {
+    let is_name = |field: Field<'_>| {
+        let name = field.text.trim_matches(['"', '\'']);
+        name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.parse::<f64>().is_err()
+    };
+    fields(line).count() == inputs && fields(line).all(is_name)
+}
+
+/// The points of an array: its values in order, `inputs` for each.
+///
+/// # Errors
+/// If its sizes are not those of points, or a value is no finite number.
+pub fn of_array(sizes: &[usize], values: &[f64], inputs: usize) -> Result<Vec<Vec<f64>>, PointsError> {
+    let each: usize = sizes.iter().skip(1).product();
+    let single = sizes.iter().product::<usize>() == inputs;
+    if inputs == 0 || values.is_empty() || (each != inputs && !single) {
+        return Err(PointsError::Unfit(format!(
+            "an array of shape {sizes:?}, a point of the property has {inputs} numbers (help: save an array of shape \
+             [points, {inputs}])"
+        )));
+    }
+    if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+        let (point, number) = (at / inputs, at % inputs);
+        return Err(PointsError::Unfit(format!(
+            "number {number} of point {point} is {} (help: points are made of finite numbers)",
+            values[at]
+        )));
+    }
+    Ok(values.chunks_exact(inputs).map(<[f64]>::to_vec).collect())
+}
+
 fn point(line: usize, text: &str, inputs: usize) -> Result<Vec<f64>, PointsError> {
+    let separates = |mark: &char| {
+        let parts = text.split(*mark).map(str::trim).filter(|part| !part.is_empty());
+        parts.clone().count() > 1 && parts.clone().all(|part| part.replace(',', ".").parse::<f64>().is_ok())
+    };
+    if fields(text).any(|field| field.text.parse::<f64>().is_err())
+        && let Some(mark) = [';', '\t', ' '].into_iter().find(separates)
+    {
+        return Err(PointsError::Separator { line, mark });
+    }
     let number = |field: Field<'_>| {
         let number = field.text.parse::<f64>().ok().filter(|number| number.is_finite());
         let cut = || field.text.chars().take(40).collect();
@@ -95,6 +149,23 @@ mod tests {
     }
 
     #[test]
+    fn arrays_are_cut_into_points() {
+        let values = [1.0, -0.5, 2e-3, 4.0];
+        let expected = vec![vec![1.0, -0.5], vec![2e-3, 4.0]];
+        assert_eq!(of_array(&[2, 2], &values, 2), Ok(expected.clone()));
+        assert_eq!(of_array(&[2, 1, 2], &values, 2), Ok(expected));
+        assert_eq!(of_array(&[2, 2], &values, 4), Ok(vec![values.to_vec()]));
+        for (sizes, values, part) in [
+            (&[4][..], &values[..], "an array of shape [4], a point of the property has 2"),
+            (&[0, 2], &[], "an array of shape [0, 2]"),
+            (&[1, 2], &[1.0, f64::NAN], "number 1 of point 0 is NaN"),
+        ] {
+            let message = of_array(sizes, values, 2).unwrap_err().to_string();
+            assert!(message.starts_with(part), "{message}");
+        }
+    }
+
+    #[test]
     fn errors_name_line_and_column() {
         let cases = [
             ("1,2\n3,four", "line 2, column 3: `four` is no finite number"),
@@ -104,6 +175,12 @@ mod tests {
             ("1,2\n3", "line 2, column 2: 1 numbers in this line, a point of the property has 2"),
             ("1,2\n3,4,5", "line 2, column 5: 3 numbers in this line, a point of the property has 2"),
             ("x,y\n\n", "there is no point in it"),
+            ("1;2\n3;4", "line 1: numbers are separated by commas here, and in this line by `;`"),
+            ("x,y\n0,5;1,5", "line 2: numbers are separated by commas here, and in this line by `;`"),
+            ("1 2\n", "line 1: numbers are separated by commas here, and in this line by ` `"),
+            ("nan,nan\n1,2", "line 1, column 1: `nan` is no finite number"),
+            ("x\n1,2", "line 1, column 1: `x` is no finite number"),
+            ("1.5x,2.5x\n1,2", "line 1, column 1: `1.5x` is no finite number"),
             ("", "there is no point in it"),
         ];
         for (text, expected) in cases {

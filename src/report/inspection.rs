@@ -9,6 +9,7 @@ use crate::network::bounds::Bounder;
 use crate::network::op::Op;
 use crate::network::simplify::simplify;
 use crate::network::{Network, Node};
+use crate::onnx::live::Live;
 use crate::onnx::{self, Attribute, Data, Dim, Graph, Model, Tensor};
 use crate::reference;
 use crate::search::exclusion::affordable;
@@ -25,6 +26,9 @@ pub struct Inspection {
     pub inputs: Vec<Value>,
     /// What the model gives.
     pub outputs: Vec<Value>,
+    /// What was decided about dimensions that the model leaves open, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bound: Vec<String>,
     /// Nodes by operator, inner graphs included.
     pub operators: BTreeMap<String, usize>,
     /// Constant floating-point numbers.
@@ -118,6 +122,7 @@ impl Inspection {
             opset: model.opset,
             inputs: model.graph.inputs.iter().map(Value::from).collect(),
             outputs: model.graph.outputs.iter().map(Value::from).collect(),
+            bound: Vec::new(),
             operators: BTreeMap::new(),
             parameters: 0,
             nonzero_parameters: 0,
@@ -156,11 +161,12 @@ impl Inspection {
     /// Counts nodes and parameters, and lists the operators that the engine for replays (`replayed`, sorted) lacks.
     fn count(&mut self, graph: &Graph, replayed: &[&str]) {
         graph.initializers.values().for_each(|tensor| self.count_parameters(tensor));
-        for node in &graph.nodes {
+        let live = Live::of_outputs(graph);
+        for (node, needed) in graph.nodes.iter().zip(&live.nodes) {
             let standard = matches!(node.domain.as_str(), "" | "ai.onnx");
             let name =
                 if standard { node.operator.clone() } else { format!("{}.{}", node.domain, node.operator) };
-            if !standard || replayed.binary_search(&node.operator.as_str()).is_err() {
+            if *needed && (!standard || replayed.binary_search(&node.operator.as_str()).is_err()) {
                 self.unsupported.entry(name.clone()).or_default().push(node.name.clone());
             }
             *self.operators.entry(name).or_default() += 1;

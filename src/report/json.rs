@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Map, Value, json};
 
 use super::observer::{Ended, Event, Observer};
+use crate::escape::escaped_json;
 use crate::witness::{Answer, Witness};
 
 /// Writes events as they come.
@@ -23,7 +24,7 @@ impl<W: Write> JsonLines<W> {
 
 impl<W: Write + Send> Observer for JsonLines<W> {
     fn event(&self, event: &Event<'_>) {
-        let line = format!("{}\n", of_event(event));
+        let line = format!("{}\n", escaped_json(&of_event(event).to_string()));
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         // A reader that has gone away is no reason to end a search.
         let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
@@ -58,6 +59,9 @@ fn of_event(event: &Event<'_>) -> Value {
         }
         Event::CandidateRejected { reason } => json!({ "event": "candidate_rejected", "reason": reason }),
         Event::ThinWitness { short_by } => json!({ "event": "thin_witness", "short_by": short_by }),
+        Event::Warning { variable, lines, text } => {
+            json!({ "event": "warning", "variable": variable, "lines": lines, "text": text })
+        }
         Event::Note(text) => json!({ "event": "note", "text": text }),
     }
 }

@@ -85,6 +85,15 @@ pub enum Event<'a> {
         /// By how much the margin falls short of what is asked.
         short_by: f64,
     },
+    /// Something about the property that its author may not have meant.
+    Warning {
+        /// The variable, where it is about one.
+        variable: Option<&'a str>,
+        /// The lines of the property that it is about.
+        lines: &'a [usize],
+        /// What it is.
+        text: &'a str,
+    },
     /// Something that the user may want to know, such as what the schedule was chosen by.
     Note(&'a str),
 }

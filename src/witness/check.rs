@@ -97,17 +97,29 @@ pub struct Report {
     pub fragile: bool,
     /// The largest absolute difference between listed and replayed outputs; `None` where none are listed.
     pub output_error: Option<f64>,
+    /// Listed values that are no finite numbers, and whatever else is odd about the file.
+    pub remarks: Vec<String>,
+    /// Whether all listed inputs are finite numbers; others satisfy nothing exactly.
+    pub finite: bool,
 }
 
 impl Report {
     fn only(class: Class) -> Self {
-        Self { class, unmet: Vec::new(), fragile: false, output_error: None }
+        Self {
+            class,
+            unmet: Vec::new(),
+            fragile: false,
+            output_error: None,
+            remarks: Vec::new(),
+            finite: true,
+        }
     }
 
     /// What led to the verdict, one line each.
     pub fn details(&self) -> Vec<String> {
         const SHOWN: usize = 5;
         let mut details = self.class.details();
+        details.extend(self.remarks.iter().cloned());
         if self.fragile {
             details.push("fragile: another engine's rounding may change the verdict".to_owned());
         }
@@ -127,6 +139,12 @@ impl Report {
 /// # Errors
 /// If the network cannot be run.
 pub fn check(replay: &Replay, reading: &Reading, year: Year) -> Result<Report, ReplayError> {
+    let mut report = judged(replay, reading, year)?;
+    report.remarks.extend(reading.remarks.iter().cloned());
+    Ok(report)
+}
+
+fn judged(replay: &Replay, reading: &Reading, year: Year) -> Result<Report, ReplayError> {
     let query = replay.query();
     if let Claim::Other(word) = &reading.claim {
         return Ok(Report::only(Class::NoClaim(word.clone())));
@@ -157,7 +175,45 @@ pub fn check(replay: &Replay, reading: &Reading, year: Year) -> Result<Report, R
         _ => false,
     };
     let unmet = unmet(query, &lists, &run);
-    Ok(Report { class, unmet, fragile, output_error: output_error(query, &given, &run) })
+    let remarks = not_finite(query, &given);
+    let inputs = query.tensors().iter().zip(&given).filter(|(tensor, _)| tensor.role() == Role::Input);
+    let finite = inputs.flat_map(|(_, values)| values).all(|value| value.is_finite());
+    Ok(Report { class, unmet, fragile, output_error: output_error(query, &given, &run), remarks, finite })
+}
+
+/// Listed values that are no finite numbers: what they are, and what that means.
+fn not_finite(query: &Query, given: &[Vec<f64>]) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let mut remarks = Vec::new();
+    let mut more = 0;
+    for (tensor, values) in query.tensors().iter().zip(given) {
+        let is_input = tensor.role() == Role::Input;
+        for (at, value) in values.iter().enumerate().filter(|(_, value)| !value.is_finite()) {
+            if remarks.len() == SHOWN {
+                more += 1;
+                continue;
+            }
+            let name = match query.version() {
+                Version::V1 => format!("{}_{at}", tensor.name()),
+                Version::V2 { .. } => format!("{}[{at}]", tensor.name()),
+            };
+            let why = match (value.is_nan(), is_input) {
+                (true, true) => "satisfies no bound",
+                (false, true) => "no input set reaches so far",
+                (_, false) => {
+                    "the network gives such a value for inputs that are too large, or the tool has failed"
+                }
+            };
+            remarks.push(format!(
+                "{name} is listed as {}, which is no finite number: {why}",
+                value.to_string().to_lowercase()
+            ));
+        }
+    }
+    if more > 0 {
+        remarks.push(format!("{more} more values are no finite numbers"));
+    }
+    remarks
 }
 
 /// The listed values of all inputs in declaration order; `None` if they do not fit the query.
@@ -268,7 +324,12 @@ fn relative_difference(pairs: &[(f64, f64)]) -> f64 {
 
 fn output_error(query: &Query, given: &[Vec<f64>], run: &[Vec<f64>]) -> Option<f64> {
     let pairs = outputs(query, given, run)?;
-    Some(pairs.iter().map(|(listed, run)| (listed - run).abs()).fold(0.0, f64::max))
+    let difference = |(listed, run): &(f64, f64)| {
+        // What is no number is as far off as anything can be; two equal infinities are not apart.
+        let apart = if listed == run { 0.0 } else { (listed - run).abs() };
+        if apart.is_nan() { f64::INFINITY } else { apart }
+    };
+    Some(pairs.iter().map(difference).fold(0.0, f64::max))
 }
 
 /// Assertions that fail exactly. Numbers that are no plain decimals (`.5`, `inf`) count as their doubles.

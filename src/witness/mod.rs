@@ -21,6 +21,7 @@ mod runtime;
 #[cfg(test)]
 mod tests;
 pub mod validate;
+pub mod word;
 pub mod write;
 
 pub use check::{Class, Report};

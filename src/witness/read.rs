@@ -1,7 +1,6 @@
 //! Reading results files and counterexamples of any tool: `grammar/witness.ebnf`, whose productions stand above their
 //! functions. As strict as the competition's readers where those fail, so that what passes here passes there.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use nom::bytes::complete::{tag, take_while};
@@ -10,7 +9,9 @@ use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Parser};
 
 use super::decimals::Decimals;
-use crate::unpack;
+use super::word::{Said, is_verdict};
+use crate::text;
+use crate::unpack::{self, FileError};
 
 /// Most bytes of a file, unpacked: a hundred times the competition's largest witness.
 const MAX_BYTES: u64 = 1 << 30;
@@ -31,6 +32,8 @@ pub struct Reading {
     pub claim: Claim,
     /// The counterexample, where there is one.
     pub assignment: Option<Listed>,
+    /// What a stricter reader would stumble over.
+    pub remarks: Vec<String>,
 }
 
 /// A counterexample as listed.
@@ -91,12 +94,12 @@ pub struct Malformed {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file system refused.
-    #[error("{}: {source} (help: check the path and its permissions)", .path.display())]
+    #[error("{}: {source}", unpack::shown(.path))]
     Io {
         /// The file.
         path: PathBuf,
         /// The refusal.
-        source: io::Error,
+        source: FileError,
     },
     /// The file does not follow the format.
     #[error(transparent)]
@@ -110,7 +113,23 @@ pub enum ReadError {
 pub fn read(path: &Path) -> Result<Reading, ReadError> {
     let read = unpack::read(path, MAX_BYTES);
     let (_, bytes) = read.map_err(|source| ReadError::Io { path: path.to_path_buf(), source })?;
-    Ok(parse(&path.display().to_string(), &String::from_utf8_lossy(&bytes))?)
+    let mark = bytes.starts_with(b"\xef\xbb\xbf")
+        || bytes.starts_with(b"\xff\xfe")
+        || bytes.starts_with(b"\xfe\xff");
+    // What is no text is malformed, and the parser says where.
+    let text = text::decoded(bytes.clone()).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned());
+    let mut reading = parse(&unpack::shown(path), &text)?;
+    if text.trim().is_empty() {
+        reading
+            .remarks
+            .push("the file is empty: there is neither a verdict nor a counterexample in it".to_owned());
+    }
+    if mark {
+        let what =
+            "a byte order mark stands before the verdict; the competition's reader finds no verdict then";
+        reading.remarks.push(what.to_owned());
+    }
+    Ok(reading)
 }
 
 /// Reads the text of a results file or a bare counterexample; `name` begins every message.
@@ -186,35 +205,43 @@ fn expected<'a, T>(input: &'a str, what: &str, help: &'static str) -> Parsed<'a,
     Err(nom::Err::Failure(missing(input, what, help)))
 }
 
-/// `results = [ { blank } verdict { blank } ( line end | end of text ) ] [ assignment ]`
+/// `results = [ { white } verdict { blank } ( line end | end of text ) ] [ assignment ]`
 fn results(input: &str) -> Parsed<'_, Reading> {
-    let (claim, rest) = verdict(input);
-    let first_line = if rest.len() < input.len() { 2 } else { 1 };
-    if white(rest).is_empty() {
-        return Ok(("", Reading { claim, assignment: None }));
+    let start = white(input.trim_start_matches('\u{feff}'));
+    let mut remarks = Vec::new();
+    let above = newlines_between(input, start);
+    let (claim, rest) = verdict(start, &mut remarks);
+    if above > 0 && rest.len() < start.len() {
+        remarks.push(format!(
+            "the verdict is in line {}; the competition's reader looks for it in the first line only",
+            above + 1
+        ));
     }
-    if claim != Claim::Sat {
-        // Tools add all sorts of remarks to a verdict that needs no counterexample.
-        return Ok(("", Reading { claim, assignment: None }));
+    let first_line = above + if rest.len() < start.len() { 2 } else { 1 };
+    // Tools add all sorts of remarks to a verdict that needs no counterexample.
+    if white(rest).is_empty() || claim != Claim::Sat {
+        return Ok(("", Reading { claim, assignment: None, remarks }));
     }
     let (rest, listed) = if white(rest).starts_with('(') { pairs(rest)? } else { tensors(rest, first_line)? };
-    Ok((rest, Reading { claim, assignment: Some(listed) }))
+    Ok((rest, Reading { claim, assignment: Some(listed), remarks }))
 }
 
-/// `verdict = "sat" | "unsat" | "unknown" | "timeout" | "timed-out" | "error" | "holds" | "violated"`
+/// `verdict = ? a word for a verdict, see src/witness/word.rs ?`
 ///
 /// A file that begins with none of them is a bare counterexample. `sat (` on one line is taken for two lines, as the
 /// competition does.
-fn verdict(input: &str) -> (Claim, &str) {
+fn verdict<'a>(input: &'a str, remarks: &mut Vec<String>) -> (Claim, &'a str) {
     let (line, rest) = input.split_once('\n').unwrap_or((input, ""));
     match line.trim() {
         "sat" => (Claim::Sat, rest),
-        word @ ("unsat" | "unknown" | "timeout" | "timed-out" | "error" | "holds" | "violated") => {
-            (Claim::Other(word.to_owned()), rest)
-        }
         line if line.starts_with("sat (") => (Claim::Sat, &input[input.find("sat").unwrap_or(0) + 4..]),
-        // Scored as a claim, but no counterexample is kept for it.
-        word if word.eq_ignore_ascii_case("sat") => (Claim::Other(word.to_owned()), rest),
+        word if is_verdict(word) && Said::of(word) == Said::Sat => {
+            remarks.push(format!(
+                "`{word}` counts as sat here; the competition keeps counterexamples of `sat` only"
+            ));
+            (Claim::Sat, rest)
+        }
+        word if is_verdict(word) => (Claim::Other(word.to_owned()), rest),
         _ => (Claim::Sat, input),
     }
 }

@@ -3,18 +3,19 @@
 //! A [`ResultsFile`] is complete from the moment that it is opened: it says `unknown` until a better answer replaces
 //! it, so that even a killed process leaves an answer. Each answer is written to a new file beside the old one, which
 //! then takes its name. Where that cannot be (a pipe, a device, a folder without write permission), the file itself
-//! is written.
+//! is written: see [`pack`].
 //!
 //! Format: `grammar/witness.ebnf`, after the rules of VNN-COMP and the VNN-LIB 2.0 standard.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use vnnlib::Version;
 
 use super::validate::{Witness, WitnessTensor};
 use crate::onnx::{self, ElementType};
+use crate::pack::{self, Durability, Target};
 
 /// The answer of a run, as the competition names them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +48,7 @@ impl Answer<'_> {
     ///
     /// # Errors
     /// If `out` fails.
-    pub fn write_to(self, out: &mut impl Write) -> io::Result<()> {
+    pub fn write_to(self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", self.word())?;
         match self {
             Self::Sat(witness) => witness.write_to(out),
@@ -61,14 +62,14 @@ impl Witness {
     ///
     /// # Errors
     /// If `out` fails.
-    pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+    pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         match self.version() {
             Version::V1 => self.write_v1(out),
             Version::V2 { .. } => self.tensors().iter().try_for_each(|tensor| write_v2(tensor, out)),
         }
     }
 
-    fn write_v1(&self, out: &mut impl Write) -> io::Result<()> {
+    fn write_v1(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut opening = "(";
         for tensor in self.tensors() {
             for (index, value) in tensor.values().iter().enumerate() {
@@ -80,7 +81,7 @@ impl Witness {
     }
 }
 
-fn write_v2(tensor: &WitnessTensor, out: &mut impl Write) -> io::Result<()> {
+fn write_v2(tensor: &WitnessTensor, out: &mut dyn Write) -> io::Result<()> {
     let shape: Vec<String> = tensor.shape().iter().map(u32::to_string).collect();
     writeln!(out, "{} {} [{}]", tensor.name(), tensor.element_type(), shape.join(","))?;
     tensor.values().iter().try_for_each(|value| writeln!(out, "{value}"))
@@ -91,11 +92,7 @@ fn write_v2(tensor: &WitnessTensor, out: &mut impl Write) -> io::Result<()> {
 /// # Errors
 /// If it cannot be written. An old file then stays as it was.
 pub fn save(path: &Path, witness: &Witness) -> Result<(), WriteError> {
-    let answer = Answer::Sat(witness);
-    let written = target(path).and_then(|target| match target {
-        Target::Replaced(whole) => replace(&whole, answer, Durability::Content),
-        Target::Direct => overwrite(path, answer),
-    });
+    let written = pack::write(path, &|out| Answer::Sat(witness).write_to(out));
     written.map_err(|source| WriteError { path: path.to_path_buf(), source })
 }
 
@@ -142,14 +139,6 @@ pub struct ResultsFile {
     target: Target,
 }
 
-#[derive(Debug)]
-enum Target {
-    /// A file that another one can take the place of.
-    Replaced(PathBuf),
-    /// Something that can only be written to.
-    Direct,
-}
-
 impl ResultsFile {
     /// Makes sure that the file can be written, and lets it say `unknown` for the time being.
     ///
@@ -157,21 +146,21 @@ impl ResultsFile {
     /// If it cannot be written.
     pub fn open(path: &Path) -> Result<Self, WriteError> {
         let fail = |source| WriteError { path: path.to_path_buf(), source };
-        let target = target(path).map_err(fail)?;
+        let target = Target::of(path).map_err(fail)?;
         if let Target::Replaced(whole) = &target {
             remove_left_over(whole);
         }
         let mut file = Self { path: path.to_path_buf(), target };
         if let Target::Replaced(whole) = &file.target
-            && let Err(refused) = replace(whole, Answer::Unknown, Durability::Name)
+            && let Err(refused) = file.put(Answer::Unknown, Durability::Name)
         {
             if !whole.exists() {
                 return Err(fail(refused));
             }
-            file.target = Target::Direct;
+            file.target = Target::Direct(whole.clone());
         }
-        if matches!(file.target, Target::Direct) && !is_stream(path) {
-            overwrite(path, Answer::Unknown).map_err(fail)?;
+        if matches!(file.target, Target::Direct(_)) && !pack::is_stream(path) {
+            file.put(Answer::Unknown, Durability::Name).map_err(fail)?;
         }
         Ok(file)
     }
@@ -181,37 +170,13 @@ impl ResultsFile {
     /// # Errors
     /// If it cannot be written. The file then says what it said before.
     pub fn write(&self, answer: Answer<'_>) -> Result<(), WriteError> {
-        let written = match &self.target {
-            Target::Replaced(whole) => replace(whole, answer, Durability::Content),
-            Target::Direct => overwrite(&self.path, answer),
-        };
+        let written = self.put(answer, Durability::Content);
         written.map_err(|source| WriteError { path: self.path.clone(), source })
     }
-}
 
-/// Streams get one answer only, and no other file can take their place.
-fn is_stream(path: &Path) -> bool {
-    path.starts_with("/dev") || path.starts_with("/proc") || fs::metadata(path).is_ok_and(|m| !m.is_file())
-}
-
-fn target(path: &Path) -> io::Result<Target> {
-    match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-        Ok(_) if is_stream(path) => Ok(Target::Direct),
-        // Behind a symbolic link the file is replaced, not the link.
-        Ok(_) => Ok(Target::Replaced(fs::canonicalize(path)?)),
-        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(Target::Replaced(path.to_path_buf())),
-        Err(other) => Err(other),
+    fn put(&self, answer: Answer<'_>, durability: Durability) -> io::Result<()> {
+        self.target.write(&|out| answer.write_to(out), durability)
     }
-}
-
-/// What must have reached the disk before the new file takes the old one's name.
-#[derive(Clone, Copy, PartialEq)]
-enum Durability {
-    /// Its content, so that it survives a crash of the machine.
-    Content,
-    /// Nothing: another process sees it at once all the same.
-    Name,
 }
 
 /// Removes new files that killed processes have left beside this one: `.NAME.PID.new` of processes that are no more.
@@ -231,37 +196,6 @@ fn remove_left_over(path: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
-}
-
-fn replace(path: &Path, answer: Answer<'_>, durability: Durability) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
-    let fresh = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    let written = (|| {
-        let file = File::create(&fresh)?;
-        let mut out = BufWriter::new(&file);
-        answer.write_to(&mut out)?;
-        out.flush()?;
-        if durability == Durability::Content {
-            file.sync_data()?;
-        }
-        fs::rename(&fresh, path)
-    })();
-    if written.is_err() {
-        // Whatever is left of it; the first error is the one to report.
-        let _ = fs::remove_file(&fresh);
-    }
-    written
-}
-
-fn overwrite(path: &Path, answer: Answer<'_>) -> io::Result<()> {
-    // Not opened with `create`: only what exists is written directly. One write call, so that a reader of a pipe or
-    // a killed process gets as much as possible.
-    let mut text = Vec::new();
-    answer.write_to(&mut text)?;
-    let stream = is_stream(path);
-    let mut file = OpenOptions::new().write(true).truncate(!stream).append(false).open(path)?;
-    file.write_all(&text)?;
-    if stream { Ok(()) } else { file.sync_data() }
 }
 
 #[cfg(test)]

@@ -91,10 +91,17 @@ pub(crate) fn symbol(input: &[u8]) -> Parsed<'_, &[u8]> {
     take_while1(is_symbol).parse(input)
 }
 
-/// `numeral = [ "-" ] digits [ "." digits ] [ ( "e" | "E" ) [ "+" | "-" ] digits ] ;`
+/// ```ebnf
+/// numeral = [ "+" | "-" ] ( digits [ "." [ digits ] ] | "." digits ) [ exponent ] ;
+/// exponent = ( "e" | "E" ) [ "+" | "-" ] digits ;
+/// ```
+///
+/// Both standards want digits on both sides of the point and no plus, and 2.0 has no exponent. Python, NumPy and MATLAB
+/// print `1.`, `+1.0`, `.5` and `1e-05`, there is only one thing that these can mean, and they are read exactly.
 pub(crate) fn numeral(input: &[u8]) -> Parsed<'_, &[u8]> {
     let exponent = (one_of("eE"), opt(one_of("+-")), digit1);
-    recognize((opt(char('-')), digit1, opt((char('.'), digit1)), opt(exponent))).parse(input)
+    let mantissa = alt((recognize((digit1, opt((char('.'), opt(digit1))))), recognize((char('.'), digit1))));
+    recognize((opt(one_of("+-")), mantissa, opt(exponent))).parse(input)
 }
 
 /// `digits = digit { digit } ;`
@@ -106,12 +113,6 @@ pub(crate) fn digits(input: &[u8]) -> Parsed<'_, &[u8]> {
 pub(crate) fn name(input: &[u8]) -> Parsed<'_, &[u8]> {
     let letter = take_while_m_n(1, 1, |byte: u8| byte.is_ascii_alphabetic());
     recognize((letter, take_while(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_'))).parse(input)
-}
-
-/// `[ "-" ] digits [ "." digits ]`, if there is one.
-pub(crate) fn plain_numeral(input: &[u8]) -> Option<(&[u8], &[u8])> {
-    let found: Parsed<'_, &[u8]> = recognize((opt(char('-')), digit1, opt((char('.'), digit1)))).parse(input);
-    found.ok()
 }
 
 /// The length of `[ "-" ] digits [ "." digits ]` at the beginning, for the fast path.

@@ -14,7 +14,8 @@ use num_bigint::BigUint;
 use crate::exact::Exact;
 use crate::lex;
 
-/// A decimal number as written: `["-"] digits ["." digits] [("e" | "E") ["+" | "-"] digits]`.
+/// A decimal number as written: an optional sign, digits with an optional point before, in or behind them, and an
+/// optional exponent: `-1`, `0.5`, `+1.`, `.5`, `1.5e-3`.
 ///
 /// Two numerals are equal if they are spelled alike; compare values with [`Numeral::cmp_value`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -165,7 +166,7 @@ impl<'a> Numeral<'a> {
 
     /// The digits and the point, without sign and exponent; and the exponent as written.
     fn parts(self) -> (&'a str, i32) {
-        let unsigned = self.text.trim_start_matches('-');
+        let unsigned = self.text.trim_start_matches(['+', '-']);
         match unsigned.split_once(['e', 'E']) {
             Some((digits, exponent)) => (digits, exponent.parse().unwrap_or(0)),
             None => (unsigned, 0),

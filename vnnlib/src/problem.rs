@@ -92,9 +92,6 @@ pub enum Problem {
     /// An element type that is none.
     #[error("unknown element type `{0}`")]
     UnknownType(String),
-    /// An exponent in VNN-LIB 2.0.
-    #[error("`{0}` has an exponent, which VNN-LIB 2.0 does not have")]
-    Exponent(String),
     /// A tensor without elements.
     #[error("`{0}` has no elements")]
     EmptyTensor(String),
@@ -215,7 +212,6 @@ impl Problem {
             Self::UnknownType(_) => {
                 "the types are real, float32, int64 and the other ONNX types, in lower case".into()
             }
-            Self::Exponent(_) => "write the number out, as in `0.00001`".into(),
             Self::EmptyTensor(_) => "every dimension is at least 1; a scalar has the shape `[]`".into(),
             Self::TensorTooLarge(_) => "check the shape".into(),
             Self::UnknownNetwork(_) => "name a network that is declared above".into(),

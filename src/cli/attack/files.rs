@@ -19,10 +19,10 @@ const MAX_BYTES: u64 = 4 << 30;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileError {
     /// The system refused.
-    #[error("{}: {source} (help: check the path and its permissions)", .path.display())]
-    Io { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", unpack::shown(.path))]
+    Io { path: PathBuf, source: unpack::FileError },
     /// It holds no images or labels that can be used.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}", unpack::shown(.path))]
     Images { path: PathBuf, source: ImageError },
     /// A folder without pictures.
     #[error("{}: there is no PNG or JPEG file in this folder (help: pictures may be here or one folder down)", .0.display())]
@@ -42,10 +42,10 @@ pub(super) enum FileError {
     #[error(transparent)]
     Model(#[from] onnx::ReadError),
     /// How it reads images is not known.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}", unpack::shown(.path))]
     Fit { path: PathBuf, source: FitError },
     /// It is no classifier of these images.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}", unpack::shown(.path))]
     Victim { path: PathBuf, source: VictimError },
 }
 
@@ -73,7 +73,7 @@ fn parsed<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, ImageError>) -> Res
 /// from 0 in the order of their names.
 fn folder(root: &Path) -> Result<Set, FileError> {
     let inside = |path: &Path| -> Result<Vec<PathBuf>, FileError> {
-        let io = |source| FileError::Io { path: path.to_path_buf(), source };
+        let io = |refusal: io::Error| FileError::Io { path: path.to_path_buf(), source: refusal.into() };
         let entries =
             fs::read_dir(path).and_then(|entries| entries.collect::<io::Result<Vec<_>>>()).map_err(io)?;
         let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();

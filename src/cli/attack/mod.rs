@@ -6,7 +6,7 @@ mod files;
 mod write;
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ use crate::attack::run::{Chosen, Plan, Subject, fingerprint};
 use crate::attack::summary::{Material, Summary};
 use crate::attack::{Preparation, Victim, table};
 use crate::budget::Budget;
+use crate::cli::terminal::{self, say};
 use crate::onnx;
 use crate::report::Bar;
 use crate::witness::write::WriteError;
@@ -68,7 +69,7 @@ impl From<onnx::ReadError> for Failure {
 /// Runs the command.
 pub(super) fn run(args: &args::Attack) -> Exit {
     attack(args).unwrap_or_else(|failure| {
-        eprintln!("error: {failure}");
+        say!("error: {failure}");
         match failure {
             Failure::Usage(_) | Failure::Method { .. } | Failure::NoMethod => Exit::Usage,
             Failure::File(_) | Failure::Layer { .. } | Failure::Companion(_) => Exit::BadInput,
@@ -136,7 +137,7 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
         work.complete(known, &journal, config.threads, &budget, !args.quiet && io::stderr().is_terminal())?;
     if budget.check().is_err() {
         let (done, all) = (records.len(), attacked.len() * chosen.len());
-        eprintln!("interrupted: {done} of {all} attacks are done; the same command goes on from there");
+        say!("interrupted: {done} of {all} attacks are done; the same command goes on from there");
         return Ok(Exit::Interrupted);
     }
     let entries: Vec<_> = chosen.iter().map(|chosen| chosen.entry).collect();
@@ -153,10 +154,11 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
     let report =
         write::Report { args, victim: &victim, subjects: &subjects, records: &records, summary: &summary };
     let json = report.write(&names, serde_json::json!(settings))?;
-    let text = if args.json { format!("{json}\n") } else { table::text(&summary) };
-    let failed = |source| WriteError { path: PathBuf::from("standard output"), source };
-    io::stdout().write_all(text.as_bytes()).map_err(failed)?;
-    Ok(Exit::Answered)
+    let written = match args.json {
+        true => terminal::print_json(&format!("{json}\n")),
+        false => terminal::print(&table::text(&summary)),
+    };
+    Ok(terminal::ended(written, Exit::Answered))
 }
 
 /// Whether a record that was read back can be of this network: a file may say anything.
@@ -248,7 +250,7 @@ fn methods(
         match (entry.make)(&preparation) {
             Ok(method) => chosen.push(Chosen { entry, method }),
             Err(source) if !config.all => return Err(Failure::Method { method: entry.name, source }),
-            Err(source) if !quiet => eprintln!("note: method {} is left out: {source}", entry.name),
+            Err(source) if !quiet => say!("note: method {} is left out: {source}", entry.name),
             Err(_) => {}
         }
     }

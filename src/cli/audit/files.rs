@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use vnnlib::Query;
@@ -14,7 +13,8 @@ use crate::audit::examine::File;
 use crate::cli::input;
 use crate::cli::networks::Networks;
 use crate::onnx::Model;
-use crate::unpack;
+use crate::text;
+use crate::unpack::{self, FileError};
 use crate::witness::read;
 
 /// Largest table.
@@ -24,12 +24,12 @@ const MAX_BYTES: u64 = 1 << 30;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TableError {
     /// The system refused.
-    #[error("{}: {source} (help: check the path and its permissions)", .path.display())]
+    #[error("{}: {source}", unpack::shown(.path))]
     Io {
         /// The table.
         path: PathBuf,
         /// The refusal.
-        source: io::Error,
+        source: FileError,
     },
     /// It holds no claims that can be read.
     #[error(transparent)]
@@ -56,7 +56,7 @@ pub(super) fn read_table(path: &Path, tool: Option<&str>) -> Result<Vec<Entry>, 
     let folder = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let folder = folder.parent().map(Path::to_path_buf).unwrap_or_default();
     let named = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
+    let text = text::decoded(bytes.clone()).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned());
     let claims = claims::read(&path.display().to_string(), &text, tool.unwrap_or(&named))?;
     Ok(claims.into_iter().map(|claim| Entry { claim, folder: folder.clone() }).collect())
 }
@@ -101,19 +101,20 @@ impl Instance {
     pub(super) fn read(&self) -> Result<(Query, Vec<std::sync::Arc<Model>>), String> {
         let query = input::property(&self.property).map_err(|error| error.to_string())?;
         let files = self.networks.files_for(&query).map_err(|error| error.to_string())?;
-        let models = input::models(&files).map_err(|error| error.to_string())?;
+        let (models, _) = input::models(&files, &query, &[]).map_err(|error| error.to_string())?;
         Ok((query, models))
     }
 }
 
 impl Entry {
-    /// What the claim's counterexample file says; `None` if there is none.
+    /// What the claim's counterexample file says; `None` if none is named and none is where the competition publishes
+    /// them. One that is named and missing is an error, as `check` would have it.
     pub(super) fn counterexample(&self) -> File {
         let path = match &self.claim.witness {
             Some(name) => find(&self.folder, &self.claim.benchmark, Path::new(name)),
             None => self.published()?,
         };
-        exists(&path).then(|| read::read(&path))
+        Some(read::read(&path))
     }
 
     /// Where the competition publishes them, beside `results.csv`: `CATEGORY/NETWORK_PROPERTY.counterexample`, the

@@ -4,7 +4,7 @@ mod files;
 mod journal;
 mod text;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +17,8 @@ use super::exit::Exit;
 use super::journal::JournalError;
 use crate::audit::{Claim, Finding, Record, Summary, Truth, examine, page};
 use crate::budget::Budget;
+use crate::cli::terminal::{self, say};
+use crate::pack;
 use crate::report::Bar;
 use files::{Instance, TableError};
 use journal::{Journal, Settings};
@@ -40,9 +42,9 @@ enum Failure {
 /// Runs the command.
 pub(super) fn run(args: &args::Audit) -> Exit {
     match audit(args) {
-        Ok(()) => Exit::Answered,
+        Ok(exit) => exit,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            say!("error: {failure}");
             match failure {
                 Failure::Usage(_) => Exit::Usage,
                 Failure::Table(_) | Failure::Journal(JournalError::Settings(_)) => Exit::BadInput,
@@ -52,7 +54,7 @@ pub(super) fn run(args: &args::Audit) -> Exit {
     }
 }
 
-fn audit(args: &args::Audit) -> Result<(), Failure> {
+fn audit(args: &args::Audit) -> Result<Exit, Failure> {
     let config = config::Audit::try_from(args)?;
     let mut entries = Vec::new();
     for table in &args.claims {
@@ -66,15 +68,14 @@ fn audit(args: &args::Audit) -> Result<(), Failure> {
         .map_err(|source| Failure::Write { path: args.journal.clone().unwrap_or_default(), source })?;
     let summary = Summary::new(&records);
     if let Some(path) = &args.html {
-        let written = std::fs::write(path, page::page(&summary));
+        let written = pack::write_bytes(path, page::page(&summary).as_bytes());
         written.map_err(|source| Failure::Write { path: path.clone(), source })?;
     }
-    let text = match args.json {
-        true => format!("{}\n", summary.to_json()),
-        false => text::of(&summary),
+    let written = match args.json {
+        true => terminal::print_json(&format!("{}\n", summary.to_json())),
+        false => terminal::print(&text::of(&summary)),
     };
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(|source| Failure::Write { path: PathBuf::from("standard output"), source })
+    Ok(terminal::ended(written, Exit::Answered))
 }
 
 /// Examines what the journal does not know, several instances at a time; the records are in the instances' order.

@@ -58,6 +58,7 @@ fn assignment(text: &str) -> Reading {
     Reading {
         claim: Claim::Sat,
         assignment: Some(Listed::Pairs { inputs: values('x'), outputs: values('y') }),
+        remarks: Vec::new(),
     }
 }
 

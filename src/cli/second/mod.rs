@@ -146,7 +146,7 @@ fn plain(path: &Path, scratch: &Path) -> io::Result<PathBuf> {
     if path.exists() && File::open(path)?.read_exact(&mut magic).is_ok() && magic != [0x1f, 0x8b] {
         return path.canonicalize();
     }
-    let (found, bytes) = unpack::read(path, MAX_BYTES)?;
+    let (found, bytes) = unpack::read(path, MAX_BYTES).map_err(io::Error::other)?;
     let name = found.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let copy = scratch.join(name.strip_suffix(".gz").unwrap_or(&name));
     std::fs::write(&copy, bytes)?;

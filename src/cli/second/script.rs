@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Answer, Call, Ending, Question, last_line};
 use crate::witness::read::{self, Claim};
+use crate::witness::word::Said;
 
 const RESULTS: &str = "results.txt";
 /// What is given to a script when there is no limit: a day.
@@ -33,7 +34,7 @@ pub(super) fn answer(ending: &Ending, scratch: &Path) -> Answer {
     match read::read(&scratch.join(RESULTS)) {
         Ok(reading) => match &reading.claim {
             Claim::Sat => Answer::Sat(reading),
-            Claim::Other(word) if matches!(word.as_str(), "unsat" | "holds") => Answer::Unsat,
+            Claim::Other(word) if Said::of(word) == Said::Unsat => Answer::Unsat,
             Claim::Other(word) => Answer::None(word.clone()),
         },
         Err(error) => Answer::None(format!("its results file cannot be used: {error}")),

@@ -19,6 +19,7 @@ mod recurrent;
 mod reduction;
 mod resize;
 mod selection;
+mod sequences;
 mod slicing;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ impl<T: Real> Importer<T> {
         Self::REDUCTION,
         Self::RESIZE,
         Self::SELECTION,
+        Self::SEQUENCES,
         Self::SLICING,
     ];
 }

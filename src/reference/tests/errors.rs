@@ -91,13 +91,19 @@ fn all_unknown_operators_are_reported_together() {
     let mut other = node("Fft", 1, 1, &[]);
     other.domain = "com.example".into();
     other.outputs = vec!["o1".into()];
-    let body = Graph { nodes: vec![node("Inner", 1, 1, &[])], ..Graph::default() };
+    let inner = node("Inner", 1, 1, &[]);
+    let result = info(&inner.outputs[0], &x);
+    let body = Graph { nodes: vec![inner], outputs: vec![result], ..Graph::default() };
     let mut whole = model(
         17,
         node("Outer", 1, 1, &[("body", Attribute::Graph(Arc::new(body)))]),
         std::slice::from_ref(&x),
     );
     whole.graph.nodes.push(other);
+    whole.graph.outputs.push(info("o1", &x));
+    let mut dead = node("Dead", 1, 1, &[]);
+    dead.outputs = vec!["o2".into()];
+    whole.graph.nodes.push(dead);
     let message = Engine::new(Arc::new(whole)).unwrap_err().to_string();
     assert_eq!(
         message,
@@ -133,7 +139,7 @@ fn a_loop_without_end_is_refused() {
         outputs: vec![info("o0", &condition())],
         ..Graph::default()
     };
-    let mut endless = node("Loop", 2, 0, &[("body", Attribute::Graph(Arc::new(body)))]);
+    let mut endless = node("Loop", 2, 1, &[("body", Attribute::Graph(Arc::new(body)))]);
     endless.inputs = vec![String::new(), "i0".into()];
     let message = run(17, endless, &[condition()]).unwrap_err();
     assert_eq!(message, "node n (Loop): more than 100000 rounds");

@@ -42,8 +42,14 @@ fn info(name: &str, tensor: &Tensor) -> ValueInfo {
 fn model(opset: i64, node: Node, inputs: &[Tensor]) -> Model {
     let outputs = node.outputs.iter().map(|name| info(name, &floats(&[], &[0.0]))).collect();
     let inputs = inputs.iter().enumerate().map(|(i, t)| info(&format!("i{i}"), t)).collect();
-    let graph =
-        Graph { name: String::new(), nodes: vec![node], inputs, outputs, initializers: BTreeMap::new() };
+    let graph = Graph {
+        name: String::new(),
+        nodes: vec![node],
+        inputs,
+        outputs,
+        initializers: BTreeMap::new(),
+        refused: BTreeMap::new(),
+    };
     Model { path: "net.onnx".into(), ir_version: 8, opset, graph }
 }
 

@@ -231,7 +231,7 @@ pub(crate) fn check_types(declarations: &Declarations, text: &str, nodes: &[Node
             Node::Variable { variable, .. } => {
                 Kind::Variable(declarations.tensors[variable.tensor.index()].element_type)
             }
-            Node::Numeral { .. } if written.contains('.') => Kind::Decimal,
+            Node::Numeral { .. } if is_decimal(written.as_bytes()) => Kind::Decimal,
             Node::Numeral { .. } => Kind::Integer,
             _ => continue,
         };
@@ -256,7 +256,7 @@ pub(crate) fn check_types(declarations: &Declarations, text: &str, nodes: &[Node
             (Node::Numeral { .. }, Kind::Variable(expected)) => (!admits(expected, written.as_bytes()))
                 .then(|| Problem::WrongNumber { number: written.into(), expected }),
             (Node::Numeral { .. }, kind) => {
-                let found = if written.contains('.') { Kind::Decimal } else { Kind::Integer };
+                let found = if is_decimal(written.as_bytes()) { Kind::Decimal } else { Kind::Integer };
                 (found != kind).then(|| Problem::MixedNumbers(written.into()))
             }
             _ => None,
@@ -272,10 +272,13 @@ fn admits(element_type: ElementType, written: &[u8]) -> bool {
     use ElementType as T;
     match element_type {
         T::Bool | T::String | T::Complex64 | T::Complex128 => false,
-        T::Int8 | T::Int16 | T::Int32 | T::Int64 => !written.contains(&b'.'),
-        T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64 => {
-            !written.contains(&b'.') && !written.starts_with(b"-")
-        }
-        _ => written.contains(&b'.'),
+        T::Int8 | T::Int16 | T::Int32 | T::Int64 => !is_decimal(written),
+        T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64 => !is_decimal(written) && !written.starts_with(b"-"),
+        _ => is_decimal(written),
     }
+}
+
+/// Whether a number is written as a decimal: with a point or an exponent.
+fn is_decimal(written: &[u8]) -> bool {
+    written.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
 }

@@ -139,7 +139,7 @@ impl Dialect for Names<'_> {
     }
 
     /// `variable = ( "X" | "Y" ) "_" index ;`, which the checker takes apart, or
-    /// `numeral = [ "-" ] digits [ "." digits ] [ ( "e" | "E" ) [ "+" | "-" ] digits ] ;`
+    /// `numeral = [ "+" | "-" ] ( digits [ "." [ digits ] ] | "." digits ) [ exponent ] ;`
     fn operand<'a>(&mut self, builder: &mut Builder, input: &'a [u8]) -> Parsed<'a, ()> {
         let Ok((rest, word)) = symbol(input) else {
             return unexpected(input, "a number or a variable such as `X_0`");

@@ -278,23 +278,21 @@ impl Dialect for Names<'_> {
         Ok((&input[length..], operator))
     }
 
-    /// `numeral = [ "-" ] digits [ "." digits ] ;`
+    /// `numeral = [ "+" | "-" ] ( digits [ "." [ digits ] ] | "." digits ) [ exponent ] ;`
     /// `variable = name [ "[" digits { "," digits } "]" ] ;`
     fn operand<'a>(&mut self, builder: &mut Builder, input: &'a [u8]) -> Parsed<'a, ()> {
-        if let Some((rest, word)) = lex::plain_numeral(input) {
-            if matches!(rest, [b'e' | b'E', b'0'..=b'9' | b'+' | b'-', ..]) {
-                let word = lex::symbol(input).map_or(word, |(_, word)| word);
-                return fail(input, word.len(), Problem::Exponent(shown(word)));
-            }
-            return builder.numeral(input, word);
+        let word = lex::symbol(input).map_or(&[][..], |(_, word)| word);
+        if matches!(word, [b'0'..=b'9' | b'-' | b'+' | b'.', ..]) {
+            // A name may follow without a blank, another number not.
+            return match lex::numeral(input) {
+                Ok((rest, read)) if !matches!(rest, [b'0'..=b'9' | b'-' | b'+' | b'.', ..]) => {
+                    builder.numeral(input, read)
+                }
+                _ => fail(input, word.len(), Problem::BadNumeral(shown(word))),
+            };
         }
         let Ok((rest, word)) = name(input) else {
-            return match lex::symbol(input) {
-                Ok((_, word)) if matches!(word[0], b'.' | b'+' | b'-') => {
-                    fail(input, word.len(), Problem::BadNumeral(shown(word)))
-                }
-                _ => unexpected(input, "a number or a variable such as `X[0]`"),
-            };
+            return unexpected(input, "a number or a variable such as `X[0]`");
         };
         if matches!(word, b"and" | b"or" | b"initialized") {
             return unexpected(input, "a number or a variable such as `X[0]`");

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""composed.py FOLDER: one small network for each operator that is written out in terms of others, and for control flow,
+with random weights; beside them expected.json, the outputs of ONNX Runtime (of ONNX's reference implementation where
+that has no kernel) at three points each. `src/onnx/expand/tests.rs` reads both. Needs onnx, onnxruntime and numpy."""
+import json, sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+MS, ML = "com.microsoft", "ai.onnx.ml"
+rng = np.random.default_rng(11)
+
+
+def f(*shape):
+    return rng.normal(0, 0.7, shape).astype(np.float32)
+
+
+def u8(*shape):
+    return rng.integers(0, 256, shape).astype(np.uint8)
+
+
+def i8(*shape):
+    return rng.integers(-128, 128, shape).astype(np.int8)
+
+
+def n(op, inputs, outputs, domain="", **attributes):
+    return helper.make_node(op, inputs.split(" ") if inputs else [], outputs.split(" "), domain=domain, **attributes)
+
+
+S = lambda x: np.float32(x)
+CASES = {}
+
+
+def case(name, shape, nodes, opset=17, out=TensorProto.FLOAT, **constants):
+    CASES[name] = (shape, nodes, opset, out, constants)
+
+
+def quantized(op, extra="", **constants):
+    """x → uint8 → the operator → float."""
+    return [n("QuantizeLinear", "x sx zx", "q"), op, n("DequantizeLinear", "r sy zy", "y")]
+
+
+scales = dict(sx=S(0.03), zx=np.uint8(120), sy=S(0.07), zy=np.uint8(110))
+case("quick_gelu", [1, 6], [n("QuickGelu", "x", "y", MS, alpha=1.5)])
+case("gelu", [1, 6], [n("Gelu", "x", "y", MS)])
+case("bias_gelu", [1, 6], [n("BiasGelu", "x b", "y", MS)], b=f(6))
+case("fast_gelu", [1, 6], [n("FastGelu", "x b", "y", MS)], b=f(6))
+case("fused_gemm", [1, 6], [n("FusedGemm", "x w b", "y", MS, activation="LeakyRelu", activation_alpha=0.2, alpha=0.5, transB=1)], w=f(4, 6), b=f(4))
+case("fused_matmul", [1, 3, 6], [n("FusedMatMul", "x w", "y", MS, alpha=0.5, transB=1)], w=f(4, 6))
+case("fused_matmul_both", [1, 6, 3], [n("FusedMatMul", "x x", "y", MS, transA=1)])
+case("fused_conv", [1, 2, 4, 4], [n("FusedConv", "x w b", "y", MS, activation="Relu", pads=[1, 1, 1, 1])], w=f(3, 2, 3, 3), b=f(3))
+case("fused_conv_clip", [1, 2, 4, 4], [n("FusedConv", "x w b", "y", MS, activation="Clip", activation_params=[0.0, 0.5])], w=f(3, 2, 3, 3), b=f(3))
+case("skip_layer_normalization", [1, 3, 6], [n("SkipLayerNormalization", "x s g b c", "y", MS, epsilon=1e-5)], s=f(1, 3, 6), g=f(6), b=f(6), c=f(6))
+case("skip_simplified", [1, 3, 6], [n("SkipSimplifiedLayerNormalization", "x s g", "y", MS, epsilon=1e-5)], s=f(1, 3, 6), g=f(6))
+case("simplified_layer_normalization", [1, 3, 6], [n("SimplifiedLayerNormalization", "x g", "y", axis=-1, epsilon=1e-5)], g=f(6))
+case("dynamic_quantize", [1, 6], [n("DynamicQuantizeLinear", "x", "q s z"), n("DequantizeLinear", "q s z", "y")])
+case("matmul_integer", [1, 6], [n("QuantizeLinear", "x sx zx", "q"), n("MatMulInteger", "q w zx zw", "i"), n("Cast", "i", "y", to=1)], w=i8(6, 4), zw=i8(4), **scales)
+case("conv_integer", [1, 2, 4, 4], [n("QuantizeLinear", "x sx zx", "q"), n("ConvInteger", "q w zx", "i", pads=[1, 1, 1, 1]), n("Cast", "i", "y", to=1)], w=u8(3, 2, 3, 3), **scales)
+case("matmul_integer_to_float", [1, 6], [n("QuantizeLinear", "x sx zx", "q"), n("MatMulIntegerToFloat", "q w sx sw zx zw b", "y", MS)], w=i8(6, 4), sw=S(0.02), zw=np.int8(3), b=f(4), **scales)
+case("dynamic_quantize_matmul", [1, 6], [n("DynamicQuantizeMatMul", "x w sw zw b", "y", MS)], w=i8(6, 4), sw=S(0.02), zw=np.int8(3), b=f(4))
+case("qlinear_matmul", [1, 6], quantized(n("QLinearMatMul", "q sx zx w sw zw sy zy", "r")), w=i8(6, 4), sw=S(0.02), zw=np.int8(3), **scales)
+case("qlinear_conv", [1, 2, 4, 4], quantized(n("QLinearConv", "q sx zx w sw zw sy zy b", "r", pads=[1, 1, 1, 1])), w=i8(3, 2, 3, 3), sw=np.array([0.02, 0.01, 0.015], np.float32), zw=np.zeros(3, np.int8), b=rng.integers(-900, 900, 3).astype(np.int32), **scales)
+case("qgemm", [1, 6], quantized(n("QGemm", "q sx zx w sw zw b sy zy", "r", MS, transB=1)), w=i8(4, 6), sw=S(0.02), zw=np.int8(0), b=rng.integers(-900, 900, 4).astype(np.int32), **scales)
+case("qlinear_add", [1, 6], quantized(n("QLinearAdd", "q sx zx w sw zw sy zy", "r", MS)), w=u8(6), sw=S(0.02), zw=np.uint8(100), **scales)
+case("qlinear_mul", [1, 6], quantized(n("QLinearMul", "q sx zx w sw zw sy zy", "r", MS)), w=u8(6), sw=S(0.02), zw=np.uint8(100), **scales)
+case("qlinear_sigmoid", [1, 6], quantized(n("QLinearSigmoid", "q sx zx sy zy", "r", MS)), **scales)
+case("qlinear_leaky_relu", [1, 6], quantized(n("QLinearLeakyRelu", "q sx zx sy zy", "r", MS, alpha=0.1)), **scales)
+case("qlinear_global_average", [1, 2, 4, 4], quantized(n("QLinearGlobalAveragePool", "q sx zx sy zy", "r", MS)), **scales)
+case("qlinear_concat", [1, 6], quantized(n("QLinearConcat", "sy zy q sx zx w sw zw", "r", MS, axis=1)), w=u8(1, 3), sw=S(0.02), zw=np.uint8(100), **scales)
+case("scaler", [1, 6], [n("Scaler", "x", "y", ML, offset=f(6).tolist(), scale=f(6).tolist())])
+for norm in ["MAX", "L1", "L2"]:
+    case(f"normalizer_{norm.lower()}", [1, 6], [n("Normalizer", "x", "y", ML, norm=norm)])
+case("linear_regressor", [1, 6], [n("LinearRegressor", "x", "y", ML, coefficients=f(12).tolist(), intercepts=f(2).tolist(), targets=2)])
+case("linear_classifier", [1, 6], [n("LinearClassifier", "x", "label y", ML, coefficients=f(18).tolist(), intercepts=f(3).tolist(), classlabels_ints=[0, 1, 2], post_transform="SOFTMAX", multi_class=1)])
+for kernel in ["RBF", "LINEAR", "POLY", "SIGMOID"]:
+    case(f"svm_{kernel.lower()}", [1, 3], [n("SVMRegressor", "x", "y", ML, coefficients=f(4).tolist(), rho=f(1).tolist(), n_supports=4, support_vectors=f(12).tolist(), kernel_type=kernel, kernel_params=[0.3, 0.4, 3.0])])
+tree = dict(
+    nodes_treeids=[0] * 5 + [1] * 3, nodes_nodeids=[0, 1, 2, 3, 4, 0, 1, 2], nodes_featureids=[0, 1, 0, 0, 0, 2, 0, 0],
+    nodes_modes=["BRANCH_LEQ", "BRANCH_LEQ", "LEAF", "LEAF", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF"],
+    nodes_values=[0.1, -0.2, 0, 0, 0, 0.3, 0, 0], nodes_truenodeids=[1, 3, 0, 0, 0, 1, 0, 0], nodes_falsenodeids=[2, 4, 0, 0, 0, 2, 0, 0])
+case("tree_regressor", [1, 3], [n("TreeEnsembleRegressor", "x", "y", ML, **tree, target_treeids=[0] * 6 + [1] * 4, target_nodeids=[2, 2, 3, 3, 4, 4, 1, 1, 2, 2], target_ids=[0, 1] * 5, target_weights=[1.5, 0.3, 0.1, -2.0, 0.5, 0.7, 0.25, 0.2, 0.4, -1.0], n_targets=2, base_values=[0.1, 0.2])])
+case("tree_classifier", [1, 3], [n("TreeEnsembleClassifier", "x", "label y", ML, **tree, class_treeids=[0, 0, 0, 1, 1], class_nodeids=[2, 3, 4, 1, 2], class_ids=[0, 1, 2, 0, 1], class_weights=[1.5, 2.0, 0.5, 0.25, 1.0], classlabels_int64s=[0, 1, 2], post_transform="SOFTMAX")])
+case("swish", [1, 6], [n("Swish", "x", "y", alpha=1.3)], 24)
+case("rms_normalization", [1, 3, 6], [n("RMSNormalization", "x g", "y", axis=-1)], 23, g=f(6))
+case("attention_4d", [1, 2, 4, 3], [n("Attention", "x k v", "y")], 23, k=f(1, 2, 5, 3), v=f(1, 2, 5, 3))
+case("attention_mask", [1, 2, 4, 3], [n("Attention", "x k v m", "y", softcap=2.0, scale=0.5)], 23, k=f(1, 2, 5, 3), v=f(1, 2, 5, 3), m=f(4, 5))
+case("attention_causal", [1, 4, 6], [n("Attention", "x x x", "y", q_num_heads=2, kv_num_heads=2, is_causal=1)], 23)
+case("attention_shared", [1, 4, 8], [n("Attention", "x k v", "y", q_num_heads=4, kv_num_heads=2)], 23, k=f(1, 5, 4), v=f(1, 5, 4))
+angles = rng.uniform(0, 3, (4, 2)).astype(np.float32)
+case("rotary", [1, 2, 4, 4], [n("RotaryEmbedding", "x c s", "y")], 23, c=np.cos(angles)[None], s=np.sin(angles)[None])
+case("rotary_interleaved", [1, 4, 12], [n("RotaryEmbedding", "x c s p", "y", num_heads=2, rotary_embedding_dim=4, interleaved=1)], 23, c=np.cos(angles), s=np.sin(angles), p=np.array([[0, 1, 2, 3]]))
+
+
+def info(name, shape=None, kind=TensorProto.FLOAT):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+body = helper.make_graph(
+    [n("MatMul", "v w", "a"), n("Tanh", "a", "b"), n("Add", "b v", "next"), n("ReduceSum", "next", "slice", keepdims=0), n("Identity", "go", "on")],
+    "body", [info("i", [], TensorProto.INT64), info("go", [], TensorProto.BOOL), info("v", [1, 3])],
+    [info("on", [], TensorProto.BOOL), info("next", [1, 3]), info("slice", [])])
+case("loop", [1, 3], [n("Loop", "rounds  x", "last sums", body=body), n("Reshape", "sums row", "r"), n("Concat", "last r", "y", axis=1)], rounds=np.int64(4), w=f(3, 3), row=np.array([1, -1]))
+step = helper.make_graph(
+    [n("MatMul", "state w", "a"), n("Add", "a piece", "b"), n("Tanh", "b", "next"), n("Identity", "next", "out")],
+    "step", [info("state", [1, 3]), info("piece", [1, 3])], [info("next", [1, 3]), info("out", [1, 3])])
+case("scan", [1, 5, 3], [n("Scan", "h0 x", "last all", body=step, num_scan_inputs=1, scan_input_axes=[1], scan_input_directions=[1], scan_output_axes=[1]), n("Flatten", "all", "y")], w=f(3, 3), h0=f(1, 3))
+case("lists", [1, 6], [n("SplitToSequence", "x two", "list", axis=1), n("SequenceAt", "list last", "a"), n("SequenceInsert", "list a first", "more"), n("ConcatFromSequence", "more", "y", axis=1)], two=np.int64(2), last=np.int64(-1), first=np.int64(0))
+case("list_of_rows", [3, 2], [n("SplitToSequence", "x", "list", axis=0, keepdims=0), n("SequenceErase", "list one", "less"), n("ConcatFromSequence", "less", "y", axis=1, new_axis=1)], one=np.int64(1))
+
+
+def main():
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    expected = {}
+    for name, (shape, nodes, opset, out, constants) in CASES.items():
+        graph = helper.make_graph(nodes, name, [info("x", shape)], [info("y", None, out)], [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid(MS, 1), helper.make_opsetid(ML, 3)], ir_version=10)
+        onnx.save(model, folder / f"{name}.onnx")
+        points = [f(*shape) for _ in range(3)]
+        try:
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 4
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+            run, source = (lambda p: session.run(["y"], {"x": p})[0]), "ONNX Runtime"
+            run(points[0])
+        except Exception as error:
+            print(name, str(error).splitlines()[0][:150])
+            try:
+                evaluator = ReferenceEvaluator(model)
+                evaluator.run(["y"], {"x": points[0]})
+            except Exception as other:
+                raise SystemExit(f"{name}: nothing computes it: {other}")
+            run, source = (lambda p: evaluator.run(["y"], {"x": p})[0]), "ONNX's reference implementation"
+        expected[name] = {"source": source, "points": [{"x": p.ravel().tolist(), "y": np.asarray(run(p), np.float64).ravel().tolist()} for p in points]}
+    (folder / "expected.json").write_text(json.dumps(expected, separators=(",", ":")))
+    print(len(expected), "networks")
+
+
+main()

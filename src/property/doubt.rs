@@ -1,0 +1,296 @@
+//! What a query says that its author hardly meant: bounds that no number satisfies (swapped, as a rule), inputs without a
+//! bound, no word about the outputs. Each is a legal query with an answer, and the answer misleads: `unsat` for swapped
+//! bounds reads like a proof of safety. So each is told, whatever else is asked to be silent.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use vnnlib::{Comparison, Event, Formula, Numeral, Query, Relation, Role, Variable, Version};
+
+/// One doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// The variable, where it is about one.
+    pub variable: Option<String>,
+    /// The lines of the property that it is about, from 1.
+    pub lines: Vec<usize>,
+    /// What is doubtful, and what to do.
+    pub text: String,
+}
+
+/// An end as a file gives it: the comparison, and whether equality is excluded.
+#[derive(Clone, Copy)]
+struct End<'q> {
+    numeral: Numeral<'q>,
+    strict: bool,
+    comparison: Comparison<'q>,
+}
+
+/// The tightest ends of one variable.
+#[derive(Clone, Copy, Default)]
+struct Ends<'q> {
+    lower: Option<End<'q>>,
+    upper: Option<End<'q>>,
+}
+
+impl<'q> Ends<'q> {
+    fn add(&mut self, relation: Relation, end: End<'q>) {
+        let strict = matches!(relation, Relation::Less | Relation::Greater);
+        let end = End { strict, ..end };
+        let tighter = |old: Option<End<'q>>, order| {
+            old.is_none_or(|old| {
+                let compared = end.numeral.cmp_value(old.numeral);
+                compared == order || (compared == Ordering::Equal && end.strict && !old.strict)
+            })
+        };
+        if matches!(relation, Relation::GreaterEqual | Relation::Greater | Relation::Equal)
+            && tighter(self.lower, Ordering::Greater)
+        {
+            self.lower = Some(end);
+        }
+        if matches!(relation, Relation::LessEqual | Relation::Less | Relation::Equal)
+            && tighter(self.upper, Ordering::Less)
+        {
+            self.upper = Some(end);
+        }
+    }
+
+    /// The two ends that leave no number between them.
+    fn contradiction(&self) -> Option<(End<'q>, End<'q>)> {
+        let (lower, upper) = (self.lower?, self.upper?);
+        match lower.numeral.cmp_value(upper.numeral) {
+            Ordering::Greater => Some((lower, upper)),
+            Ordering::Equal if lower.strict || upper.strict => Some((lower, upper)),
+            _ => None,
+        }
+    }
+}
+
+type Bounds<'q> = BTreeMap<(usize, usize), Ends<'q>>;
+
+/// All doubts about a query.
+pub fn doubts(query: &Query) -> Vec<Doubt> {
+    let mut common = Bounds::new();
+    let mut disjunctions = Vec::new();
+    let mut outputs = false;
+    for assertion in query.assertions() {
+        let formula = assertion.formula();
+        outputs |= formula.events().any(|event| matches!(event, Event::Variable(v) if !is_input(query, v)));
+        collect(formula, &mut common, &mut disjunctions);
+    }
+    let mut doubts = contradictions(query, &common);
+    if doubts.is_empty() {
+        doubts.extend(empty_disjunction(query, &common, &disjunctions));
+    }
+    doubts.extend(without_bounds(query, &common, &disjunctions));
+    if !outputs {
+        let text = "no assertion names an output: every input of the input set is a counterexample (help: assert what a \
+            wrong output is)";
+        doubts.push(Doubt { variable: None, lines: Vec::new(), text: text.to_owned() });
+    }
+    doubts
+}
+
+/// Bounds that hold in any case, and the disjunctions beside them. Bounds inside of those are not looked for here.
+fn collect<'q>(formula: Formula<'q>, bounds: &mut Bounds<'q>, disjunctions: &mut Vec<Formula<'q>>) {
+    let mut open = vec![formula];
+    while let Some(formula) = open.pop() {
+        match formula {
+            Formula::And(operands) => open.extend(operands),
+            Formula::Or(_) => disjunctions.push(formula),
+            Formula::Compare(comparison) => {
+                let Some(bound) = comparison.as_bound() else { continue };
+                let key = (bound.variable.tensor().index(), bound.variable.element());
+                let end = End { numeral: bound.numeral, strict: false, comparison };
+                bounds.entry(key).or_default().add(bound.relation, end);
+            }
+        }
+    }
+}
+
+fn contradictions(query: &Query, bounds: &Bounds<'_>) -> Vec<Doubt> {
+    const SHOWN: usize = 5;
+    let found = bounds.iter().filter_map(|(&key, ends)| {
+        let (lower, upper) = ends.contradiction()?;
+        Some(contradiction(query, &name(query, key), lower, upper))
+    });
+    found.take(SHOWN).collect()
+}
+
+fn contradiction(query: &Query, name: &str, lower: End<'_>, upper: End<'_>) -> Doubt {
+    let line = |end: End<'_>| query.line_and_column(end.comparison.span()).0;
+    let mut ends = [(line(lower), lower, "above"), (line(upper), upper, "below")];
+    ends.sort_by_key(|(line, ..)| *line);
+    let said = |(line, end, side): (usize, End<'_>, &str)| {
+        let at = if end.strict { "" } else { "at or " };
+        format!("line {line} wants it {at}{side} {}", end.numeral)
+    };
+    let text = format!(
+        "no {name} satisfies the property: {}, {} (help: are the two bounds swapped? `unsat` then says nothing about \
+         the network)",
+        said(ends[0]),
+        said(ends[1])
+    );
+    Doubt { variable: Some(name.to_owned()), lines: ends.iter().map(|(line, ..)| *line).collect(), text }
+}
+
+/// A disjunction none of whose cases any number satisfies.
+fn empty_disjunction<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[Formula<'q>]) -> Option<Doubt> {
+    disjunctions.iter().find_map(|disjunction| {
+        let Formula::Or(cases) = *disjunction else { return None };
+        let mut first = None;
+        for case in cases {
+            let (mut own, mut inner) = (Bounds::new(), Vec::new());
+            collect(case, &mut own, &mut inner);
+            let found = own.iter().find_map(|(key, ends)| {
+                let mut all = *ends;
+                if let Some(shared) = common.get(key) {
+                    for (relation, end) in
+                        [(Relation::GreaterEqual, shared.lower), (Relation::LessEqual, shared.upper)]
+                    {
+                        let strict = |end: End<'_>| match (end.strict, relation) {
+                            (true, Relation::GreaterEqual) => Relation::Greater,
+                            (true, _) => Relation::Less,
+                            _ => relation,
+                        };
+                        if let Some(end) = end {
+                            all.add(strict(end), end);
+                        }
+                    }
+                }
+                all.contradiction().map(|(lower, upper)| (*key, lower, upper))
+            });
+            let (key, lower, upper) = found?;
+            first.get_or_insert_with(|| contradiction(query, &name(query, key), lower, upper));
+        }
+        first
+    })
+}
+
+/// Inputs that neither the common bounds nor the first case of a disjunction bounds.
+fn without_bounds<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[Formula<'q>]) -> Option<Doubt> {
+    const SHOWN: usize = 3;
+    let mut bounds = common.clone();
+    let related = query.assertions().any(|assertion| {
+        let coupled = |event| matches!(event, Event::Variable(v) if is_input(query, v));
+        !matches!(assertion.formula(), Formula::Compare(c) if c.as_bound().is_some())
+            && !matches!(assertion.formula(), Formula::And(_) | Formula::Or(_))
+            && assertion.formula().events().filter(|event| coupled(*event)).count() > 1
+    });
+    if related {
+        // Equal inputs bound each other; only the search knows which of them are left open.
+        return None;
+    }
+    for disjunction in disjunctions {
+        if let Formula::Or(mut cases) = *disjunction
+            && let Some(case) = cases.next()
+        {
+            collect(case, &mut bounds, &mut Vec::new());
+        }
+    }
+    let mut open = Vec::new();
+    for (at, tensor) in query.tensors().iter().enumerate().filter(|(_, tensor)| tensor.role() == Role::Input)
+    {
+        for element in 0..tensor.len() {
+            let ends = bounds.get(&(at, element)).copied().unwrap_or_default();
+            let missing = match (ends.lower, ends.upper) {
+                (Some(_), Some(_)) => continue,
+                (None, Some(_)) => "lower bound",
+                (Some(_), None) => "upper bound",
+                (None, None) => "bounds",
+            };
+            open.push((name(query, (at, element)), missing));
+        }
+    }
+    let (first, missing) = open.first()?.clone();
+    let names = open.iter().map(|(name, _)| name.clone());
+    let text = match open.len() {
+        1 => format!("input {first} has no {missing}"),
+        count => {
+            let shown: Vec<String> = names.take(SHOWN).collect();
+            let more = if count > SHOWN { ", ..." } else { "" };
+            format!("{count} inputs have no lower or no upper bound: {}{more}", shown.join(", "))
+        }
+    };
+    let text = format!("{text}; the search goes only so far there (help: bound every input on both sides)");
+    Some(Doubt { variable: Some(first), lines: Vec::new(), text })
+}
+
+fn is_input(query: &Query, variable: Variable) -> bool {
+    query.tensors().get(variable.tensor().index()).is_some_and(|tensor| tensor.role() == Role::Input)
+}
+
+/// A variable as the query writes it.
+fn name(query: &Query, (tensor, element): (usize, usize)) -> String {
+    let Some(tensor) = query.tensors().get(tensor) else { return String::new() };
+    if query.version() == Version::V1 {
+        return format!("{}_{element}", tensor.name());
+    }
+    let mut left = element;
+    let mut indices: Vec<String> = Vec::new();
+    for &extent in tensor.shape().iter().rev() {
+        let extent = extent.max(1) as usize;
+        indices.push((left % extent).to_string());
+        left /= extent;
+    }
+    indices.reverse();
+    if indices.is_empty() {
+        tensor.name().to_owned()
+    } else {
+        format!("{}[{}]", tensor.name(), indices.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_doubtful_is_named_with_its_lines() {
+        let check = |body: &str, want: &[(&str, &[usize], &str)]| {
+            let text = format!(
+                "(declare-const X_0 Real)\n(declare-const X_1 Real)\n(declare-const Y_0 Real)\n{body}"
+            );
+            let got = doubts(&vnnlib::parse(text).unwrap());
+            assert_eq!(got.len(), want.len(), "{body}: {got:?}");
+            for (doubt, (variable, lines, part)) in got.iter().zip(want) {
+                assert_eq!(doubt.variable.as_deref().unwrap_or(""), *variable, "{body}");
+                assert_eq!(doubt.lines, *lines, "{body}");
+                assert!(doubt.text.contains(part), "{}", doubt.text);
+            }
+        };
+        let fine = "(assert (<= X_1 1))(assert (>= X_1 0))(assert (<= Y_0 0))";
+        check(&format!("{fine}\n(assert (>= X_0 -1))\n(assert (<= X_0 1))"), &[]);
+        check(
+            &format!("{fine}\n(assert (>= X_0 1))\n(assert (<= X_0 -1))"),
+            &[("X_0", &[5, 6], "line 5 wants it at or above 1, line 6 wants it at or below -1")],
+        );
+        check(
+            &format!("{fine}\n(assert (and (< 2 X_0)\n(< X_0 2)))"),
+            &[("X_0", &[5, 6], "line 5 wants it above 2, line 6 wants it below 2")],
+        );
+        check(
+            &format!("{fine}\n(assert (or (and (>= X_0 1) (<= X_0 0))\n(and (>= X_0 3) (<= X_0 2))))"),
+            &[("X_0", &[5, 5], "no X_0 satisfies")],
+        );
+        check(&format!("{fine}\n(assert (or (and (>= X_0 1) (<= X_0 0)) (and (>= X_0 2) (<= X_0 3))))"), &[]);
+        check(&format!("{fine}\n(assert (>= X_0 1))"), &[("X_0", &[], "input X_0 has no upper bound")]);
+        check("(assert (<= Y_0 0))", &[("X_0", &[], "2 inputs have no lower or no upper bound: X_0, X_1")]);
+        check(
+            "(assert (and (>= X_0 1) (<= X_0 2) (>= X_1 1) (<= X_1 2)))",
+            &[("", &[], "no assertion names an output")],
+        );
+        check(
+            &format!("{fine}(assert (>= Y_0 1))\n(assert (= X_0 0))"),
+            &[("Y_0", &[4, 4], "no Y_0 satisfies")],
+        );
+    }
+
+    #[test]
+    fn elements_are_named_as_version_2_writes_them() {
+        let text = "(vnnlib-version <2.0>)(declare-network f (declare-input X float32 [1,2,2])\
+            (declare-output Y float32 [1]))\n(assert (and (<= X[0,1,0] 0.0) (>= X[0,1,0] 1.0)))\n(assert (>= Y[0] 0.0))";
+        let found = doubts(&vnnlib::parse(text).unwrap());
+        assert_eq!(found[0].variable.as_deref(), Some("X[0,1,0]"));
+    }
+}

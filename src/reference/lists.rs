@@ -1,0 +1,162 @@
+//! Operators on lists of tensors. A list is no tensor: the walk keeps lists beside its values.
+
+use std::sync::Arc;
+
+use crate::onnx::{ModelError, Node, Tensor};
+
+use super::array;
+use super::call::Call;
+use super::engine::Scope;
+
+/// Names of the operators of this file.
+pub(super) const OPERATORS: [&str; 8] = [
+    "ConcatFromSequence",
+    "SequenceAt",
+    "SequenceConstruct",
+    "SequenceEmpty",
+    "SequenceErase",
+    "SequenceInsert",
+    "SequenceLength",
+    "SplitToSequence",
+];
+
+/// A list of tensors.
+pub(super) type List = Vec<Arc<Tensor>>;
+
+/// What an operator gives.
+pub(super) enum Made {
+    List(List),
+    Tensor(Arc<Tensor>),
+}
+
+pub(super) fn is_known(node: &Node) -> bool {
+    node.domain.is_empty() && OPERATORS.contains(&node.operator.as_str())
+}
+
+/// Computes a node whose tensors are the call's operands; its list, if it takes one, is the first operand.
+pub(super) fn run(call: &Call<'_>, scope: &Scope<'_>) -> Result<Made, ModelError> {
+    let list = call.node.inputs.first().and_then(|name| scope.list(name));
+    made(call, list).map_err(|what| call.node.error(what))
+}
+
+fn made(call: &Call<'_>, list: Option<List>) -> Result<Made, String> {
+    let listed = || list.clone().ok_or_else(|| "operand 0 is no list".to_owned());
+    Ok(match call.node.operator.as_str() {
+        "SequenceEmpty" => Made::List(Vec::new()),
+        "SequenceConstruct" => {
+            let given: Option<List> = call.inputs.iter().cloned().collect();
+            Made::List(given.ok_or("an operand is missing")?)
+        }
+        "SequenceLength" => Made::Tensor(Arc::new(array::int64(vec![], vec![listed()?.len() as i64]))),
+        "SequenceAt" => {
+            let list = listed()?;
+            let at = position(call, 1, list.len(), 0)?;
+            Made::Tensor(list.get(at).cloned().ok_or_else(|| beyond(at, list.len()))?)
+        }
+        "SequenceInsert" => {
+            let mut list = listed()?;
+            let at = position(call, 2, list.len(), list.len())?;
+            if at > list.len() {
+                return Err(beyond(at, list.len()));
+            }
+            list.insert(at, call.inputs.get(1).cloned().flatten().ok_or("operand 1 is missing")?);
+            Made::List(list)
+        }
+        "SequenceErase" => {
+            let mut list = listed()?;
+            let at = position(call, 1, list.len(), list.len().saturating_sub(1))?;
+            if at >= list.len() {
+                return Err(beyond(at, list.len()));
+            }
+            list.remove(at);
+            Made::List(list)
+        }
+        "ConcatFromSequence" => Made::Tensor(Arc::new(joined(call, &listed()?)?)),
+        _ => Made::List(split(call)?),
+    })
+}
+
+fn beyond(at: usize, len: usize) -> String {
+    format!("position {at} in a list of {len}")
+}
+
+fn position(call: &Call<'_>, i: usize, len: usize, otherwise: usize) -> Result<usize, String> {
+    let Some(given) = call.scalar(i)? else { return Ok(otherwise) };
+    let at = if given < 0.0 { given + len as f64 } else { given };
+    if at < 0.0 { Err(format!("position {given} in a list of {len}")) } else { Ok(at as usize) }
+}
+
+fn joined(call: &Call<'_>, list: &[Arc<Tensor>]) -> Result<Tensor, String> {
+    let first = list.first().ok_or("the list is empty")?;
+    let fresh = call.flag("new_axis", false)?;
+    let rank = first.shape.len() + usize::from(fresh);
+    let axis = array::axis(call.int("axis", 0)?, rank)?;
+    let with_axis = |tensor: &Arc<Tensor>| {
+        let mut shape = tensor.shape.clone();
+        if fresh {
+            shape.insert(axis, 1);
+        }
+        array::reshaped(tensor, shape)
+    };
+    let mut slices = Vec::new();
+    let mut shape: Option<Vec<usize>> = None;
+    for part in list.iter().map(with_axis) {
+        let mut other = part.shape.clone();
+        if other.len() != rank {
+            return Err("the list holds tensors of different ranks".into());
+        }
+        other.remove(axis);
+        if shape.get_or_insert_with(|| other.clone()) != &other {
+            return Err("the list holds tensors of different shapes".into());
+        }
+        slices.extend(array::slices(&part, axis as i64)?);
+    }
+    let views: Vec<&Tensor> = slices.iter().collect();
+    let whole = [slices.len()].into_iter().chain(shape.unwrap_or_default()).collect();
+    let stacked = Tensor { shape: whole, ..array::concatenate(&views)? };
+    array::moved_first_axis(stacked, axis as i64)
+}
+
+fn split(call: &Call<'_>) -> Result<List, String> {
+    let x = call.input(0)?;
+    let axis = array::axis(call.int("axis", 0)?, x.shape.len())?;
+    let slices = array::slices(x, axis as i64)?;
+    let Some(sizes) = call.optional(1) else {
+        let keep = call.flag("keepdims", true)?;
+        let kept = |slice: Tensor| {
+            let mut shape = slice.shape.clone();
+            if keep {
+                shape.insert(axis, 1);
+            }
+            Arc::new(array::reshaped(&slice, shape))
+        };
+        return Ok(slices.into_iter().map(kept).collect());
+    };
+    let given: Option<Vec<usize>> =
+        array::integers(sizes)?.iter().map(|&size| usize::try_from(size).ok()).collect();
+    let given = given.ok_or("a negative size")?;
+    let sizes: Vec<usize> = match given.as_slice() {
+        [each] if sizes.shape.is_empty() && *each > 0 => slices.chunks(*each).map(<[Tensor]>::len).collect(),
+        list if list.iter().try_fold(0_usize, |sum, &size| sum.checked_add(size)) == Some(slices.len()) => {
+            list.to_vec()
+        }
+        _ => return Err(format!("parts that do not make up the length {}", slices.len())),
+    };
+    let mut rest = slices.as_slice();
+    let mut parts = Vec::with_capacity(sizes.len());
+    for size in sizes {
+        let (now, later) = rest.split_at(size);
+        rest = later;
+        let mut shape = x.shape.clone();
+        shape.remove(axis);
+        shape.insert(0, size);
+        let views: Vec<&Tensor> = now.iter().collect();
+        let stacked = match views.as_slice() {
+            // Nothing to read an element type from.
+            [] => array::pick(x, shape, &[]),
+            views => Tensor { shape, ..array::concatenate(views)? },
+        };
+        parts.push(Arc::new(array::moved_first_axis(stacked, axis as i64)?));
+    }
+    Ok(parts)
+}
