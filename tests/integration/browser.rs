@@ -3,7 +3,7 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -29,6 +29,11 @@ addEventListener("load", () => {
 });
 </script>"##;
 
+/// On Ubuntu, the program of that name may be a text that says to install a snap.
+fn works(program: &Path) -> bool {
+    program.is_file() && Command::new(program).arg("--version").output().is_ok_and(|run| run.status.success())
+}
+
 fn browser() -> Option<PathBuf> {
     if let Some(named) = env::var_os("COUNTERPATCH_BROWSER") {
         return Some(named.into());
@@ -38,7 +43,7 @@ fn browser() -> Option<PathBuf> {
     names
         .iter()
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
-        .find(|path| path.is_file())
+        .find(|path| works(path))
 }
 
 #[test]
