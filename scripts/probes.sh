@@ -5,6 +5,8 @@
 
 # What HiGHS's CMakeLists.txt asks for.
 readonly CMAKE_LEAST=3.15
+# Set by env.sh.
+: "${cache:?}"
 
 # at_least LEAST FOUND: compares versions.
 at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }

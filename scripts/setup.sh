@@ -61,7 +61,7 @@ pip_install() {
         pip=("$scratch_folder/venv/bin/pip")
     fi
     say "no packages can be installed here: fetching $* from PyPI into $cache/tools"
-    "${pip[@]}" install --quiet --disable-pip-version-check --only-binary=:all: --upgrade --target "$cache/tools" "$@" >&2
+    PIP_USER=0 "${pip[@]}" install --quiet --disable-pip-version-check --only-binary=:all: --upgrade --target "$cache/tools" "$@" >&2
 }
 
 # What came from PyPI before.
@@ -84,15 +84,15 @@ supply() {
 
 # need NEED...: all of them are there afterwards, or an error that names the rest.
 need() {
-    local open rest need packages=
+    local open rest need listed=
     mapfile -t open < <(missing "$@")
     [ ${#open[@]} != 0 ] || return 0
     supply "${open[@]}"
     mapfile -t rest < <(missing "${open[@]}")
     [ ${#rest[@]} != 0 ] || return 0
     explain "${rest[@]}"
-    for need in "${rest[@]}"; do packages+=" ${PACKAGE[$need]}"; done
-    die "missing, and not to be had here:${packages}. With root: apt-get install${packages}"
+    for need in "${rest[@]}"; do listed+=" ${PACKAGE[$need]}"; done
+    die "missing, and not to be had here:$listed. With root: apt-get install$listed"
 }
 
 # explain NEED...: where the package alone is no remedy.
