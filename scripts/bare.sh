@@ -6,8 +6,8 @@
 # usage: bare.sh [--full] [--as PERSON] [--build-highs] [--keep] [ROOT...]
 #   ROOT            debian12, debian12-llvm (with LLVM's run-time libraries), debian13, ubuntu22.04, ubuntu24.04; default: all
 #   --full          test.sh as a whole. Otherwise, after demo.sh, its steps that find what is missing (needs) and those that
-#                   are quick and use it: the set-up's tests, the competition's scripts; and the release is built without
-#                   optimisation across crates
+#                   are quick and use it: the set-up's tests, the competition's scripts; and the release is optimised little,
+#                   which halves its build and changes nothing that it needs
 #   --as PERSON     root; user, who has sudo; or plain, who has not, but g++ and python3-venv; default: the first two
 #   --build-highs   does not bring HiGHS: it is built in each root
 #   --keep          leaves the roots where they are
@@ -22,6 +22,8 @@ readonly ROOTS=(debian12 debian12-llvm debian13 ubuntu22.04 ubuntu24.04)
 readonly DEBIAN=${COUNTERPATCH_DEBIAN:-http://deb.debian.org/debian}
 readonly UBUNTU=${COUNTERPATCH_UBUNTU:-http://archive.ubuntu.com/ubuntu}
 readonly QUICK=(needs format setup_scripts competition_scripts)
+readonly LITTLE_OPTIMISED=(CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=false)
 
 note() { printf 'bare: %s\n' "$*" >&2; }
 fail() { note "*** $* ***"; exit 1; }
@@ -96,7 +98,7 @@ measure() {
 # try_root ROOT: both commands as each person; a row each.
 try_root() {
     local root=$1 base=$work/$1 person folder cells="" faults=0 made
-    local second="./scripts/test.sh ${QUICK[*]}" quickly=(CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16)
+    local second="./scripts/test.sh ${QUICK[*]}" quickly=("${LITTLE_OPTIMISED[@]}")
     if $full; then second=./scripts/test.sh quickly=(); fi
     if ! reachable "$root"; then
         note "*** NOT REACHABLE: $root ($(mirror "$root")): nothing is known about it ***"

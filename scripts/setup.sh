@@ -64,8 +64,8 @@ pip_install() {
     PIP_USER=0 "${pip[@]}" install --quiet --disable-pip-version-check --only-binary=:all: --upgrade --target "$cache/tools" "$@" >&2
 }
 
-# What came from PyPI before.
-use_wheels() { PATH="$PATH:$cache/tools/cmake/data/bin:$cache/tools/bin"; }
+# What came from PyPI goes before the system's, which did not do when it was fetched.
+use_wheels() { PATH="$cache/tools/cmake/data/bin:$cache/tools/bin:$PATH"; }
 
 # supply NEED...: by packages, or else by wheels for those that have one. What then works is asked anew by the caller.
 supply() {

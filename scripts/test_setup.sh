@@ -198,6 +198,9 @@ tool "$fake" cargo 'exit 1'
 check 'without Rust' '1 *Rust is missing or too old*--with-rust*' setup
 check 'an option that is none' '1 *unknown option --nonsense*' setup --nonsense
 rm -rf "$fake"
+check 'a bare root that does not exist' '1 *no root nonsense; there are: debian12 *' ./scripts/bare.sh nonsense
+check 'a bare person that does not exist' '1 *--as root, user or plain*' ./scripts/bare.sh --as somebody
+check 'a step that does not exist' '1 *no step nonsense; there are: needs *' ./scripts/test.sh nonsense
 
 printf 'HiGHS in a cache with a blank is used as it is\n'
 if [ -e build/highs/complete ]; then

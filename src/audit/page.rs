@@ -62,7 +62,11 @@ fn write_page(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
 fn figures(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
     let total = &summary.total;
     if summary.open > 0 {
-        writeln!(out, "<p class=\"interrupted\">Interrupted: {} instances are not examined.</p>", summary.open)?;
+        writeln!(
+            out,
+            "<p class=\"interrupted\">Interrupted: {} instances are not examined.</p>",
+            summary.open
+        )?;
     }
     let figures = [
         ("instances", summary.records.len()),
@@ -87,7 +91,7 @@ fn figures(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
 fn table(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
     writeln!(
         out,
-        "<h2>Tools and benchmarks</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"text\">tool</th><th class=\"text\">benchmark</th>"
+        "<h2>Tools and benchmarks</h2>\n<div class=\"wide\"><table id=\"tools\">\n<tr><th class=\"text\">tool</th><th class=\"text\">benchmark</th>"
     )?;
     // Columns that hold nothing say nothing.
     let totals = summary.total.cells();
@@ -175,12 +179,9 @@ fn disagreements(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
         summary.disagreements.len()
     )?;
     for case in &summary.disagreements {
-        let cells = [case.network, case.property, &case.sat.join(", "), &case.unsat.join(", "), &case.known];
-        out.push_str("<tr>");
-        for cell in cells {
-            write!(out, "{}", Cell(cell))?;
-        }
-        out.push_str("</tr>\n");
+        let (sat, unsat) = (case.sat.join(", "), case.unsat.join(", "));
+        let (network, property) = (File(case.network), File(case.property));
+        writeln!(out, "<tr>{network}{property}{}{}{}</tr>", Cell(&sat), Cell(&unsat), Cell(&case.known))?;
     }
     writeln!(out, "</table></div>")
 }
@@ -230,20 +231,26 @@ impl Display for Cell<'_> {
     }
 }
 
-/// The files' names; their folders, too, when pointed at.
+/// A cell with a file's name; its folder, too, when pointed at.
+struct File<'a>(&'a str);
+
+impl Display for File<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A list of networks is no path.
+        let name = match self.0.starts_with('[') {
+            true => self.0,
+            false => self.0.rsplit('/').next().unwrap_or(self.0),
+        };
+        write!(f, "<td class=\"text\" title=\"{}\">{}</td>", Text(self.0), Text(name))
+    }
+}
+
 struct Instance<'a>(&'a Record);
 
 impl Display for Instance<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Record { network, property, .. } = self.0;
-        [network, property].iter().try_for_each(|path| {
-            // A list of networks is no path.
-            let name = match path.starts_with('[') {
-                true => path.as_str(),
-                false => path.rsplit('/').next().unwrap_or(path),
-            };
-            write!(f, "<td class=\"text\" title=\"{}\">{}</td>", Text(path), Text(name))
-        })
+        write!(f, "{}{}", File(network), File(property))
     }
 }
 

@@ -125,16 +125,18 @@ fn a_journal_is_gone_on_with() {
 #[test]
 fn what_is_no_table_is_refused() {
     let program = folder();
-    for (table, exit, why) in
-        [
-            ("", 3, "no claims"),
-            ("a,b\n", 3, "column vnnlib is missing"),
-            ("\"", 3, "claims.csv:1"),
-            ("onnx,vnnlib,timeout\nsum/sum.onnx,sum/possible.vnnlib,60\n", 3, "no column claim among onnx, vnnlib"),
-            ("sum/sum.onnx,sum/possible.vnnlib,60\n", 3, "column claim is missing"),
-            ("sum,sum/sum.onnx,sum/none.vnnlib,1,sat,1\n", 3, "none of the 1 properties of the tables is there"),
-        ]
-    {
+    for (table, exit, why) in [
+        ("", 3, "no claims"),
+        ("a,b\n", 3, "column vnnlib is missing"),
+        ("\"", 3, "claims.csv:1"),
+        (
+            "onnx,vnnlib,timeout\nsum/sum.onnx,sum/possible.vnnlib,60\n",
+            3,
+            "no column claim among onnx, vnnlib",
+        ),
+        ("sum/sum.onnx,sum/possible.vnnlib,60\n", 3, "column claim is missing"),
+        ("sum,sum/sum.onnx,sum/none.vnnlib,1,sat,1\n", 3, "none of the 1 properties of the tables is there"),
+    ] {
         program.write("claims.csv", table);
         let run = program.run(&["audit", "claims.csv", "--benchmarks", "all"]);
         assert!(run.exit == Some(exit) && run.err.contains(why), "{run:?}");

@@ -125,8 +125,17 @@ fn an_interrupted_audit_keeps_what_is_done() {
         table += &format!("sum,sum.onnx,p{number}.vnnlib,0.1,unsat,1\n");
     }
     program.write("claims.csv", table);
-    let arguments =
-        ["audit", "claims.csv", "--benchmarks", ".", "--journal", "journal", "--html", "audit.html", "--json"];
+    let arguments = [
+        "audit",
+        "claims.csv",
+        "--benchmarks",
+        ".",
+        "--journal",
+        "journal",
+        "--html",
+        "audit.html",
+        "--json",
+    ];
     let mut child = start(&program, &arguments);
     let noted = || program.read("journal").unwrap_or_default().lines().count().saturating_sub(1);
     while noted() < 3 {
@@ -139,10 +148,16 @@ fn an_interrupted_audit_keeps_what_is_done() {
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     let done = found["records"].as_array().unwrap().len();
     assert!(0 < done && done < count, "{done}");
-    assert_eq!((found["instances"].as_u64(), found["open"].as_u64()), (Some(done as u64), Some((count - done) as u64)));
+    assert_eq!(
+        (found["instances"].as_u64(), found["open"].as_u64()),
+        (Some(done as u64), Some((count - done) as u64))
+    );
     assert_eq!(noted(), done, "what is said is in the journal, and nothing else");
     assert!(program.read("audit.html").unwrap().contains("Interrupted: "));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("the same command goes on from there"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("the same command goes on from there"),
+        "{output:?}"
+    );
 
     let whole = program.run(&arguments);
     assert_eq!(whole.exit, Some(0), "{whole:?}");
