@@ -15,7 +15,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 .interrupted { border-left: .3rem solid var(--bad); padding-left: .7rem; }
 table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; }
-.wide { overflow: auto; max-height: 75vh; border: 1px solid var(--line); }
+.wide { overflow: auto; max-height: 50vh; border: 1px solid var(--line); }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; \
 white-space: nowrap; }
 th { font-weight: 600; position: sticky; top: 0; background: Canvas; z-index: 1; }
@@ -122,13 +122,12 @@ fn false_unsat(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
     section(out, "False unsat", &cases, |out, (record, claim)| {
         write!(out, "<tr>{}{}<td class=\"text why\">", Cell(&claim.tool), Instance(record))?;
         if let Truth::Sat(evidence) = &record.truth {
-            write!(out, "{}", Text(&evidence.source))?;
+            let source = Text(&evidence.source);
             if evidence.text.len() <= SHOWN {
-                write!(
-                    out,
-                    "<details><summary>counterexample</summary><pre>{}</pre></details>",
-                    Text(&evidence.text)
-                )?;
+                let text = Text(&evidence.text);
+                write!(out, "<details><summary>{source}</summary><pre>{text}</pre></details>")?;
+            } else {
+                write!(out, "{source}")?;
             }
         }
         writeln!(out, "</td></tr>")
