@@ -3,11 +3,13 @@
 # as root and as a user with sudo. Rust comes from this machine (its toolchain read-only, and cargo's downloads), and so does
 # HiGHS, but never a package: those are what setup.sh has to get right.
 #
-# usage: bare.sh [--full] [--as PERSON] [--build-highs] [--keep] [ROOT...]
+# usage: bare.sh [--full | --brief] [--as PERSON] [--build-highs] [--keep] [ROOT...]
 #   ROOT            debian12, debian12-llvm (with LLVM's run-time libraries), debian13, ubuntu22.04, ubuntu24.04; default: all
 #   --full          test.sh as a whole. Otherwise, after demo.sh, its steps that find what is missing (needs) and those that
 #                   are quick and use it: the set-up's tests, the competition's scripts; and the release is optimised little,
 #                   which halves its build and changes nothing that it needs
+#   --brief         instead of demo.sh only set-up for the build and the tests, and the bindings to HiGHS, which is all that
+#                   depends on the system; instead of test.sh the set-up's tests
 #   --as PERSON     root; user, who has sudo; or plain, who has not, but g++ and python3-venv; default: the first two
 #   --build-highs   does not bring HiGHS: it is built in each root
 #   --keep          leaves the roots where they are
@@ -22,6 +24,7 @@ readonly ROOTS=(debian12 debian12-llvm debian13 ubuntu22.04 ubuntu24.04)
 readonly DEBIAN=${COUNTERPATCH_DEBIAN:-http://deb.debian.org/debian}
 readonly UBUNTU=${COUNTERPATCH_UBUNTU:-http://archive.ubuntu.com/ubuntu}
 readonly QUICK=(needs format setup_scripts competition_scripts)
+readonly BRIEFLY='./scripts/setup.sh --for-tests && cargo build --release --locked --package highs-sys'
 readonly LITTLE_OPTIMISED=(CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
     CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=false)
 
@@ -98,8 +101,9 @@ measure() {
 # try_root ROOT: both commands as each person; a row each.
 try_root() {
     local root=$1 base=$work/$1 person folder cells="" faults=0 made
-    local second="./scripts/test.sh ${QUICK[*]}" quickly=("${LITTLE_OPTIMISED[@]}")
+    local first=./scripts/demo.sh second="./scripts/test.sh ${QUICK[*]}" quickly=("${LITTLE_OPTIMISED[@]}")
     if $full; then second=./scripts/test.sh quickly=(); fi
+    if $brief; then first=$BRIEFLY second='./scripts/test.sh setup_scripts'; fi
     if ! reachable "$root"; then
         note "*** NOT REACHABLE: $root ($(mirror "$root")): nothing is known about it ***"
         rows+="| $root | | not reachable | | |"$'\n'
@@ -116,7 +120,7 @@ try_root() {
         cells=$made
         cp -a --reflink=auto "$base" "$folder"
         furnish "$folder" "$person"
-        if measure "$root-$person-demo" run_command "$folder" "$person" "$toolchain" "./scripts/demo.sh && $NO_SECOND_HIGHS" "${quickly[@]}" &&
+        if measure "$root-$person-demo" run_command "$folder" "$person" "$toolchain" "$first && $NO_SECOND_HIGHS" "${quickly[@]}" &&
             measure "$root-$person-test" run_command "$folder" "$person" "$toolchain" "$second" "${quickly[@]}"; then
             :
         else
@@ -140,7 +144,8 @@ remove() {
 
 # shellcheck disable=SC2317 # by trap
 leave() {
-    [ -z "${child:-}" ] || { kill "$child" 2>/dev/null || true; wait "$child" 2>/dev/null || true; }
+    # unshare ignores gentler signals while it waits; the kernel then ends all that is in its namespaces.
+    [ -z "${child:-}" ] || { kill -KILL "$child" 2>/dev/null || true; wait "$child" 2>/dev/null || true; }
     if $keep; then note "the roots are in $work"; else remove "$work"; fi
 }
 
@@ -164,10 +169,11 @@ prepare() {
     fi
 }
 
-full=false build_highs=false keep=false by_name=false people=(root user) chosen=()
+full=false brief=false build_highs=false keep=false by_name=false people=(root user) chosen=()
 while [ $# != 0 ]; do
     case $1 in
         --full) full=true ;;
+        --brief) brief=true ;;
         --build-highs) build_highs=true ;;
         --keep) keep=true ;;
         --as) people=("${2:-}") && shift && case ${1:-} in root | user | plain) ;; *) fail '--as root, user or plain' ;; esac ;;
@@ -184,5 +190,8 @@ rows="" failed=0
 for root in "${chosen[@]}"; do
     try_root "$root" || failed=1
 done
-printf '| root | as | made in | demo.sh | test.sh%s |\n|---|---|---|---|---|\n%s' "$($full || echo " ${QUICK[*]}")" "$rows" | tee out/bare/table.md
+titles="demo.sh | test.sh ${QUICK[*]}"
+if $full; then titles='demo.sh | test.sh'; fi
+if $brief; then titles='setup.sh, bindings | test.sh setup_scripts'; fi
+printf '| root | as | made in | %s |\n|---|---|---|---|---|\n%s' "$titles" "$rows" | tee out/bare/table.md
 exit "$failed"
