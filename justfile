@@ -25,6 +25,10 @@ lint:
 ci:
     ./scripts/test.sh
 
+# The README's commands on minimal Debians and Ubuntus, for instance `just bare debian13` (needs root).
+bare *ARGS:
+    ./scripts/bare.sh {{ARGS}}
+
 # From nothing to a counterexample.
 demo:
     ./scripts/demo.sh

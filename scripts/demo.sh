@@ -5,8 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./scripts/setup.sh
-cargo build --release --locked
-counterpatch=${CARGO_TARGET_DIR:-target}/release/counterpatch
+counterpatch=$(./scripts/build.sh)
 mkdir -p out
 
 show() {
@@ -14,9 +13,10 @@ show() {
     "$@"
 }
 
-# falsify ONNX VNNLIB RESULTS: the witness's first lines, then its replay. Exit status 0 means "decided".
+# falsify ONNX VNNLIB RESULTS: the witness's first lines, then its replay. A file of an earlier run is no answer.
 falsify() {
-    show "$counterpatch" verify "$1" "$2" --timeout 20 --results-file "$3" || true
+    rm -f "$3"
+    show "$counterpatch" verify "$1" "$2" --timeout 20 --results-file "$3"
     if [ "$(head -n 1 "$3")" != sat ]; then
         echo "demo: expected a counterexample, but $3 says: $(head -n 1 "$3")" >&2
         exit 1

@@ -6,7 +6,6 @@ if [ "${1:-}" != v1 ]; then
     exit 1
 fi
 cd "$(dirname "$0")/.."
-# The competition may call this as root, with a PATH that lacks the user's cargo.
-PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 ./scripts/setup.sh --with-rust
-cargo build --release --locked
+# The competition may call this as root, with a PATH that lacks the user's cargo: build.sh finds it.
+./scripts/build.sh >&2

@@ -10,8 +10,9 @@ folder=build/onnx-node-tests
 mkdir -p build
 wheels=$(mktemp -d)
 trap 'rm -rf "$wheels"' EXIT
-# The wheel is only unpacked, so that any will do, whatever Python is here.
-python3 -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.11 \
+# An environment, because many a Python has no pip. The wheel is only unpacked, so that any will do, whatever Python is here.
+python3 -m venv "$wheels/venv"
+"$wheels/venv/bin/pip" download --quiet --no-deps --only-binary=:all: --python-version 3.11 \
     --platform manylinux2014_x86_64 --dest "$wheels" "onnx==$version" >&2
 python3 - "$wheels" "$folder" <<'PYTHON'
 import pathlib, sys, zipfile

@@ -7,7 +7,10 @@ if [ "$1" != v1 ] || [ $# -ne 4 ]; then
     exit 1
 fi
 case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
-binary=${COUNTERPATCH_BINARY:-${CARGO_TARGET_DIR:-$here/../target}/release/counterpatch}
+# build/counterpatch is a link that stands there only if scripts/build.sh was led elsewhere by cargo's configuration.
+binary=$here/../build/counterpatch
+[ -x "$binary" ] || binary=${CARGO_TARGET_DIR:-$here/../target}/release/counterpatch
+binary=${COUNTERPATCH_BINARY:-$binary}
 if [ ! -x "$binary" ]; then
     echo "prepare_instance: $binary is missing; run scripts/install_tool.sh v1" >&2
     exit 1

@@ -7,8 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 readonly LEAST=${LEAST:-175}
 readonly TESTS=178
-binary=${COUNTERPATCH_BINARY:-${CARGO_TARGET_DIR:-$PWD/target}/release/counterpatch}
-binary=$(realpath "$binary")
+binary=$(realpath "${COUNTERPATCH_BINARY:-$(./scripts/build.sh)}")
 
 venv=$PWD/.venv-conformance
 if ! "$venv/bin/python" -c 'import vnntest, onnxruntime, vnnlib' 2>/dev/null; then

@@ -36,6 +36,18 @@ pub enum ClaimsError {
         /// The line, from 1.
         line: usize,
     },
+    /// The line of names does without one that is needed.
+    #[error("{file}:{line}: no column {column} among {} (help: {HELP})", .found.join(", "))]
+    Name {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The column's name.
+        column: &'static str,
+        /// The names that are there.
+        found: Vec<String>,
+    },
     /// A row is too short.
     #[error("{file}:{line}: column {column} is missing (help: {HELP})")]
     Column {
@@ -94,19 +106,29 @@ impl Columns {
         })
     }
 
-    /// By name; `None` if this is no line of names.
-    fn named(cells: &[String]) -> Option<Self> {
+    /// By name; `None` if this is no line of names: it names neither a network nor a property nor a claim.
+    ///
+    /// # Errors
+    /// The column that is missing.
+    fn named(cells: &[String]) -> Option<Result<Self, &'static str>> {
         let at = |names: &[&str]| {
             cells.iter().position(|cell| names.iter().any(|name| cell.eq_ignore_ascii_case(name)))
         };
-        Some(Self {
-            tool: at(&["tool"]),
-            benchmark: at(&["benchmark", "category"]),
-            network: at(&["onnx", "network"])?,
-            property: at(&["vnnlib", "property"])?,
-            claim: at(&["claim", "result", "answer", "verdict", "status"])?,
-            witness: at(&["witness", "counterexample"]),
-        })
+        let network = at(&["onnx", "network"]);
+        let property = at(&["vnnlib", "property"]);
+        let claim = at(&["claim", "result", "answer", "verdict", "status"]);
+        network.or(property).or(claim)?;
+        let all = || {
+            Ok(Self {
+                tool: at(&["tool"]),
+                benchmark: at(&["benchmark", "category"]),
+                network: network.ok_or("onnx")?,
+                property: property.ok_or("vnnlib")?,
+                claim: claim.ok_or("claim")?,
+                witness: at(&["witness", "counterexample"]),
+            })
+        };
+        Some(all())
     }
 }
 
@@ -117,9 +139,15 @@ impl Columns {
 pub fn read(file: &str, text: &str, tool: &str) -> Result<Vec<Claim>, ClaimsError> {
     let broken = |Broken(line)| ClaimsError::Broken { file: file.to_owned(), line };
     let rows = csv::rows(text).map_err(broken)?;
-    let named = rows.first().and_then(|row| Columns::named(&row.cells));
+    let named = rows.first().and_then(|row| Some((row, Columns::named(&row.cells)?)));
     let first = usize::from(named.is_some());
-    let columns = named.or_else(|| Columns::guessed(&rows)).unwrap_or(Columns::OF_RESULTS);
+    let columns = match named {
+        Some((row, named)) => named.map_err(|column| {
+            let found = row.cells.clone();
+            ClaimsError::Name { file: file.to_owned(), line: row.line, column, found }
+        })?,
+        None => Columns::guessed(&rows).unwrap_or(Columns::OF_RESULTS),
+    };
     let mut claims = Vec::new();
     for row in rows.iter().skip(first) {
         let cell = |at: usize, column| {
@@ -139,6 +167,11 @@ pub fn read(file: &str, text: &str, tool: &str) -> Result<Vec<Claim>, ClaimsErro
             word,
             witness: optional(columns.witness),
         });
+    }
+    // Rows may be short where a run gave nothing. Where all are, it is another table, such as a list of instances.
+    let line = rows.first().map_or(0, |row| row.line);
+    if !claims.is_empty() && rows.iter().skip(first).all(|row| row.cells.len() <= columns.claim) {
+        return Err(ClaimsError::Column { file: file.to_owned(), line: line + first, column: "claim" });
     }
     if claims.is_empty() { Err(ClaimsError::Empty(file.to_owned())) } else { Ok(claims) }
 }
@@ -185,9 +218,15 @@ mod tests {
             "acas,a.onnx,b.vnnlib\nacas,a.onnx,c.vnnlib,1,sat,2\n",
             Ok("us acas a.onnx b.vnnlib Nothing -; us acas a.onnx c.vnnlib Sat -"),
         );
+        check("acas,n,p\nacas,n,q,0.1,,\n", Ok("us acas n p Nothing -; us acas n q Nothing -"));
         check("acas,n\n", Err("r.csv:1: column vnnlib is missing"));
         check("tool,onnx,vnnlib,claim\na,,p,sat\n", Err("r.csv:2: column onnx is missing"));
         check("tool,onnx,vnnlib,claim\n", Err("r.csv: no claims"));
+        // Tables of something else.
+        check("onnx,vnnlib,timeout\nn,p,60\n", Err("r.csv:1: no column claim among onnx, vnnlib, timeout"));
+        check("tool,onnx,result\na,n,sat\n", Err("r.csv:1: no column vnnlib among"));
+        check("n.onnx,p.vnnlib,60\n", Err("r.csv:1: column claim is missing"));
+        check("acas,n,p\nacas,n,q\n", Err("r.csv:1: column claim is missing"));
         check("a,\"b\n", Err("r.csv:1: no row"));
     }
 }

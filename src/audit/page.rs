@@ -13,10 +13,16 @@ const STYLE: &str = "\
 :root { color-scheme: light dark; --line: #8884; --bad: #c22; --soft: #8882; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.wide { overflow-x: auto; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th { font-weight: 600; } th.text, td.text { text-align: left; overflow-wrap: anywhere; }
+.interrupted { border-left: .3rem solid var(--bad); padding-left: .7rem; }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; }
+.wide { overflow: auto; max-height: 50vh; border: 1px solid var(--line); }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; \
+white-space: nowrap; }
+th { font-weight: 600; position: sticky; top: 0; background: Canvas; z-index: 1; }
+th.text, td.text { text-align: left; max-width: 24rem; overflow: hidden; text-overflow: ellipsis; }
+th:first-child, td:first-child { position: sticky; left: 0; background: Canvas; max-width: 9rem; overflow: hidden; \
+text-overflow: ellipsis; } th:first-child { z-index: 2; }
+td.why { max-width: none; } details[open] { white-space: normal; min-width: 20rem; max-width: 40rem; }
 tr:hover td { background: var(--soft); } td.zero { opacity: .3; } td.bad { color: var(--bad); font-weight: 700; }
 pre { overflow: auto; max-height: 20rem; background: var(--soft); padding: .5rem; }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem; } .figures div { background: var(--soft); padding: .6rem 1rem; }
@@ -38,7 +44,7 @@ fn write_page(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
          <style>\n{STYLE}\n</style>\n<h1>Audit by Counterpatch</h1>"
     )?;
     figures(out, summary)?;
-    table(out, summary)?;
+    // What matters first: whom it accuses, and of what.
     false_unsat(out, summary)?;
     witnesses(out, summary, "Wrong counterexamples", |finding| {
         matches!(finding, Finding::WrongWitness { .. })
@@ -47,6 +53,7 @@ fn write_page(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
         matches!(finding, Finding::Tolerance { .. })
     })?;
     claims(out, summary, "False sat: sound bounds exclude a counterexample", &Finding::FalseSat)?;
+    table(out, summary)?;
     claims(out, summary, "Doubtful unsat: a counterexample holds by less than rounding", &Finding::Doubtful)?;
     disagreements(out, summary)?;
     unusable(out, summary)
@@ -54,6 +61,13 @@ fn write_page(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
 
 fn figures(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
     let total = &summary.total;
+    if summary.open > 0 {
+        writeln!(
+            out,
+            "<p class=\"interrupted\">Interrupted: {} instances are not examined.</p>",
+            summary.open
+        )?;
+    }
     let figures = [
         ("instances", summary.records.len()),
         ("claims", total.claims),
@@ -77,17 +91,21 @@ fn figures(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
 fn table(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
     writeln!(
         out,
-        "<h2>Tools and benchmarks</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"text\">tool</th><th class=\"text\">benchmark</th>"
+        "<h2>Tools and benchmarks</h2>\n<div class=\"wide\"><table id=\"tools\">\n<tr><th class=\"text\">tool</th><th class=\"text\">benchmark</th>"
     )?;
-    for name in COLUMNS {
-        write!(out, "<th>{name}</th>")?;
+    // Columns that hold nothing say nothing.
+    let totals = summary.total.cells();
+    let shown = || (0..COLUMNS.len()).filter(|&at| totals[at] > 0);
+    for at in shown() {
+        write!(out, "<th>{}</th>", COLUMNS[at])?;
     }
     writeln!(out, "</tr>")?;
     let lines = summary.lines.iter().map(|line| (line.tool.as_str(), line.benchmark.as_str(), &line.counts));
     for (tool, benchmark, counts) in lines.chain([("all", "", &summary.total)]) {
-        write!(out, "<tr><td class=\"text\">{}</td><td class=\"text\">{}</td>", Text(tool), Text(benchmark))?;
-        for (name, number) in COLUMNS.iter().zip(counts.cells()) {
-            let class = match (*name, number) {
+        write!(out, "<tr>{}{}", Cell(tool), Cell(benchmark))?;
+        for at in shown() {
+            let number = counts.cells()[at];
+            let class = match (COLUMNS[at], number) {
                 (_, 0) => " class=\"zero\"",
                 ("FALSE UNSAT" | "false sat" | "wrong witness", _) => " class=\"bad\"",
                 _ => "",
@@ -102,20 +120,14 @@ fn table(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
 fn false_unsat(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
     let cases = summary.cases(|finding| *finding == Finding::FalseUnsat);
     section(out, "False unsat", &cases, |out, (record, claim)| {
-        writeln!(
-            out,
-            "<tr><td class=\"text\">{}</td>{}<td class=\"text\">",
-            Text(&claim.tool),
-            Instance(record)
-        )?;
+        write!(out, "<tr>{}{}<td class=\"text why\">", Cell(&claim.tool), Instance(record))?;
         if let Truth::Sat(evidence) = &record.truth {
-            write!(out, "{}", Text(&evidence.source))?;
+            let source = Text(&evidence.source);
             if evidence.text.len() <= SHOWN {
-                write!(
-                    out,
-                    "<details><summary>counterexample</summary><pre>{}</pre></details>",
-                    Text(&evidence.text)
-                )?;
+                let text = Text(&evidence.text);
+                write!(out, "<details><summary>{source}</summary><pre>{text}</pre></details>")?;
+            } else {
+                write!(out, "{source}")?;
             }
         }
         writeln!(out, "</td></tr>")
@@ -129,18 +141,14 @@ fn witnesses(
     kind: impl Fn(&Finding) -> bool,
 ) -> fmt::Result {
     section(out, title, &summary.cases(kind), |out, (record, claim)| {
-        write!(
-            out,
-            "<tr><td class=\"text\">{}</td>{}<td class=\"text\">",
-            Text(&claim.tool),
-            Instance(record)
-        )?;
+        write!(out, "<tr>{}{}<td class=\"text why\">", Cell(&claim.tool), Instance(record))?;
         match &claim.finding {
             Finding::WrongWitness { verdict, details } => {
-                write!(out, "{}", Text(verdict))?;
+                write!(out, "<details><summary>{}</summary>", Text(verdict))?;
                 for detail in details {
-                    write!(out, "<br>{}", Text(detail))?;
+                    write!(out, "{}<br>", Text(detail))?;
                 }
+                out.push_str("</details>");
             }
             Finding::Tolerance { repaired_by: Some(distance) } => {
                 write!(out, "strictly correct when moved by {distance:.1e}")?;
@@ -153,13 +161,8 @@ fn witnesses(
 
 fn claims(out: &mut String, summary: &Summary<'_>, title: &str, finding: &Finding) -> fmt::Result {
     section(out, title, &summary.cases(|other| other == finding), |out, (record, claim)| {
-        let (tool, known) = (Text(&claim.tool), record.truth.words());
-        writeln!(
-            out,
-            "<tr><td class=\"text\">{tool}</td>{}<td class=\"text\">{}</td></tr>",
-            Instance(record),
-            Text(&known)
-        )
+        let known = record.truth.words();
+        writeln!(out, "<tr>{}{}{}</tr>", Cell(&claim.tool), Instance(record), Cell(&known))
     })
 }
 
@@ -175,12 +178,9 @@ fn disagreements(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
         summary.disagreements.len()
     )?;
     for case in &summary.disagreements {
-        let cells = [case.network, case.property, &case.sat.join(", "), &case.unsat.join(", "), &case.known];
-        out.push_str("<tr>");
-        for cell in cells {
-            write!(out, "<td class=\"text\">{}</td>", Text(cell))?;
-        }
-        out.push_str("</tr>\n");
+        let (sat, unsat) = (case.sat.join(", "), case.unsat.join(", "));
+        let (network, property) = (File(case.network), File(case.property));
+        writeln!(out, "<tr>{network}{property}{}{}{}</tr>", Cell(&sat), Cell(&unsat), Cell(&case.known))?;
     }
     writeln!(out, "</table></div>")
 }
@@ -196,7 +196,7 @@ fn unusable(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
     }
     writeln!(out, "<h2>Instances that could not be used ({})</h2>\n<div class=\"wide\"><table>", lost.len())?;
     for (record, why) in lost {
-        writeln!(out, "<tr>{}<td class=\"text\">{}</td></tr>", Instance(record), Text(why))?;
+        writeln!(out, "<tr>{}{}</tr>", Instance(record), Cell(why))?;
     }
     writeln!(out, "</table></div>")
 }
@@ -221,12 +221,35 @@ fn section<'a>(
     writeln!(out, "</table></div>")
 }
 
+/// A cell of text on one line; what does not fit is said when pointed at.
+struct Cell<'a>(&'a str);
+
+impl Display for Cell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<td class=\"text\" title=\"{0}\">{0}</td>", Text(self.0))
+    }
+}
+
+/// A cell with a file's name; its folder, too, when pointed at.
+struct File<'a>(&'a str);
+
+impl Display for File<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A list of networks is no path.
+        let name = match self.0.starts_with('[') {
+            true => self.0,
+            false => self.0.rsplit('/').next().unwrap_or(self.0),
+        };
+        write!(f, "<td class=\"text\" title=\"{}\">{}</td>", Text(self.0), Text(name))
+    }
+}
+
 struct Instance<'a>(&'a Record);
 
 impl Display for Instance<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Record { network, property, .. } = self.0;
-        write!(f, "<td class=\"text\">{}</td><td class=\"text\">{}</td>", Text(network), Text(property))
+        write!(f, "{}{}", File(network), File(property))
     }
 }
 

@@ -135,6 +135,8 @@ pub struct Summary<'a> {
     pub total: Counts,
     /// Where tools disagree.
     pub disagreements: Vec<Disagreement<'a>>,
+    /// Instances that have not been examined, because the audit was interrupted.
+    pub open: usize,
 }
 
 impl<'a> Summary<'a> {
@@ -154,7 +156,13 @@ impl<'a> Summary<'a> {
             lines: lines.into_iter().map(line).collect(),
             total,
             disagreements: records.iter().filter_map(disagreement).collect(),
+            open: 0,
         }
+    }
+
+    /// The same, with a number of instances that have not been examined.
+    pub fn with_open(self, open: usize) -> Self {
+        Self { open, ..self }
     }
 
     /// The claims with a finding of some kind, in order.
@@ -168,6 +176,7 @@ impl<'a> Summary<'a> {
         let sum: f64 = self.records.iter().map(|record| record.seconds).sum();
         serde_json::json!({
             "instances": self.records.len(),
+            "open": self.open,
             "seconds": sum,
             "total": self.total,
             "table": self.lines,

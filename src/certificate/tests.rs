@@ -83,6 +83,7 @@ impl Builder {
             outputs: vec![info("y", None)],
             nodes: self.nodes,
             initializers: self.initializers,
+            ..Graph::default()
         };
         Arc::new(Model { path: "net.onnx".into(), ir_version: 8, opset: self.opset, graph })
     }

@@ -81,9 +81,9 @@ pub(super) struct Verify {
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
-    /// Threads, 1 to 256. With one thread, one seed gives one answer
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub(super) threads: usize,
+    /// Threads, 1 to 256. With one thread, one seed gives one answer [default: as many as this process may use]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
     /// Use this strategy only; may be repeated
     #[arg(long = "strategy", value_name = "NAME")]
     pub(super) only: Vec<String>,
@@ -149,9 +149,9 @@ pub(super) struct Pair {
     /// Seed of our search
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
-    /// Threads of our search, 1 to 256
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub(super) threads: usize,
+    /// Threads of our search, 1 to 256 [default: as many as this process may use]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
     /// Say nothing on standard error but errors and warnings
     #[arg(long)]
     pub(super) quiet: bool,
@@ -353,9 +353,10 @@ pub(super) struct Attack {
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
-    /// Images at a time, 1 to 256. The results do not depend on it, unless --budget ends an attack
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub(super) threads: usize,
+    /// Images at a time, 1 to 256. The results do not depend on it, unless --budget ends an attack [default: as many
+    /// as this process may use]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
     /// Seconds of one method on one image
     #[arg(long, value_name = "SECONDS", default_value = "10", allow_hyphen_values = true)]
     pub(super) budget: String,
@@ -430,9 +431,9 @@ pub(super) struct Audit {
     /// Whose claims they are, where the table does not say so [default: the name of the table's folder]
     #[arg(long, value_name = "NAME")]
     pub(super) tool: Option<String>,
-    /// Instances at a time, 1 to 256; each is attacked on one thread
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub(super) threads: usize,
+    /// Instances at a time, 1 to 256; each is attacked on one thread [default: as many as this process may use]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,

@@ -12,9 +12,11 @@ use vnnlib::Query;
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::terminal;
 use crate::certificate::{self, Certificate, CertificateError, Enclosure, Ground, Mending, Proof};
 use crate::error::Error;
 use crate::onnx::Model;
+use crate::unpack::FileError;
 use crate::witness::write::WriteError;
 
 /// How every certificate begins, unpacked.
@@ -55,7 +57,8 @@ pub(super) fn check(
     models: &[Arc<Model>],
     as_json: bool,
 ) -> Result<Exit, Failure> {
-    let file = File::open(path).map_err(|source| Error::TextFile { path: path.to_path_buf(), source })?;
+    let file = File::open(path)
+        .map_err(|source| Error::TextFile { path: path.to_path_buf(), source: FileError::Io(source) })?;
     let (word, details, exit) = match judge(file, query, models) {
         Ok(proof) => ("unsat:checked", proof.ground().to_string(), Exit::Answered),
         Err(Fault::Malformed(error)) => {
@@ -63,13 +66,12 @@ pub(super) fn check(
         }
         Err(Fault::Refused(why)) => ("incorrect:certificate", why, Exit::Incorrect),
     };
-    let mut out = io::stdout().lock();
     let written = if as_json {
-        writeln!(out, "{}", json!({ "verdict": word, "details": [details] }))
+        terminal::print_json(&format!("{}\n", json!({ "verdict": word, "details": [details] })))
     } else {
-        writeln!(out, "{word}\n  {details}")
+        terminal::print(&format!("{word}\n  {details}\n"))
     };
-    Ok(if written.is_ok() { exit } else { Exit::CannotWrite })
+    Ok(terminal::ended(written, exit))
 }
 
 /// Why a file proves nothing.

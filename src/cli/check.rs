@@ -56,7 +56,7 @@ pub(super) fn run(args: &args::Check) -> Exit {
 fn proof(config: &config::Check, as_json: bool) -> Result<Exit, Failure> {
     let query = input::property(&config.property)?;
     let files = config.networks.files_for(&query).map_err(Failure::Usage)?;
-    let models = input::models(&files)?;
+    let (models, _) = input::models(&files, &query, &config.dims)?;
     certificate::check(&config.results, &query, &models, as_json)
 }
 

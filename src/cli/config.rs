@@ -9,13 +9,11 @@ use super::networks::Networks;
 use super::second::Tool;
 use crate::repair::compare::Decision;
 use crate::repair::{self, Norm};
-use crate::search::{Config, table};
+use crate::search::{Config, MOST_THREADS, available_threads, table};
 use crate::unpack;
 
 /// The longest time limit, a year: more is a mistake.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
-/// The most threads.
-const MOST_THREADS: usize = 256;
 
 /// A command line that means nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -347,7 +345,9 @@ fn files<const N: usize>(
     Ok((networks, others.try_into().map_err(wrong)?))
 }
 
-pub(super) fn threads(number: usize) -> Result<usize, UsageError> {
+/// The number of threads that was asked for, or as many as this process may use.
+pub(super) fn threads(number: Option<usize>) -> Result<usize, UsageError> {
+    let number = number.unwrap_or_else(available_threads);
     (1..=MOST_THREADS).contains(&number).then_some(number).ok_or(UsageError::Threads(number))
 }
 
@@ -401,6 +401,15 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(bytes(text).ok(), want, "{text}");
         }
+    }
+
+    #[test]
+    fn threads_are_what_was_asked_for_or_what_there_is() {
+        let cases = [(Some(1), Some(1)), (Some(256), Some(256)), (Some(0), None), (Some(257), None)];
+        for (asked, want) in cases {
+            assert_eq!(threads(asked).ok(), want, "{asked:?}");
+        }
+        assert_eq!(threads(None).ok(), Some(available_threads()));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub enum Exit {
     NoClaim = 12,
     /// `repair`: no repair was found, or there is none.
     NotRepaired = 13,
-    /// `attack`: a signal has ended it; the same command goes on where it was.
+    /// `attack`, `audit`: a signal has ended it; the same command goes on where it was.
     Interrupted = 14,
 }
 
@@ -44,7 +44,7 @@ Exit status:
   11  check: the counterexample is wrong
   12  check: the file claims something other than sat
   13  repair: no repair was found, or there is none
-  14  attack: interrupted; the same command goes on where it was";
+  14  attack, audit: interrupted; the same command goes on where it was, an audit with --journal";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -296,6 +296,7 @@ impl<T: Real> Importer<T> {
                 Some(&reach) => reach,
                 None => reach::of_element(self.element_of(operand)),
             },
+            Operand::List(_) => reach::of_element(self.element_of(operand)),
         }
     }
 

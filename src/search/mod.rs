@@ -160,7 +160,7 @@ pub type Make<T> = fn(&Problem<T>, &Region, u64) -> Result<Box<dyn Falsifier<T>>
 pub struct Config {
     /// Seed of all randomness. Default 0.
     pub seed: u64,
-    /// Threads, at least 1. One thread and one seed give one answer. Default 2.
+    /// Threads, at least 1. One thread and one seed give one answer. Default: [`available_threads`].
     pub threads: usize,
     /// Names of the strategies to use; empty for all. Default empty.
     pub only: Vec<String>,
@@ -168,9 +168,18 @@ pub struct Config {
     pub without: Vec<String>,
 }
 
+/// The most threads that a search is given unless more are asked for.
+pub const MOST_THREADS: usize = 256;
+
+/// How many threads this process may run at the same time, from 1 to [`MOST_THREADS`]: the processors that its affinity
+/// and its control group leave it; 1 where the system does not say.
+pub fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |threads| threads.get().min(MOST_THREADS))
+}
+
 impl Default for Config {
     fn default() -> Self {
-        Self { seed: 0, threads: 2, only: Vec::new(), without: Vec::new() }
+        Self { seed: 0, threads: available_threads(), only: Vec::new(), without: Vec::new() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::oracle::Oracle;
 use super::shared::Shared;
-use super::{Candidate, Config, Ending, Judge, Judgement, Make, Progress, falsify, table};
+use super::{Candidate, Config, Ending, Judge, Judgement, MOST_THREADS, Make, Progress, falsify, table};
 use super::{apgd_strategy, coordinate, pgd, sample, square_strategy};
 use crate::budget::{Budget, StopReason};
 use crate::network::Network;
@@ -295,6 +295,48 @@ fn phases_prove_what_cutting_many_inputs_does_not() {
         assert_eq!(ends[1], Ending::Proved, "seed {seed}");
         assert_ne!(ends[0], Ending::Found, "seed {seed}");
     }
+}
+
+#[test]
+fn any_number_of_threads_finds_proves_and_ends() {
+    let network = random_network(&[3, 8, 8, 2], 1);
+    let level = highest(&network, 10_000);
+    let everything = Config::default();
+    let only = |name: &str| Config { only: vec![name.into()], ..Config::default() };
+    let cases = [
+        ("a counterexample", everything.clone(), -1e-3, Ending::Found),
+        ("a proof", everything, 0.5, Ending::Proved),
+        // Two that work on one thread: the others have nothing to do, and the proof still counts.
+        ("a proof on the first thread", only("split"), 0.5, Ending::Proved),
+        ("a proof on the second thread", only("phase-split"), 0.5, Ending::Proved),
+        ("nothing left to try", only("centre"), 0.5, Ending::Stopped(StopReason::Exhausted)),
+    ];
+    for threads in [1, 2, 3, 5, 16, 64] {
+        for (name, config, above, want) in &cases {
+            let problem = problem(network.clone(), level + above);
+            let config = Config { threads, ..config.clone() };
+            let (summary, _) = check(&problem, &config, 60);
+            assert_eq!(summary.ending, *want, "{name} on {threads} threads");
+            let mut names: Vec<_> = summary.strategies.iter().map(|s| s.name).collect();
+            names.dedup();
+            assert_eq!(names.len(), summary.strategies.len(), "{name} on {threads} threads: a name twice");
+        }
+    }
+}
+
+#[test]
+fn the_default_is_what_the_process_may_use() {
+    let one = std::thread::spawn(|| {
+        let all = rustix::thread::sched_getaffinity(None).unwrap();
+        let first = (0..rustix::thread::CpuSet::MAX_CPU).find(|&cpu| all.is_set(cpu)).unwrap();
+        let mut only = rustix::thread::CpuSet::new();
+        only.set(first);
+        rustix::thread::sched_setaffinity(None, &only).unwrap();
+        Config::default().threads
+    });
+    assert_eq!(one.join().unwrap(), 1, "one processor is left to this thread");
+    let all = Config::default().threads;
+    assert!((1..=MOST_THREADS).contains(&all), "{all}");
 }
 
 #[test]

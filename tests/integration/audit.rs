@@ -8,7 +8,7 @@ const TWO: &str =
 const BOX: &str = "(assert (<= X_0 1))(assert (>= X_0 0))(assert (<= X_1 1))(assert (>= X_1 0))";
 
 /// `y = x + (1, 2)` in a folder of benchmarks, with a property that is violated and one that is not.
-fn folder() -> Program {
+pub(crate) fn folder() -> Program {
     let program = Program::new();
     std::fs::create_dir_all(program.path().join("all/sum")).unwrap();
     program.write("all/sum/sum.onnx", model("Add", [1.0, 2.0]));
@@ -37,6 +37,10 @@ fn check(property: &str, rows: &[&str], findings: &[&str], known: &str) {
         let (tool, claim) = row.split_once(' ').unwrap();
         let (word, witness) = claim.split_once(' ').unwrap_or((claim, ""));
         table += &format!("{tool},sum,./benchmarks/sum/sum.onnx,sum/{property}.vnnlib,{word},{witness}\n");
+    }
+    if property == "missing" {
+        // Where nothing is there at all, the folder is wrong.
+        table += "z,sum,sum/sum.onnx,sum/possible.vnnlib,timeout,\n";
     }
     let run = audit(&program, &table, &["--json"]);
     let found: serde_json::Value = serde_json::from_str(&run.out).unwrap();
@@ -121,13 +125,25 @@ fn a_journal_is_gone_on_with() {
 #[test]
 fn what_is_no_table_is_refused() {
     let program = folder();
-    for (table, exit, why) in
-        [("", 3, "no claims"), ("a,b\n", 3, "column vnnlib is missing"), ("\"", 3, "claims.csv:1")]
-    {
+    for (table, exit, why) in [
+        ("", 3, "no claims"),
+        ("a,b\n", 3, "column vnnlib is missing"),
+        ("\"", 3, "claims.csv:1"),
+        (
+            "onnx,vnnlib,timeout\nsum/sum.onnx,sum/possible.vnnlib,60\n",
+            3,
+            "no column claim among onnx, vnnlib",
+        ),
+        ("sum/sum.onnx,sum/possible.vnnlib,60\n", 3, "column claim is missing"),
+        ("sum,sum/sum.onnx,sum/none.vnnlib,1,sat,1\n", 3, "none of the 1 properties of the tables is there"),
+    ] {
         program.write("claims.csv", table);
         let run = program.run(&["audit", "claims.csv", "--benchmarks", "all"]);
         assert!(run.exit == Some(exit) && run.err.contains(why), "{run:?}");
     }
+    program.write("claims.csv", "sum,sum/sum.onnx,sum/possible.vnnlib,1,sat,1\n");
+    let run = program.run(&["audit", "claims.csv", "--benchmarks", "nosuch"]);
+    assert!(run.exit == Some(3) && run.out.is_empty() && run.err.contains("nosuch: none of"), "{run:?}");
     let run = program.run(&["audit", "none.csv", "--benchmarks", "all"]);
     assert_eq!(run.exit, Some(3), "{run:?}");
     let run = program.run(&["audit", "claims.csv", "--benchmarks", "all", "--budget", "soon"]);

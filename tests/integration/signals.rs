@@ -1,5 +1,5 @@
 //! A run that is told to end leaves a complete results file and exit status 0, wherever it is at the time; `attack` leaves
-//! a journal that goes on.
+//! a journal that goes on, and `audit` a report besides.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -111,6 +111,57 @@ fn results(program: &Program) -> Value {
         json[list].as_array_mut().unwrap().iter_mut().for_each(|entry| entry["seconds"] = Value::Null);
     }
     json
+}
+
+#[test]
+fn an_interrupted_audit_keeps_what_is_done() {
+    let (count, program) = (1500, Program::new());
+    program.write("sum.onnx", model("Add", [1.0, 2.0]));
+    let mut table = String::new();
+    for number in 0..count {
+        let names = ["X_0", "X_1", "Y_0", "Y_1"].map(|name| format!("(declare-const {name} Real)")).concat();
+        let limits = "(assert (<= X_0 1))(assert (>= X_0 0))(assert (<= X_1 1))(assert (>= X_1 0))";
+        program.write(&format!("p{number}.vnnlib"), format!("{names}{limits}(assert (>= Y_0 1.25))"));
+        table += &format!("sum,sum.onnx,p{number}.vnnlib,0.1,unsat,1\n");
+    }
+    program.write("claims.csv", table);
+    let arguments = [
+        "audit",
+        "claims.csv",
+        "--benchmarks",
+        ".",
+        "--journal",
+        "journal",
+        "--html",
+        "audit.html",
+        "--json",
+    ];
+    let mut child = start(&program, &arguments);
+    let noted = || program.read("journal").unwrap_or_default().lines().count().saturating_sub(1);
+    while noted() < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        thread::yield_now();
+    }
+    kill("-INT", &child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(14), "{output:?}");
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let done = found["records"].as_array().unwrap().len();
+    assert!(0 < done && done < count, "{done}");
+    assert_eq!(
+        (found["instances"].as_u64(), found["open"].as_u64()),
+        (Some(done as u64), Some((count - done) as u64))
+    );
+    assert_eq!(noted(), done, "what is said is in the journal, and nothing else");
+    assert!(program.read("audit.html").unwrap().contains("Interrupted: "));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("the same command goes on from there"),
+        "{output:?}"
+    );
+
+    let whole = program.run(&arguments);
+    assert_eq!(whole.exit, Some(0), "{whole:?}");
+    assert_eq!(noted(), count, "nothing is examined twice");
 }
 
 #[test]

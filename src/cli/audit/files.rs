@@ -34,6 +34,19 @@ pub(super) enum TableError {
     /// It holds no claims that can be read.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
+    /// No property that the tables name exists.
+    #[error(
+        "{}: none of the {count} properties of the tables is there, for instance {} (help: --benchmarks names the folder \
+        that holds the benchmarks' folders)", .root.display(), .first.display()
+    )]
+    Benchmarks {
+        /// The folder.
+        root: PathBuf,
+        /// How many properties there should be.
+        count: usize,
+        /// One of them.
+        first: PathBuf,
+    },
 }
 
 /// A claim, and the folder that its counterexample's name is relative to.
@@ -62,7 +75,10 @@ pub(super) fn read_table(path: &Path, tool: Option<&str>) -> Result<Vec<Entry>, 
 }
 
 /// Puts claims about the same files together, in the order of the first.
-pub(super) fn instances(entries: Vec<Entry>, benchmarks: &Path) -> Vec<Instance> {
+///
+/// # Errors
+/// If no property exists: that is a wrong folder, which should not be said once for each instance.
+pub(super) fn instances(entries: Vec<Entry>, benchmarks: &Path) -> Result<Vec<Instance>, TableError> {
     let mut places: HashMap<(String, PathBuf), usize> = HashMap::new();
     let mut instances: Vec<Instance> = Vec::new();
     for entry in entries {
@@ -76,7 +92,13 @@ pub(super) fn instances(entries: Vec<Entry>, benchmarks: &Path) -> Vec<Instance>
             None => instances.push(Instance { networks, property, entries: vec![entry] }),
         }
     }
-    instances
+    match instances.first() {
+        Some(first) if !instances.iter().any(|instance| exists(&instance.property)) => {
+            let first = first.property.clone();
+            Err(TableError::Benchmarks { root: benchmarks.to_path_buf(), count: instances.len(), first })
+        }
+        _ => Ok(instances),
+    }
 }
 
 /// The file that a name means: under `root`, or under the benchmark's folder there, after leaving out as few leading

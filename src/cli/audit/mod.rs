@@ -15,8 +15,9 @@ use super::args;
 use super::config::{self, UsageError};
 use super::exit::Exit;
 use super::journal::JournalError;
+use super::repair::interrupt;
 use crate::audit::{Claim, Finding, Record, Summary, Truth, examine, page};
-use crate::budget::Budget;
+use crate::budget::{Budget, Interrupt};
 use crate::cli::terminal::{self, say};
 use crate::pack;
 use crate::report::Bar;
@@ -37,6 +38,8 @@ enum Failure {
     Journal(#[from] JournalError),
     #[error("{}: {source} (help: name a file in a folder that exists and can be written)", .path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("the system refuses a signal handler: {0}")]
+    System(io::Error),
 }
 
 /// Runs the command.
@@ -49,24 +52,29 @@ pub(super) fn run(args: &args::Audit) -> Exit {
                 Failure::Usage(_) => Exit::Usage,
                 Failure::Table(_) | Failure::Journal(JournalError::Settings(_)) => Exit::BadInput,
                 Failure::Journal(JournalError::Io { .. }) | Failure::Write { .. } => Exit::CannotWrite,
+                Failure::System(_) => Exit::Bug,
             }
         }
     }
 }
 
+/// An interrupted audit writes what it has found until then, and says so.
 fn audit(args: &args::Audit) -> Result<Exit, Failure> {
     let config = config::Audit::try_from(args)?;
     let mut entries = Vec::new();
     for table in &args.claims {
         entries.extend(files::read_table(table, args.tool.as_deref())?);
     }
-    let instances = files::instances(entries, &args.benchmarks);
+    let instances = files::instances(entries, &args.benchmarks)?;
     let settings = Settings { seed: args.seed, budget: config.budget.as_secs_f64() };
     let journal = args.journal.as_deref().map(|path| Journal::open(path, settings)).transpose()?;
     let show = !args.quiet && io::stderr().is_terminal();
-    let records = examine_all(&instances, &config, journal.as_ref(), show)
+    let interrupt = interrupt().map_err(Failure::System)?;
+    let budget = Budget::unlimited().with_interrupt(interrupt.clone());
+    let records = examine_all(&instances, &config, journal.as_ref(), (&interrupt, &budget), show)
         .map_err(|source| Failure::Write { path: args.journal.clone().unwrap_or_default(), source })?;
-    let summary = Summary::new(&records);
+    let open = instances.len() - records.len();
+    let summary = Summary::new(&records).with_open(open);
     if let Some(path) = &args.html {
         let written = pack::write_bytes(path, page::page(&summary).as_bytes());
         written.map_err(|source| Failure::Write { path: path.clone(), source })?;
@@ -75,14 +83,24 @@ fn audit(args: &args::Audit) -> Result<Exit, Failure> {
         true => terminal::print_json(&format!("{}\n", summary.to_json())),
         false => terminal::print(&text::of(&summary)),
     };
-    Ok(terminal::ended(written, Exit::Answered))
+    if open == 0 {
+        return Ok(terminal::ended(written, Exit::Answered));
+    }
+    let how = match &args.journal {
+        Some(_) => "the same command goes on from there",
+        None => "with --journal, the same command would go on from there",
+    };
+    say!("interrupted: {} of {} instances are done; {how}", records.len(), instances.len());
+    Ok(terminal::ended(written, Exit::Interrupted))
 }
 
-/// Examines what the journal does not know, several instances at a time; the records are in the instances' order.
+/// Examines what the journal does not know, several instances at a time, until it is interrupted; the records are in the
+/// instances' order.
 fn examine_all(
     instances: &[Instance],
     config: &config::Audit,
     journal: Option<&Journal>,
+    (interrupt, budget): (&Interrupt, &Budget),
     show: bool,
 ) -> io::Result<Vec<Record>> {
     let claims = |instance: &Instance| journal.and_then(|journal| journal.find(&claims_of(instance)));
@@ -95,9 +113,13 @@ fn examine_all(
         for _ in 0..config.threads {
             let (sender, next, open) = (sender.clone(), &next, &open);
             scope.spawn(move || {
-                while let Some(&at) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // Nobody listens any more when the journal has failed.
-                    if sender.send((at, examine_one(&instances[at], config))).is_err() {
+                while let (false, Some(&at)) =
+                    (interrupt.is_raised(), open.get(next.fetch_add(1, Ordering::Relaxed)))
+                {
+                    let record = examine_one(&instances[at], config, budget);
+                    // What a signal has cut short is done again. Nobody listens any more when the journal has failed.
+                    let undecided = !matches!(record.truth, Truth::Sat(_) | Truth::Unsat);
+                    if interrupt.is_raised() && undecided || sender.send((at, record)).is_err() {
                         return;
                     }
                 }
@@ -128,10 +150,10 @@ fn claims_of(instance: &Instance) -> Vec<&Claim> {
     instance.entries.iter().map(|entry| &entry.claim).collect()
 }
 
-fn examine_one(instance: &Instance, config: &config::Audit) -> Record {
+fn examine_one(instance: &Instance, config: &config::Audit, budget: &Budget) -> Record {
     let claims = claims_of(instance);
     let files: Vec<_> = instance.entries.iter().map(files::Entry::counterexample).collect();
-    let budget = || Budget::unlimited().slice(config.budget);
+    let budget = || budget.slice(config.budget);
     let found = catch_unwind(AssertUnwindSafe(|| {
         examine(&claims, &files, instance.read(), &config.search, &budget())
     }));

@@ -7,6 +7,9 @@ use crate::audit::{Finding, Summary, Truth};
 
 pub(super) fn of(summary: &Summary<'_>) -> String {
     let mut out = String::new();
+    if summary.open > 0 {
+        let _ = writeln!(out, "Interrupted: {} instances are not examined.\n", summary.open);
+    }
     table(&mut out, summary);
     type Kind = fn(&Finding) -> bool;
     let kinds: [(&str, Kind); 5] = [
