@@ -62,19 +62,19 @@ fn finding(answer: Said, replayed: Option<Finding>, truth: &Truth) -> Finding {
         (Said::Unsat, Truth::Sat(_)) => Finding::FalseUnsat,
         (Said::Unsat, Truth::Doubtful(_)) => Finding::Doubtful,
         (Said::Unsat, Truth::Unsat) => Finding::Proved,
-        (Said::Unsat, Truth::Open) => Finding::Stands,
+        (Said::Unsat, Truth::Open | Truth::Contradiction { .. }) => Finding::Stands,
         (Said::Unsat, Truth::Unusable(_)) => Finding::NotAttacked,
         (Said::Sat, truth) => match (replayed, truth) {
             (Some(finding), _) => finding,
             (None, Truth::Sat(_) | Truth::Doubtful(_)) => Finding::Confirmed,
             (None, Truth::Unsat) => Finding::FalseSat,
-            (None, Truth::Open | Truth::Unusable(_)) => Finding::Unconfirmed,
+            (None, Truth::Open | Truth::Unusable(_) | Truth::Contradiction { .. }) => Finding::Unconfirmed,
         },
     }
 }
 
-/// A witness that speaks for `sat`, with where it comes from. Better ones are larger: a margin that holds, then a point
-/// that needed no change.
+/// A witness that speaks for `sat`, with where it comes from. Better ones are larger: one that is certified, then a point
+/// that needed no change. Nobody is accused by less than a certified one.
 struct Exhibit {
     rank: (bool, u8),
     evidence: Evidence,
@@ -91,7 +91,7 @@ impl Exhibit {
             Change::Stepped => 0,
         };
         let evidence = Evidence { source, text: String::from_utf8_lossy(&text).into_owned() };
-        Self { rank: (witness.certainty() != Certainty::Thin, unchanged), evidence }
+        Self { rank: (witness.certainty() == Certainty::Certified, unchanged), evidence }
     }
 
     fn is_sound(&self) -> bool {
@@ -178,7 +178,7 @@ impl Case {
     }
 
     fn attack(&self, config: &Config, budget: &Budget, doubtful: Option<Evidence>) -> Result<Truth, Error> {
-        let otherwise = |truth| doubtful.map_or(truth, Truth::Doubtful);
+        let open = |doubtful: Option<Evidence>| doubtful.map_or(Truth::Open, Truth::Doubtful);
         let verdict = pipeline::falsify(self.query.clone(), self.models.clone(), config, budget, &Silent)?;
         Ok(match verdict {
             Verdict::Sat(witness) => {
@@ -188,8 +188,11 @@ impl Case {
                     false => Truth::Doubtful(exhibit.evidence),
                 }
             }
-            Verdict::Unsat(_) => otherwise(Truth::Unsat),
-            Verdict::Unknown(_) => otherwise(Truth::Open),
+            Verdict::Unsat(proof) => match doubtful {
+                None => Truth::Unsat,
+                Some(evidence) => Truth::Contradiction { evidence, certificate: proof.certificate().text() },
+            },
+            Verdict::Unknown(_) => open(doubtful),
         })
     }
 }

@@ -52,9 +52,14 @@ fn write_page(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
     witnesses(out, summary, "Correct within tolerance only", |finding| {
         matches!(finding, Finding::Tolerance { .. })
     })?;
-    claims(out, summary, "False sat: sound bounds exclude a counterexample", &Finding::FalseSat)?;
+    claims(out, summary, "False sat: a checked certificate excludes a counterexample", &Finding::FalseSat)?;
     table(out, summary)?;
-    claims(out, summary, "Doubtful unsat: a counterexample holds by less than rounding", &Finding::Doubtful)?;
+    claims(
+        out,
+        summary,
+        "Doubtful unsat: a counterexample that not every permitted computation confirms",
+        &Finding::Doubtful,
+    )?;
     disagreements(out, summary)?;
     unusable(out, summary)
 }
@@ -187,7 +192,8 @@ fn disagreements(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
 
 fn unusable(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
     let lost = summary.records.iter().filter_map(|record| match &record.truth {
-        Truth::Unusable(why) => Some((record, why)),
+        Truth::Unusable(why) => Some((record, why.clone())),
+        Truth::Contradiction { .. } => Some((record, record.truth.words())),
         _ => None,
     });
     let lost: Vec<_> = lost.collect();
@@ -196,7 +202,7 @@ fn unusable(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
     }
     writeln!(out, "<h2>Instances that could not be used ({})</h2>\n<div class=\"wide\"><table>", lost.len())?;
     for (record, why) in lost {
-        writeln!(out, "<tr>{}{}</tr>", Instance(record), Cell(why))?;
+        writeln!(out, "<tr>{}{}</tr>", Instance(record), Cell(&why))?;
     }
     writeln!(out, "</table></div>")
 }

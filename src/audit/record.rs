@@ -25,12 +25,19 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Truth {
-    /// There is a counterexample.
+    /// There is a counterexample, certified for every permitted computation.
     Sat(Evidence),
-    /// There is one that holds by so little that rounding may hide it.
+    /// There is one that not every permitted computation confirms.
     Doubtful(Evidence),
-    /// Sound bounds exclude one.
+    /// A checked certificate excludes one.
     Unsat,
+    /// A checked certificate excludes one, and a counterexample was replayed: one of the two is a bug of this program.
+    Contradiction {
+        /// The counterexample.
+        evidence: Evidence,
+        /// The certificate, unpacked.
+        certificate: String,
+    },
     /// None was found.
     Open,
     /// The files cannot be used, and why.
@@ -83,11 +90,11 @@ pub enum Finding {
     Confirmed,
     /// `sat` without a file, and none was found.
     Unconfirmed,
-    /// `sat`, and sound bounds exclude a counterexample.
+    /// `sat`, and a checked certificate excludes a counterexample.
     FalseSat,
     /// `unsat`, and there is a counterexample.
     FalseUnsat,
-    /// `unsat`, and there is a counterexample that holds by so little that rounding may hide it.
+    /// `unsat`, and there is a counterexample that not every permitted computation confirms.
     Doubtful,
     /// `unsat`, and our bounds prove it too.
     Proved,

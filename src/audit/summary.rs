@@ -210,9 +210,14 @@ impl Truth {
         match self {
             Self::Sat(evidence) => format!("sat, by {}", evidence.source),
             Self::Doubtful(evidence) => {
-                format!("perhaps sat: {} holds, but by so little that rounding may hide it", evidence.source)
+                format!("perhaps sat: {} holds, but not in every permitted computation", evidence.source)
             }
-            Self::Unsat => "unsat, by sound bounds".to_owned(),
+            Self::Unsat => "unsat, by a checked certificate".to_owned(),
+            Self::Contradiction { evidence, .. } => format!(
+                "A BUG OF THIS PROGRAM: its checked certificate excludes {}; please report it with both texts, which the \
+                 journal and --json keep",
+                evidence.source
+            ),
             Self::Open => "no counterexample found".to_owned(),
             Self::Unusable(why) => format!("the files cannot be used: {why}"),
         }

@@ -119,12 +119,25 @@ impl Certificate {
     /// If the target refuses.
     pub fn write(&self, target: impl Write) -> std::io::Result<()> {
         let mut target = GzEncoder::new(target, Compression::default());
+        self.write_lines(&mut target)?;
+        target.finish()?.flush()
+    }
+
+    /// The file's text, unpacked.
+    pub fn text(&self) -> String {
+        let mut text = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = self.write_lines(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    fn write_lines(&self, target: &mut impl Write) -> std::io::Result<()> {
         let header = Header { version: VERSION, tokens: self.tokens.len() };
         writeln!(target, "{}", serde_json::to_string(&header)?)?;
         for token in &self.tokens {
             writeln!(target, "{}", serde_json::to_string(token)?)?;
         }
-        target.finish()?.flush()
+        Ok(())
     }
 
     /// Reads what [`Certificate::write`] has written.
@@ -132,7 +145,15 @@ impl Certificate {
     /// # Errors
     /// If it is not that, with the line.
     pub fn read(source: impl Read) -> Result<Self, CertificateError> {
-        let mut source = BufReader::new(MultiGzDecoder::new(source).take(MOST_BYTES));
+        Self::parse(MultiGzDecoder::new(source))
+    }
+
+    /// Reads what that is unpacked.
+    ///
+    /// # Errors
+    /// As [`Certificate::read`].
+    pub fn parse(source: impl Read) -> Result<Self, CertificateError> {
+        let mut source = BufReader::new(source.take(MOST_BYTES));
         let mut number = 0;
         let mut line = |needed: bool| -> Result<Option<String>, CertificateError> {
             number += 1;

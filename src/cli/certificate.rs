@@ -1,12 +1,9 @@
 //! Certificates of `unsat` as files: what `verify --certificate` writes and `check` reads.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use flate2::read::MultiGzDecoder;
 use serde_json::json;
 use vnnlib::Query;
 
@@ -16,35 +13,31 @@ use super::terminal;
 use crate::certificate::{self, Certificate, CertificateError, Enclosure, Ground, Mending, Proof};
 use crate::error::Error;
 use crate::onnx::Model;
-use crate::unpack::FileError;
 use crate::witness::write::WriteError;
+use crate::{pack, unpack};
 
 /// How every certificate begins, unpacked.
 const BEGINNING: &[u8] = b"{\"counterpatch-certificate\"";
 
-/// Writes what a proof was checked by. The file is whole or not there.
+/// Bytes that a certificate may unpack to.
+const MOST_BYTES: u64 = 1 << 32;
+
+/// Writes what a proof was checked by, packed. The file is whole or not there.
 ///
 /// # Errors
 /// If it cannot be written.
 pub(super) fn save(path: &Path, proof: &Proof) -> Result<(), Failure> {
-    let failed = |source: io::Error| Error::from(WriteError { path: path.to_path_buf(), source });
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    proof.certificate().write(io::BufWriter::new(&mut file)).map_err(failed)?;
-    file.as_file_mut().flush().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    let written = pack::write(path, &|out| proof.certificate().write(out));
+    written.map_err(|source| Error::from(WriteError { path: path.to_path_buf(), source }).into())
 }
 
-/// Whether a file is a certificate rather than an answer.
-pub(super) fn is_one(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
-    if !file.metadata().is_ok_and(|data| data.is_file()) {
-        return false;
+/// The text of a certificate; `None` if the file is an answer. A stream can be read only once, and is taken for one.
+pub(super) fn text_of(path: &Path) -> Option<Vec<u8>> {
+    if path.as_os_str() == "-" || pack::is_stream(path) {
+        return None;
     }
-    let mut found = Vec::new();
-    let read = MultiGzDecoder::new(file).take(BEGINNING.len() as u64).read_to_end(&mut found);
-    read.is_ok() && found == BEGINNING
+    let (_, bytes) = unpack::read(path, MOST_BYTES).ok()?;
+    bytes.starts_with(BEGINNING).then_some(bytes)
 }
 
 /// Checks a certificate, prints what came of it.
@@ -57,9 +50,7 @@ pub(super) fn check(
     models: &[Arc<Model>],
     as_json: bool,
 ) -> Result<Exit, Failure> {
-    let file = File::open(path)
-        .map_err(|source| Error::TextFile { path: path.to_path_buf(), source: FileError::Io(source) })?;
-    let (word, details, exit) = match judge(file, query, models) {
+    let (word, details, exit) = match judge(text, query, models) {
         Ok(proof) => ("unsat:checked", proof.ground().to_string(), Exit::Answered),
         Err(Fault::Malformed(error)) => {
             ("incorrect:malformed_certificate", error.to_string(), Exit::Incorrect)
@@ -71,7 +62,7 @@ pub(super) fn check(
     } else {
         terminal::print(&format!("{word}\n  {details}\n"))
     };
-    Ok(terminal::ended(written, exit))
+    terminal::ended(written, exit)
 }
 
 /// Why a file proves nothing.
@@ -80,8 +71,8 @@ enum Fault {
     Refused(String),
 }
 
-fn judge(file: File, query: &Query, models: &[Arc<Model>]) -> Result<Proof, Fault> {
-    let certificate = Certificate::read(file).map_err(Fault::Malformed)?;
+fn judge(text: &[u8], query: &Query, models: &[Arc<Model>]) -> Result<Proof, Fault> {
+    let certificate = Certificate::parse(text).map_err(Fault::Malformed)?;
     let threads = thread::available_parallelism().map_or(1, |count| count.get());
     let checked = |enclosure: &Enclosure| {
         let checked = certificate::check(enclosure, &certificate, Mending::Refuse, threads, &|| true);

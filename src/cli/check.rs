@@ -1,6 +1,7 @@
 //! `counterpatch check`: judges a counterexample of any tool, and repairs it if asked to. The first line of standard
 //! output is the competition's word for the verdict, the lines behind it say what led to it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,11 +21,11 @@ use crate::escape::escaped;
 use crate::onnx::Model;
 use crate::witness::check::{self, Class, Report, Year, listed_inputs};
 use crate::witness::read::{self, Malformed, ReadError};
-use crate::witness::{Change, Mended, Reading, Replay, mend, write};
+use crate::witness::{Certainty, Change, Mended, Reading, Replay, Validation, Validator, mend, write};
 
 /// What is known of a file.
 enum Judged {
-    Report { report: Report, repair: Repair },
+    Report { report: Report, repair: Repair, certainty: Option<Certainty> },
     Malformed(Malformed),
 }
 
@@ -43,8 +44,8 @@ pub(super) fn run(args: &args::Check) -> Exit {
         Ok(config) => config,
         Err(error) => return Failure::Usage(error).say(),
     };
-    if certificate::is_one(&config.results) {
-        return proof(&config, args.json).unwrap_or_else(|failure| failure.say());
+    if let Some(text) = certificate::text_of(&config.results) {
+        return proof(&config, &text, args.json).unwrap_or_else(|failure| failure.say());
     }
     match judge(&config, args.rules, args.repair.as_deref()) {
         Ok(judged) => terminal::ended(print(&judged, args.json), exit(&judged)),
@@ -53,11 +54,11 @@ pub(super) fn run(args: &args::Check) -> Exit {
 }
 
 /// Checks a certificate of `unsat`.
-fn proof(config: &config::Check, as_json: bool) -> Result<Exit, Failure> {
+fn proof(config: &config::Check, text: &[u8], as_json: bool) -> Result<Exit, Failure> {
     let query = input::property(&config.property)?;
     let files = config.networks.files_for(&query).map_err(Failure::Usage)?;
     let (models, _) = input::models(&files, &query, &config.dims)?;
-    certificate::check(&config.results, &query, &models, as_json)
+    Ok(certificate::check(text, &query, &models, as_json))
 }
 
 fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Result<Judged, Failure> {
@@ -78,11 +79,33 @@ fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Resul
     let report = Replay::new(query.clone(), models.iter().cloned())
         .and_then(|replay| check::check(&replay, &reading, year))
         .map_err(|source| Error::Replay { path, source })?;
+    let certainty = match report.class {
+        Class::Correct => certainty(&query, &models, &reading),
+        _ => None,
+    };
     let repair = match repaired {
         None => Repair::NotAsked,
         Some(out) => repair(query, &models, &reading, out)?,
     };
-    Ok(Judged::Report { report, repair })
+    Ok(Judged::Report { report, repair, certainty })
+}
+
+/// What a correct counterexample rests on; `None` where it holds only as a judge rounds.
+fn certainty(query: &Query, models: &[Arc<Model>], reading: &Reading) -> Option<Certainty> {
+    let listed = listed_inputs(query, reading.assignment.as_ref()?)?;
+    let validator = Validator::new(query.clone(), models.iter().cloned()).ok()?;
+    match validator.validate(&listed, &BTreeMap::new()) {
+        Validation::Confirmed(witness) | Validation::Thin(witness) => Some(witness.certainty()),
+        Validation::Rejected(_) => None,
+    }
+}
+
+fn in_words(certainty: Certainty) -> &'static str {
+    match certainty {
+        Certainty::Certified => "certified: every permitted computation violates the property",
+        Certainty::Replayed => "replayed: it holds with more room than rounding should need",
+        Certainty::Thin => "thin: another engine's rounding may hide it",
+    }
 }
 
 /// Writes the nearest strict witness to `out`.
@@ -114,8 +137,12 @@ fn exit(judged: &Judged) -> Exit {
 fn print(judged: &Judged, as_json: bool) -> io::Result<()> {
     let (word, details) = match judged {
         Judged::Malformed(malformed) => ("incorrect:malformed_ce".to_owned(), vec![malformed.to_string()]),
-        Judged::Report { report, repair } => {
-            (report.class.word(), report.details().into_iter().chain(repaired(repair)).collect())
+        Judged::Report { report, repair, certainty } => {
+            let certainty = certainty.map(|certainty| in_words(certainty).to_owned());
+            (
+                report.class.word(),
+                report.details().into_iter().chain(certainty).chain(repaired(repair)).collect(),
+            )
         }
     };
     if as_json {
@@ -132,7 +159,7 @@ fn repaired(repair: &Repair) -> Option<String> {
         Repair::None(reason) => return Some(format!("no repair: {reason}")),
         Repair::Written(mended, out) => (mended, out.display()),
     };
-    let thin = match mended.witness.excess() < 0.0 {
+    let thin = match mended.witness.certainty() == Certainty::Thin {
         true => ", by so little that another engine's rounding may hide it",
         false => "",
     };
@@ -154,7 +181,7 @@ fn json(judged: &Judged, word: &str, details: &[String]) -> serde_json::Value {
         Judged::Malformed(malformed) => json!({
             "verdict": word, "line": malformed.line, "column": malformed.column, "details": details,
         }),
-        Judged::Report { report, repair } => {
+        Judged::Report { report, repair, certainty } => {
             let unmet = report
                 .unmet
                 .iter()
@@ -165,6 +192,7 @@ fn json(judged: &Judged, word: &str, details: &[String]) -> serde_json::Value {
                 "fragile": report.fragile,
                 "unmet": unmet.collect::<Vec<_>>(),
                 "output_error": report.output_error,
+                "certainty": certainty.map(|certainty| certainty.to_string()),
                 "details": details,
             });
             match repair {

@@ -158,6 +158,7 @@ fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
                 if args.accept_thin { "" } else { "; --accept-thin takes it for an answer" }
             );
         }
+        Found::Verdict(Verdict::Sat(witness)) if args.stats => say!("note: {}", witness.certainty()),
         Found::Verdict(Verdict::Sat(_)) => {}
         Found::Verdict(Verdict::Unsat(proof)) => say!("note: {}", proof.ground()),
         Found::Verdict(Verdict::Unknown(reason)) => {

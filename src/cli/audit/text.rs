@@ -31,7 +31,10 @@ pub(super) fn of(summary: &Summary<'_>) -> String {
                 writeln!(out, "  {network} {property}: sat says {sat}; unsat says {unsat}; known: {known}");
         }
     }
-    let unusable = summary.records.iter().filter(|record| matches!(record.truth, Truth::Unusable(_)));
+    let unusable = summary
+        .records
+        .iter()
+        .filter(|record| matches!(record.truth, Truth::Unusable(_) | Truth::Contradiction { .. }));
     for record in unusable {
         let _ = writeln!(out, "\nnot used: {} {}: {}", record.network, record.property, record.truth.words());
     }
