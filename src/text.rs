@@ -46,7 +46,9 @@ fn narrow(bytes: Vec<u8>) -> Result<String, NotText> {
     let at = error.utf8_error().valid_up_to();
     let bytes = error.into_bytes();
     let is_control = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
-    if bytes.iter().any(is_control) {
+    // In a text of these sets letters outside of ASCII are the exception.
+    let foreign = bytes.iter().filter(|byte| !byte.is_ascii()).count();
+    if bytes.iter().any(is_control) || 2 * foreign > bytes.len() {
         return Err(NotText(at));
     }
     // ISO 8859-1. In Windows' set 0x80 to 0x9f are letters and quotes; which ones does not matter in a comment.
@@ -64,7 +66,7 @@ mod tests {
             text.encode_utf16().flat_map(unit).collect()
         };
         let marked = |text: &str| format!("\u{feff}{text}");
-        let cases: [(Vec<u8>, Result<&str, usize>); 11] = [
+        let cases: [(Vec<u8>, Result<&str, usize>); 12] = [
             (b"(a) ; \xc3\xa9\n".to_vec(), Ok("(a) ; é\n")),
             (marked("(a)").into_bytes(), Ok("(a)")),
             (wide(&marked("(é)"), u16::to_le_bytes), Ok("(é)")),
@@ -75,6 +77,7 @@ mod tests {
             ("(a\u{a0}b)".into(), Ok("(a b)")),
             (b"(a)\r(b)\r".to_vec(), Ok("(a)\n(b)\n")),
             (b"\x08\x07\x12\xff".to_vec(), Err(3)),
+            (b"(\xff\xfe".to_vec(), Err(1)),
             (wide("(a)", u16::to_le_bytes)[..5].to_vec(), Err(4)),
         ];
         for (bytes, want) in cases {

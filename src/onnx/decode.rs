@@ -107,7 +107,11 @@ impl Reader<'_> {
             .iter()
             .filter(|i| !initializers.contains_key(&i.name) && !refused.contains_key(&i.name));
         let inputs = asked.map(|i| value_info(i, level)).collect::<Result<_, _>>()?;
-        let outputs = proto.output.iter().map(|o| value_info(o, level)).collect::<Result<_, _>>()?;
+        // Labels as texts stand beside the numbers that they are made from; nobody can ask for them here.
+        let texts = proto.output.iter().filter(|output| holds_texts(output)).count();
+        let numeric = |output: &&ValueInfoProto| texts == proto.output.len() || !holds_texts(output);
+        let outputs =
+            proto.output.iter().filter(numeric).map(|o| value_info(o, level)).collect::<Result<_, _>>()?;
         let nodes = self.functions.inline(proto.node)?;
         let nodes = nodes.into_iter().enumerate().map(|(i, n)| self.node(n, i)).collect::<Result<_, _>>()?;
         Ok(Graph { name: proto.name, nodes, inputs, outputs, initializers, refused })
@@ -203,6 +207,11 @@ impl Constants {
         }
         Ok(())
     }
+}
+
+fn holds_texts(proto: &ValueInfoProto) -> bool {
+    const STRING: i32 = 8;
+    matches!(proto.type_.value.as_ref(), Some(type_proto::Value::TensorType(tensor)) if tensor.elem_type == STRING)
 }
 
 fn value_info(proto: &ValueInfoProto, level: Level) -> Result<ValueInfo, ModelError> {
@@ -307,6 +316,25 @@ mod tests {
         );
         assert_eq!(model.graph.initializers["w"].to_f64(), [1.0, 2.0]);
         assert_eq!(model.graph.nodes[0].name, "#0");
+    }
+
+    #[test]
+    fn outputs_of_texts_are_left_out_beside_numbers() {
+        let mut model = sample();
+        let mut texts = value("labels");
+        if let Some(type_proto::Value::TensorType(tensor)) =
+            texts.type_.as_mut().and_then(|type_| type_.value.as_mut())
+        {
+            tensor.elem_type = 8;
+        }
+        let graph = model.graph.mut_or_insert_default();
+        graph.output.insert(0, texts);
+        let names = |model: &ModelProto| -> Result<Vec<String>, String> {
+            Ok(read(model)?.graph.outputs.into_iter().map(|output| output.name).collect())
+        };
+        assert_eq!(names(&model), Ok(vec!["y".to_owned()]));
+        model.graph.mut_or_insert_default().output.truncate(1);
+        assert!(names(&model).unwrap_err().contains("holds strings"));
     }
 
     #[test]

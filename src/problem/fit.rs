@@ -9,7 +9,7 @@ use vnnlib::{Equivalence, Query, Role, Tensor, Version};
 
 use crate::error::Error;
 use crate::escape::escaped;
-use crate::onnx::{Dim, Model, ModelError, Place, ValueInfo};
+use crate::onnx::{self, Dim, Model, ModelError, Place, ValueInfo};
 
 /// Most ways to choose open dimensions that are tried.
 const MOST_TRIES: usize = 100_000;
@@ -289,9 +289,19 @@ impl Declared<'_> {
             }
             let fitting: Vec<usize> =
                 all.iter().copied().filter(|&at| length(&outputs[at]) == Some(wanted)).collect();
-            let floats: Vec<usize> =
-                fitting.iter().copied().filter(|&at| outputs[at].element.is_float()).collect();
-            if floats.len() == 1 { floats } else { fitting }
+            // Labels are integers, and what cannot be computed cannot be meant.
+            let floats = |&at: &usize| outputs[at].element.is_float();
+            let supported = |&at: &usize| {
+                let mut alone = Model::clone(model);
+                alone.graph.outputs = vec![outputs[at].clone()];
+                onnx::unsupported(&alone).is_empty()
+            };
+            let floats: Vec<usize> = fitting.iter().copied().filter(floats).collect();
+            let fitting = if floats.is_empty() { fitting } else { floats };
+            match fitting.len() {
+                0 | 1 => fitting,
+                _ => fitting.into_iter().filter(supported).collect(),
+            }
         } else if self.outputs.len() < outputs.len() {
             let named = |tensor: &&Tensor| outputs.iter().position(|output| output.name == tensor.name());
             let by_name: Option<Vec<usize>> = self.outputs.iter().map(named).collect();

@@ -146,7 +146,8 @@ fn requantized(w: &mut Writer<'_>, sums: &str, factor: &str, zero: &str) -> Resu
 /// `a · b / y`, the scales of both operands and of the result.
 fn factor(w: &mut Writer<'_>, a: &str, b: &str, y: &str) -> String {
     let (a, y) = (w.reshape(a, &[]), w.reshape(y, &[]));
-    let product = w.op("Mul", &[&a, b]);
+    let [a, b, y] = [a.as_str(), b, &y].map(|scale| w.cast(scale, ElementType::Float32));
+    let product = w.op("Mul", &[&a, &b]);
     w.op("Div", &[&product, &y])
 }
 
