@@ -204,7 +204,6 @@ mod tests {
         check("result,vnnlib,onnx\nholds,p,n\n", Ok("us  n p Unsat -"));
         check("acas,./n.onnx,./p.vnnlib,0.1,violated,3.5\n", Ok("us acas ./n.onnx ./p.vnnlib Sat -"));
         check("acas,n,p,0.1,run_instance_timeout,3.5\n", Ok("us acas n p Nothing -"));
-        check("acas,n,p\n", Ok("us acas n p Nothing -"));
         check(
             "acas,n,p,0.1,SAT\nacas,n,q,0.1,verified,3.5,more,more\n",
             Ok("us acas n p Sat -; us acas n q Unsat -"),

@@ -40,16 +40,8 @@ pub(super) fn text_of(path: &Path) -> Option<Vec<u8>> {
     bytes.starts_with(BEGINNING).then_some(bytes)
 }
 
-/// Checks a certificate, prints what came of it.
-///
-/// # Errors
-/// If the file cannot be opened.
-pub(super) fn check(
-    path: &Path,
-    query: &Query,
-    models: &[Arc<Model>],
-    as_json: bool,
-) -> Result<Exit, Failure> {
+/// Checks the text of a certificate, prints what came of it.
+pub(super) fn check(text: &[u8], query: &Query, models: &[Arc<Model>], as_json: bool) -> Exit {
     let (word, details, exit) = match judge(text, query, models) {
         Ok(proof) => ("unsat:checked", proof.ground().to_string(), Exit::Answered),
         Err(Fault::Malformed(error)) => {
