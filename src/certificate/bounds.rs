@@ -267,7 +267,13 @@ fn rounded(rounding: Rounding, range: Interval, size: f64, grain: i32) -> Number
             (format, off * ROOM)
         }
     };
-    let widened = if off > 0.0 { range.widened(off) } else { range };
+    let widened = match rounding {
+        Rounding::Sum { roundings: 1, .. } if off > 0.0 => {
+            rounded_once(format, range).unwrap_or(range.widened(off))
+        }
+        _ if off > 0.0 => range.widened(off),
+        _ => range,
+    };
     if size.is_nan() || size + off > format.largest || widened.magnitude() > format.largest {
         return Number { range: Interval::EVERYTHING, grain: format::UNKNOWN, price: f64::INFINITY };
     }
@@ -278,6 +284,20 @@ fn rounded(rounding: Rounding, range: Interval, size: f64, grain: i32) -> Number
     };
     let grain = grain.max(stored);
     Number { range: snapped(widened, grain), grain, price: off }
+}
+
+/// A range of exact numbers after one correct rounding of each: rounding never changes an order, so the ends' own roundings are
+/// the ends. `None` for formats that runtimes may keep more digits of.
+fn rounded_once(format: Format, range: Interval) -> Option<Interval> {
+    let round = |x: f64| match format.digits {
+        24 => Some(f64::from(x as f32)),
+        53 => Some(x),
+        _ => None,
+    };
+    let rounded = Interval::new(round(range.low)?, round(range.high)?);
+    // Small numbers may be flushed to zero.
+    let small = rounded.mignitude() < format.tiny;
+    Some(if small { rounded.hull(Interval::point(0.0)) } else { rounded })
 }
 
 /// What roundings can do to a sum; nothing where all partial sums have few enough digits.

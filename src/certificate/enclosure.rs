@@ -1,9 +1,10 @@
 //! Enclosures of a query's networks: what every permitted computation yields over a box, and what that says of the formula.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use vnnlib::{Comparison, Equivalence, Query, Relation, Role, Variable};
+use vnnlib::{Coefficient, Comparison, Equivalence, Numeral, Query, Relation, Role, Variable};
 
 use super::bounds::Bounds;
 use super::compile::{Compiler, NoEnclosure, View};
@@ -12,7 +13,7 @@ use super::format::Format;
 use super::formula::{self, Choices, Truth};
 use super::functions::Function;
 use super::sweep::{LANES, Push, Row, Workspace};
-use super::tape::{Kind, Scalar, Step, Tape};
+use super::tape::{Kind, Rounding, Scalar, Step, Tape};
 use crate::onnx::{Dim, ElementType, Model};
 
 /// A query's networks on one tape.
@@ -98,9 +99,10 @@ impl Enclosure {
             share_out(&outputs, of_role(Role::Output), query, &mut tensors)?;
         }
         let nodes = compiler.into_nodes();
+        let products = products(query, &tensors, &mut tape);
         tape.count_uses();
         let mut whole = Self { nodes, ..Self::complete(query, tape, tensors) };
-        whole.rows = whole.all_rows();
+        whole.rows = whole.all_rows(&products);
         Ok(whole)
     }
 
@@ -177,49 +179,121 @@ impl Enclosure {
     /// The inputs' intervals, as far as bounds that every point satisfies say; `None` if two of them contradict each other. The
     /// numbers that decimals within the bounds are rounded to are inside, too.
     pub(super) fn domain(&self, choices: &Choices) -> Option<Vec<Interval>> {
-        let mut ends = vec![(f64::NEG_INFINITY, f64::INFINITY); self.inputs.len()];
+        let mut ends = vec![Ends::default(); self.inputs.len()];
         for comparison in formula::asserted(&self.query, choices) {
             let Some(bound) = comparison.as_bound() else { continue };
-            let Some(&i) = self.number(bound.variable).and_then(|number| self.places.get(&number)) else {
-                continue;
-            };
-            let (low, high) = &mut ends[i as usize];
-            match bound.relation {
-                Relation::LessEqual | Relation::Less => *high = high.min(bound.numeral.f64_up()),
-                Relation::GreaterEqual | Relation::Greater => *low = low.max(bound.numeral.f64_down()),
-                Relation::Equal => {
-                    *high = high.min(bound.numeral.f64_up());
-                    *low = low.max(bound.numeral.f64_down());
-                }
-                Relation::NotEqual => {}
+            if let Some(&i) = self.number(bound.variable).and_then(|number| self.places.get(&number)) {
+                ends[i as usize].add(bound.relation, bound.numeral);
             }
         }
-        let all = ends
-            .iter()
-            .zip(&self.inputs)
-            .map(|(&(low, high), input)| (low <= high).then(|| input.hull(low, high)));
-        all.collect()
+        let hull = |(ends, input): (&Ends<'_>, &Input)| ends.reals().map(|(low, high)| input.hull(low, high));
+        ends.iter().zip(&self.inputs).map(hull).collect()
     }
 
-    /// The rows of all comparisons that are linear.
-    fn all_rows(&self) -> HashMap<u32, Row> {
+    /// The rows of all comparisons whose products are on the tape.
+    fn all_rows(&self, products: &Products) -> HashMap<u32, Row> {
         let mut rows = HashMap::new();
         formula::for_each_comparison(&self.query, |comparison| {
-            rows.extend(self.make_row(comparison).map(|row| (comparison.number(), row)));
+            rows.extend(self.make_row(comparison, products).map(|row| (comparison.number(), row)));
         });
         rows
     }
 
-    /// `left − right` of a comparison, over numbers of the tape; `None` if it is not linear.
-    fn make_row(&self, comparison: Comparison<'_>) -> Option<Row> {
-        let linear = comparison.linear().ok()?;
-        let mut row = Row { constant: linear.constant.value, off: linear.constant.error, ..Row::default() };
-        for (variable, coefficient) in linear.terms {
-            let number = self.number(variable)?;
+    /// `left − right` of a comparison, over numbers of the tape; `None` if one of them is not there.
+    fn make_row(&self, comparison: Comparison<'_>, products: &Products) -> Option<Row> {
+        let (terms, constant) = match comparison.linear() {
+            Ok(row) => {
+                let term = |(variable, coefficient)| Some((self.number(variable)?, coefficient));
+                (row.terms.into_iter().map(term).collect::<Option<Vec<_>>>()?, row.constant)
+            }
+            Err(_) => {
+                let row = comparison.polynomial(|variable| variable).ok()?;
+                let term = |(factors, coefficient): (Vec<Variable>, Coefficient)| {
+                    Some((products.get(&factors).copied()?, coefficient))
+                };
+                (row.terms.into_iter().map(term).collect::<Option<Vec<_>>>()?, row.constant)
+            }
+        };
+        let mut row = Row { constant: constant.value, off: constant.error, ..Row::default() };
+        for (number, coefficient) in terms {
             row.terms.push((number, coefficient.value));
             row.doubts.extend((coefficient.error > 0.0).then_some((number, coefficient.error)));
         }
         Some(row)
+    }
+}
+
+/// The numbers of products of variables.
+type Products = HashMap<Vec<Variable>, Scalar>;
+
+/// Puts the products that comparisons multiply on the tape: what they are of the numbers as computed, exactly.
+fn products(query: &Query, tensors: &[View], tape: &mut Tape) -> Products {
+    let number = |variable: &Variable| {
+        tensors.get(variable.tensor().index())?.numbers.get(variable.element()).copied()
+    };
+    let mut products = Products::new();
+    formula::for_each_comparison(query, |comparison| {
+        if comparison.linear().is_ok() {
+            return;
+        }
+        let Ok(row) = comparison.polynomial(|variable| variable) else { return };
+        for (factors, _) in row.terms {
+            let Some(numbers) = factors.iter().map(number).collect::<Option<Vec<_>>>() else { continue };
+            let mut product: Option<Scalar> = None;
+            for factor in numbers {
+                product = Some(match product {
+                    None => factor,
+                    Some(so_far) => {
+                        let kind = Kind::Product { pairs: vec![(so_far, factor)] };
+                        tape.push(1, Rounding::Exact, kind).start
+                    }
+                });
+            }
+            products.extend(product.map(|product| (factors, product)));
+        }
+    });
+    products
+}
+
+/// The tightest bounds of an input as they are written, and whether they are strict.
+#[derive(Clone, Copy, Default)]
+struct Ends<'q> {
+    low: Option<(Numeral<'q>, bool)>,
+    high: Option<(Numeral<'q>, bool)>,
+}
+
+impl<'q> Ends<'q> {
+    fn add(&mut self, relation: Relation, numeral: Numeral<'q>) {
+        let strict = matches!(relation, Relation::Less | Relation::Greater);
+        let tighter = |old: Option<(Numeral<'q>, bool)>, wanted: Ordering| {
+            old.is_none_or(|(other, was_strict)| match numeral.cmp_value(other) {
+                Ordering::Equal => strict && !was_strict,
+                order => order == wanted,
+            })
+        };
+        if matches!(relation, Relation::Less | Relation::LessEqual | Relation::Equal)
+            && tighter(self.high, Ordering::Less)
+        {
+            self.high = Some((numeral, strict));
+        }
+        if matches!(relation, Relation::Greater | Relation::GreaterEqual | Relation::Equal)
+            && tighter(self.low, Ordering::Greater)
+        {
+            self.low = Some((numeral, strict));
+        }
+    }
+
+    /// Doubles around the real numbers between the bounds; `None` if there are none, decimal against decimal.
+    fn reals(&self) -> Option<(f64, f64)> {
+        if let (Some((low, above)), Some((high, below))) = (self.low, self.high) {
+            match low.cmp_value(high) {
+                Ordering::Greater => return None,
+                Ordering::Equal if above || below => return None,
+                _ => {}
+            }
+        }
+        let low = self.low.map_or(f64::NEG_INFINITY, |(numeral, _)| numeral.f64_down());
+        Some((low, self.high.map_or(f64::INFINITY, |(numeral, _)| numeral.f64_up())))
     }
 }
 

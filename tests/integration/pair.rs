@@ -155,7 +155,9 @@ fn a_stubborn_tool_is_ended_at_the_limit_with_all_its_children() {
     let program = folder(STUBBORN);
     let tool = ["--then-script", "./tool.sh", "--timeout", "8", "--results-file", "out.txt"];
     let run = program.run(&[&["pair", "sum.onnx", "impossible.vnnlib"], &tool[..], &NO_SEARCH[..]].concat());
-    assert_eq!((run.exit, run.out.as_str()), (Some(0), "unknown\n"), "{run:?}");
+    // What is left of the time may do for a proof of our own.
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    assert!(["unknown\n", "unsat\n"].contains(&run.out.as_str()), "{run:?}");
     assert!(run.err.contains("its time was up"), "{run:?}");
     assert!(all_gone(&program), "{run:?}");
 }

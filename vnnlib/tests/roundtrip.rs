@@ -324,5 +324,5 @@ fn bounds_are_read_alike_in_every_layout() {
             }
         }
     }
-    assert_eq!(accepted, 195);
+    assert_eq!(accepted, 372);
 }
