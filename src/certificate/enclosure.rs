@@ -29,6 +29,9 @@ pub(crate) struct Enclosure {
     places: HashMap<Scalar, u32>,
     /// Of every comparison that is linear.
     rows: HashMap<u32, Row>,
+    /// The same with their decimals as doubles, which is how every judge reads a property; that a witness satisfies the
+    /// decimals is for the validator to see.
+    judged: HashMap<u32, Row>,
     /// Which function steps use a number, and where in them.
     users: HashMap<Scalar, Vec<(usize, usize)>>,
     /// Pre-activations of functions, by the name of the node, where that is unique.
@@ -103,6 +106,9 @@ impl Enclosure {
         tape.count_uses();
         let mut whole = Self { nodes, ..Self::complete(query, tape, tensors) };
         whole.rows = whole.all_rows(&products);
+        let rounded =
+            |(&number, row): (&u32, &Row)| (number, Row { off: 0.0, doubts: Vec::new(), ..row.clone() });
+        whole.judged = whole.rows.iter().map(rounded).collect();
         Ok(whole)
     }
 
@@ -168,8 +174,8 @@ impl Enclosure {
             }
         }
         let places = (0..).zip(&inputs).map(|(place, input): (u32, &Input)| (input.number, place)).collect();
-        let (rows, nodes) = (HashMap::new(), HashMap::new());
-        Self { query: query.clone(), tape, tensors, inputs, places, rows, users, nodes }
+        let (rows, judged, nodes) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { query: query.clone(), tape, tensors, inputs, places, rows, judged, users, nodes }
     }
 
     fn number(&self, variable: Variable) -> Option<Scalar> {
@@ -578,7 +584,11 @@ impl Worker {
         known: &dyn Fn(Comparison<'_>) -> Option<Truth>,
     ) -> Truth {
         let query = &enclosure.query;
-        let row = |comparison: Comparison<'_>| enclosure.rows.get(&comparison.number());
+        let rows = match aim {
+            Aim::Refute => &enclosure.rows,
+            Aim::Affirm => &enclosure.judged,
+        };
+        let row = |comparison: Comparison<'_>| rows.get(&comparison.number());
         let mut open: Vec<(u32, Relation, &Row)> = Vec::new();
         let whole = formula::truth(query, choices, &mut |comparison| {
             if let Some(truth) = known(comparison) {
