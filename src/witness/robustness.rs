@@ -6,7 +6,7 @@
 //! `Σ |coefficient| · (10 · |f32 − f64| + 1e-6 · |output|)`, each output with at least the average of its tensor
 //! (one output alone may agree by luck). On 71 networks ONNX Runtime's own optimiser moves outputs by less than that.
 
-use vnnlib::{Comparison, Event, Operator, Query, Relation};
+use vnnlib::{Comparison, Event, Formula, LinearRow, Operator, Query, Relation};
 
 use super::judge::{fold, is_input, only_inputs, value_at};
 
@@ -30,6 +30,57 @@ pub(super) fn excess(query: &Query, point: &Twice<'_>) -> f64 {
         fold(assertion.formula(), &mut |comparison| comparison_excess(query, comparison, point, &noise))
     });
     values.fold(f64::INFINITY, f64::min)
+}
+
+/// Whether a property leaves no room for a margin: every comparison that holds by too little is an equality of outputs, or one side of
+/// a band that is narrower than the noise. A witness cannot be better than to the last digit then.
+pub(super) fn leaves_no_room(query: &Query, point: &Twice<'_>) -> bool {
+    let noise = Noise::measure(point);
+    let mut open: Vec<Formula<'_>> = query.assertions().map(|assertion| assertion.formula()).collect();
+    let mut asserted = Vec::new();
+    while let Some(formula) = open.pop() {
+        match formula {
+            Formula::Compare(comparison) => asserted.push(comparison),
+            Formula::And(operands) => open.extend(operands),
+            // Another operand might leave room.
+            Formula::Or(_) => {}
+        }
+    }
+    let rows: Vec<Option<LinearRow>> = asserted.iter().map(|comparison| comparison.linear().ok()).collect();
+    let is_tight = |at: usize| {
+        let comparison = asserted[at];
+        let needed = sides(query, comparison, point, &noise).map_or(0.0, |(a, b)| a.noise + b.noise);
+        let band = |row: &LinearRow| {
+            let others = rows.iter().flatten().filter_map(|other| band_width(row, other));
+            others.fold(f64::INFINITY, f64::min) <= 2.0 * needed
+        };
+        comparison.relation() == Relation::Equal || rows[at].as_ref().is_some_and(band)
+    };
+    let thin: Vec<usize> = (0..asserted.len())
+        .filter(|&at| comparison_excess(query, asserted[at], point, &noise) < 0.0)
+        .collect();
+    !thin.is_empty() && thin.into_iter().all(is_tight)
+}
+
+/// How wide the band is that two rows about the same sum leave; `None` if they are no band.
+fn band_width(row: &LinearRow, other: &LinearRow) -> Option<f64> {
+    let is_upper = |row: &LinearRow| match row.relation {
+        Relation::Less | Relation::LessEqual => Some(true),
+        Relation::Greater | Relation::GreaterEqual => Some(false),
+        _ => None,
+    };
+    let (upper, lower) = match (is_upper(row)?, is_upper(other)?) {
+        (true, false) => (row, other),
+        (false, true) => (other, row),
+        _ => return None,
+    };
+    let same = |sign: f64| {
+        let pairs = upper.terms.iter().zip(&lower.terms);
+        upper.terms.len() == lower.terms.len()
+            && pairs.into_iter().all(|((a, x), (b, y))| a == b && x.value == sign * y.value)
+    };
+    // Σ + k ≤ 0 and Σ + l ≥ 0 leave l − k.
+    same(1.0).then(|| lower.constant.value - upper.constant.value)
 }
 
 /// What is added to every output's own noise: averages over its tensor.

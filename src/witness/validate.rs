@@ -19,7 +19,7 @@ use vnnlib::{Assignment, EvaluateError, Numeral, Query, Role, Value, Variable, V
 use super::decimals::Decimals;
 use super::judge::Rules;
 use super::replay::{Replay, ReplayError};
-use super::robustness::{Twice, excess};
+use super::robustness::{Twice, excess, leaves_no_room};
 use crate::certificate::{Enclosure, certify};
 use crate::onnx::Model;
 use crate::reference::Precision;
@@ -31,6 +31,9 @@ pub struct Witness {
     tensors: Vec<WitnessTensor>,
     excess: f64,
     certified: bool,
+    /// Whether what could be asked to agree did: ONNX Runtime, or another order of the sums where the property leaves no room
+    /// for a margin.
+    agreed: bool,
 }
 
 /// What a witness rests on.
@@ -38,7 +41,8 @@ pub struct Witness {
 pub enum Certainty {
     /// Every permitted computation violates the property.
     Certified,
-    /// Several do, with a margin that no other should eat up.
+    /// Several do, with a margin that no other should eat up; or ONNX Runtime does; or the property leaves no room for a margin,
+    /// and sums in two orders agree to the last digit.
     Replayed,
     /// Several do, with less than that.
     Thin,
@@ -83,7 +87,7 @@ impl Witness {
     pub fn certainty(&self) -> Certainty {
         match self {
             Self { certified: true, .. } => Certainty::Certified,
-            Self { excess, .. } if *excess >= 0.0 => Certainty::Replayed,
+            Self { excess, agreed, .. } if *agreed || *excess >= 0.0 => Certainty::Replayed,
             _ => Certainty::Thin,
         }
     }
@@ -319,10 +323,14 @@ impl Validator {
         if query.version() == Version::V1 && !Rules::of_2025(0.0).holds(query, &listed) {
             return Err(Rejection::Judge(2025));
         }
-        let excess = excess(query, &Twice { model: &listed, double: &with_inputs(query, &read, &double) });
+        let listed_double = with_inputs(query, &read, &double);
+        let twice = Twice { model: &listed, double: &listed_double };
+        let excess = excess(query, &twice);
+        let mut agreed = false;
         if !certified && excess < 0.0 && runtime.is_none() {
             // Where the last digits decide, another order of the sums has to agree.
             self.satisfies(&printed, &self.replay.run(held, Precision::Fused)?, Run::Fused)?;
+            agreed = leaves_no_room(query, &twice);
         }
         for (tensor, outputs) in printed.iter_mut().zip(&model).filter(|(printed, _)| printed.is_empty()) {
             if !outputs.iter().all(|value| value.is_finite()) {
@@ -330,7 +338,13 @@ impl Validator {
             }
             outputs.iter().for_each(|&value| tensor.push_shortest(value));
         }
-        Ok(Witness { version: query.version(), tensors: labelled(query, printed), excess, certified })
+        Ok(Witness {
+            version: query.version(),
+            tensors: labelled(query, printed),
+            excess,
+            certified,
+            agreed: agreed || runtime.is_some(),
+        })
     }
 
     /// One list a tensor; those of outputs stay empty.
