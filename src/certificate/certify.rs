@@ -24,5 +24,9 @@ pub(crate) fn certify(enclosure: &Enclosure, point: &[Vec<f64>]) -> bool {
     let ranges: Vec<Interval> = values.into_iter().map(Interval::point).collect();
     let mut worker = Worker::new(enclosure);
     worker.enclose(enclosure, &ranges);
+    // What may be no number satisfies no comparison, not even with itself.
+    if !enclosure.outputs().iter().all(|&output| worker.bounds().of(output).is_finite()) {
+        return false;
+    }
     worker.truth(enclosure, &Choices::new(), Aim::Affirm, &[]) == Truth::True
 }

@@ -15,6 +15,9 @@ use super::sweep::{LANES, Push, Row, Workspace};
 use super::tape::{Kind, Scalar, Step, Tape};
 use crate::onnx::{Dim, ElementType, Model};
 
+/// No whole number of any type is larger.
+const MOST_WHOLE: f64 = 1.9e19;
+
 /// A query's networks on one tape.
 #[derive(Debug)]
 pub(crate) struct Enclosure {
@@ -28,6 +31,9 @@ pub(crate) struct Enclosure {
     places: HashMap<Scalar, u32>,
     /// Of every comparison that is linear.
     rows: HashMap<u32, Row>,
+    /// The same with room for the rounding of inputs, where they have any: the numbers on the tape are what the networks get, and
+    /// the property speaks of the decimals that these were rounded from.
+    loose: HashMap<u32, Row>,
     /// Which function steps use a number, and where in them.
     users: HashMap<Scalar, Vec<(usize, usize)>>,
     /// Pre-activations of functions, by the name of the node, where that is unique.
@@ -101,6 +107,8 @@ impl Enclosure {
         tape.count_uses();
         let mut whole = Self { nodes, ..Self::complete(query, tape, tensors) };
         whole.rows = whole.all_rows();
+        let loose = whole.rows.iter().filter_map(|(&number, row)| Some((number, whole.loosened(row)?)));
+        whole.loose = loose.collect();
         Ok(whole)
     }
 
@@ -166,8 +174,28 @@ impl Enclosure {
             }
         }
         let places = (0..).zip(&inputs).map(|(place, input): (u32, &Input)| (input.number, place)).collect();
-        let (rows, nodes) = (HashMap::new(), HashMap::new());
-        Self { query: query.clone(), tape, tensors, inputs, places, rows, users, nodes }
+        let (rows, loose, nodes) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { query: query.clone(), tape, tensors, inputs, places, rows, loose, users, nodes }
+    }
+
+    /// The row as it bounds a comparison of decimals, from what they were rounded to; `None` if it has no inputs that round.
+    fn loosened(&self, row: &Row) -> Option<Row> {
+        let mut loose = row.clone();
+        for &(number, c) in &row.terms {
+            let input = self.places.get(&number).map(|&place| self.inputs[place as usize]);
+            if let Some(format) = input.and_then(Input::format) {
+                // Half a unit in the last place, and a little for what that is of the rounded number.
+                loose.doubts.push((number, 1.001 * format.unit() * c.abs()));
+                loose.off += 2.0 * format.tiny * format.unit() * c.abs();
+            }
+        }
+        (loose.doubts.len() > row.doubts.len()).then_some(loose)
+    }
+
+    /// The row of a comparison.
+    fn row(&self, number: u32, aim: Aim) -> Option<&Row> {
+        let loose = self.loose.get(&number).filter(|_| aim == Aim::Refute);
+        loose.or_else(|| self.rows.get(&number))
     }
 
     fn number(&self, variable: Variable) -> Option<Scalar> {
@@ -236,19 +264,19 @@ impl Input {
             let inside = |x: f64| x.clamp(-format.largest, format.largest);
             Interval { low: inside(low.min(round(low))), high: inside(high.max(round(high))) }
         } else {
-            Interval { low: low.floor().max(-9.3e18), high: high.ceil().min(9.3e18) }
+            Interval { low: low.floor().max(-MOST_WHOLE), high: high.ceil().min(MOST_WHOLE) }
         }
     }
 
-    pub(super) fn format(self) -> Format {
-        Format::of(self.element).unwrap_or(Format::F64)
+    /// `None` for whole numbers.
+    pub(super) fn format(self) -> Option<Format> {
+        Format::of(self.element)
     }
 }
 
-#[cfg(test)]
 impl Enclosure {
     /// The outputs' numbers.
-    pub(super) fn outputs_of_test(&self) -> Vec<Scalar> {
+    pub(super) fn outputs(&self) -> Vec<Scalar> {
         let outputs = self.tensors.iter().zip(self.query.tensors()).filter(|(_, t)| t.role() == Role::Output);
         outputs.flat_map(|(view, _)| view.numbers.clone()).collect()
     }
@@ -357,7 +385,6 @@ impl Worker {
         Self { bounds: Bounds::new(&enclosure.tape), workspace: Workspace::default() }
     }
 
-    #[cfg(test)]
     pub(super) fn bounds(&self) -> &Bounds {
         &self.bounds
     }
@@ -494,7 +521,7 @@ impl Worker {
         let query = &enclosure.query;
         let mut open: Vec<(u32, Relation, &Row)> = Vec::new();
         let whole = formula::truth(query, choices, &mut |comparison| {
-            let Some(row) = enclosure.rows.get(&comparison.number()) else { return Truth::Open };
+            let Some(row) = enclosure.row(comparison.number(), aim) else { return Truth::Open };
             let truth = self.by_intervals(comparison.relation(), row);
             if truth == Truth::Open {
                 open.push((comparison.number(), comparison.relation(), row));
@@ -508,7 +535,7 @@ impl Worker {
         formula::truth(query, choices, &mut |comparison| match found.get(&comparison.number()) {
             Some(&truth) => truth,
             None => {
-                let row = enclosure.rows.get(&comparison.number());
+                let row = enclosure.row(comparison.number(), aim);
                 row.map_or(Truth::Open, |row| self.by_intervals(comparison.relation(), row))
             }
         })
