@@ -19,7 +19,10 @@ pub(super) fn rounding(node: &Node, function: Function, format: Format) -> Optio
     let Allowance { ulps, absolute } = allowance(name)?;
     // The absolute part was measured with parameters of one.
     let scale = match function {
-        Function::Elu { alpha } => alpha.abs().max(1.0) * 2.0,
+        Function::Elu { alpha } => {
+            let gamma = node.float("gamma").ok().flatten().map_or(1.0, |gamma| gamma.abs().max(1.0));
+            alpha.abs().max(1.0) * gamma * 2.0
+        }
         Function::Swish { alpha } => alpha.abs().recip().max(1.0),
         _ => 1.0,
     };

@@ -36,6 +36,11 @@ struct Number {
     price: f64,
 }
 
+impl Number {
+    /// Nothing is known of it, not even that it is a number.
+    const ANY: Self = Self { range: Interval::EVERYTHING, grain: format::UNKNOWN, price: f64::INFINITY };
+}
+
 impl Bounds {
     pub(super) fn new(tape: &Tape) -> Self {
         let nothing = Lines::flat(Interval::EVERYTHING);
@@ -63,12 +68,12 @@ impl Bounds {
         self.price[at] = number.price;
     }
 
-    /// Sets an input's interval.
-    pub(super) fn set_input(&mut self, at: Scalar, range: Interval, format: Format) {
-        let grain = if range.low == range.high {
-            format::grain(range.low)
-        } else {
-            format::grain_from(format, range.mignitude())
+    /// Sets an input's interval; without a format it is a whole number.
+    pub(super) fn set_input(&mut self, at: Scalar, range: Interval, format: Option<Format>) {
+        let grain = match format {
+            None => 0,
+            Some(_) if range.low == range.high => format::grain(range.low),
+            Some(format) => format::grain_from(format, range.mignitude()),
         };
         self.set(at as usize, Number { range, grain, price: 0.0 });
     }
@@ -84,7 +89,14 @@ impl Bounds {
                     self.set(step.first + i, Number { range, grain, price: 0.0 });
                 }
             }
-            Kind::Linear(linear) => self.each(step, |bounds, i| bounds.linear(step, linear, i)),
+            Kind::Linear(linear) => {
+                let is_unknown = |&x: &Scalar| !self.of(x).is_finite();
+                let unknown = linear.unweighed.iter().any(is_unknown);
+                self.each(step, |bounds, i| match unknown {
+                    true => Number::ANY,
+                    false => bounds.linear(step, linear, i),
+                });
+            }
             Kind::Unary { function, operands } => {
                 for (i, &x) in operands.iter().enumerate() {
                     self.unary(step, *function, x, i, None);
@@ -112,18 +124,23 @@ impl Bounds {
     fn linear(&self, step: &Step, linear: &Linear, i: usize) -> Number {
         let bias = linear.bias_of(i);
         let (mut low, mut high, mut size, mut grain) = (bias, bias, bias.abs(), format::OF_ZERO);
+        // Zero times what is no finite number is no number: this sum then is NaN, as a runtime's is.
         linear.visit(i, |x, w| {
             let x = x as usize;
             let (l, h) = (self.low[x], self.high[x]);
             let (below, above) = if w >= 0.0 { (l, h) } else { (h, l) };
-            if w != 0.0 {
-                low += w * below;
-                high += w * above;
-                size += w.abs() * l.abs().max(h.abs());
-            }
+            low += w * below;
+            high += w * above;
+            size += w.abs() * l.abs().max(h.abs());
             grain = grain.min(self.grain[x]);
         });
-        let grain = (grain + linear.grain).min(format::grain(bias)).max(format::UNKNOWN);
+        if size.is_nan() {
+            return Number::ANY;
+        }
+        let grain = match linear.exact {
+            true => (grain + linear.grain).min(format::grain(bias)).max(format::UNKNOWN),
+            false => format::UNKNOWN,
+        };
         // The sums above are rounded themselves.
         let off = gamma(linear.terms + 2);
         let size = times(size, 1.0 + 2.0 * off);
@@ -144,11 +161,18 @@ impl Bounds {
 
     fn value_of(&self, step: &Step, function: Function, x: Scalar, below: Option<f64>) -> (Number, Lines) {
         let argument = self.of(x);
+        if !argument.is_finite() {
+            // It may be no number, and then the function's value is none, or any: runtimes differ.
+            return (Number::ANY, Lines::flat(Interval::EVERYTHING));
+        }
         let lines = function.lines(argument, below);
         let grain = match function {
             Function::Sign | Function::Floor | Function::Ceil | Function::Round | Function::Truncate => 0,
             Function::Rectifier { leak: 0.0 } | Function::Abs | Function::Identity => self.grain_of(x),
-            Function::Clip { low, high } => self.grain_of(x).min(format::grain(low)).min(format::grain(high)),
+            Function::Clip { low, high } => {
+                let limits = [low, high].into_iter().filter(|limit| limit.is_finite()).map(format::grain);
+                limits.fold(self.grain_of(x), i32::min)
+            }
             _ => format::UNKNOWN,
         };
         let range = snapped(function.range(argument), grain);
@@ -174,6 +198,10 @@ impl Bounds {
             false => Interval { low: a.low.min(b.low), high: a.high.min(b.high) },
         };
         let size = ranges.clone().map(Interval::magnitude).fold(0.0, f64::max);
+        if !ranges.clone().all(Interval::is_finite) {
+            // Some runtimes hand on what is no number, some skip it.
+            return Number::ANY;
+        }
         let grain = group.iter().map(|&x| self.grain_of(x)).min().unwrap_or(format::UNKNOWN);
         let range = ranges.reduce(pick).unwrap_or(Interval::EVERYTHING);
         Number { range, grain, price: times(gamma(step.fan + 4), size) }
@@ -181,6 +209,9 @@ impl Bounds {
 
     fn product(&self, step: &Step, (a, b): (Scalar, Scalar)) -> Number {
         let (x, y) = (self.of(a), self.of(b));
+        if !x.is_finite() || !y.is_finite() {
+            return Number::ANY;
+        }
         let grain = (self.grain_of(a) + self.grain_of(b)).clamp(format::UNKNOWN, format::OF_ZERO);
         let range = if a == b { Function::Square.range(x) } else { x.mul(y) };
         let size = times(x.magnitude(), y.magnitude());
@@ -259,12 +290,15 @@ fn times(a: f64, b: f64) -> f64 {
 
 /// A number after rounding: its interval widened, everything where it may overflow. `size` bounds all terms and partial sums.
 fn rounded(rounding: Rounding, range: Interval, size: f64, grain: i32) -> Number {
-    let (format, off) = match rounding {
+    let (format, off, grain) = match rounding {
         Rounding::Exact => return Number { range, grain, price: 0.0 },
-        Rounding::Sum { format, roundings } => (format, off_sum(format, roundings, range, size, grain)),
+        Rounding::Sum { format, roundings } => {
+            (format, off_sum(format, roundings, range, size, grain), grain)
+        }
         Rounding::Function { format, ulps, absolute } => {
             let off = 2.0 * ulps * format.unit() * range.magnitude() + absolute + format.tiny;
-            (format, off * ROOM)
+            // What a library returns is a number of the format, and a multiple of nothing else.
+            (format, off * ROOM, format::UNKNOWN)
         }
     };
     let widened = match rounding {
@@ -275,7 +309,7 @@ fn rounded(rounding: Rounding, range: Interval, size: f64, grain: i32) -> Number
         _ => range,
     };
     if size.is_nan() || size + off > format.largest || widened.magnitude() > format.largest {
-        return Number { range: Interval::EVERYTHING, grain: format::UNKNOWN, price: f64::INFINITY };
+        return Number::ANY;
     }
     let stored = match format.digits {
         24 | 53 => format::grain_from(format, widened.mignitude()),
@@ -313,8 +347,8 @@ fn off_sum(format: Format, roundings: usize, range: Interval, size: f64, grain: 
         return f64::INFINITY;
     }
     let size = if roundings == 1 { range.magnitude() * (1.0 + format.unit()) } else { size };
-    // An infinite size is no allowance but the end of it.
-    (nu / (1.0 - nu) * size + n * format.tiny) * ROOM
+    // An infinite size is no allowance but the end of it. Products may be flushed to zero as well as sums.
+    (nu / (1.0 - nu) * size + 2.0 * n * format.tiny) * ROOM
 }
 
 /// The interval with its ends moved inwards to multiples of two to the `grain`.
@@ -323,7 +357,11 @@ fn snapped(range: Interval, grain: i32) -> Interval {
         return if grain >= format::OF_ZERO && range.is_finite() { Interval::point(0.0) } else { range };
     }
     let step = exp2(grain);
-    // Division by a power of two is exact; beyond 2^53 all doubles are multiples.
+    if range.magnitude() / step > exp2(53) {
+        // All doubles that large are multiples.
+        return range;
+    }
+    // Division by a power of two is exact.
     let (low, high) = ((range.low / step).ceil() * step, (range.high / step).floor() * step);
     if low <= high { Interval { low, high } } else { range }
 }

@@ -33,6 +33,10 @@ pub(crate) fn certify<'p>(
     let ranges: Vec<Interval> = values.into_iter().map(Interval::point).collect();
     let mut worker = Worker::new(enclosure);
     worker.enclose(enclosure, &ranges);
+    // What may be no number satisfies no comparison, not even with itself.
+    if !enclosure.outputs().iter().all(|&output| worker.bounds().of(output).is_finite()) {
+        return false;
+    }
     let known = |comparison: Comparison<'_>| of_input(comparison, printed);
     worker.truth_with(enclosure, &Choices::new(), Aim::Affirm, &[], &known) == Truth::True
 }

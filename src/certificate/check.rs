@@ -239,6 +239,11 @@ fn multipliers(
     {
         return Err("a weight belongs to no rectifier, or is negative");
     }
+    // The rounding of a sweep counts one for each.
+    let mut named = std::collections::HashSet::with_capacity(weights.len());
+    if !weights.iter().all(|&(neuron, _)| named.insert(neuron)) {
+        return Err("a rectifier has two weights");
+    }
     Ok(Multipliers { slopes: slopes.to_vec(), weights: weights.to_vec() })
 }
 

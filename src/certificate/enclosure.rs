@@ -16,6 +16,9 @@ use super::sweep::{LANES, Push, Row, Workspace};
 use super::tape::{Kind, Rounding, Scalar, Step, Tape};
 use crate::onnx::{Dim, ElementType, Model};
 
+/// No whole number of any type is larger.
+const MOST_WHOLE: f64 = 1.9e19;
+
 /// A query's networks on one tape.
 #[derive(Debug)]
 pub(crate) struct Enclosure {
@@ -32,6 +35,9 @@ pub(crate) struct Enclosure {
     /// The same with their decimals as doubles, which is how every judge reads a property; that a witness satisfies the
     /// decimals is for the validator to see.
     judged: HashMap<u32, Row>,
+    /// The same with room for the rounding of inputs, where they have any: the numbers on the tape are what the networks get, and
+    /// the property speaks of the decimals that these were rounded from.
+    loose: HashMap<u32, Row>,
     /// Which function steps use a number, and where in them.
     users: HashMap<Scalar, Vec<(usize, usize)>>,
     /// Pre-activations of functions, by the name of the node, where that is unique.
@@ -109,6 +115,8 @@ impl Enclosure {
         let rounded =
             |(&number, row): (&u32, &Row)| (number, Row { off: 0.0, doubts: Vec::new(), ..row.clone() });
         whole.judged = whole.rows.iter().map(rounded).collect();
+        let loose = whole.rows.iter().filter_map(|(&number, row)| Some((number, whole.loosened(row)?)));
+        whole.loose = loose.collect();
         Ok(whole)
     }
 
@@ -174,8 +182,30 @@ impl Enclosure {
             }
         }
         let places = (0..).zip(&inputs).map(|(place, input): (u32, &Input)| (input.number, place)).collect();
-        let (rows, judged, nodes) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { query: query.clone(), tape, tensors, inputs, places, rows, judged, users, nodes }
+        let (rows, judged, loose, nodes) = Default::default();
+        Self { query: query.clone(), tape, tensors, inputs, places, rows, judged, loose, users, nodes }
+    }
+
+    /// The row as it bounds a comparison of decimals, from what they were rounded to; `None` if it has no inputs that round.
+    fn loosened(&self, row: &Row) -> Option<Row> {
+        let mut loose = row.clone();
+        for &(number, c) in &row.terms {
+            let input = self.places.get(&number).map(|&place| self.inputs[place as usize]);
+            if let Some(format) = input.and_then(Input::format) {
+                // Half a unit in the last place, and a little for what that is of the rounded number.
+                loose.doubts.push((number, 1.001 * format.unit() * c.abs()));
+                loose.off += 2.0 * format.tiny * format.unit() * c.abs();
+            }
+        }
+        (loose.doubts.len() > row.doubts.len()).then_some(loose)
+    }
+
+    /// The row of a comparison.
+    fn row(&self, number: u32, aim: Aim) -> Option<&Row> {
+        match aim {
+            Aim::Refute => self.loose.get(&number).or_else(|| self.rows.get(&number)),
+            Aim::Affirm => self.judged.get(&number),
+        }
     }
 
     fn number(&self, variable: Variable) -> Option<Scalar> {
@@ -207,6 +237,7 @@ impl Enclosure {
 
     /// `left − right` of a comparison, over numbers of the tape; `None` if one of them is not there.
     fn make_row(&self, comparison: Comparison<'_>, products: &Products) -> Option<Row> {
+        let mut doubts = Vec::new();
         let (terms, constant) = match comparison.linear() {
             Ok(row) => {
                 let term = |(variable, coefficient)| Some((self.number(variable)?, coefficient));
@@ -214,18 +245,47 @@ impl Enclosure {
             }
             Err(_) => {
                 let row = comparison.polynomial(|variable| variable).ok()?;
+                for (factors, coefficient) in &row.terms {
+                    doubts.extend(self.doubts_of_inputs(factors, coefficient.value, products)?);
+                }
                 let term = |(factors, coefficient): (Vec<Variable>, Coefficient)| {
                     Some((products.get(&factors).copied()?, coefficient))
                 };
                 (row.terms.into_iter().map(term).collect::<Option<Vec<_>>>()?, row.constant)
             }
         };
-        let mut row = Row { constant: constant.value, off: constant.error, ..Row::default() };
+        let mut row = Row { constant: constant.value, off: constant.error, doubts, ..Row::default() };
         for (number, coefficient) in terms {
             row.terms.push((number, coefficient.value));
             row.doubts.extend((coefficient.error > 0.0).then_some((number, coefficient.error)));
         }
         Some(row)
+    }
+}
+
+impl Enclosure {
+    /// What the rounding of inputs, which the property speaks of as decimals, can change of a product; `None` where that would
+    /// take more than two factors.
+    fn doubts_of_inputs(
+        &self,
+        factors: &[Variable],
+        coefficient: f64,
+        products: &Products,
+    ) -> Option<Vec<(Scalar, f64)>> {
+        let format_of = |variable: &Variable| {
+            let place = self.places.get(&self.number(*variable)?)?;
+            self.inputs[*place as usize].format()
+        };
+        let mut doubts = Vec::new();
+        for (at, format) in factors.iter().map(format_of).enumerate() {
+            let Some(format) = format.filter(|_| factors.len() > 1) else { continue };
+            let [first, second] = factors else { return None };
+            let other = self.number(if at == 0 { *second } else { *first })?;
+            // Half a unit in the last place of the input, or of the smallest normal number.
+            doubts.push((products.get(factors).copied()?, 1.01 * format.unit() * coefficient.abs()));
+            doubts.push((other, 2.0 * format.tiny * format.unit() * coefficient.abs()));
+        }
+        Some(doubts)
     }
 }
 
@@ -316,19 +376,19 @@ impl Input {
             let inside = |x: f64| x.clamp(-format.largest, format.largest);
             Interval { low: inside(low.min(round(low))), high: inside(high.max(round(high))) }
         } else {
-            Interval { low: low.floor().max(-9.3e18), high: high.ceil().min(9.3e18) }
+            Interval { low: low.floor().max(-MOST_WHOLE), high: high.ceil().min(MOST_WHOLE) }
         }
     }
 
-    pub(super) fn format(self) -> Format {
-        Format::of(self.element).unwrap_or(Format::F64)
+    /// `None` for whole numbers.
+    pub(super) fn format(self) -> Option<Format> {
+        Format::of(self.element)
     }
 }
 
-#[cfg(test)]
 impl Enclosure {
     /// The outputs' numbers.
-    pub(super) fn outputs_of_test(&self) -> Vec<Scalar> {
+    pub(super) fn outputs(&self) -> Vec<Scalar> {
         let outputs = self.tensors.iter().zip(self.query.tensors()).filter(|(_, t)| t.role() == Role::Output);
         outputs.flat_map(|(view, _)| view.numbers.clone()).collect()
     }
@@ -437,7 +497,6 @@ impl Worker {
         Self { bounds: Bounds::new(&enclosure.tape), workspace: Workspace::default() }
     }
 
-    #[cfg(test)]
     pub(super) fn bounds(&self) -> &Bounds {
         &self.bounds
     }
@@ -584,11 +643,7 @@ impl Worker {
         known: &dyn Fn(Comparison<'_>) -> Option<Truth>,
     ) -> Truth {
         let query = &enclosure.query;
-        let rows = match aim {
-            Aim::Refute => &enclosure.rows,
-            Aim::Affirm => &enclosure.judged,
-        };
-        let row = |comparison: Comparison<'_>| rows.get(&comparison.number());
+        let row = |comparison: Comparison<'_>| enclosure.row(comparison.number(), aim);
         let mut open: Vec<(u32, Relation, &Row)> = Vec::new();
         let whole = formula::truth(query, choices, &mut |comparison| {
             if let Some(truth) = known(comparison) {

@@ -20,6 +20,8 @@ mod certify;
 mod check;
 mod compile;
 mod directed;
+#[doc(hidden)]
+pub mod door;
 mod enclosure;
 mod format;
 mod formula;

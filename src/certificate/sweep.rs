@@ -91,20 +91,32 @@ impl Workspace {
         self.coefficients.resize(len * L, 0.0);
         let (coefficients, _) = self.coefficients.as_chunks_mut::<L>();
         let mut account = Account::<L>::new();
+        let uses = tape.most_uses;
+        account.charge(&[1.0; L], lost_coefficients(bounds, len, uses));
         for (lane, row) in rows.iter().enumerate() {
             account.add_in(lane, 1.0, row.constant);
             let mut unit = [0.0; L];
             unit[lane] = 1.0;
             account.charge(&unit, row.off(bounds));
+            // What is added to a coefficient later rounds this part of it, too.
+            let rounding = gamma(uses + row.terms.len() + 4);
             for &(x, c) in &row.terms {
                 coefficients[x as usize][lane] += c;
+                account.charge(&unit, up::mul(rounding, up::mul(c.abs(), bounds.of(x).magnitude())));
             }
         }
-        let uses = tape.most_uses;
         let mut sweep = Sweep { bounds, coefficients, account: &mut account, pushes, uses };
         tape.steps[..end].iter().rev().for_each(|step| sweep.step(step));
         least.extend((0..rows.len()).map(|lane| account.least(lane)));
     }
+}
+
+/// What coefficients that are too small for doubles can be worth: so many additions at each number.
+fn lost_coefficients(bounds: &Bounds, len: usize, uses: usize) -> f64 {
+    let size = |x: usize| bounds.low[x].abs().max(bounds.high[x].abs());
+    // Numbers that may be infinite end every row that needs them, by the price of what uses them.
+    let most = (0..len).map(size).filter(|size| size.is_finite()).fold(0.0, f64::max);
+    up::mul(up::mul(len as f64 * (uses as f64 + 4.0), most), f64::MIN_POSITIVE)
 }
 
 /// A row's bound by the intervals of its numbers alone, to the last bit.
@@ -340,7 +352,7 @@ mod tests {
         let h = tape.push(2, Rounding::Exact, relu);
         tape.count_uses();
         let mut bounds = Bounds::new(&tape);
-        x.for_each(|x| bounds.set_input(x, Interval::new(-1.0, 1.0), Format::F64));
+        x.for_each(|x| bounds.set_input(x, Interval::new(-1.0, 1.0), Some(Format::F64)));
         tape.steps.iter().for_each(|step| bounds.compute(step));
         let row = |sign: f64| Row { terms: h.clone().map(|h| (h, sign)).collect(), ..Row::default() };
         let least = Workspace::default().rows(&tape, &bounds, &[row(1.0), row(-1.0)], &[]);

@@ -127,6 +127,11 @@ pub(super) struct Linear {
     pub(super) hidden: Vec<f64>,
     /// Divides all weights.
     pub(super) grain: i32,
+    /// Whether weights and biases are the numbers that a runtime has: not quotients or products that were rounded here, so that
+    /// what divides them divides its numbers, too.
+    pub(super) exact: bool,
+    /// Numbers that have no term because their weight is zero: zero times what is no finite number is no number.
+    pub(super) unweighed: Vec<Scalar>,
     /// Terms of the longest sum, the bias not counted.
     pub(super) terms: usize,
 }
@@ -171,7 +176,12 @@ impl Linear {
             }
         };
         let grain = weights.iter().map(|&w| format::grain(w)).min().unwrap_or(format::OF_ZERO);
-        Self { form, bias, hidden: Vec::new(), grain, terms }
+        Self { form, bias, hidden: Vec::new(), grain, exact: true, unweighed: Vec::new(), terms }
+    }
+
+    /// The same, with weights or biases that were rounded here unless `exact` says that they were not.
+    pub(super) fn computed(self, exact: bool) -> Self {
+        Self { exact: self.exact && exact, ..self }
     }
 
     /// Calls `visit` with each term of one sum.

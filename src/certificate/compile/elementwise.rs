@@ -69,7 +69,10 @@ fn operand(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Result<View, String>
 fn rounding_of(node: &Node, function: Function, element: ElementType) -> Result<Rounding, String> {
     let exact = matches!(function, Function::Abs | Function::Sign) || function.selects();
     let Some(format) = Format::of(element) else {
-        // Whole numbers that are only compared or selected.
+        // Whole numbers that are only compared or selected. The smallest one has no absolute value.
+        if let (Function::Abs, Ok(format)) = (function, whole(element)) {
+            return Ok(Rounding::Sum { format, roundings: 0 });
+        }
         return if exact { Ok(Rounding::Exact) } else { format_of(element).map(|_| Rounding::Exact) };
     };
     Ok(match function {
@@ -118,7 +121,7 @@ pub(super) fn weighed(terms: impl Iterator<Item = (Scalar, f64)>, bias: Vec<f64>
 }
 
 /// The shape that operands are broadcast to.
-fn broadcast(shapes: &[&[usize]]) -> Result<Vec<usize>, String> {
+pub(super) fn broadcast(shapes: &[&[usize]]) -> Result<Vec<usize>, String> {
     let rank = shapes.iter().map(|s| s.len()).max().unwrap_or(0);
     let mut out = vec![1; rank];
     for shape in shapes {
@@ -209,16 +212,16 @@ fn mul(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
         _ => return product(compiler, call),
     };
     let factors = constant.to_f64();
-    factor(compiler, (a.shape(), b.shape()), (&factors, &constant.shape), varying, 1)
+    factor(compiler, (a.shape(), b.shape()), (&factors, &constant.shape), varying, (1, true))
 }
 
-/// Numbers times constants, so often rounded.
+/// Numbers times constants, so often rounded; the constants may be rounded themselves.
 fn factor(
     compiler: &mut Compiler<'_>,
     shapes: (&[usize], &[usize]),
     (factors, constant): (&[f64], &[usize]),
     varying: &Value,
-    roundings: usize,
+    (roundings, exact): (usize, bool),
 ) -> Results {
     let shape = broadcast(&[shapes.0, shapes.1])?;
     let view = compiler.view(varying);
@@ -229,7 +232,7 @@ fn factor(
     let (own, of) = (places(&view.shape, &shape), places(constant, &shape));
     let terms = own.iter().zip(&of).map(|(&i, &j)| (view.numbers[i], factors[j]));
     // Powers of two scale without rounding, as long as nothing underflows.
-    let linear = weighed(terms, Vec::new());
+    let linear = weighed(terms, Vec::new()).computed(exact);
     Ok(vec![compiler.push(shape, view.element, Rounding::Sum { format, roundings }, Kind::Linear(linear))])
 }
 
@@ -247,9 +250,11 @@ fn div(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
         let divisors = divisor.to_f64();
         let power = |x: &f64| x.is_normal() && x.to_bits() << 12 == 0;
         // The reciprocal of another number is rounded itself.
-        let roundings = if divisors.iter().all(power) { 1 } else { 2 };
+        let exact = divisors.iter().all(power);
+        // In double precision the factor here counts as well as a runtime's.
+        let roundings = if exact { 1 } else { 3 };
         let factors: Vec<f64> = divisors.iter().map(|x| 1.0 / x).collect();
-        return factor(compiler, (a.shape(), b.shape()), (&factors, &divisor.shape), a, roundings);
+        return factor(compiler, (a.shape(), b.shape()), (&factors, &divisor.shape), a, (roundings, exact));
     }
     let divisor = compiler.view(b);
     let reciprocal = Value::Numbers(exact(compiler, &divisor, Function::Reciprocal));
@@ -267,7 +272,14 @@ fn pow(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
         0.5 => Function::Sqrt,
         _ => return Err(format!("the power {exponent} has no enclosure")),
     };
-    function(compiler, call, power)
+    let (base, exponent) = (call.input(0)?.shape(), call.input(1)?.shape());
+    let shape = broadcast(&[base, exponent])?;
+    let mut results = function(compiler, call, power)?;
+    if let Some(Value::Numbers(view)) = results.first_mut() {
+        // An exponent with one value and many axes adds axes.
+        view.shape = shape;
+    }
+    Ok(results)
 }
 
 fn extreme(compiler: &mut Compiler<'_>, call: &Call<'_>, largest: bool) -> Results {
@@ -315,7 +327,7 @@ fn prelu(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let mut numbers = vec![0; x.numbers.len()];
     let mut leaks: Vec<f64> = slopes.clone();
     leaks.sort_by(f64::total_cmp);
-    leaks.dedup();
+    leaks.dedup_by(|a, b| a.total_cmp(b).is_eq());
     for leak in leaks {
         let with: Vec<usize> =
             (0..numbers.len()).filter(|&i| slopes[map[i]].total_cmp(&leak).is_eq()).collect();
@@ -392,7 +404,9 @@ fn dequantize(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let format = format_of(element)?;
     let bias = (0..x.numbers.len()).map(|i| -zero[i] * scale[i]).collect();
     let terms = x.numbers.iter().zip(&scale).map(|(&x, &scale)| (x, scale));
-    let linear = weighed(terms, bias);
+    // Products of so few digits are exact here.
+    let short = zero.iter().all(|z| z.abs() <= 65_536.0) && format.digits <= 24;
+    let linear = weighed(terms, bias).computed(short);
     Ok(vec![compiler.push(x.shape, element, Rounding::Sum { format, roundings: 2 }, Kind::Linear(linear))])
 }
 
@@ -402,6 +416,9 @@ fn quantize(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let format = format_of(x.element)?;
     let (scale, zero) = scale_and_zero(call, &x)?;
     let element = call.optional(2).map_or(ElementType::UInt8, Value::element);
+    if call.int("output_dtype", 0)? != 0 && call.optional(2).is_none() {
+        return Err("a type of the result that is no zero point's has no enclosure".into());
+    }
     let (low, high) = match element {
         ElementType::UInt8 => (0.0, 255.0),
         ElementType::Int8 => (-128.0, 127.0),
@@ -411,7 +428,9 @@ fn quantize(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     };
     let count = x.numbers.len();
     let divided = weighed(x.numbers.iter().zip(&scale).map(|(&x, &s)| (x, 1.0 / s)), Vec::new());
-    let divided = compiler.tape.push(count, Rounding::Sum { format, roundings: 2 }, Kind::Linear(divided));
+    let power = scale.iter().all(|s| s.is_normal() && s.to_bits() << 12 == 0);
+    let divided = Kind::Linear(divided.computed(power));
+    let divided = compiler.tape.push(count, Rounding::Sum { format, roundings: 3 }, divided);
     let round = Kind::Unary { function: Function::Round, operands: divided.collect() };
     let rounded = compiler.tape.push(count, Rounding::Exact, round);
     let moved = weighed(rounded.map(|x| (x, 1.0)), zero);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::allowances;
 use super::super::tape::{Form, Groups, Kind, Linear, Rounding, Scalar};
-use super::elementwise::{places, weighed};
+use super::elementwise::{broadcast, places, weighed};
 use super::{Call, Compiler, Entry, Results, Value, View, format_of};
 use crate::onnx::{Data, ElementType, Tensor};
 
@@ -30,6 +30,8 @@ struct Matrix {
     outputs: usize,
     width: usize,
     entries: Entries,
+    /// Whether the entries are the constant's own, or scaled without rounding.
+    exact: bool,
 }
 
 enum Entries {
@@ -79,7 +81,9 @@ impl Matrix {
             entries.for_each(|((output, at), x)| by_output[output].push((at, x)));
             Entries::Sparse(by_output)
         };
-        Ok(Self { outputs, width, entries })
+        let is_single = |x: &f64| f64::from(*x as f32) == *x;
+        let exact = scale == 1.0 || values.iter().chain([&scale]).all(is_single);
+        Ok(Self { outputs, width, entries, exact })
     }
 
     /// The products with rows of numbers: row by row, all outputs.
@@ -89,6 +93,7 @@ impl Matrix {
         inputs: Vec<Scalar>,
         bias: Vec<f64>,
     ) -> Result<Linear, String> {
+        let mut unweighed = Vec::new();
         let form = match self.entries {
             Entries::Dense(weights) => {
                 compiler.spend(weights.len())?;
@@ -105,10 +110,11 @@ impl Matrix {
                         weights.extend(entries.iter().map(|&(_, x)| x));
                     }
                 }
+                unweighed = inputs;
                 Form::Sparse { starts, inputs: numbers, weights }
             }
         };
-        Ok(Linear::new(form, bias))
+        Ok(Linear { unweighed, ..Linear::new(form, bias).computed(self.exact) })
     }
 }
 
@@ -197,7 +203,7 @@ fn products(compiler: &mut Compiler<'_>, x: &View, y: &View) -> Results {
     if k != other {
         return Err(format!("a product of operands of shapes {:?} and {:?}", x.shape, y.shape));
     }
-    let stack = if left.len() >= right.len() { left } else { right };
+    let stack = &broadcast(&[left, right])?;
     let (a, b) = (places(left, stack), places(right, stack));
     compiler.spend(a.len() * m * k * n)?;
     let cells = a.iter().zip(&b).flat_map(|(&a, &b)| (0..m * n).map(move |cell| (a, b, cell / n, cell % n)));
@@ -207,7 +213,7 @@ fn products(compiler: &mut Compiler<'_>, x: &View, y: &View) -> Results {
     let pairs: Vec<_> = pairs.collect();
     let terms = compiler.tape.push(pairs.len(), Rounding::Exact, Kind::Product { pairs });
     let inputs: Vec<Scalar> = terms.collect();
-    let shape = [stack, &[m, n]].concat();
+    let shape = [stack.as_slice(), &[m, n]].concat();
     let starts = (0..shape.iter().product()).map(|cell: usize| cell * k).collect();
     let weights = vec![1.0; inputs.len()];
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: 2 * k + FUSED };
@@ -258,15 +264,18 @@ fn gemm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let format = format_of(a.element)?;
     // alpha and beta round once each.
     let rounding = Rounding::Sum { format, roundings: k + 1 + FUSED };
-    let linear = matrix.times(compiler, inputs, bias)?;
+    let short = beta == 1.0 || format.digits <= 24;
+    let linear = matrix.times(compiler, inputs, bias)?.computed(short);
     let product = compiler.push(shape.clone(), a.element, rounding, Kind::Linear(linear));
     let (Some(c), Value::Numbers(product)) = (addend, product.clone()) else { return Ok(vec![product]) };
     let map = places(&c.shape, &shape);
     let terms = product.numbers.iter().zip(map).flat_map(|(&x, i)| [(x, 1.0), (c.numbers[i], beta)]);
     let (inputs, weights): (Vec<Scalar>, Vec<f64>) = terms.unzip();
     let starts = (0..product.numbers.len()).map(|i| 2 * i).collect();
-    let linear = Linear::new(Form::Sparse { starts, inputs, weights }, Vec::new());
-    Ok(vec![compiler.push(shape, a.element, Rounding::Sum { format, roundings: 3 }, Kind::Linear(linear))])
+    // The addend may be among the products' partial sums from the first one on, and round all of them.
+    let linear = Linear::new(Form::Sparse { starts, inputs, weights }, Vec::new()).computed(false);
+    let rounding = Rounding::Sum { format, roundings: k + 1 + FUSED };
+    Ok(vec![compiler.push(shape, a.element, rounding, Kind::Linear(linear))])
 }
 
 /// `(x − mean) / sqrt(variance + epsilon) · scale + bias`, in whatever order a runtime computes that.
@@ -291,7 +300,8 @@ fn batch_norm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let count = x.numbers.len();
     let terms = x.numbers.iter().enumerate().map(|(i, &x)| (x, factors[channel(i)]));
     let shift = |c: usize| bias[c] - mean[c] * factors[c];
-    let mut linear = weighed(terms, (0..count).map(|i| shift(channel(i))).collect());
+    // Sums and quotients that are exact here need not be so on a runtime's way.
+    let mut linear = weighed(terms, (0..count).map(|i| shift(channel(i))).collect()).computed(false);
     linear.hidden = (0..count).map(channel).map(|c| bias[c].abs() + (mean[c] * factors[c]).abs()).collect();
     // Root, quotient, difference, product, sum, and what they may be fused with.
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: 6 + FUSED };
@@ -360,7 +370,8 @@ fn gathered(
     let weights = vec![weight; groups.members.len()];
     let rounding = Rounding::Sum { format: format_of(element)?, roundings: count + 2 };
     let linear =
-        Linear::new(Form::Sparse { starts: groups.starts, inputs: groups.members, weights }, Vec::new());
+        Linear::new(Form::Sparse { starts: groups.starts, inputs: groups.members, weights }, Vec::new())
+            .computed(reduction == Reduction::Sum || count.is_power_of_two());
     Ok(vec![compiler.push(shape, element, rounding, Kind::Linear(linear))])
 }
 

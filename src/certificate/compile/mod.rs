@@ -27,6 +27,9 @@ const MOST_NUMBERS: usize = 1 << 24;
 /// Terms that are written out one by one, at most.
 const MOST_TERMS: usize = 1 << 26;
 
+/// From here on not every whole number is a double.
+const LONG: f64 = 9_007_199_254_740_992.0;
+
 /// Why a network has no enclosure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -221,7 +224,8 @@ impl<'t> Compiler<'t> {
         match value {
             Value::Numbers(view) => view.clone(),
             Value::Known(tensor) => {
-                let values: Vec<Interval> = tensor.to_f64().into_iter().map(constant).collect();
+                let whole = !tensor.element.is_float();
+                let values: Vec<Interval> = tensor.to_f64().into_iter().map(|x| constant(x, whole)).collect();
                 let numbers = self.tape.push(values.len(), Rounding::Exact, Kind::Constant(values)).collect();
                 View { shape: tensor.shape.clone(), element: tensor.element, numbers }
             }
@@ -245,9 +249,13 @@ impl<'t> Compiler<'t> {
     }
 }
 
-/// A constant's interval; NaN is anything.
-fn constant(x: f64) -> Interval {
-    if x.is_finite() { Interval::point(x) } else { Interval::EVERYTHING }
+/// A constant's interval; NaN is anything, and a whole number that is too long for doubles lies near.
+fn constant(x: f64, whole: bool) -> Interval {
+    match x.is_finite() {
+        true if whole && x.abs() >= LONG => Interval::new(x.next_down(), x.next_up()),
+        true => Interval::point(x),
+        false => Interval::EVERYTHING,
+    }
 }
 
 /// The format of results of this type.

@@ -254,6 +254,9 @@ fn average_pool(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let x = compiler.view(&call.input(0)?.clone());
     let (shape, windows) = pool(call, &x)?;
     let padded = call.int("count_include_pad", 0)? != 0;
+    if !padded && windows.iter().any(|(taps, _)| taps.is_empty()) {
+        return Err("a window of padding alone has no enclosure".into());
+    }
     let places: usize = x.shape[2..].iter().product();
     let (mut starts, mut inputs, mut weights) = (Vec::new(), Vec::new(), Vec::new());
     for image in x.numbers.chunks_exact(places.max(1)) {
@@ -267,7 +270,8 @@ fn average_pool(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     compiler.spend(inputs.len())?;
     let most = windows.iter().map(|(taps, _)| taps.len()).max().unwrap_or(0);
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: most + 2 };
-    let linear = Linear::new(Form::Sparse { starts, inputs, weights }, Vec::new());
+    let exact = weights.iter().all(|&weight: &f64| weight.to_bits() << 12 == 0);
+    let linear = Linear::new(Form::Sparse { starts, inputs, weights }, Vec::new()).computed(exact);
     Ok(vec![compiler.push(shape, x.element, rounding, Kind::Linear(linear))])
 }
 
@@ -306,6 +310,7 @@ fn global_pool(compiler: &mut Compiler<'_>, call: &Call<'_>, mean: bool) -> Resu
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: places + 2 };
     let starts = (0..images * channels).map(|i| i * places).collect();
     let weights = vec![1.0 / places as f64; x.numbers.len()];
-    let linear = Linear::new(Form::Sparse { starts, inputs: x.numbers, weights }, Vec::new());
+    let linear = Linear::new(Form::Sparse { starts, inputs: x.numbers, weights }, Vec::new())
+        .computed(places.is_power_of_two());
     Ok(vec![compiler.push(shape, x.element, rounding, Kind::Linear(linear))])
 }

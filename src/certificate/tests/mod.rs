@@ -1,5 +1,7 @@
 //! Enclosures against the plain engine, and verdicts about floats that are wrong about real numbers.
 
+mod findings;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -240,7 +242,7 @@ fn check_samples(model: &Arc<Model>, random: &mut Random, scale: f64) {
     let outputs = engine.run(&[&middle], Precision::Model).unwrap()[0].values.len();
     let query = query(&inputs, outputs, "(<= Y_0 0)");
     let enclosure = Enclosure::new(&query, std::slice::from_ref(model)).unwrap();
-    let numbers = enclosure.outputs_of_test();
+    let numbers = enclosure.outputs();
     let ranges: Vec<Interval> = inputs.iter().map(|&(low, high)| Interval { low, high }).collect();
     let coefficients: Vec<f64> = numbers.iter().map(|_| random.between(-1.0, 1.0)).collect();
     let row =
@@ -304,7 +306,7 @@ fn moved_values_keep_their_places() {
     let ranges: Vec<Interval> = inputs.iter().map(|&(low, high)| Interval { low, high }).collect();
     let mut worker = Worker::new(&enclosure);
     worker.enclose(&enclosure, &ranges);
-    let found: Vec<Interval> = enclosure.outputs_of_test().iter().map(|&n| worker.bounds().of(n)).collect();
+    let found: Vec<Interval> = enclosure.outputs().iter().map(|&n| worker.bounds().of(n)).collect();
     assert_eq!(found, values.iter().map(|&x| Interval { low: x, high: x }).collect::<Vec<_>>());
 }
 
