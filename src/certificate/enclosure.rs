@@ -218,6 +218,10 @@ impl Enclosure {
         let mut ends = vec![Ends::default(); self.inputs.len()];
         for comparison in formula::asserted(&self.query, choices) {
             let Some(bound) = comparison.as_bound() else { continue };
+            // An output may be an input's own number, but not the decimal that this was rounded from.
+            if self.query.tensors()[bound.variable.tensor().index()].role() != Role::Input {
+                continue;
+            }
             if let Some(&i) = self.number(bound.variable).and_then(|number| self.places.get(&number)) {
                 ends[i as usize].add(bound.relation, bound.numeral);
             }
