@@ -74,13 +74,11 @@ fn band_width(row: &LinearRow, other: &LinearRow) -> Option<f64> {
         (false, true) => (other, row),
         _ => return None,
     };
-    let same = |sign: f64| {
-        let pairs = upper.terms.iter().zip(&lower.terms);
-        upper.terms.len() == lower.terms.len()
-            && pairs.into_iter().all(|((a, x), (b, y))| a == b && x.value == sign * y.value)
-    };
-    // Σ + k ≤ 0 and Σ + l ≥ 0 leave l − k.
-    same(1.0).then(|| lower.constant.value - upper.constant.value)
+    let mut pairs = upper.terms.iter().zip(&lower.terms);
+    let same =
+        upper.terms.len() == lower.terms.len() && pairs.all(|((a, x), (b, y))| a == b && x.value == y.value);
+    // Σ + k ≤ 0 and Σ + l ≥ 0 leave k from l.
+    same.then_some(lower.constant.value - upper.constant.value)
 }
 
 /// What is added to every output's own noise: averages over its tensor.

@@ -152,11 +152,11 @@ pub(super) fn places(from: &[usize], to: &[usize]) -> Vec<usize> {
     (0..count).map(place).collect()
 }
 
+/// A shape, the operands' numbers broadcast to it, and the type of the last one.
+type Broadcast = (Vec<usize>, Vec<Vec<Scalar>>, ElementType);
+
 /// All operands as numbers, broadcast to one shape.
-fn broadcast_all(
-    compiler: &mut Compiler<'_>,
-    call: &Call<'_>,
-) -> Result<(Vec<usize>, Vec<Vec<Scalar>>, ElementType), String> {
+fn broadcast_all(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Result<Broadcast, String> {
     let values = (0..call.inputs.len()).map(|i| call.input(i).cloned()).collect::<Result<Vec<_>, _>>()?;
     let shapes: Vec<&[usize]> = values.iter().map(Value::shape).collect();
     let shape = broadcast(&shapes)?;

@@ -128,8 +128,11 @@ fn parts(view: &View) -> Result<(usize, usize, &[usize]), String> {
     }
 }
 
-/// Weights, their shape, and the biases of a convolution.
-fn weights<'c>(call: &'c Call<'_>) -> Result<(Vec<f64>, &'c [usize], Option<Vec<f64>>), String> {
+/// Weights, their shape, and biases.
+type Weights<'c> = (Vec<f64>, &'c [usize], Option<Vec<f64>>);
+
+/// Those of a convolution.
+fn weights<'c>(call: &'c Call<'_>) -> Result<Weights<'c>, String> {
     let weights = call.known(1)?.ok_or("operand 1 is missing")?;
     let bias = call.known(2)?;
     if weights.iter().chain(bias.iter().flatten()).any(|x| !x.is_finite()) {

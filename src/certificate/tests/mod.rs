@@ -377,9 +377,7 @@ fn a_leaf_that_fails_is_named_or_mended() {
     let close = query(&[(-1.0, 1.0), (-1.0, 1.0)], 1, "(>= Y_0 2.2)");
     let enclosure = Enclosure::new(&close, std::slice::from_ref(&model)).unwrap();
     let refused = check(&enclosure, &root, Mending::Refuse, 1, &|| true);
-    if refused.is_err() {
-        assert_eq!(refused.unwrap_err(), Refusal::Open { token: 1 });
-    }
+    assert!(matches!(refused, Ok(_) | Err(Refusal::Open { token: 1 })), "{refused:?}");
     let mended = check(&enclosure, &root, Mending::Cut, 1, &|| true).unwrap();
     // What was mended needs no mending again.
     let again = check(&enclosure, mended.certificate(), Mending::Refuse, 1, &|| true).unwrap();

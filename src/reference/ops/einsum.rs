@@ -110,12 +110,15 @@ fn sizes(labels: &[Vec<Label>], operands: &[&Tensor]) -> Result<BTreeMap<Label, 
     Ok(sizes)
 }
 
+/// What makes one number of two.
+type Operation<T> = fn(T, T) -> T;
+
 /// Sums of products of `values`, which belong to `operands`, with what is neutral in a sum and in a product, and both.
 fn contract<T: Copy>(
     operands: &[&Tensor],
     values: &[&[T]],
     (zero, one): (T, T),
-    (add, multiply): (fn(T, T) -> T, fn(T, T) -> T),
+    (add, multiply): (Operation<T>, Operation<T>),
     (labels, kept, sizes): (&[Vec<Label>], &[Label], &BTreeMap<Label, usize>),
 ) -> Result<Vec<T>, String> {
     let summed: Vec<Label> = sizes.keys().filter(|l| !kept.contains(l)).copied().collect();
