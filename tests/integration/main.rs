@@ -4,6 +4,7 @@ mod attack;
 mod audit;
 mod bad_input;
 mod browser;
+mod certificate;
 mod check;
 mod claims;
 mod inspect;

@@ -1,7 +1,8 @@
-//! Sound bounds of a network's values over a box of inputs.
+//! Bounds of a network's values over a box of inputs, for the search.
 //!
-//! Two kinds, both in double precision and both widened by what rounding can do, so that what they exclude is
-//! excluded: intervals, propagated forwards (`interval`), and linear bounds, propagated backwards from rows of the
+//! No verdict rests on them: what they exclude becomes a certificate, whose judge ([`certificate`](crate::certificate)) knows every
+//! rounding of the network and shares nothing with them. Two kinds, both in double precision and widened by what rounding does
+//! where it matters most: intervals, propagated forwards (`interval`), and linear bounds, propagated backwards from rows of the
 //! output to the inputs (`linear`; CROWN, Zhang et al. 2018, and DeepPoly, Singh et al. 2019). The backward bounds
 //! also tighten the intervals of the pre-activations, layer by layer.
 //!
