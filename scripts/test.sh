@@ -50,7 +50,30 @@ conformance() { ./scripts/satisfactory.sh; }
 # The judge's Python, where its list of packages is at hand; says whether ONNX Runtime is there.
 has_runtime() {
     local requirements=${COUNTERPATCH_JUDGE:-${COUNTERPATCH_BENCHMARKS:-../shared/benchmarks}/../judge}/requirements.txt
-    has_runtime
+    if ! .venv-judge/bin/python -c 'import numpy, onnx, onnxruntime, vnnlib' 2>/dev/null; then
+        [ -f "$requirements" ] || return 1
+        python3 -m venv .venv-judge
+        .venv-judge/bin/pip install --quiet --requirement "$requirements"
+    fi
+}
+
+# Single operators beside ONNX Runtime.
+operators() {
+    if ! has_runtime; then
+        printf '*** SKIPPED: single operators beside ONNX Runtime: no .venv-judge and no list of its packages ***\n' >&2
+        return
+    fi
+    cargo build --locked --release --example probe
+    .venv-judge/bin/python -W ignore benchmarks/operators_vs_ort.py --count 1000 --seed 7 --quiet
+}
+
+instances() {
+    local benchmarks=${COUNTERPATCH_BENCHMARKS:-../shared/benchmarks} judge families
+    judge=${COUNTERPATCH_JUDGE:-$benchmarks/../judge}
+    if [ ! -f "$benchmarks/instances.csv" ] || [ ! -f "$judge/campaign.py" ] || ! has_runtime; then
+        printf '*** SKIPPED: real instances: no %s or no %s ***\n' "$benchmarks/instances.csv" "$judge/campaign.py" >&2
+        return
+    fi
     families='acasxu|rl_|safenlp|reach_prob|mnist_?fc|cora|linearizenn|tllverify'
     mkdir -p out
     .venv-judge/bin/python "$judge/campaign.py" "$benchmarks" --bench "$families" --truth sat \
