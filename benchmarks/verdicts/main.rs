@@ -69,8 +69,7 @@ impl Case {
     /// A point at which some permitted computation satisfies the query.
     pub(crate) fn counterexample(&self, random: &mut Random) -> Option<(Vec<f64>, Vec<f64>)> {
         let element = self.model.graph.inputs[0].element;
-        let fresh: Vec<Vec<f64>> =
-            (0..JUDGE).map(|_| judge::point(element, &self.ranges, random)).collect();
+        let fresh: Vec<Vec<f64>> = (0..JUDGE).map(|_| judge::point(element, &self.ranges, random)).collect();
         let found = |point: &Vec<f64>| {
             let outputs = self.computations(point, 2, random).into_iter().find(|y| self.holds(point, y))?;
             Some((point.clone(), outputs))
@@ -86,11 +85,20 @@ fn range(element: ElementType, scale: f64, width: f64, random: &mut Random) -> (
         _ => scale * random.normal(),
     };
     let (low, high) = (in_type(element, centre), in_type(element, centre + width * scale.min(1e3)));
-    if random.below(4) == 0 { (-high.abs(), low.abs().max(high.abs())) } else { (low.min(high), high.max(low)) }
+    if random.below(4) == 0 {
+        (-high.abs(), low.abs().max(high.abs()))
+    } else {
+        (low.min(high), high.max(low))
+    }
 }
 
 /// A goal at, just beside, or a little beyond the largest value that was seen.
-fn goal(element: ElementType, reached: &[Vec<f64>], ranges: &[(f64, f64)], random: &mut Random) -> Option<String> {
+fn goal(
+    element: ElementType,
+    reached: &[Vec<f64>],
+    ranges: &[(f64, f64)],
+    random: &mut Random,
+) -> Option<String> {
     let outputs = reached[0].len();
     let (i, j) = (random.below(outputs), random.below(outputs));
     let pair = outputs > 1 && i != j && random.below(3) == 0;
@@ -209,7 +217,8 @@ fn finding(what: &str, case: &Case, round: u64, point: &[f64], outputs: &[f64]) 
     println!("wrong {what} in round {round}: at {point:?} it computes {outputs:?}\n{}", case.text);
     println!("{:?}", case.model.graph.inputs[0]);
     for node in &case.model.graph.nodes {
-        let attributes: Vec<String> = node.attributes.iter().map(|(name, a)| format!("{name}={a:?}")).collect();
+        let attributes: Vec<String> =
+            node.attributes.iter().map(|(name, a)| format!("{name}={a:?}")).collect();
         println!("  {} {:?} -> {:?} {attributes:?}", node.operator, node.inputs, node.outputs);
     }
     for (name, tensor) in &case.model.graph.initializers {

@@ -52,7 +52,8 @@ pub(crate) fn campaign(count: usize, seed: u64) {
 
 /// A tree of random cuts and phases, to be mended.
 fn grown(door: &Door, case: &Case, random: &mut Random) -> Certificate {
-    let neurons: Vec<u32> = (0..case.model.graph.nodes.len()).flat_map(|n| door.neurons(&format!("n{n}"))).collect();
+    let neurons: Vec<u32> =
+        (0..case.model.graph.nodes.len()).flat_map(|n| door.neurons(&format!("n{n}"))).collect();
     let mut tokens = Vec::new();
     let mut open = 1;
     while open > 0 {

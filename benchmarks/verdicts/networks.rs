@@ -8,9 +8,35 @@ use counterpatch::random::Random;
 
 /// Functions of one operand, without attributes.
 const FUNCTIONS: &[&str] = &[
-    "Relu", "Relu", "Relu", "LeakyRelu", "Sigmoid", "Tanh", "Exp", "Abs", "Sign", "Floor", "Ceil", "Round",
-    "Softplus", "Softsign", "Elu", "Selu", "HardSigmoid", "HardSwish", "Sqrt", "Sin", "Cos", "Erf", "Atan",
-    "Neg", "Reciprocal", "Identity", "Log", "Mish", "Gelu",
+    "Relu",
+    "Relu",
+    "Relu",
+    "LeakyRelu",
+    "Sigmoid",
+    "Tanh",
+    "Exp",
+    "Abs",
+    "Sign",
+    "Floor",
+    "Ceil",
+    "Round",
+    "Softplus",
+    "Softsign",
+    "Elu",
+    "Selu",
+    "HardSigmoid",
+    "HardSwish",
+    "Sqrt",
+    "Sin",
+    "Cos",
+    "Erf",
+    "Atan",
+    "Neg",
+    "Reciprocal",
+    "Identity",
+    "Log",
+    "Mish",
+    "Gelu",
 ];
 
 /// A network in the making: one input `x` of shape 1 × n.
@@ -89,7 +115,13 @@ impl<'r> Maker<'r> {
     }
 
     /// A node whose result is the newest value.
-    fn then(&mut self, operator: &str, inputs: &[&str], len: usize, attributes: &[(&str, Attribute)]) -> String {
+    fn then(
+        &mut self,
+        operator: &str,
+        inputs: &[&str],
+        len: usize,
+        attributes: &[(&str, Attribute)],
+    ) -> String {
         let name = format!("v{}", self.nodes.len());
         self.put(operator, inputs, &name, attributes);
         self.values.push((name.clone(), len));
@@ -121,7 +153,8 @@ impl<'r> Maker<'r> {
             ElementType::Float64 => Data::F64(values),
             _ => Data::F32(values.into_iter().map(|x| x as f32).collect()),
         };
-        self.constants.insert(name.clone(), Arc::new(Tensor { element: self.element, shape: shape.into(), data }));
+        self.constants
+            .insert(name.clone(), Arc::new(Tensor { element: self.element, shape: shape.into(), data }));
         name
     }
 
@@ -132,8 +165,11 @@ impl<'r> Maker<'r> {
 
     fn whole(&mut self, values: &[i64]) -> String {
         let name = format!("c{}", self.constants.len());
-        let tensor =
-            Tensor { element: ElementType::Int64, shape: vec![values.len()], data: Data::I64(values.to_vec()) };
+        let tensor = Tensor {
+            element: ElementType::Int64,
+            shape: vec![values.len()],
+            data: Data::I64(values.to_vec()),
+        };
         self.constants.insert(name.clone(), Arc::new(tensor));
         name
     }

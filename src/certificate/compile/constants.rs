@@ -90,11 +90,7 @@ fn fits(call: &Call<'_>, inputs: &[Option<Arc<Tensor>>]) -> Result<bool, String>
 }
 
 /// Runs an operator in the plain engine.
-pub(super) fn run(
-    call: &Call<'_>,
-    inputs: Vec<Option<Arc<Tensor>>>,
-    precision: Precision,
-) -> Results {
+pub(super) fn run(call: &Call<'_>, inputs: Vec<Option<Arc<Tensor>>>, precision: Precision) -> Results {
     let results = reference::run_node(call.node, call.opset, inputs, precision)?;
     Ok(results.into_iter().map(|tensor| Value::Known(Arc::new(tensor))).collect())
 }

@@ -115,7 +115,9 @@ impl Call<'_> {
         self.node.int(name).map(|x| x.unwrap_or(default)).map_err(|e| e.to_string())
     }
 
+    /// Attributes are single-precision numbers, and so are the values that the specification gives where they are left out.
     fn float(&self, name: &str, default: f64) -> Result<f64, String> {
+        let default = f64::from(default as f32);
         self.node.float(name).map(|x| x.unwrap_or(default)).map_err(|e| e.to_string())
     }
 
@@ -225,8 +227,7 @@ impl<'t> Compiler<'t> {
             Value::Numbers(view) => view.clone(),
             Value::Known(tensor) => {
                 let whole = !tensor.element.is_float();
-                let values: Vec<Interval> =
-                    tensor.to_f64().into_iter().map(|x| constant(x, whole)).collect();
+                let values: Vec<Interval> = tensor.to_f64().into_iter().map(|x| constant(x, whole)).collect();
                 let numbers = self.tape.push(values.len(), Rounding::Exact, Kind::Constant(values)).collect();
                 View { shape: tensor.shape.clone(), element: tensor.element, numbers }
             }

@@ -162,14 +162,12 @@ fn exponents_add_axes() {
 
 #[test]
 fn what_is_left_open_is_refused() {
-    let floats = |b: Builder| b.constant("a", &[], &[0.0]).constant("b", &[], &[1.0]).constant("d", &[], &[0.1]);
+    let floats =
+        |b: Builder| b.constant("a", &[], &[0.0]).constant("b", &[], &[1.0]).constant("d", &[], &[0.1]);
     refused(floats(one()).node("Range a b d -> r").node("Mul x r -> y").build(), "no enclosure");
     let pool = Builder::new(&[1, 1, 1]).node_with(
         "AveragePool x -> y",
-        &[
-            ("kernel_shape", Attribute::Ints(vec![1])),
-            ("pads", Attribute::Ints(vec![1, 0])),
-        ],
+        &[("kernel_shape", Attribute::Ints(vec![1])), ("pads", Attribute::Ints(vec![1, 0]))],
     );
     refused(pool.build(), "padding alone");
 }
@@ -207,4 +205,13 @@ fn what_doubles_cannot_hold_is_not_lost() {
         vnnlib::parse(format!("(declare-const X_0 Real)(declare-const Y_0 Real){box_}")).unwrap()
     };
     assert!(!proved(&model, &text("5e-101")) && proved(&model, &text("2e-100")));
+}
+
+#[test]
+fn attributes_that_are_left_out_are_floats() {
+    // 0.01 in single precision, whatever the type of the network.
+    let model = one().of(ElementType::Float64).node("LeakyRelu x -> y").build();
+    let value = format!("{:.20}", -f64::from(0.01f32));
+    assert!(!certified(&model, &[-1.0], &format!("(or (< Y_0 {value}) (> Y_0 {value}))")));
+    assert!(certified(&model, &[-1.0], "(<= Y_0 -0.0099999)"));
 }
