@@ -10,6 +10,7 @@ findings are kept in the folder of --keep. The same kinds in greater numbers, in
 
 import argparse
 import collections
+import json
 import pathlib
 import subprocess
 import tempfile
@@ -185,7 +186,7 @@ def main():
             counts["networks"] += 1
             for what in answer(given, folder, rng, *made):
                 counts[what] += 1
-                if what.startswith("wrong"):
+                if what.startswith(("wrong", "error", "exit")):
                     given.keep.mkdir(exist_ok=True)
                     onnx.save(made[0], given.keep / f"{given.seed}-{number}.onnx")
                     (given.keep / f"{given.seed}-{number}.vnnlib").write_text(made[1])
@@ -200,18 +201,23 @@ def answer(given, folder, rng, model, text, low, high, dtype, violated):
     query.write_text(text)
     results.unlink(missing_ok=True)
     command = [given.binary, "verify", str(net), str(query), "--results-file", str(results),
-               "--timeout", given.timeout, "--threads", "1", "--quiet"]
+               "--timeout", given.timeout, "--threads", "1", "--quiet", "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     lines = results.read_text().split() if results.exists() else []
     word = lines[0] if lines else f"exit {done.returncode}"
     yield word
     if word == "unsat" and any(any(violated(p)) for p in points(rng, low, high, dtype, 400)):
         yield "wrong unsat"
+    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    certainty = next((e.get("certainty") for e in events if e.get("event") == "verdict"), None)
     if word == "sat":
+        yield f"sat, {certainty}"
         point = np.asarray(witness(results, len(low)), dtype)
         found = violated(point)
         if not any(found):
-            yield "wrong sat"
+            yield "thin sat that ONNX Runtime does not confirm" if certainty == "thin" else "wrong sat"
+        elif certainty == "certified" and not all(found):
+            yield "wrong certified"
         elif not all(found):
             yield "sat in one of two orders"
 

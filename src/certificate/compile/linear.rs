@@ -297,6 +297,10 @@ fn batch_norm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     if factors.iter().chain(&mean).chain(&bias).any(|x| !x.is_finite()) {
         return Err("parameters that are no finite numbers have no enclosure".into());
     }
+    let format = format_of(x.element)?;
+    if format.digits < 24 && variance.iter().any(|v| v + epsilon < format.tiny) {
+        return Err("a variance that the type hardly holds has no enclosure".into());
+    }
     let count = x.numbers.len();
     let terms = x.numbers.iter().enumerate().map(|(i, &x)| (x, factors[channel(i)]));
     let shift = |c: usize| bias[c] - mean[c] * factors[c];
@@ -304,7 +308,7 @@ fn batch_norm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let mut linear = weighed(terms, (0..count).map(|i| shift(channel(i))).collect()).computed(false);
     linear.hidden = (0..count).map(channel).map(|c| bias[c].abs() + (mean[c] * factors[c]).abs()).collect();
     // Root, quotient, difference, product, sum, and what they may be fused with.
-    let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: 6 + FUSED };
+    let rounding = Rounding::Sum { format, roundings: 6 + FUSED };
     Ok(vec![compiler.push(x.shape, x.element, rounding, Kind::Linear(linear))])
 }
 

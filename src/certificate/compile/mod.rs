@@ -115,7 +115,9 @@ impl Call<'_> {
         self.node.int(name).map(|x| x.unwrap_or(default)).map_err(|e| e.to_string())
     }
 
+    /// Attributes are single-precision numbers, and so are the values that the specification gives where they are left out.
     fn float(&self, name: &str, default: f64) -> Result<f64, String> {
+        let default = f64::from(default as f32);
         self.node.float(name).map(|x| x.unwrap_or(default)).map_err(|e| e.to_string())
     }
 

@@ -206,3 +206,12 @@ fn what_doubles_cannot_hold_is_not_lost() {
     };
     assert!(!proved(&model, &text("5e-101")) && proved(&model, &text("2e-100")));
 }
+
+#[test]
+fn attributes_that_are_left_out_are_floats() {
+    // 0.01 in single precision, whatever the type of the network.
+    let model = one().of(ElementType::Float64).node("LeakyRelu x -> y").build();
+    let value = format!("{:.20}", -f64::from(0.01f32));
+    assert!(!certified(&model, &[-1.0], &format!("(or (< Y_0 {value}) (> Y_0 {value}))")));
+    assert!(certified(&model, &[-1.0], "(<= Y_0 -0.0099999)"));
+}
