@@ -3,7 +3,7 @@
 use super::super::allowances;
 use super::super::format::Format;
 use super::super::functions::Function;
-use super::super::tape::{Comparison, Form, Groups, Kind, Linear, Rounding, Scalar};
+use super::super::tape::{Comparison, Form, Groups, Kind, Linear, Rounding, Scalar, Step};
 use super::{Call, Compiler, Entry, Results, Value, View, format_of};
 use crate::onnx::{ElementType, Node};
 
@@ -199,9 +199,28 @@ fn sum(compiler: &mut Compiler<'_>, call: &Call<'_>, signs: &[f64]) -> Results {
     let (inputs, weights): (Vec<Scalar>, Vec<f64>) = terms.unzip();
     let starts = (0..count).map(|at| at * rows.len()).collect();
     let linear = Linear::new(Form::Sparse { starts, inputs, weights }, bias);
-    let rounding = Rounding::Sum { format, roundings: signs.len() - 1 };
+    let before = rows.iter().map(|(_, view, _)| roundings_of(compiler, view)).max().unwrap_or(0);
+    let rounding = Rounding::Sum { format, roundings: before + signs.len() - 1 };
     let element = values[0].element();
     Ok(vec![compiler.push(shape, element, rounding, Kind::Linear(linear))])
+}
+
+/// How often the terms of products of matrices and of convolutions are rounded: runtimes fuse a sum with them, and may then begin
+/// with what is added, so that all of these roundings see it.
+fn roundings_of(compiler: &Compiler<'_>, view: &View) -> usize {
+    let of_step = |step: &Step| match (&step.kind, step.rounding) {
+        (Kind::Linear(_), Rounding::Sum { roundings, .. }) if roundings > 1 => roundings,
+        _ => 0,
+    };
+    let mut most = 0;
+    let mut last = usize::MAX;
+    for &number in &view.numbers {
+        let at = compiler.tape.step_of(number);
+        if at != last {
+            (most, last) = (most.max(of_step(&compiler.tape.steps[at])), at);
+        }
+    }
+    most
 }
 
 /// A product with a constant is linear, one of two numbers is not.

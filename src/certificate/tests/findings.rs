@@ -215,3 +215,16 @@ fn attributes_that_are_left_out_are_floats() {
     assert!(!certified(&model, &[-1.0], &format!("(or (< Y_0 {value}) (> Y_0 {value}))")));
     assert!(certified(&model, &[-1.0], "(<= Y_0 -0.0099999)"));
 }
+
+#[test]
+fn what_is_added_may_come_first() {
+    // Four products of 0.75 each: added to 2^23 one by one, every one is rounded up to a whole number.
+    let model = Builder::new(&[1, 4])
+        .constant("w", &[4, 1], &[1.0; 4])
+        .constant("b", &[1], &[8_388_608.0])
+        .node("MatMul x w -> m")
+        .node("Add m b -> y")
+        .build();
+    let query = query(&[(0.75, 0.75); 4], 1, "(>= Y_0 8388612)");
+    assert!(!proved(&model, &query));
+}
