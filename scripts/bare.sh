@@ -16,13 +16,19 @@
 #
 # Needs root, and leave to mount: all mounts are made in a mount namespace of their own, so that they end with the process
 # that made them, however it ends, and nothing can be removed through them. Logs: out/bare. At the end: a table.
-# A mirror that cannot be reached is said loudly; it is a failure only if its root was asked for by name.
+# Mirrors: COUNTERPATCH_DEBIAN and COUNTERPATCH_UBUNTU, or those of this machine's apt. One that is missing or cannot be
+# reached is said loudly; it is a failure only if its root was asked for by name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly ROOTS=(debian12 debian12-llvm debian13 ubuntu22.04 ubuntu24.04)
-readonly DEBIAN=${COUNTERPATCH_DEBIAN:-http://deb.debian.org/debian}
-readonly UBUNTU=${COUNTERPATCH_UBUNTU:-http://archive.ubuntu.com/ubuntu}
+# The mirrors: Debian's is the one that this machine's own apt uses, unless told otherwise; Ubuntu's has to be told elsewhere.
+# shellcheck disable=SC2016 # apt's own variables
+apt_uses() { apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' 2>/dev/null | sed -n "s/^$1 //p" | grep -v security | head -n 1; }
+DEBIAN=${COUNTERPATCH_DEBIAN:-$(apt_uses Debian || true)}
+UBUNTU=${COUNTERPATCH_UBUNTU:-$(apt_uses Ubuntu || true)}
+readonly DEBIAN UBUNTU
+export COUNTERPATCH_DEBIAN=$DEBIAN
 readonly QUICK=(needs format setup_scripts competition_scripts)
 readonly BRIEFLY='./scripts/setup.sh --for-tests && cargo build --release --locked --package highs-sys'
 readonly LITTLE_OPTIMISED=(CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
@@ -54,7 +60,7 @@ suite() {
 
 mirror() { case $1 in ubuntu*) echo "$UBUNTU" ;; *) echo "$DEBIAN" ;; esac; }
 
-reachable() { wget -q -T 20 -t 2 -O /dev/null "$(mirror "$1")/dists/$(suite "$1")/InRelease"; }
+reachable() { [ -n "$(mirror "$1")" ] && wget -q -T 20 -t 2 -O /dev/null "$(mirror "$1")/dists/$(suite "$1")/InRelease"; }
 
 # furnish FOLDER PERSON: the checkout as it is, Rust's downloads, HiGHS, the way to the network, and the person.
 furnish() {
