@@ -7,7 +7,7 @@
 //! rounding of the wanted number, and each is another throw of the last digit. Those that are near enough are shown to the
 //! judge, whatever the fast engine makes of them.
 //!
-//! Inputs that are tied together to the last digit ([`super::balance`]) are moved onto their equations.
+//! Inputs that are tied together to the last digit (`balance.rs`) are moved onto their equations.
 
 use super::balance::Balance;
 use super::sample::at;

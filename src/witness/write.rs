@@ -3,7 +3,7 @@
 //! A [`ResultsFile`] is complete from the moment that it is opened: it says `unknown` until a better answer replaces
 //! it, so that even a killed process leaves an answer. Each answer is written to a new file beside the old one, which
 //! then takes its name. Where that cannot be (a pipe, a device, a folder without write permission), the file itself
-//! is written: see [`pack`].
+//! is written: see `pack.rs`.
 //!
 //! Format: `grammar/witness.ebnf`, after the rules of VNN-COMP and the VNN-LIB 2.0 standard.
 
