@@ -178,7 +178,8 @@ fn decimals_are_rounded_on_their_way_in() {
     let model = one().node("Identity x -> y").build();
     let query = query(&[(0.0, 1.0)], 1, "(and (<= X_0 0.1) (>= Y_0 0.1000000001))");
     let enclosure = Enclosure::new(&query, &[model]).unwrap();
-    let tokens = vec![Token::Cut { input: 0, at: 0.100_000_000_5 }, Token::plain_leaf(), Token::plain_leaf()];
+    let tokens =
+        vec![Token::Cut { input: 0, at: 0.100_000_000_05 }, Token::plain_leaf(), Token::plain_leaf()];
     let found = check(&enclosure, &Certificate { tokens }, Mending::Refuse, 1, &|| true);
     assert!(found.is_err(), "{found:?}");
 }
