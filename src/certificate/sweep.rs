@@ -44,6 +44,9 @@ impl Row {
     }
 }
 
+/// Coefficients that are tried as a pivot of shares.
+const MOST_PIVOTS: usize = 16;
+
 /// A multiple of a decided pre-activation that is added to every row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Push {
@@ -316,10 +319,17 @@ impl<const L: usize> Before<'_, L> {
         for l in 0..L {
             let is_linear = |i: usize| self.bounds.lines[first + i].under.slope == 1.0;
             let (linear, flat): (Vec<usize>, Vec<usize>) = (0..members.len()).partition(|&i| is_linear(i));
-            for i in flat {
-                let end =
-                    if c[i][l] >= 0.0 { self.bounds.low[first + i] } else { self.bounds.high[first + i] };
-                self.account.add_in(l, c[i][l], end);
+            // All shares together are one: Σ c y = p + Σ (c − p) y, whatever p is. Each is within its interval, roundings priced.
+            let end = |c: f64, i: usize| {
+                if c >= 0.0 { self.bounds.low[first + i] } else { self.bounds.high[first + i] }
+            };
+            let worth = |p: f64| p + flat.iter().map(|&i| (c[i][l] - p) * end(c[i][l] - p, i)).sum::<f64>();
+            let pivots = flat.iter().filter(|_| linear.is_empty()).take(MOST_PIVOTS).map(|&i| c[i][l]);
+            let pivot = pivots.chain([0.0]).max_by(|&a, &b| worth(a).total_cmp(&worth(b))).unwrap_or(0.0);
+            self.account.add_in(l, 1.0, pivot);
+            for &i in &flat {
+                let own = c[i][l] - pivot;
+                self.account.add_in(l, own, end(own, i));
             }
             let pulled: f64 = linear.iter().map(|&i| c[i][l] * y[i]).sum();
             self.account.add_in(l, 1.0, pulled);

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use vnnlib::Query;
 
 use crate::budget::{Budget, StopReason};
-use crate::certificate::{self, Enclosure, Mending, Proof, Refusal};
+use crate::certificate::{self, Certificate, Enclosure, Mending, Proof, Refusal, Token};
 use crate::error::Error;
-use crate::network::Real;
+use crate::network::{Node, Real};
 use crate::onnx::Model;
 use crate::problem::{Problem, need_double};
 use crate::report::{Event, Observer};
@@ -71,6 +71,9 @@ fn falsify_in<T: Real>(
     let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
     let validator =
         Validator::new(query.clone(), models.clone()).map_err(|source| Error::Replay { path, source })?;
+    if let Some(proof) = prove_at_once(&query, &models, &problem, budget) {
+        return Ok(Verdict::Unsat(proof));
+    }
     let jury = Jury { problem: &problem, validator, observer, kept: Mutex::default() };
     let summary = search::falsify(&problem, config, budget, &jury, observer);
     if let Some(why) = jury.validator.replay().runtime_missing() {
@@ -100,6 +103,9 @@ fn falsify_in<T: Real>(
     })
 }
 
+/// Multiplications of networks for which the judge is asked before the search: its first look then takes milliseconds.
+const MOST_AT_ONCE: usize = 100_000;
+
 /// What the judge of `unsat` is asked about.
 struct Question<'q, T: Real> {
     query: &'q Query,
@@ -128,6 +134,24 @@ impl<T: Real> Question<'_, T> {
             }
         })
     }
+}
+
+/// Where the search has no bounds to prove with, or weak ones, as of casts to whole numbers, the judge may have better: as one part, and its halves.
+fn prove_at_once<T: Real>(
+    query: &Query,
+    models: &[Arc<Model>],
+    problem: &Problem<T>,
+    budget: &Budget,
+) -> Option<Proof> {
+    let network = &problem.network;
+    let is_whole = |node: &Node<T>| node.varies && !node.element.is_float();
+    let is_weak = || network.nodes().iter().any(is_whole) || problem.bounder().is_err();
+    if network.multiplications() > MOST_AT_ONCE || !is_weak() {
+        return None;
+    }
+    let enclosure = Enclosure::new(query, models).ok()?;
+    let certificate = Certificate { tokens: vec![Token::plain_leaf()] };
+    certificate::check(&enclosure, &certificate, Mending::Cut, 1, &|| budget.check().is_ok()).ok()
 }
 
 /// Where bounds of inputs contradict each other, wherever one looks: nothing of the networks matters.

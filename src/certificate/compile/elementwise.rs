@@ -1,6 +1,7 @@
 //! Operators that compute each value of their result from one value of each operand.
 
 use super::super::allowances;
+use super::super::directed::Interval;
 use super::super::format::Format;
 use super::super::functions::Function;
 use super::super::tape::{Comparison, Form, Groups, Kind, Linear, Rounding, Scalar, Step};
@@ -282,6 +283,9 @@ fn div(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
 }
 
 fn pow(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+    if let (Some(Value::Known(_)), Some(Value::Numbers(x))) = (call.optional(0), call.optional(1)) {
+        return exponential(compiler, call, x.clone());
+    }
     let exponent = call.known_scalar(1)?.ok_or("an exponent for each value has no enclosure")?;
     let power = match exponent {
         1.0 => Function::Identity,
@@ -299,6 +303,21 @@ fn pow(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
         view.shape = shape;
     }
     Ok(results)
+}
+
+/// `base^x = exp(x · ln base)` for one positive base.
+fn exponential(compiler: &mut Compiler<'_>, call: &Call<'_>, x: View) -> Results {
+    let base = call.known_scalar(0)?.filter(|base| *base > 0.0 && base.is_finite());
+    let base = base.ok_or("a power of a base that is not positive has no enclosure")?;
+    if call.input(0)?.element() != x.element {
+        return Err("a power of operands of two types has no enclosure".into());
+    }
+    let rounding = rounding_of(call.node, Function::Exp, x.element)?;
+    let count = x.numbers.len();
+    // The logarithm's own rounding is a hundredth of what lines and ranges have to spare.
+    let linear = weighed(x.numbers.iter().map(|&x| (x, base.ln())), Vec::new()).computed(false);
+    let scaled = compiler.tape.push(count, Rounding::Exact, Kind::Linear(linear)).collect();
+    Ok(vec![unary(compiler, &View { numbers: scaled, ..x }, Function::Exp, rounding)])
 }
 
 fn extreme(compiler: &mut Compiler<'_>, call: &Call<'_>, largest: bool) -> Results {
@@ -386,16 +405,27 @@ fn selu(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     Ok(vec![compiler.push(x.shape, x.element, rounding, Kind::Linear(linear))])
 }
 
+/// Whether each number is not zero.
+fn truths(compiler: &mut Compiler<'_>, x: View) -> Value {
+    let count = x.numbers.len();
+    let zero = compiler.tape.push(1, Rounding::Exact, Kind::Constant(vec![Interval::point(0.0)])).start;
+    let pairs = x.numbers.iter().map(|&number| (number, zero)).collect();
+    let kind = Kind::Compare { comparison: Comparison::Equal, pairs };
+    let is_zero = compiler.tape.push(count, Rounding::Exact, kind);
+    let linear = weighed(is_zero.map(|number| (number, -1.0)), vec![1.0; count]);
+    compiler.push(x.shape, ElementType::Bool, Rounding::Exact, Kind::Linear(linear))
+}
+
 /// Between floats one rounding; to whole numbers cut towards zero, and anything where they do not fit.
 fn cast(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let x = operand(compiler, call)?;
     let to = i32::try_from(call.int("to", 0)?).unwrap_or(0);
     let to = ElementType::from_number(to).map_err(|what| format!("a cast to {what}"))?;
+    if to == ElementType::Bool && x.element != ElementType::Bool {
+        return Ok(vec![truths(compiler, x)]);
+    }
     let (function, rounding) = match (Format::of(x.element), Format::of(to)) {
         (_, Some(format)) => (Function::Identity, Rounding::Sum { format, roundings: 1 }),
-        (Some(_), None) if to == ElementType::Bool => {
-            return Err("a cast of floats to truth values has no enclosure".into());
-        }
         (Some(_), None) => (Function::Truncate, Rounding::Sum { format: whole(to)?, roundings: 0 }),
         (None, None) => (Function::Identity, Rounding::Sum { format: whole(to)?, roundings: 0 }),
     };
