@@ -5,8 +5,9 @@ use std::cmp::Ordering;
 use vnnlib::{Comparison, Numeral, Relation, Variable};
 
 use super::directed::Interval;
-use super::enclosure::{Aim, Enclosure, Worker};
+use super::enclosure::Enclosure;
 use super::formula::{Choices, Truth};
+use super::worker::{Aim, Worker};
 
 /// Multiplications that a pass over the tape may cost, about half a second; beyond, points stay uncertified.
 const MOST_WORK: usize = 300_000_000;

@@ -14,9 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::directed::Interval;
-use super::enclosure::{Aim, Decided, Enclosure, Multipliers, Worker};
+use super::enclosure::Enclosure;
 use super::formula::{Choices, Truth};
 use super::tokens::{Certificate, Token};
+use super::worker::{Aim, Decided, Multipliers, Worker};
 
 /// Halves that a part which fails is cut into, at most.
 const MOST_CUTS: usize = 64;

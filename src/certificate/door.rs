@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vnnlib::Query;
 
 use super::directed::Interval;
-use super::enclosure::Worker;
+use super::worker::Worker;
 use super::{Certificate, Enclosure, Mending, NoEnclosure, Proof, Refusal, certify, check};
 use crate::onnx::Model;
 

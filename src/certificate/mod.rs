@@ -32,6 +32,7 @@ mod tape;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod worker;
 
 pub(crate) use certify::certify;
 pub(crate) use check::check;

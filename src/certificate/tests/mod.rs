@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::directed::Interval;
-use super::enclosure::Worker;
 use super::sweep::{Row, Workspace};
+use super::worker::Worker;
 use super::{Certificate, Enclosure, Ground, Mending, Refusal, Token, certify, check};
 use crate::onnx::{Attribute, Data, Dim, ElementType, Graph, Model, Node, Tensor, ValueInfo};
 use crate::random::Random;
