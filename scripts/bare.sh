@@ -3,7 +3,7 @@
 # as root and as a user with sudo. Rust comes from this machine (its toolchain read-only, and cargo's downloads), and so does
 # HiGHS, but never a package: those are what setup.sh has to get right.
 #
-# usage: bare.sh [--full | --brief] [--as PERSON] [--build-highs] [--keep] [ROOT...]
+# usage: bare.sh [--full | --brief] [--as PERSON] [--build-highs] [--keep] [--if-reachable] [ROOT...]
 #   ROOT            debian12, debian12-llvm (with LLVM's run-time libraries), debian13, ubuntu22.04, ubuntu24.04; default: all
 #   --full          test.sh as a whole. Otherwise, after demo.sh, its steps that find what is missing (needs) and those that
 #                   are quick and use it: the set-up's tests, the competition's scripts; and the release is optimised little,
@@ -13,6 +13,8 @@
 #   --as PERSON     root; user, who has sudo; or plain, who has not, but g++ and python3-venv; default: the first two
 #   --build-highs   does not bring HiGHS: it is built in each root
 #   --keep          leaves the roots where they are
+#   --if-reachable  a root whose mirror cannot be reached is no failure although it was named (CI: a mirror that is down says
+#                   nothing about the project)
 #
 # Needs root, and leave to mount: all mounts are made in a mount namespace of their own, so that they end with the process
 # that made them, however it ends, and nothing can be removed through them. Logs: out/bare. At the end: a table.
@@ -60,7 +62,18 @@ suite() {
 
 mirror() { case $1 in ubuntu*) echo "$UBUNTU" ;; *) echo "$DEBIAN" ;; esac; }
 
-reachable() { [ -n "$(mirror "$1")" ] && wget -q -T 20 -t 2 -O /dev/null "$(mirror "$1")/dists/$(suite "$1")/InRelease"; }
+# reachable ROOT: its mirror answers. Asked for two minutes, since a mirror may be slow to wake; what wget said is in `said`.
+reachable() {
+    local try
+    said='no mirror is named'
+    [ -n "$(mirror "$1")" ] || return 1
+    for try in 1 2 3 4 5; do
+        if said=$(wget -nv -T 20 -t 1 -O /dev/null "$(mirror "$1")/dists/$(suite "$1")/InRelease" 2>&1); then return 0; fi
+        note "try $try of $(mirror "$1"): ${said//$'\n'/; }"
+        [ "$try" = 5 ] || sleep $((try * 6))
+    done
+    return 1
+}
 
 # furnish FOLDER PERSON: the checkout as it is, Rust's downloads, HiGHS, the way to the network, and the person.
 furnish() {
@@ -111,9 +124,9 @@ try_root() {
     if $full; then second=./scripts/test.sh quickly=(); fi
     if $brief; then first=$BRIEFLY second='./scripts/test.sh setup_scripts'; fi
     if ! reachable "$root"; then
-        note "*** NOT REACHABLE: $root ($(mirror "$root")): nothing is known about it ***"
+        note "*** NOT REACHABLE: $root ($(mirror "$root"): ${said//$'\n'/; }): nothing is known about it ***"
         rows+="| $root | | not reachable | | |"$'\n'
-        if $by_name; then return 1; fi
+        if $by_name && ! $if_reachable; then return 1; fi
         return 0
     fi
     if ! measure "$root-base" make_base "$root" "$base" "$(suite "$root")" "$(mirror "$root")"; then
@@ -175,13 +188,14 @@ prepare() {
     fi
 }
 
-full=false brief=false build_highs=false keep=false by_name=false people=(root user) chosen=()
+full=false brief=false build_highs=false keep=false by_name=false if_reachable=false people=(root user) chosen=()
 while [ $# != 0 ]; do
     case $1 in
         --full) full=true ;;
         --brief) brief=true ;;
         --build-highs) build_highs=true ;;
         --keep) keep=true ;;
+        --if-reachable) if_reachable=true ;;
         --as) people=("${2:-}") && shift && case ${1:-} in root | user | plain) ;; *) fail '--as root, user or plain' ;; esac ;;
         *)
             case " ${ROOTS[*]} " in *" $1 "*) chosen+=("$1") ;; *) fail "no root $1; there are: ${ROOTS[*]}" ;; esac
