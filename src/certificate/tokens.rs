@@ -5,7 +5,8 @@
 //! written is computed by whoever checks: a certificate claims nothing but that the check will succeed.
 //!
 //! The file is text, one token a line in JSON, compressed with gzip, so that `zcat` shows it. Its first line says which
-//! version it has. Inputs are counted as the query declares them, those that it sets equal once; neurons are positions on the
+//! version it has, its last one is the SHA-256 of all lines before: a file that was changed on its way is refused for that,
+//! also where what became of it would still be a proof. Against a forger the check itself is the guard. Inputs are counted as the query declares them, those that it sets equal once; neurons are positions on the
 //! tape (`tape.rs`), which [`VERSION`] stands for too.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,6 +15,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Of the file's form, of the rules that bound a part, and of the order of numbers on a tape.
 pub const VERSION: u32 = 1;
@@ -72,6 +74,19 @@ struct Header {
     tokens: usize,
 }
 
+/// The last line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seal {
+    sha256: String,
+}
+
+impl Seal {
+    fn of(lines: Sha256) -> Self {
+        Self { sha256: lines.finalize().iter().map(|byte| format!("{byte:02x}")).collect() }
+    }
+}
+
 /// A certificate that nobody has checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Certificate {
@@ -101,6 +116,18 @@ pub enum CertificateError {
         line: usize,
         /// What was wrong.
         what: String,
+    },
+    /// Its lines are those of a certificate, but not those that were written.
+    #[error(
+        "the SHA-256 of its lines is {computed}, its last line says {written} (help: it was changed after it was written; write it again with verify --certificate)"
+    )]
+    Changed {
+        /// Of the lines as they are.
+        computed: String,
+        /// What the last line says.
+        written: String,
+        /// What the lines say.
+        read: Box<Certificate>,
     },
     /// Another version wrote it.
     #[error(
@@ -132,12 +159,19 @@ impl Certificate {
     }
 
     fn write_lines(&self, target: &mut impl Write) -> std::io::Result<()> {
+        let mut lines = Sha256::new();
+        let mut put = |mut line: String, lines: &mut Sha256| {
+            line.push('\n');
+            lines.update(&line);
+            target.write_all(line.as_bytes())
+        };
         let header = Header { version: VERSION, tokens: self.tokens.len() };
-        writeln!(target, "{}", serde_json::to_string(&header)?)?;
+        put(serde_json::to_string(&header)?, &mut lines)?;
         for token in &self.tokens {
-            writeln!(target, "{}", serde_json::to_string(token)?)?;
+            put(serde_json::to_string(token)?, &mut lines)?;
         }
-        Ok(())
+        let seal = Seal::of(lines.clone());
+        put(serde_json::to_string(&seal)?, &mut lines)
     }
 
     /// Reads what [`Certificate::write`] has written.
@@ -153,40 +187,74 @@ impl Certificate {
     /// # Errors
     /// As [`Certificate::read`].
     pub fn parse(source: impl Read) -> Result<Self, CertificateError> {
-        let mut source = BufReader::new(source.take(MOST_BYTES));
-        let mut number = 0;
-        let mut line = |needed: bool| -> Result<Option<String>, CertificateError> {
-            number += 1;
-            let mut text = String::new();
-            let read = source.by_ref().take(MOST_LINE).read_line(&mut text);
-            read.map_err(|source| CertificateError::Unreadable { line: number, source })?;
-            let what = match text.pop() {
-                Some('\n') => return Ok(Some(text)),
-                None if !needed => return Ok(None),
-                None => "the file ends here",
-                Some(_) => "the line has no end",
-            };
-            Err(CertificateError::Malformed { line: number, what: what.into() })
-        };
-        let malformed = |line: usize, error: serde_json::Error| CertificateError::Malformed {
-            line,
-            what: error.to_string(),
-        };
-        let first = line(true)?.unwrap_or_default();
-        let header: Header = serde_json::from_str(&first).map_err(|error| malformed(1, error))?;
+        let mut lines = Lines::new(source);
+        let header: Header = lines.json()?;
         if header.version != VERSION {
             return Err(CertificateError::Version { found: header.version });
         }
         let mut tokens = Vec::new();
-        while let Some(text) = line(tokens.len() < header.tokens)? {
-            let token = serde_json::from_str(&text).map_err(|error| malformed(tokens.len() + 2, error))?;
-            tokens.push(token);
+        for _ in 0..header.tokens {
+            tokens.push(lines.json()?);
         }
-        if tokens.len() != header.tokens {
-            let what = format!("{} tokens are announced, {} are there", header.tokens, tokens.len());
-            return Err(CertificateError::Malformed { line: 1, what });
+        let computed = Seal::of(lines.digest.clone());
+        let seal: Seal = lines.json()?;
+        lines.end()?;
+        let read = Self { tokens };
+        if seal.sha256 == computed.sha256 {
+            Ok(read)
+        } else {
+            Err(CertificateError::Changed {
+                computed: computed.sha256,
+                written: seal.sha256,
+                read: Box::new(read),
+            })
         }
-        Ok(Self { tokens })
+    }
+}
+
+/// The lines of a certificate, and the digest of those that were read.
+struct Lines<R> {
+    source: BufReader<std::io::Take<R>>,
+    number: usize,
+    digest: Sha256,
+}
+
+impl<R: Read> Lines<R> {
+    fn new(source: R) -> Self {
+        Self { source: BufReader::new(source.take(MOST_BYTES)), number: 0, digest: Sha256::new() }
+    }
+
+    fn malformed(&self, what: impl ToString) -> CertificateError {
+        CertificateError::Malformed { line: self.number, what: what.to_string() }
+    }
+
+    /// A line with its end; empty where the file ends.
+    fn text(&mut self) -> Result<String, CertificateError> {
+        self.number += 1;
+        let mut text = String::new();
+        let read = self.source.by_ref().take(MOST_LINE).read_line(&mut text);
+        read.map_err(|source| CertificateError::Unreadable { line: self.number, source })?;
+        Ok(text)
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, CertificateError> {
+        let text = self.text()?;
+        match text.strip_suffix('\n') {
+            Some(line) => {
+                self.digest.update(&text);
+                serde_json::from_str(line).map_err(|error| self.malformed(error))
+            }
+            None if text.is_empty() => Err(self.malformed("the file ends here")),
+            None => Err(self.malformed("the line has no end")),
+        }
+    }
+
+    /// Nothing follows.
+    fn end(&mut self) -> Result<(), CertificateError> {
+        match self.text()?.is_empty() {
+            true => Ok(()),
+            false => Err(self.malformed("it should have ended before")),
+        }
     }
 }
 
@@ -214,6 +282,22 @@ mod tests {
         assert_eq!(Certificate::read(bytes.as_slice()).unwrap(), sample());
     }
 
+    /// Any one byte of the text changed, dropped or doubled, although some of them would still be proofs.
+    #[test]
+    fn what_was_changed_is_refused() {
+        let text = sample().text();
+        assert_eq!(Certificate::parse(text.as_bytes()).unwrap(), sample());
+        let bytes = text.as_bytes();
+        for at in 0..bytes.len() {
+            let (before, after) = (&bytes[..at], &bytes[at + 1..]);
+            let other = [bytes[at] ^ 1];
+            for middle in [&[][..], &other, &[bytes[at]; 2]] {
+                let changed = [before, middle, after].concat();
+                assert!(Certificate::parse(changed.as_slice()).is_err(), "byte {at}: {middle:?}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_certificate_is_refused_with_its_line() {
         let packed = |text: &str| {
@@ -232,8 +316,10 @@ mod tests {
             ),
             (
                 "{\"counterpatch-certificate\":1,\"tokens\":0}\n{\"leaf\":{}}\n",
-                "0 tokens are announced, 1 are there",
+                "line 2: unknown field `leaf`",
             ),
+            ("{\"counterpatch-certificate\":1,\"tokens\":0}\n{\"sha256\":\"0\"}\n", "its last line says 0"),
+            ("{\"counterpatch-certificate\":1,\"tokens\":0}\n", "line 2: the file ends here"),
         ];
         for (text, expected) in cases {
             let error = Certificate::read(packed(text).as_slice()).unwrap_err().to_string();

@@ -42,44 +42,46 @@ pub(super) fn text_of(path: &Path) -> Option<Vec<u8>> {
 
 /// Checks the text of a certificate, prints what came of it.
 pub(super) fn check(text: &[u8], query: &Query, models: &[Arc<Model>], as_json: bool) -> Exit {
-    let (word, details, exit) = match judge(text, query, models) {
-        Ok(proof) => ("unsat:checked", proof.ground().to_string(), Exit::Answered),
-        Err(Fault::Malformed(error)) => {
-            ("incorrect:malformed_certificate", error.to_string(), Exit::Incorrect)
-        }
-        Err(Fault::Refused(why)) => ("incorrect:certificate", why, Exit::Incorrect),
+    let (word, details, exit) = match Certificate::parse(text) {
+        Ok(certificate) => match judge(&certificate, query, models) {
+            Ok(proof) => ("unsat:checked", vec![proof.ground().to_string()], Exit::Answered),
+            Err(why) => ("incorrect:certificate", vec![why], Exit::Incorrect),
+        },
+        Err(error) => ("incorrect:malformed_certificate", faults(&error, query, models), Exit::Incorrect),
     };
     let written = if as_json {
-        terminal::print_json(&format!("{}\n", json!({ "verdict": word, "details": [details] })))
+        terminal::print_json(&format!("{}\n", json!({ "verdict": word, "details": details })))
     } else {
-        terminal::print(&format!("{word}\n  {details}\n"))
+        terminal::print(&format!("{word}\n  {}\n", details.join("\n  ")))
     };
     terminal::ended(written, exit)
 }
 
-/// Why a file proves nothing.
-enum Fault {
-    Malformed(CertificateError),
-    Refused(String),
+/// What is wrong with a file that is not accepted: of one that was changed also what its lines would prove.
+fn faults(error: &CertificateError, query: &Query, models: &[Arc<Model>]) -> Vec<String> {
+    let mut faults = vec![error.to_string()];
+    if let CertificateError::Changed { read, .. } = error {
+        faults.push(match judge(read, query, models) {
+            Ok(_) => "as it is now it would still be a proof".into(),
+            Err(why) => why,
+        });
+    }
+    faults
 }
 
-fn judge(text: &[u8], query: &Query, models: &[Arc<Model>]) -> Result<Proof, Fault> {
-    let certificate = Certificate::parse(text).map_err(Fault::Malformed)?;
+/// Why a certificate proves nothing, if it does not prove it.
+fn judge(certificate: &Certificate, query: &Query, models: &[Arc<Model>]) -> Result<Proof, String> {
     let threads = thread::available_parallelism().map_or(1, |count| count.get());
     let checked = |enclosure: &Enclosure| {
-        let checked = certificate::check(enclosure, &certificate, Mending::Refuse, threads, &|| true);
-        checked.map_err(|refusal| Fault::Refused(refusal.to_string()))
+        let checked = certificate::check(enclosure, certificate, Mending::Refuse, threads, &|| true);
+        checked.map_err(|refusal| refusal.to_string())
     };
     match Enclosure::new(query, models) {
         Ok(enclosure) => checked(&enclosure),
         // A set of inputs that is empty is so whatever the network.
         Err(error) => {
-            let inputs =
-                Enclosure::of_inputs(query, models).map_err(|error| Fault::Refused(error.to_string()))?;
-            checked(&inputs)
-                .ok()
-                .filter(|proof| proof.ground() == Ground::NoInputs)
-                .ok_or(Fault::Refused(error.to_string()))
+            let inputs = Enclosure::of_inputs(query, models).map_err(|error| error.to_string())?;
+            checked(&inputs).ok().filter(|proof| proof.ground() == Ground::NoInputs).ok_or(error.to_string())
         }
     }
 }

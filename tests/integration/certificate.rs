@@ -1,5 +1,7 @@
 //! Certificates of `unsat` as users handle them, and what a witness is said to rest on.
 
+use sha2::{Digest, Sha256};
+
 use crate::model::model;
 use crate::program::{Program, Run, shipped};
 
@@ -45,11 +47,27 @@ fn what_verify_writes_is_checked_again() {
 #[test]
 fn a_wrong_certificate_is_refused_with_its_place() {
     let header = |tokens: usize| format!("{{\"counterpatch-certificate\":1,\"tokens\":{tokens}}}\n");
+    let sealed = |lines: String| {
+        let digest: String = Sha256::digest(&lines).iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{lines}{{\"sha256\":\"{digest}\"}}\n")
+    };
     let leaf = "{\"leaf\":{}}\n";
+    let open = sealed(format!("{}{leaf}", header(1)));
     let cases = [
-        (format!("{}{leaf}", header(1)), "incorrect:certificate", "token 1: the bounds of this part"),
+        // Changed after it was written; both the digest and the place are named.
         (
-            format!("{}{{\"cut\":{{\"input\":0,\"at\":7.0}}}}\n{leaf}{leaf}", header(3)),
+            open.replace("{}", "{\"slopes\":[[0,0.5]]}"),
+            "incorrect:malformed_certificate",
+            "token 1: a slope belongs to no rectifier",
+        ),
+        (
+            open.replace("{}", "{\"slopes\":[[0,0.5]]}"),
+            "incorrect:malformed_certificate",
+            "the SHA-256 of its lines is",
+        ),
+        (open, "incorrect:certificate", "token 1: the bounds of this part"),
+        (
+            sealed(format!("{}{{\"cut\":{{\"input\":0,\"at\":7.0}}}}\n{leaf}{leaf}", header(3))),
             "incorrect:certificate",
             "token 1: it is cut outside",
         ),
