@@ -147,6 +147,8 @@ def case(rng):
     beyond = [0, np.spacing(np.float32(abs(most))), 1e-6 * abs(most) + 1e-9, 1e-3 * abs(most) + 1e-3 * spread,
               spread + 0.1 * abs(most) + 1e-3][rng.integers(5)]
     limit = float(sign * (most + beyond))
+    if not np.isfinite(limit):
+        return None
     text = "".join(f"(declare-const X_{i} Real)\n" for i in range(n))
     text += "".join(f"(declare-const Y_{i} Real)\n" for i in range(size))
     for i in range(n):
