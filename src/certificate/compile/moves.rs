@@ -25,8 +25,9 @@ pub(super) fn operands(operator: &str) -> Option<Moved> {
     Some(match operator {
         "Concat" => Moved::All,
         "DepthToSpace" | "Dropout" | "Expand" | "Flatten" | "Gather" | "GatherElements" | "GatherND"
-        | "Identity" | "Reshape" | "ReverseSequence" | "Shape" | "Size" | "Slice" | "SpaceToDepth"
-        | "Split" | "Squeeze" | "Tile" | "Transpose" | "Trilu" | "Unsqueeze" => Moved::First,
+        | "Identity" | "Reshape" | "Resize" | "ReverseSequence" | "Shape" | "Size" | "Slice"
+        | "SpaceToDepth" | "Split" | "Squeeze" | "Tile" | "Transpose" | "Trilu" | "Unsqueeze"
+        | "Upsample" => Moved::First,
         "Pad" | "ScatterElements" | "ScatterND" => Moved::FirstAndThird,
         _ => return None,
     })
@@ -69,7 +70,12 @@ fn refuse_more_than_moving(call: &Call<'_>) -> Result<(), String> {
     let reduces =
         matches!(name, "ScatterElements" | "ScatterND") && call.text("reduction", "none")? != "none";
     let fills = name == "Pad" && call.opset < 11 && call.float("value", 0.0)? != 0.0;
-    match reduces || fills {
+    let is_resize = matches!(name, "Resize" | "Upsample");
+    let weighs = is_resize && call.text("mode", "nearest")? != "nearest";
+    let crops = is_resize
+        && call.text("coordinate_transformation_mode", "half_pixel")? == "tf_crop_and_resize"
+        && call.float("extrapolation_value", 0.0)? != 0.0;
+    match reduces || fills || weighs || crops {
         true => Err("with these attributes it has no enclosure".into()),
         false => Ok(()),
     }

@@ -292,11 +292,14 @@ fn moved_values_keep_their_places() {
         .ints("shape", &[3, 2])
         .ints("pads", &[0, 1, 0, 0])
         .ints("index", &[2, 0, 2])
+        .constant("roi", &[0], &[])
+        .constant("scales", &[2], &[2.0, 1.5])
         .node("Reshape x shape -> a")
         .node("Pad a pads -> b")
         .node_with("Gather b index -> c", &[("axis", attribute(0))])
         .node_with("Transpose c -> d", &[("perm", Attribute::Ints(vec![1, 0]))])
-        .node_with("Concat d d -> y", &[("axis", attribute(0))])
+        .node_with("Concat d d -> e", &[("axis", attribute(0))])
+        .node("Resize e roi scales -> y")
         .build();
     let inputs: Vec<(f64, f64)> = (0..6).map(|i| (f64::from(i) + 1.0, f64::from(i) + 1.0)).collect();
     let point: Vec<f64> = inputs.iter().map(|i| i.0).collect();
