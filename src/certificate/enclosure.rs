@@ -39,9 +39,40 @@ pub(crate) struct Enclosure {
     /// the property speaks of the decimals that these were rounded from.
     loose: HashMap<u32, Row>,
     /// Which function steps use a number, and where in them.
-    pub(super) users: HashMap<Scalar, Vec<(usize, usize)>>,
+    pub(super) users: Users,
     /// Pre-activations of functions, by the name of the node, where that is unique.
     nodes: HashMap<String, Option<Vec<Scalar>>>,
+}
+
+/// Which function steps use a number, and where in them. Every leaf asks for each of its neurons: a table, not a map.
+#[derive(Debug, Default)]
+pub(super) struct Users {
+    /// Where the places of each number begin, and where the last ones end.
+    starts: Vec<u32>,
+    places: Vec<(usize, usize)>,
+}
+
+impl Users {
+    fn new(tape: &Tape) -> Self {
+        let mut all: Vec<(Scalar, (usize, usize))> = Vec::new();
+        for (s, step) in tape.steps.iter().enumerate() {
+            if let Kind::Unary { operands, .. } = &step.kind {
+                all.extend(operands.iter().enumerate().map(|(i, &x)| (x, (s, i))));
+            }
+        }
+        all.sort_unstable();
+        let begin = |number: usize| all.partition_point(|&(x, _)| (x as usize) < number) as u32;
+        let starts = (0..=tape.len).map(begin).collect();
+        Self { starts, places: all.into_iter().map(|(_, place)| place).collect() }
+    }
+
+    pub(super) fn of(&self, number: Scalar) -> &[(usize, usize)] {
+        let at = number as usize;
+        match (self.starts.get(at), self.starts.get(at + 1)) {
+            (Some(&begin), Some(&end)) => &self.places[begin as usize..end as usize],
+            _ => &[],
+        }
+    }
 }
 
 /// An input of a query.
@@ -163,7 +194,7 @@ impl Enclosure {
         let rectifies = |&(s, _): &(usize, usize)| {
             matches!(self.tape.steps[s].kind, Kind::Unary { function: Function::Rectifier { .. }, .. })
         };
-        self.users.get(&number).is_some_and(|users| users.iter().any(rectifies))
+        self.users.of(number).iter().any(rectifies)
     }
 
     fn complete(query: &Query, tape: Tape, tensors: Vec<View>) -> Self {
@@ -175,12 +206,7 @@ impl Enclosure {
                 inputs.extend(new.map(|&number| Input { number, element: view.element }));
             }
         }
-        let mut users: HashMap<Scalar, Vec<(usize, usize)>> = HashMap::new();
-        for (s, step) in tape.steps.iter().enumerate() {
-            if let Kind::Unary { operands, .. } = &step.kind {
-                operands.iter().enumerate().for_each(|(i, &x)| users.entry(x).or_default().push((s, i)));
-            }
-        }
+        let users = Users::new(&tape);
         let places = (0..).zip(&inputs).map(|(place, input): (u32, &Input)| (input.number, place)).collect();
         let (rows, judged, loose, nodes) = Default::default();
         Self { query: query.clone(), tape, tensors, inputs, places, rows, judged, loose, users, nodes }
@@ -206,6 +232,11 @@ impl Enclosure {
             Aim::Refute => self.loose.get(&number).or_else(|| self.rows.get(&number)),
             Aim::Affirm => self.judged.get(&number),
         }
+    }
+
+    /// Whether a row is a bound of one input, of which its interval says all.
+    pub(super) fn is_bound(&self, row: &Row) -> bool {
+        matches!(row.terms.as_slice(), [(x, _)] if self.places.contains_key(x))
     }
 
     fn number(&self, variable: Variable) -> Option<Scalar> {

@@ -74,7 +74,7 @@ impl Workspace {
             }
         }
         for (row, least) in rows.iter().zip(&mut least) {
-            *least = least.max(by_intervals(bounds, row));
+            *least = least.max(by_intervals(bounds, row).low);
         }
         least
     }
@@ -122,10 +122,15 @@ fn lost_coefficients(bounds: &Bounds, len: usize, uses: usize) -> f64 {
     up::mul(up::mul(len as f64 * (uses as f64 + 4.0), most), f64::MIN_POSITIVE)
 }
 
-/// A row's bound by the intervals of its numbers alone, to the last bit.
-pub(super) fn by_intervals(bounds: &Bounds, row: &Row) -> f64 {
-    let term = |&(x, c): &(Scalar, f64)| Interval::point(c).mul(bounds.of(x)).low;
-    row.terms.iter().map(term).fold(down::add(row.constant, -row.off(bounds)), down::add)
+/// A row's bounds by the intervals of its numbers alone, to the last bit.
+pub(super) fn by_intervals(bounds: &Bounds, row: &Row) -> Interval {
+    let off = row.off(bounds);
+    let mut sum = Interval { low: down::add(row.constant, -off), high: up::add(row.constant, off) };
+    for &(x, c) in &row.terms {
+        let term = Interval::point(c).mul(bounds.of(x));
+        sum = Interval { low: down::add(sum.low, term.low), high: up::add(sum.high, term.high) };
+    }
+    sum
 }
 
 struct Sweep<'s, const L: usize> {

@@ -168,11 +168,15 @@ impl Worker {
 
     /// Computes the functions of a number anew.
     fn relax(&mut self, enclosure: &Enclosure, number: Scalar, share: Option<f32>) {
-        for &(s, i) in enclosure.users.get(&number).into_iter().flatten() {
+        for &(s, i) in enclosure.users.of(number) {
             let step: &Step = &enclosure.tape.steps[s];
             if let Kind::Unary { function: function @ Function::Rectifier { leak }, .. } = step.kind {
                 let below = share.map(|share| leak + (1.0 - leak) * f64::from(share));
-                self.bounds.unary(step, function, number, i, below.filter(|_| leak < 1.0));
+                let below = below.filter(|_| leak < 1.0);
+                // Most slopes that a leaf asks for are those that are there.
+                if below.is_none_or(|below| self.bounds.lines[step.first + i].under.slope != below) {
+                    self.bounds.unary(step, function, number, i, below);
+                }
             }
         }
     }
@@ -206,7 +210,7 @@ impl Worker {
             }
             let Some(row) = row(comparison) else { return Truth::Open };
             let truth = self.by_intervals(comparison.relation(), row);
-            if truth == Truth::Open {
+            if truth == Truth::Open && !enclosure.is_bound(row) {
                 open.push((comparison.number(), comparison.relation(), row));
             }
             truth
@@ -224,9 +228,7 @@ impl Worker {
     }
 
     fn by_intervals(&self, relation: Relation, row: &Row) -> Truth {
-        let low = super::sweep::by_intervals(&self.bounds, row);
-        let high = -super::sweep::by_intervals(&self.bounds, &row.negated());
-        decided(relation, Interval { low, high })
+        decided(relation, super::sweep::by_intervals(&self.bounds, row))
     }
 
     fn by_rows(
