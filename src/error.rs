@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use crate::lp::LpError;
-use crate::onnx::{self, ImportError};
-use crate::problem::ProblemError;
-use crate::problem::isomorphism::Difference;
+use crate::onnx;
+use crate::problem::{ModelsError, ProblemError};
 use crate::property::PropertyError;
 use crate::repair::JobError;
 use crate::repair::points::PointsError;
 use crate::unpack::{FileError, shown};
+use crate::witness::mend::MendError;
 use crate::witness::{ReplayError, read, write};
 
 /// Why there is no verdict.
@@ -53,39 +53,9 @@ pub enum Error {
     /// The network's file cannot be used.
     #[error(transparent)]
     Model(#[from] onnx::ReadError),
-    /// The network cannot be used.
-    #[error("{}: {source}", shown(.path))]
-    Import {
-        /// The network's file.
-        path: PathBuf,
-        /// Why.
-        source: ImportError,
-    },
-    /// A declared network without a model.
-    #[error("network {network} has no model (help: name its file with --network {network}=FILE)")]
-    Unassigned {
-        /// The declared name.
-        network: String,
-    },
-    /// More models than networks that need one.
-    #[error("{more} more model(s) than the property declares networks (help: check the --network options)")]
-    TooManyModels {
-        /// How many too many.
-        more: usize,
-    },
-    /// A network declared isomorphic to another one is not.
-    #[error(
-        "network {network} is declared isomorphic to {other}, but {difference} \
-         (help: check the files, or leave `isomorphic-to` out)"
-    )]
-    NotIsomorphic {
-        /// The declared name.
-        network: String,
-        /// The other one's.
-        other: String,
-        /// Where their models differ.
-        difference: Difference,
-    },
+    /// The models are not what the property's networks need.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
     /// The property does not fit the network or cannot be searched.
     #[error(transparent)]
     Problem(#[from] ProblemError),
@@ -130,6 +100,16 @@ pub enum Error {
     /// A counterexample file cannot be used.
     #[error(transparent)]
     Witness(#[from] read::ReadError),
+}
+
+impl From<MendError> for Error {
+    fn from(error: MendError) -> Self {
+        match error {
+            MendError::Models(error) => error.into(),
+            MendError::Replay { path, source } => Self::Replay { path, source },
+            MendError::Property(error) => error.into(),
+        }
+    }
 }
 
 impl From<PropertyError> for Error {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use counterpatch::network::simplify::simplify;
-use counterpatch::network::{Network, Real, Surrogate};
+use counterpatch::network::{self, Network, Real, Surrogate};
 use counterpatch::onnx;
 use counterpatch::problem::need_double;
 use counterpatch::reference::{Engine, Precision};
@@ -32,7 +32,7 @@ fn main() -> Result<(), Failure> {
 
 fn load<T: Real>(path: &str) -> Result<Network<T>, Failure> {
     let model = onnx::read(Path::new(path))?;
-    Ok(simplify(onnx::import(&model)?))
+    Ok(simplify(network::import(&model)?))
 }
 
 fn read(path: &str) -> Result<Vec<f64>, Failure> {
@@ -242,9 +242,9 @@ fn length(input: &onnx::ValueInfo) -> usize {
 fn fast(bytes: &[u8], point: &[f64]) -> Result<Vec<f64>, Failure> {
     let model = Arc::new(onnx::from_bytes(bytes)?);
     if need_double(std::slice::from_ref(&model)) {
-        return Ok(simplify(onnx::import::<f64>(&model)?).evaluate(point));
+        return Ok(simplify(network::import::<f64>(&model)?).evaluate(point));
     }
     let point: Vec<f32> = point.iter().map(|&x| x as f32).collect();
-    let network = simplify(onnx::import::<f32>(&model)?);
+    let network = simplify(network::import::<f32>(&model)?);
     Ok(network.evaluate(&point).into_iter().map(f64::from).collect())
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterpatch::budget::Budget;
 use counterpatch::problem::Problem;
-use counterpatch::report::observer::Silent;
+use counterpatch::search::observer::Silent;
 use counterpatch::search::{Candidate, Config, Ending, Judge, Judgement, Tally, falsify};
 
 use crate::instances::Instance;

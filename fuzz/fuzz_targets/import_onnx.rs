@@ -2,7 +2,7 @@
 //! has the shapes that it says.
 #![no_main]
 
-use counterpatch::network::Network;
+use counterpatch::network::{self, Network};
 use counterpatch::network::bounds::Bounder;
 use counterpatch::network::simplify::simplify;
 use counterpatch::onnx;
@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(model) = onnx::from_bytes(data) else { return };
-    let Ok(network) = onnx::import::<f64>(&model) else { return };
+    let Ok(network) = network::import::<f64>(&model) else { return };
     let network: Network<f64> = simplify(network);
     // Larger ones are right, and slow.
     if network.values_per_lane() < 1 << 16 && network.multiplications() < 1 << 20 {

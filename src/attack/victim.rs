@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::network::Network;
-use crate::onnx::{self, ImportError, Model};
+use crate::network::{self, ImportError, Network};
+use crate::onnx::Model;
 use crate::reference::{Engine, Precision, Unsupported};
 
 /// Where the channels of an image are in the flat input.
@@ -143,7 +143,7 @@ impl Victim {
     /// # Errors
     /// [`VictimError`] where the network cannot be evaluated or does not fit the images.
     pub fn new(model: Arc<Model>, layout: Layout, scaling: Scaling) -> Result<Self, VictimError> {
-        let network = onnx::import::<f32>(&model)?;
+        let network = network::import::<f32>(&model)?;
         if network.input_len() != layout.len() {
             let Layout { channels, height, width, .. } = layout;
             let (network, image) = (network.input_len(), layout.len());
@@ -159,7 +159,7 @@ impl Victim {
             (0..layout.len()).map(scaled).collect::<Vec<f32>>()
         };
         let (lower, upper) = (end(0.0), end(1.0));
-        let double = onnx::import::<f64>(&model)?;
+        let double = network::import::<f64>(&model)?;
         Ok(Self { network, double, layout, lower, upper, scaling, engine: Engine::new(model)? })
     }
 

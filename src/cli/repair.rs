@@ -19,7 +19,7 @@ use super::{args, input};
 use crate::budget::{Budget, Interrupt, Stopwatch};
 use crate::error::Error;
 use crate::onnx;
-use crate::problem::fit;
+use crate::problem::{ModelsError, fit};
 use crate::repair::{Job, JobError, Outcome, Patch, repair};
 use crate::report::Repairs;
 use crate::report::repair::{Attempt, Ending, Sample, Written};
@@ -75,7 +75,7 @@ fn report(args: &args::Repair) -> Result<Repairs, Failure> {
 fn fitted(query: &Query, model: onnx::Model) -> Result<onnx::Model, Error> {
     let fitted = fit::models(query, &[Arc::new(model)], &fit::Named::new())?;
     let model = fitted.into_iter().next().map(|fitted| Arc::unwrap_or_clone(fitted.model));
-    model.ok_or_else(|| Error::Unassigned { network: String::new() })
+    model.ok_or_else(|| Error::Models(ModelsError::Unassigned { network: String::new() }))
 }
 
 /// Writes the first repair that also holds in the file's own precision, and gives the copy as read back.

@@ -7,7 +7,7 @@ use crate::attack::methods;
 use crate::onnx::ElementType;
 use crate::problem::theories;
 use crate::search::table;
-use crate::{onnx, reference};
+use crate::{network, onnx, reference};
 
 /// Runs the command.
 pub(super) fn run(args: &args::Supports) -> Exit {
@@ -49,7 +49,7 @@ fn answer(args: &args::Supports) -> Vec<String> {
 /// Operators of both engines: a search without a replay would find nothing that may be written.
 fn operators() -> Vec<String> {
     let replayed = reference::operators();
-    let both = onnx::supported_operators().into_iter().filter(|name| replayed.binary_search(name).is_ok());
+    let both = network::supported_operators().into_iter().filter(|name| replayed.binary_search(name).is_ok());
     let mut names: Vec<String> = both.map(str::to_owned).chain(onnx::expanded_operators()).collect();
     names.sort_unstable();
     names

@@ -20,7 +20,8 @@ use crate::budget::{self, Budget};
 use crate::error::Error;
 use crate::pipeline::{self, Verdict};
 use crate::property::doubt::{self, Doubt};
-use crate::report::{Event, JsonLines, Listeners, Observer, Progress, Statistics};
+use crate::report::{JsonLines, Progress, Statistics};
+use crate::search::observer::{Event, Listeners, Observer};
 use crate::witness::{Answer, Certainty, Witness, write};
 
 /// How long the search may take to end after a signal.

@@ -13,6 +13,7 @@ pub mod bounds;
 pub mod build;
 pub mod forward;
 pub mod frozen;
+pub mod import;
 pub mod kernel;
 pub mod layered;
 pub mod matrix;
@@ -25,6 +26,9 @@ pub mod simplify;
 use crate::onnx::ElementType;
 pub use backward::Surrogate;
 pub use forward::Workspace;
+pub use import::{
+    ImportError, UnsupportedNode, import, import_with_hidden, supported_operators, unsupported,
+};
 use op::Op;
 pub use real::Real;
 

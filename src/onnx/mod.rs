@@ -1,25 +1,20 @@
-//! Reading ONNX files: bytes → checked [`Model`] → (importer) [`Network`](crate::network::Network).
+//! Reading ONNX files: bytes → checked [`Model`]. Knows no network: [`crate::network::import`] makes one of a model.
 //!
 //! [`read`] finds and unpacks the file; `guard` decides whether the protobuf library may see it; `outline` keeps its
 //! large constants out of that library's hands; `decode`, `values`, `external` and `functions` turn messages into
 //! plain data; `order` checks names and sorts the nodes. [`mod@write`] changes numbers in a copy of a file.
 
 mod attribute;
-mod call;
-mod constant;
 mod decode;
 pub mod error;
-mod expand;
+pub(crate) mod expand;
 mod external;
 mod functions;
 mod guard;
-pub mod import;
 pub mod live;
 pub mod model;
-mod ops;
 mod order;
 mod outline;
-mod reach;
 mod read;
 mod serialise;
 pub mod tensor;
@@ -30,9 +25,6 @@ pub mod write;
 pub use decode::OPSETS;
 pub use error::{ModelError, Place};
 pub use expand::operators as expanded_operators;
-pub use import::{
-    ImportError, UnsupportedNode, import, import_with_hidden, supported_operators, unsupported,
-};
 pub use model::{Attribute, Dim, Graph, Model, Node, ValueInfo};
 pub use read::{ReadError, from_bytes, read, read_tensor, read_with_bytes, unpacked};
 pub use serialise::tensor_bytes;

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::network::{Node, Real};
 use crate::onnx::Model;
 use crate::problem::{Problem, need_double};
-use crate::report::{Event, Observer};
+use crate::search::observer::{Event, Observer};
 use crate::search::proof::RegionProof;
 use crate::search::{self, Candidate, Config, Judge, Judgement};
 use crate::witness::{Certainty, Validation, Validator, Witness};
@@ -238,7 +238,7 @@ impl<T: Real> Judge<T> for Jury<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::observer::Silent;
+    use crate::search::observer::Silent;
 
     #[test]
     fn what_comes_after_a_confirmed_witness_is_late() {

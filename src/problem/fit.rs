@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use vnnlib::{Equivalence, Query, Role, Tensor, Version};
 
-use crate::error::Error;
+use super::ModelsError;
 use crate::escape::escaped;
-use crate::onnx::{self, Dim, Model, ModelError, Place, ValueInfo};
+use crate::network;
+use crate::onnx::{Dim, Model, ModelError, Place, ValueInfo};
 
 /// Most ways to choose open dimensions that are tried.
 const MOST_TRIES: usize = 100_000;
@@ -56,7 +57,7 @@ impl Open {
 ///
 /// # Errors
 /// If a dimension is zero, or a given or declared value contradicts the model, or there are several ways to fit.
-pub fn models(query: &Query, models: &[Arc<Model>], named: &Named) -> Result<Vec<Fitted>, Error> {
+pub fn models(query: &Query, models: &[Arc<Model>], named: &Named) -> Result<Vec<Fitted>, ModelsError> {
     check_names(models, named)?;
     let needing = query.networks().iter().enumerate();
     let needing =
@@ -83,18 +84,18 @@ pub fn models(query: &Query, models: &[Arc<Model>], named: &Named) -> Result<Vec
 ///
 /// # Errors
 /// As [`models`].
-pub fn alone(model: &Arc<Model>, named: &Named) -> Result<Fitted, Error> {
+pub fn alone(model: &Arc<Model>, named: &Named) -> Result<Fitted, ModelsError> {
     check_names(std::slice::from_ref(model), named)?;
     let declared = Declared { inputs: Vec::new(), outputs: Vec::new(), flat: false };
     declared.fit(model, named).map_err(|error| unusable(model, error))
 }
 
-fn unusable(model: &Model, error: ModelError) -> Error {
-    Error::Import { path: model.path.clone(), source: error.into() }
+fn unusable(model: &Model, error: ModelError) -> ModelsError {
+    ModelsError::Import { path: model.path.clone(), source: error.into() }
 }
 
 /// Refuses values for dimensions that no model leaves open.
-fn check_names(models: &[Arc<Model>], named: &Named) -> Result<(), Error> {
+fn check_names(models: &[Arc<Model>], named: &Named) -> Result<(), ModelsError> {
     let Some(first) = models.first() else { return Ok(()) };
     let mut known = Vec::new();
     for model in models {
@@ -294,7 +295,7 @@ impl Declared<'_> {
             let supported = |&at: &usize| {
                 let mut alone = Model::clone(model);
                 alone.graph.outputs = vec![outputs[at].clone()];
-                onnx::unsupported(&alone).is_empty()
+                network::unsupported(&alone).is_empty()
             };
             let floats: Vec<usize> = fitting.iter().copied().filter(floats).collect();
             let fitting = if floats.is_empty() { fitting } else { floats };

@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 
 use vnnlib::Query;
 
-pub use models::need_double;
+pub use models::{ModelsError, need_double};
 pub use signature::SignatureError;
 
 use crate::network::bounds::{Bounder, NotSupported, Prepared};

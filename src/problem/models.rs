@@ -1,13 +1,56 @@
 //! From the models of a query's networks to the problem.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use vnnlib::{Equivalence, Query};
 
-use super::{Problem, isomorphism};
-use crate::error::Error;
-use crate::network::{Network, Node, Real};
-use crate::onnx::{self, Attribute, ElementType, Graph, Model};
+use super::isomorphism::{self, Difference};
+use super::{Problem, ProblemError};
+use crate::network::{self, ImportError, Network, Node, Real};
+use crate::onnx::{Attribute, ElementType, Graph, Model};
+use crate::unpack::shown;
+
+/// Why models are not what a query's networks need.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelsError {
+    /// The network cannot be used.
+    #[error("{}: {source}", shown(.path))]
+    Import {
+        /// The network's file.
+        path: PathBuf,
+        /// Why.
+        source: ImportError,
+    },
+    /// A declared network without a model.
+    #[error("network {network} has no model (help: name its file with --network {network}=FILE)")]
+    Unassigned {
+        /// The declared name.
+        network: String,
+    },
+    /// More models than networks that need one.
+    #[error("{more} more model(s) than the property declares networks (help: check the --network options)")]
+    TooManyModels {
+        /// How many too many.
+        more: usize,
+    },
+    /// A network declared isomorphic to another one is not.
+    #[error(
+        "network {network} is declared isomorphic to {other}, but {difference} \
+         (help: check the files, or leave `isomorphic-to` out)"
+    )]
+    NotIsomorphic {
+        /// The declared name.
+        network: String,
+        /// The other one's.
+        other: String,
+        /// Where their models differ.
+        difference: Difference,
+    },
+    /// The query does not fit the networks or cannot be searched.
+    #[error(transparent)]
+    Problem(#[from] ProblemError),
+}
 
 /// Whether a search in single precision could not reach every value of an input, or would round integers before they
 /// wrap around.
@@ -22,7 +65,7 @@ pub fn need_double(models: &[Arc<Model>]) -> bool {
 /// asked where floats become integers at all.
 fn wraps_wide(model: &Model) -> bool {
     makes_integers(&model.graph)
-        && onnx::import::<f32>(model).is_ok_and(|network| network.nodes().iter().any(Node::wraps_wide))
+        && network::import::<f32>(model).is_ok_and(|network| network.nodes().iter().any(Node::wraps_wide))
 }
 
 fn makes_integers(graph: &Graph) -> bool {
@@ -39,7 +82,7 @@ impl<T: Real> Problem<T> {
     /// # Errors
     /// If there are too few or too many models, one cannot be used, they do not fit the declarations, or a network
     /// declared isomorphic to another one is not.
-    pub fn of_models(query: Query, models: &[Arc<Model>]) -> Result<Self, Error> {
+    pub fn of_models(query: Query, models: &[Arc<Model>]) -> Result<Self, ModelsError> {
         let assigned = assigned(&query, models)?;
         let networks = assigned.iter().enumerate().map(|(number, model)| import::<T>(&query, number, model));
         let networks = networks.collect::<Result<_, _>>()?;
@@ -48,10 +91,10 @@ impl<T: Real> Problem<T> {
 }
 
 /// One model for each declared network; isomorphic ones are compared.
-fn assigned(query: &Query, models: &[Arc<Model>]) -> Result<Vec<Arc<Model>>, Error> {
+fn assigned(query: &Query, models: &[Arc<Model>]) -> Result<Vec<Arc<Model>>, ModelsError> {
     let (mut assigned, mut rest): (Vec<Arc<Model>>, _) = (Vec::new(), models.iter());
     for network in query.networks() {
-        let missing = || Error::Unassigned { network: network.name().to_owned() };
+        let missing = || ModelsError::Unassigned { network: network.name().to_owned() };
         let model = match network.equivalence() {
             Some(Equivalence::EqualTo(other)) => assigned.get(other).ok_or_else(missing)?.clone(),
             _ => rest.next().ok_or_else(missing)?.clone(),
@@ -59,25 +102,27 @@ fn assigned(query: &Query, models: &[Arc<Model>]) -> Result<Vec<Arc<Model>>, Err
         if let Some(Equivalence::IsomorphicTo(other)) = network.equivalence()
             && let Some(first) = assigned.get(other)
         {
-            isomorphism::compare(&first.graph, &model.graph).map_err(|difference| Error::NotIsomorphic {
-                network: network.name().to_owned(),
-                other: query.networks()[other].name().to_owned(),
-                difference,
+            isomorphism::compare(&first.graph, &model.graph).map_err(|difference| {
+                ModelsError::NotIsomorphic {
+                    network: network.name().to_owned(),
+                    other: query.networks()[other].name().to_owned(),
+                    difference,
+                }
             })?;
         }
         assigned.push(model);
     }
     match rest.count() {
         0 => Ok(assigned),
-        more => Err(Error::TooManyModels { more }),
+        more => Err(ModelsError::TooManyModels { more }),
     }
 }
 
 /// The network of a model with the hidden values that a query declares of it.
-fn import<T: Real>(query: &Query, number: usize, model: &Model) -> Result<Network<T>, Error> {
+fn import<T: Real>(query: &Query, number: usize, model: &Model) -> Result<Network<T>, ModelsError> {
     let own = query.tensors().iter().filter(|tensor| tensor.network() == number);
     let names = own.filter_map(vnnlib::Tensor::onnx_name).map(|name| name.trim_matches('"'));
     let hidden: Vec<&str> = names.collect();
-    let failed = |source| Error::Import { path: model.path.clone(), source };
-    onnx::import_with_hidden(model, &hidden).map_err(failed)
+    let failed = |source| ModelsError::Import { path: model.path.clone(), source };
+    network::import_with_hidden(model, &hidden).map_err(failed)
 }

@@ -1,7 +1,7 @@
 //! What of VNN-LIB 2.0 is supported, in the standard's words (section 5.4 there). Each list is complete: the standard's
 //! order of theories is not applied to it.
 
-/// Queries without and with hidden nodes ([`crate::onnx::import_with_hidden`] exposes them).
+/// Queries without and with hidden nodes ([`crate::network::import_with_hidden`] exposes them).
 pub const HIDDEN_NODES: &[&str] = &["NH", "H"];
 
 /// One input and output, and several ([`crate::property::layout`] strings them together).

@@ -7,7 +7,18 @@ use half::{bf16, f16};
 use crate::onnx::{Attribute, Data, ElementType, Node, Tensor};
 
 use super::array;
-use super::engine::Precision;
+
+/// The arithmetic of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// Each value in the element type that the model declares for it.
+    Model,
+    /// The same with matrix products and convolutions in single precision added up in another way that ONNX leaves open:
+    /// one term after the other, by fused multiply-adds.
+    Fused,
+    /// All floating-point values in double precision.
+    Double,
+}
 
 /// What an operator sees of the graph.
 pub(super) struct Call<'a> {

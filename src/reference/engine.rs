@@ -11,21 +11,9 @@ use crate::onnx::{
 use crate::onnx::live::Live;
 
 use super::array::floats;
-use super::call::Call;
+use super::call::{Call, Precision};
 use super::lists::{self, List, Made};
 use super::{control, ops};
-
-/// The arithmetic of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// Each value in the element type that the model declares for it.
-    Model,
-    /// The same with matrix products and convolutions in single precision added up in another way that ONNX leaves open:
-    /// one term after the other, by fused multiply-adds.
-    Fused,
-    /// All floating-point values in double precision.
-    Double,
-}
 
 /// A computed value.
 #[derive(Debug, Clone, PartialEq)]

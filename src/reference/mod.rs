@@ -20,8 +20,9 @@ mod ops;
 #[cfg(test)]
 mod tests;
 
+pub use call::Precision;
 pub(crate) use engine::run_node;
-pub use engine::{Engine, Output, Precision, Unsupported};
+pub use engine::{Engine, Output, Unsupported};
 
 /// Names of the operators that this engine computes, sorted.
 pub fn operators() -> Vec<&'static str> {

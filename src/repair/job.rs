@@ -12,9 +12,9 @@ use super::compare::{self, Decision};
 use super::demand::{self, Demand, DemandError};
 use super::tail::{NotDense, Tail};
 use super::{Patch, Task};
-use crate::network::{Network, Real};
+use crate::network::{self, ImportError, Network, Real};
 use crate::onnx::write::{self, Edit, Weights};
-use crate::onnx::{self, ElementType, ImportError, Model, ModelError, ValueInfo};
+use crate::onnx::{ElementType, Model, ModelError, ValueInfo};
 use crate::problem::{Problem, ProblemError};
 use crate::property::grid;
 use crate::reference::Precision;
@@ -91,7 +91,7 @@ impl Job {
         if let Some(input) = model.graph.inputs.iter().find(|input| !known(input.element)) {
             return Err(JobError::Element(input.element));
         }
-        let Problem { network, property, query, .. } = Problem::new(query, onnx::import::<f64>(&model)?)?;
+        let Problem { network, property, query, .. } = Problem::new(query, network::import::<f64>(&model)?)?;
         let layout = property.layout();
         if layout.inputs() != layout.declared_inputs() {
             return Err(JobError::Beyond("inputs that are always equal"));
@@ -194,7 +194,7 @@ impl Job {
         decision: Decision,
         sample: &[Vec<f64>],
     ) -> Result<usize, JobError> {
-        let (before, after) = (onnx::import::<T>(&self.model)?, onnx::import::<T>(copy)?);
+        let (before, after) = (network::import::<T>(&self.model)?, network::import::<T>(copy)?);
         let points = sample.iter().map(|point| point.iter().map(|&x| T::of(x)).collect());
         Ok(compare::differences(&before, &after, decision, points))
     }

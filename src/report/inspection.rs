@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::network::bounds::Bounder;
 use crate::network::op::Op;
 use crate::network::simplify::simplify;
-use crate::network::{Network, Node};
+use crate::network::{self, Network, Node};
 use crate::onnx::live::Live;
 use crate::onnx::{self, Attribute, Data, Dim, Graph, Model, Tensor};
 use crate::reference;
@@ -132,7 +132,7 @@ impl Inspection {
         };
         let replayed = reference::operators();
         inspection.count(&model.graph, &replayed);
-        for node in onnx::unsupported(model) {
+        for node in network::unsupported(model) {
             // An operator that neither engine has is listed already.
             let nodes = inspection.unsupported.entry(node.operator).or_default();
             if !nodes.contains(&node.node) {
@@ -140,7 +140,7 @@ impl Inspection {
             }
         }
         if inspection.unsupported.is_empty() {
-            match onnx::import::<f64>(model) {
+            match network::import::<f64>(model) {
                 Ok(network) => inspection.network = Some(Computation::of(network)),
                 Err(error) => inspection.error = Some(error.to_string()),
             }

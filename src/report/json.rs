@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
-use super::observer::{Ended, Event, Observer};
 use crate::escape::escaped_json;
+use crate::search::observer::{Ended, Event, Observer};
 use crate::witness::{Answer, Witness};
 
 /// Writes events as they come.

@@ -4,14 +4,12 @@
 pub mod inspection;
 pub mod json;
 pub(crate) mod markup;
-pub mod observer;
 mod progress;
 pub mod repair;
 mod statistics;
 
 pub use inspection::Inspection;
 pub use json::JsonLines;
-pub use observer::{Ended, Event, Listeners, Observer, Silent};
 pub use progress::{Bar, Progress};
 pub use repair::Repairs;
 pub use statistics::Statistics;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::observer::{Event, Observer};
+use crate::search::observer::{Event, Observer};
 
 /// The progress line, on standard error; gone when the search ends.
 #[derive(Debug)]

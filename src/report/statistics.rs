@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::observer::{Ended, Event, Observer};
+use crate::search::observer::{Ended, Event, Observer};
 
 /// Collects what a search reports when it ends.
 #[derive(Debug, Default)]

@@ -19,6 +19,7 @@ pub mod line_sweep;
 mod local;
 pub mod minorant;
 pub mod neighbourhood;
+pub mod observer;
 pub mod oracle;
 pub mod patch;
 pub mod pgd;

@@ -17,6 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::thread;
 
+use super::observer::{Event, Observer};
 use super::oracle::{Best, Oracle};
 use super::proof::RegionProof;
 use super::shared::Shared;
@@ -28,7 +29,6 @@ use crate::network::Real;
 use crate::problem::Problem;
 use crate::property::{Property, Region};
 use crate::random::Random;
-use crate::report::observer::{Event, Observer};
 
 /// Regions that are searched in depth; of more, those with the best margins stay.
 const MOST_REGIONS: usize = 64;

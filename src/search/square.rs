@@ -128,14 +128,6 @@ impl<T: Real> Square<T> {
         self.best.copy_from_slice(&self.points);
     }
 
-    /// Begins anew from a block of points of the box.
-    pub fn start_from(&mut self, points: &[T]) {
-        self.told = 0;
-        self.best_losses.fill(T::neg_infinity());
-        self.points.copy_from_slice(points);
-        self.best.copy_from_slice(points);
-    }
-
     /// The points whose losses are asked for.
     pub fn points(&self) -> &[T] {
         &self.points

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::Config;
+use super::observer::{Ended, Event, Observer};
 use super::oracle::Best;
 use super::proof::RegionProof;
 use super::table::Entry;
 use super::tally::Tally;
 use crate::budget::StopReason;
 use crate::network::Real;
-use crate::report::observer::{Ended, Event, Observer};
 
 /// How a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::network::op::{Affine, Op, Unary, UnaryFunction};
 use crate::onnx::ElementType::Float32;
 use crate::problem::Problem;
 use crate::random::Random;
-use crate::report::observer::Silent;
+use crate::search::observer::Silent;
 
 /// Confirms what the plain evaluation in double precision confirms.
 struct Plain<'p> {

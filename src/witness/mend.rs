@@ -8,17 +8,19 @@
 //! [`Validator::validate`] like any other candidate.
 
 use std::cmp::Ordering;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use vnnlib::Query;
 
+use super::replay::ReplayError;
 use super::validate::{Validation, Validator, Witness};
-use crate::error::Error;
 use crate::network::{Network, Real, Surrogate, Workspace};
 use crate::onnx::Model;
-use crate::problem::{Problem, need_double};
+use crate::problem::{ModelsError, Problem, need_double};
 use crate::property::margin::{Block, MarginGradient, add_row_gradient};
 use crate::property::{Conjunction, PropertyError, Region, Row, grid};
+use crate::unpack::shown;
 
 /// Regions that are tried, the nearest first.
 const REGIONS: usize = 16;
@@ -61,12 +63,31 @@ pub struct Mended {
     pub changed: usize,
 }
 
+/// Why nothing can be looked for.
+#[derive(Debug, thiserror::Error)]
+pub enum MendError {
+    /// The models are not what the query's networks need.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
+    /// The network cannot be replayed.
+    #[error("{}: {source}", shown(.path))]
+    Replay {
+        /// The network's file.
+        path: PathBuf,
+        /// Why.
+        source: ReplayError,
+    },
+    /// The property cannot be searched.
+    #[error(transparent)]
+    Property(#[from] PropertyError),
+}
+
 /// Looks for a strict witness near `listed`, the inputs that a tool has listed for the query. `None` if there is none
 /// within reach; a thin witness counts if nothing better is found.
 ///
 /// # Errors
 /// If the network or the property cannot be used, or do not belong together.
-pub fn mend(query: Query, models: &[Arc<Model>], listed: &[f64]) -> Result<Option<Mended>, Error> {
+pub fn mend(query: Query, models: &[Arc<Model>], listed: &[f64]) -> Result<Option<Mended>, MendError> {
     if need_double(models) {
         mend_in::<f64>(query, models, listed)
     } else {
@@ -75,11 +96,15 @@ pub fn mend(query: Query, models: &[Arc<Model>], listed: &[f64]) -> Result<Optio
 }
 
 /// The same, in the type that the search computes in.
-fn mend_in<T: Real>(query: Query, models: &[Arc<Model>], listed: &[f64]) -> Result<Option<Mended>, Error> {
+fn mend_in<T: Real>(
+    query: Query,
+    models: &[Arc<Model>],
+    listed: &[f64],
+) -> Result<Option<Mended>, MendError> {
     let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
     let problem = Problem::<T>::of_models(query.clone(), models)?;
     let validator = Validator::new(query, models.iter().cloned());
-    let validator = validator.map_err(|source| Error::Replay { path, source })?;
+    let validator = validator.map_err(|source| MendError::Replay { path, source })?;
     Ok(near(&problem, &validator, listed)?)
 }
 

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use counterpatch::network::simplify::simplify;
-use counterpatch::network::{Network, Real};
-use counterpatch::onnx::{self, Dim, ElementType, Model, Tensor};
+use counterpatch::network::{self, Network, Real};
+use counterpatch::onnx::{Dim, ElementType, Model, Tensor};
 
 pub(crate) fn run(model: Model, inputs: Vec<Tensor>) -> Result<Vec<Tensor>, String> {
     let double = inputs.iter().any(|tensor| tensor.element == ElementType::Float64);
@@ -19,7 +19,7 @@ pub(crate) fn run(model: Model, inputs: Vec<Tensor>) -> Result<Vec<Tensor>, Stri
 fn run_in<T: Real>(model: &Model, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
     let mut problem = String::new();
     for varying in [inputs.len(), 1, 0] {
-        match onnx::import::<T>(&with_constants(model, inputs, varying)) {
+        match network::import::<T>(&with_constants(model, inputs, varying)) {
             Ok(network) => return Ok(evaluate(&simplify(network), &inputs[..varying.min(inputs.len())])),
             Err(error) => problem = error.to_string(),
         }

@@ -166,7 +166,7 @@ fn weights_of(network: &Network<f32>, layer: &Layer) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::attack::methods::small;
-    use crate::onnx;
+    use crate::{network, onnx};
     use std::path::Path;
 
     #[test]
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn gradients_of_channels_are_those_of_their_means() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/digits_cnn.onnx");
-        let network = onnx::import::<f32>(&onnx::read(&path).unwrap()).unwrap();
+        let network = network::import::<f32>(&onnx::read(&path).unwrap()).unwrap();
         let neurons = Neurons::of(&network);
         assert_eq!(neurons.layers.len(), 2);
         assert!(neurons.mean_weights(&network).iter().all(|&weight| weight != 0.0));

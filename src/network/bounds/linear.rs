@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::multipliers::Multipliers;
 use super::passes::Bend;
-use super::product::times;
+use super::range::times;
 use super::{Bounder, Rule, gamma, len_of, magnitude_of, relax};
 use crate::network::backward::Gradients;
 use crate::network::op::{Op, Operands, Pass, Softmax, UnaryFunction, View};

@@ -4,7 +4,7 @@
 //! they took four times as long as the products.
 
 use super::linear::Sums;
-use super::product::times;
+use super::range::times;
 use super::relax::Line;
 use crate::network::kernel::dispatch::vectorized;
 

@@ -5,7 +5,7 @@
 //! quotient is the product with the reciprocal, which has lines of its own.
 
 use super::linear::Sums;
-use super::range::{EVERYTHING, range};
+use super::range::{EVERYTHING, range, times};
 use super::{Bounder, below, gamma, magnitude_of, relax};
 use crate::network::op::{Binary, BinaryFunction, Op, UnaryFunction};
 use crate::network::{Network, Node, NodeId, shape};
@@ -203,9 +203,4 @@ impl Bounder<'_> {
 
 fn is_quotient(node: &Node<f64>) -> bool {
     matches!(node.op, Op::Binary(Binary(BinaryFunction::Div)))
-}
-
-/// A product in which zero wins over infinity: a row that does not use a value does not care for its bounds.
-pub(super) fn times(c: f64, x: f64) -> f64 {
-    if c == 0.0 { 0.0 } else { c * x }
 }

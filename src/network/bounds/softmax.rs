@@ -5,7 +5,7 @@
 
 use super::Bounder;
 use super::linear::Sums;
-use super::product::times;
+use super::range::times;
 use crate::network::op::Softmax;
 use crate::network::{Node, shape};
 

@@ -62,12 +62,12 @@ pub fn operators() -> Vec<String> {
 }
 
 /// Names of the operators that are written out for the fast network only.
-pub(super) fn for_network() -> impl Iterator<Item = &'static str> {
+pub(crate) fn for_network() -> impl Iterator<Item = &'static str> {
     quantized::FOR_NETWORK.iter().map(|entry| entry.1)
 }
 
 /// Whether an operator is written out for the fast network.
-pub(super) fn is_for_network(node: &Node) -> bool {
+pub(crate) fn is_for_network(node: &Node) -> bool {
     find(node, For::Network).is_some()
 }
 
@@ -83,7 +83,7 @@ pub(super) fn expand(graph: &mut Graph, opset: i64) -> Result<(), ModelError> {
 ///
 /// # Errors
 /// As [`expand`].
-pub(super) fn for_importer(graph: &Graph, opset: i64) -> Result<Option<Graph>, ModelError> {
+pub(crate) fn for_importer(graph: &Graph, opset: i64) -> Result<Option<Graph>, ModelError> {
     if !applies(graph, For::Network) {
         return Ok(None);
     }

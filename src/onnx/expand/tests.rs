@@ -54,7 +54,7 @@ fn both_engines_compute_what_onnx_runtime_does() {
                 continue;
             }
         };
-        let network: Network<f32> = match onnx::import(&model) {
+        let network: Network<f32> = match crate::network::import(&model) {
             Ok(network) => network,
             Err(error) => {
                 wrong.push(format!("{name}: {error}"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::super::compare::Decision;
 use super::super::{Change, Job, Patch, Tail, patched, tail};
-use crate::network::Network;
+use crate::network::{self, Network};
 use crate::onnx::{self, Model};
 use crate::random::Random;
 use crate::reference::{Engine, Precision};
@@ -14,7 +14,7 @@ use crate::reference::{Engine, Precision};
 fn network(name: &str) -> (Model, Vec<u8>, Network<f64>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     let (model, bytes) = onnx::read_with_bytes(&path).unwrap();
-    let network = onnx::import::<f64>(&model).unwrap();
+    let network = network::import::<f64>(&model).unwrap();
     (model, bytes, network)
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::network;
 use crate::network::layered::Layered;
 use crate::onnx;
 use crate::problem::Problem;
@@ -12,7 +13,7 @@ fn problem(network: &str, property: &str) -> Problem<f32> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let model = onnx::read(&data.join(network)).unwrap();
     let query = std::fs::read_to_string(data.join(property)).unwrap();
-    Problem::new(vnnlib::parse(query).unwrap(), onnx::import::<f32>(&model).unwrap()).unwrap()
+    Problem::new(vnnlib::parse(query).unwrap(), network::import::<f32>(&model).unwrap()).unwrap()
 }
 
 #[test]
