@@ -48,8 +48,8 @@ in single and in double precision.
 
 Algorithm 1 and `mod2adv` from the centre of the box and five sampled points of it. *found* counts starts, *no answer
 at* the edge layer whose program was infeasible (counted from 1) or the last step, *no witness* inputs that were
-found and do not violate. The readings go from the letter of the paper to the most relaxed; what each changes is
-said in `src/search/patch/strategy.rs`.
+found and do not violate. The readings go from the letter of the paper to the default; each is spelt out in `readings`
+of `src/search/patch/journey.rs`, and what its parts mean in `src/search/patch/reading.rs`.
 
 TEXT
 for family in acasxu_2023 mnist_fc_2022+mnistfc_2021; do

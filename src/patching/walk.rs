@@ -20,33 +20,45 @@ const PRICES: [f64; 3] = [1e4, 1e6, 1e8];
 const SAME: f64 = 1e-7;
 
 /// A program inside a solver, with its switches set.
-pub(super) struct Walker<'a> {
+pub(crate) struct Walker<'a> {
     switched: &'a Switched,
     relief: &'a [ColumnId],
     solver: Solver,
     setting: Setting,
     /// Linear programs solved.
-    pub(super) solved: usize,
+    pub(crate) solved: usize,
+    /// Linear programs after which a walk ends where it is.
+    pub(crate) most: usize,
 }
 
 /// Where a walk ended.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Landing {
-    pub(super) setting: Setting,
-    pub(super) solution: Solution,
+pub(crate) struct Landing {
+    pub(crate) setting: Setting,
+    pub(crate) solution: Solution,
 }
 
 impl<'a> Walker<'a> {
-    pub(super) fn new(encoded: &'a Encoded) -> Result<Self, LpError> {
+    pub(crate) fn new(encoded: &'a Encoded) -> Result<Self, LpError> {
         let switched = &encoded.switched;
         let setting = vec![0; switched.switches.len()];
         let options = LpOptions { tolerance: 1e-9, ..LpOptions::default() };
         let solver = Solver::new(&switched.fixed(&setting), &options)?;
-        Ok(Self { switched, relief: &encoded.relief, solver, setting, solved: 0 })
+        Ok(Self { switched, relief: &encoded.relief, solver, setting, solved: 0, most: usize::MAX })
+    }
+
+    /// Makes every program end when the budget does, by an interrupt too.
+    pub(crate) fn obey(&mut self, budget: &Budget) -> Result<(), LpError> {
+        self.solver.obey(budget)
+    }
+
+    /// Makes every program end after so many simplex iterations.
+    pub(crate) fn limit_iterations(&mut self, most: u32) -> Result<(), LpError> {
+        self.solver.set_iteration_limit(most)
     }
 
     /// Replaces the cost of a column.
-    pub(super) fn set_cost(&mut self, column: ColumnId, cost: f64) -> Result<(), LpError> {
+    pub(crate) fn set_cost(&mut self, column: ColumnId, cost: f64) -> Result<(), LpError> {
         self.solver.set_cost(column, cost)
     }
 
@@ -55,7 +67,7 @@ impl<'a> Walker<'a> {
     ///
     /// `slack` says that the setting may satisfy the goal nowhere: the walk then first descends on how much the goal
     /// is missed.
-    pub(super) fn walk(
+    pub(crate) fn walk(
         &mut self,
         setting: &[usize],
         slack: bool,
@@ -111,6 +123,9 @@ impl<'a> Walker<'a> {
     fn solve(&mut self, budget: &Budget) -> Result<Result<Option<Solution>, StopReason>, LpError> {
         if let Err(stop) = budget.check() {
             return Ok(Err(stop));
+        }
+        if self.solved >= self.most {
+            return Ok(Err(StopReason::Exhausted));
         }
         self.solver.set_time_limit(budget.remaining())?;
         self.solved += 1;
