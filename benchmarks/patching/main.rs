@@ -64,7 +64,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["readings", family, names @ ..] => readings::table(&instances::known_sat(family)?, readings::SAMPLES, names),
+        ["readings", family, names @ ..] => {
+            readings::table(&instances::known_sat(family)?, readings::SAMPLES, names)
+        }
         ["from-centre", family, names @ ..] => readings::table(&instances::known_sat(family)?, 0, names),
         ["strategies", family, seconds, seeds, names @ ..] => {
             strategies::table(&instances::known_sat(family)?, seconds.parse()?, seeds.parse()?, names)

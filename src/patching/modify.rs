@@ -35,7 +35,7 @@ const COSTS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
 /// How much a search may do. Counted, never timed: one seed gives one answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effort {
-    /// Linear programs of the descents together. Default 12.
+    /// Linear programs of a descent over phases after its first. Default 4: more make the patch smaller by little.
     pub programs: usize,
     /// Linear programs of the branch and bound over all phases. Default none.
     pub proof: usize,
@@ -61,7 +61,7 @@ pub struct Modified {
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { programs: 12, proof: 0 }
+        Self { programs: 4, proof: 0 }
     }
 }
 
@@ -209,7 +209,6 @@ impl Proof<'_> {
         let (Exact::Proved(setting) | Exact::Open(setting)) = found;
         let Some(setting) = setting else { return Ok((None, proved)) };
         // Bounds that were as tight as a cost allows are lifted again: the descent may find still less.
-        self.walker.most = self.walker.solved + Effort::default().programs;
         let landing = step(&mut self.walker, &setting, false, budget)?;
         let best = |Landing { setting, solution }: Landing| {
             let changes = self.encoded.changes(&solution.values);

@@ -27,8 +27,10 @@ pub(crate) struct Walker<'a> {
     setting: Setting,
     /// Linear programs solved.
     pub(crate) solved: usize,
-    /// Linear programs after which a walk ends where it is.
+    /// Linear programs of a descent after its first.
     pub(crate) most: usize,
+    /// The number of programs at which this descent ends where it is.
+    end: usize,
 }
 
 /// Where a walk ended.
@@ -44,7 +46,15 @@ impl<'a> Walker<'a> {
         let setting = vec![0; switched.switches.len()];
         let options = LpOptions { tolerance: 1e-9, ..LpOptions::default() };
         let solver = Solver::new(&switched.fixed(&setting), &options)?;
-        Ok(Self { switched, relief: &encoded.relief, solver, setting, solved: 0, most: usize::MAX })
+        Ok(Self {
+            switched,
+            relief: &encoded.relief,
+            solver,
+            setting,
+            solved: 0,
+            most: usize::MAX,
+            end: usize::MAX,
+        })
     }
 
     /// Makes every program end when the budget does, by an interrupt too.
@@ -124,7 +134,7 @@ impl<'a> Walker<'a> {
         if let Err(stop) = budget.check() {
             return Ok(Err(stop));
         }
-        if self.solved >= self.most {
+        if self.solved >= self.end {
             return Ok(Err(StopReason::Exhausted));
         }
         self.solver.set_time_limit(budget.remaining())?;
@@ -138,10 +148,12 @@ impl<'a> Walker<'a> {
     }
 
     fn descend(&mut self, budget: &Budget) -> Result<Result<Option<Solution>, StopReason>, LpError> {
+        self.end = usize::MAX;
         let mut best = match self.solve(budget)? {
             Ok(Some(solution)) => solution,
             end => return Ok(end),
         };
+        self.end = self.solved.saturating_add(self.most);
         loop {
             let flips = self.promising(&best);
             match self.step(&flips, &best, budget)? {

@@ -218,7 +218,6 @@ mod tests {
         check("shots=once,targets=exact", &[40, 6, 6, 4], 10);
         check("order=middle-first", &[40, 6, 6, 4], 10);
         check("phases=held,order=middle-first,shots=once", &[40, 6, 6, 4], 1);
-        check("phases=approximated-box,targets=elastic", &[40, 6, 6, 4], 1);
     }
 
     #[test]

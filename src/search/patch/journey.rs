@@ -9,13 +9,14 @@
 //! Changes are measured from the start throughout, not from the last point: the input that is found in the end is the
 //! one that is near.
 
-use super::pullback::{Aim, Pulled, Start, Wish, mod2adv, nearest};
+use super::marking::gradient;
+use super::pullback::{Aim, Pulled, Start, Wish, approach, mod2adv, nearest};
 use super::reading::{Order, Reading, Shots};
 use super::targets::Targets;
 use super::{FirstLayerModification, PRICE, Site, Stuck, find_first_layer_modification};
 use crate::network::layered::Layered;
 use crate::network::layered::bounds::Ranges;
-use crate::property::Conjunction;
+use crate::property::{Conjunction, Row};
 use crate::search::programs::{Obstacle, Programs};
 
 /// Half width of the trust region after the first shot, as a part of the box.
@@ -24,6 +25,8 @@ const FIRST_RADIUS: f64 = 0.5;
 const LEAST_RADIUS: f64 = 0.01;
 /// Shots of a journey.
 const MOST_SHOTS: usize = 16;
+/// What a miss of a sum that does nothing to the margin costs, in parts of the dearest.
+const LEAST_WORTH: f64 = 0.02;
 /// A gain of the margin is one from this part of its size on.
 const GAIN: f64 = 1e-6;
 
@@ -105,7 +108,7 @@ impl Journey {
                 (find_first_layer_modification(site, &self.reading, programs)?, true)
             }
         };
-        let found = self.pull(network, &patched.targets, is_new, programs);
+        let found = self.pull(network, &patched, is_new, programs);
         self.patched = Some(patched);
         found.map_err(Failure::Pullback)
     }
@@ -115,11 +118,11 @@ impl Journey {
     fn pull(
         &self,
         network: &Layered,
-        targets: &[(f64, f64)],
+        patched: &FirstLayerModification,
         is_new: bool,
         programs: &mut Programs<'_>,
     ) -> Result<Vec<f64>, Obstacle> {
-        let first = network.first_edges();
+        let (first, targets) = (network.first_edges(), patched.targets.as_slice());
         let aim = self.reading.inputs;
         if self.reading.targets != Targets::Elastic && is_new {
             if aim == Aim::LeastTotal {
@@ -128,7 +131,6 @@ impl Journey {
                     Pulled::Nearest(_) if self.reading.shots == Shots::Once => {
                         return Err(Obstacle::Infeasible);
                     }
-                    Pulled::Nearest(input) if self.radius.is_infinite() => return Ok(input),
                     Pulled::Nearest(_) => {}
                 }
             } else {
@@ -140,9 +142,33 @@ impl Journey {
         }
         let (lower, upper) = self.region();
         let region = Start { lower: &lower, upper: &upper, input: &self.origin };
-        // Switches for a point that is only passed would be wasted.
-        let aim = if aim == Aim::FewestInputs { Aim::LeastTotal } else { aim };
-        mod2adv(&first, targets, region, aim, Wish::Elastic(PRICE), programs)
+        if self.reading.shots == Shots::Once {
+            return mod2adv(&first, targets, region, aim, Wish::Elastic(PRICE), programs);
+        }
+        let (ranges, worth) = self.aims(network, patched);
+        approach(&first, (&ranges, &worth), region, PRICE, programs)
+    }
+
+    /// The ranges for a step that may miss them, and what a miss of each costs: what it does to the margin of the
+    /// patched network. Where going beyond a sum raises the margin, that is no miss.
+    fn aims(&self, network: &Layered, patched: &FirstLayerModification) -> (Vec<(f64, f64)>, Vec<f64>) {
+        let mut sums = vec![patched.sums.clone()];
+        let mut values = network.layers[0].activate(&patched.sums);
+        for layer in &network.layers[1..] {
+            let next = layer.edges.apply(&values);
+            values = layer.activate(&next);
+            sums.push(next);
+        }
+        let margin = |row: &Row| row.margin(&self.here, &values);
+        let least = self.property.rows.iter().min_by(|a, b| margin(a).total_cmp(&margin(b)));
+        let of_row = |row| gradient(network, &sums, row).into_iter().next();
+        let gradient = least.and_then(of_row).unwrap_or_else(|| vec![0.0; patched.sums.len()]);
+        let most = gradient.iter().map(|g| g.abs()).fold(f64::MIN_POSITIVE, f64::max);
+        let range = |(&(low, high), &g): (&(f64, f64), &f64)| {
+            (if g < 0.0 { f64::NEG_INFINITY } else { low }, if g > 0.0 { f64::INFINITY } else { high })
+        };
+        let ranges = patched.targets.iter().zip(&gradient).map(range).collect();
+        (ranges, gradient.iter().map(|g| (g.abs() / most).max(LEAST_WORTH)).collect())
     }
 
     /// The trust region.

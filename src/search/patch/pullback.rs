@@ -63,6 +63,8 @@ struct Wanted<'a> {
     first: &'a Edges,
     targets: &'a [(f64, f64)],
     start: Start<'a>,
+    /// What a miss of each sum costs, in parts of the price; `None` is all the same.
+    worth: Option<&'a [f64]>,
 }
 
 /// A program for an input, and the columns in it that have a meaning.
@@ -87,7 +89,7 @@ pub fn mod2adv(
     wish: Wish,
     programs: &mut Programs<'_>,
 ) -> Result<Vec<f64>, Obstacle> {
-    let wanted = Wanted { first, targets, start };
+    let wanted = Wanted { first, targets, start, worth: None };
     let all: Vec<usize> = (0..start.input.len()).collect();
     let can_move = start.lower.iter().zip(start.upper).any(|(low, high)| low < high);
     if !can_move {
@@ -134,7 +136,23 @@ pub fn nearest(
     start: Start<'_>,
     programs: &mut Programs<'_>,
 ) -> Result<Pulled, Obstacle> {
-    least_total(Wanted { first, targets, start }, Wish::Strict, programs)
+    least_total(Wanted { first, targets, start, worth: None }, Wish::Strict, programs)
+}
+
+/// The input that misses the ranges least, where a miss of each sum costs its part of the price.
+///
+/// # Errors
+/// [`Obstacle`] if the program was not solved.
+pub fn approach(
+    first: &Edges,
+    (targets, worth): (&[(f64, f64)], &[f64]),
+    start: Start<'_>,
+    price: f64,
+    programs: &mut Programs<'_>,
+) -> Result<Vec<f64>, Obstacle> {
+    let wanted = Wanted { first, targets, start, worth: Some(worth) };
+    let (Pulled::Met(input) | Pulled::Nearest(input)) = least_total(wanted, Wish::Elastic(price), programs)?;
+    Ok(input)
 }
 
 /// The input with the least sum of changes.
@@ -258,6 +276,7 @@ impl Pull {
             terms.extend(down.map(|column| (column, -row[i])));
         }
         if let Wish::Elastic(price) = wish {
+            let price = price * wanted.worth.map_or(1.0, |worth| worth[neuron]);
             let program = &mut self.program;
             let miss = (program.column(0.0, f64::INFINITY, price), program.column(0.0, f64::INFINITY, price));
             terms.extend([(miss.0, 1.0), (miss.1, -1.0)]);

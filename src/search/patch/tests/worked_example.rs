@@ -85,7 +85,7 @@ fn ours_is_smaller_than_the_printed_patch() {
         for phases in [Phases::Free, Phases::Held] {
             let reading = Reading { objective, phases, ..paper() };
             let ours = smallest(1, 3, Goal::Demands(&demands, MARGIN), &reading);
-            assert!((objective.of(&[ours.clone()]) - size).abs() < 1e-7, "{reading}: {ours:?}");
+            assert!((objective.of(std::slice::from_ref(&ours)) - size).abs() < 1e-7, "{reading}: {ours:?}");
             assert!(size <= objective.of(&[printed_patch()]));
         }
     }
