@@ -11,6 +11,7 @@ pub mod lp;
 pub mod network;
 pub mod onnx;
 mod pack;
+pub mod patching;
 pub mod pipeline;
 pub mod problem;
 pub mod property;

@@ -2,11 +2,12 @@
 //! at which stage it fails, and what the strategies built on it find alone.
 //!
 //!     cargo run --release --example patching -- readings acasxu_2023 > readings.md
+//!     cargo run --release --example patching -- from-centre acasxu_2023 default > centres.md
 //!     cargo run --release --example patching -- strategies acasxu_2023 SECONDS SEEDS NAME... > strategies.md
 //!     cargo run --release --example patching -- folder PATH SECONDS SEEDS NAME... > planted.md
 //!     cargo run --release --example patching -- centre safenlp_2024 > centre.md
 //!
-//! A NAME is a strategy, or `adam`, which the program does not have.
+//! A NAME is a strategy, or `adam`, which the program does not have; of readings a name of the table, and none is all.
 //!
 //! Instances come from the folder in COUNTERPATCH_BENCHMARKS, or ../shared/benchmarks: the known-sat rows of its
 //! instances.csv; `folder` takes every NAME.onnx with its NAME.vnnlib.
@@ -63,7 +64,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["readings", family] => readings::table(&instances::known_sat(family)?),
+        ["readings", family, names @ ..] => {
+            readings::table(&instances::known_sat(family)?, readings::SAMPLES, names)
+        }
+        ["from-centre", family, names @ ..] => readings::table(&instances::known_sat(family)?, 0, names),
         ["strategies", family, seconds, seeds, names @ ..] => {
             strategies::table(&instances::known_sat(family)?, seconds.parse()?, seeds.parse()?, names)
         }

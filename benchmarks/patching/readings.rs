@@ -1,7 +1,6 @@
 //! The paper's method in every reading, from the centre of the box and from sampled points.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use counterpatch::budget::Budget;
@@ -9,15 +8,16 @@ use counterpatch::network::layered::Layered;
 use counterpatch::network::layered::bounds::Ranges;
 use counterpatch::property::Region;
 use counterpatch::random::Random;
+use counterpatch::search::patch::journey::{self, Failure, readings};
 use counterpatch::search::patch::pullback::Start;
-use counterpatch::search::patch::strategy::{Failure, Variant, variants};
+use counterpatch::search::patch::reading::{Phases, Reading};
 use counterpatch::search::programs::{Obstacle, Programs};
 
 use crate::cpu_seconds;
 use crate::instances::Instance;
 
 /// Sampled starts beside the centre.
-const SAMPLES: usize = 5;
+pub(crate) const SAMPLES: usize = 5;
 /// Time for one reading from one start.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Points that the ranges of a class are learnt from.
@@ -36,7 +36,7 @@ struct Sum {
     seconds: f64,
 }
 
-pub(crate) fn table(instances: &[Instance]) {
+pub(crate) fn table(instances: &[Instance], samples: usize, wanted: &[&str]) {
     let mut names: Vec<&'static str> = Vec::new();
     let mut sums: BTreeMap<&'static str, Sum> = BTreeMap::new();
     for instance in instances {
@@ -50,13 +50,14 @@ pub(crate) fn table(instances: &[Instance]) {
         let mut found: BTreeMap<&'static str, bool> = BTreeMap::new();
         for index in 0..instance.problem.property.region_count() {
             let Ok(region) = instance.problem.property.region(index) else { continue };
-            for (start, all) in starts(&network, &region) {
-                for variant in all {
-                    if !names.contains(&variant.name) {
-                        names.push(variant.name);
+            for start in starts(&network, &region, samples) {
+                let wanted = |name: &str| wanted.is_empty() || wanted.contains(&name);
+                for (name, reading) in readings().into_iter().filter(|(name, _)| wanted(name)) {
+                    if !names.contains(&name) {
+                        names.push(name);
                     }
-                    let sum = sums.entry(variant.name).or_default();
-                    *found.entry(variant.name).or_default() |= run(&variant, &network, &region, &start, sum);
+                    let sum = sums.entry(name).or_default();
+                    *found.entry(name).or_default() |= run(&reading, &network, &region, &start, sum);
                 }
             }
         }
@@ -68,15 +69,21 @@ pub(crate) fn table(instances: &[Instance]) {
     print(&names, &sums, instances.len());
 }
 
-/// Starts, each with the readings to try there.
-fn starts(network: &Layered, region: &Region) -> Vec<(Vec<f64>, Vec<Variant>)> {
+/// A point, and what the neurons do on the samples of its class and can do over the box.
+struct Place {
+    point: Vec<f64>,
+    class: Option<Ranges>,
+    of_box: Option<Ranges>,
+}
+
+fn starts(network: &Layered, region: &Region, samples: usize) -> Vec<Place> {
     let mut random = Random::new(0);
     let mut sample = || -> Vec<f64> {
         region.lower.iter().zip(&region.upper).map(|(&l, &u)| random.between(l, u).clamp(l, u)).collect()
     };
     let centre = region.lower.iter().zip(&region.upper).map(|(l, u)| (l + u) / 2.0).collect();
-    let points: Vec<Vec<f64>> = std::iter::once(centre).chain((0..SAMPLES).map(|_| sample())).collect();
-    let of_box = Ranges::of_box(network, &region.lower, &region.upper).map(Arc::new);
+    let points: Vec<Vec<f64>> = std::iter::once(centre).chain((0..samples).map(|_| sample())).collect();
+    let of_box = Ranges::of_box(network, &region.lower, &region.upper);
     let mut classes: BTreeMap<usize, Ranges> = BTreeMap::new();
     for _ in 0..CLASS_POINTS {
         let point = sample();
@@ -84,14 +91,11 @@ fn starts(network: &Layered, region: &Region) -> Vec<(Vec<f64>, Vec<Variant>)> {
         let class = classes.entry(nearest(region, &point, trace.outputs()));
         class.or_insert_with(|| Ranges::at(&trace)).include(&trace);
     }
-    let classes: BTreeMap<usize, Arc<Ranges>> =
-        classes.into_iter().map(|(class, ranges)| (class, Arc::new(ranges))).collect();
-    let readings = |point: Vec<f64>| {
+    let place = |point: Vec<f64>| {
         let class = nearest(region, &point, network.simulate(&point).outputs());
-        let all = variants(classes.get(&class), of_box.as_ref());
-        (point, all)
+        Place { class: classes.get(&class).cloned(), of_box: of_box.clone(), point }
     };
-    points.into_iter().map(readings).collect()
+    points.into_iter().map(place).collect()
 }
 
 fn nearest(region: &Region, x: &[f64], y: &[f64]) -> usize {
@@ -99,7 +103,8 @@ fn nearest(region: &Region, x: &[f64], y: &[f64]) -> usize {
     margins.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |best| best.0)
 }
 
-fn run(variant: &Variant, network: &Layered, region: &Region, x: &[f64], sum: &mut Sum) -> bool {
+fn run(reading: &Reading, network: &Layered, region: &Region, place: &Place, sum: &mut Sum) -> bool {
+    let x = place.point.as_slice();
     sum.starts += 1;
     let outputs = network.simulate(x).outputs().to_vec();
     if region.conjunctions.iter().any(|conjunction| conjunction.holds(x, &outputs)) {
@@ -111,7 +116,12 @@ fn run(variant: &Variant, network: &Layered, region: &Region, x: &[f64], sum: &m
     let before = cpu_seconds();
     let start = Start { input: x, lower: &region.lower, upper: &region.upper };
     let conjunction = &region.conjunctions[nearest(region, x, &outputs)];
-    let outcome = variant.run(network, start, conjunction, &mut programs);
+    let ranges = match reading.phases {
+        Phases::Approximated => place.class.as_ref(),
+        Phases::ApproximatedBox => place.of_box.as_ref(),
+        Phases::Free | Phases::Held | Phases::Monotone => None,
+    };
+    let outcome = journey::run(reading, network, start, conjunction, ranges, &mut programs);
     sum.seconds += cpu_seconds() - before;
     sum.programs += programs.solved;
     match outcome {
@@ -137,6 +147,7 @@ fn stage(failure: &Failure) -> String {
     match failure {
         Failure::Stuck(stuck) => format!("layer {}{}", stuck.layer + 1, reason(&stuck.obstacle)),
         Failure::Pullback(obstacle) => format!("mod2adv{}", reason(obstacle)),
+        Failure::Over => "the end of its shots".to_owned(),
     }
 }
 

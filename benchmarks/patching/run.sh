@@ -48,8 +48,8 @@ in single and in double precision.
 
 Algorithm 1 and `mod2adv` from the centre of the box and five sampled points of it. *found* counts starts, *no answer
 at* the edge layer whose program was infeasible (counted from 1) or the last step, *no witness* inputs that were
-found and do not violate. The readings go from the letter of the paper to the most relaxed; what each changes is
-said in `src/search/patch/strategy.rs`.
+found and do not violate. The readings go from the letter of the paper to the default; each is spelt out in `readings`
+of `src/search/patch/journey.rs`, and what its parts mean in `src/search/patch/reading.rs`.
 
 TEXT
 for family in acasxu_2023 mnist_fc_2022+mnistfc_2021; do
@@ -58,16 +58,18 @@ for family in acasxu_2023 mnist_fc_2022+mnistfc_2021; do
     printf '\n'
 done
 cat <<'TEXT'
-The method finds nothing on either, and the tables say why. On ACAS Xu no change of the fourth of seven edge layers can
-flip the outcome while all neurons behind it keep their phases, and where it can, the next layers cannot produce what it
-asks for. On the images the first edge layer is where most starts end. Linear bounds in place of phases remove the
-infeasibility, and the inputs that they lead to are no witnesses.
+With phases held the method finds next to nothing. On ACAS Xu no change of the fourth of seven edge layers can flip the
+outcome while all neurons behind it keep their phases, and where it can, the next layers cannot produce what it asks for.
+On the images the first edge layer is where most starts end. Linear bounds in place of phases remove the infeasibility, and
+the inputs that they lead to are no witnesses. With exact phases a pull-back that meets all sums is a violation; in an ε box,
+and with fewer inputs than sums, it is seldom to be had, and what is found is found on the way, by steps that miss some.
 
 ## Strategies alone
 
 Each seed has its own run. *runs within the first's evaluations*: how many found a witness with no more evaluations and
 gradients than the region walk spent on the same instance with the same seed, whether that found one or not. *patch*
-is the method as a strategy: all readings from one start after the other, with the ray through each input that is found.
+is the method as a strategy: the default reading from one start after the other, with the ray through each input that is
+found.
 
 TEXT
 for family in acasxu_2023 mnist_fc_2022 mnistfc_2021; do

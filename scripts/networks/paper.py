@@ -1,10 +1,10 @@
 """The worked examples of Khan, Madhukar and Sharma, "Efficient Adversarial Input Generation via Neural Net Patching"
 (arXiv 2211.16808), as networks.
 
-The paper prints its figures' weights only in drawings, which we did not have. `fig1` is therefore built from the
-numbers in its text: an exact search over small whole weights for a network, without biases, on which the printed
-second-layer patch, the printed first-layer values and the printed adversarial input follow from each other. It
-holds in fractions (checked below). `fig3` is a network of our own for the simplification by marking.
+The equations that the paper prints determine its Fig. 1: that network is in src/search/patch/tests/worked_example.rs.
+`fig1` here is another one, made before we had seen that: an exact search over small whole weights for a network,
+without biases, on which the printed second-layer patch, the printed first-layer values and the printed adversarial input
+follow from each other. It holds in fractions (checked below). `fig3` is a network of our own for the simplification by marking.
 """
 
 from fractions import Fraction as F

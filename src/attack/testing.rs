@@ -171,7 +171,14 @@ pub(crate) fn changed(image: &[f32], input: &[f32]) -> usize {
 
 /// What a method's maker is given.
 pub(crate) fn preparation(victim: &Victim) -> crate::attack::Preparation<'_> {
-    crate::attack::Preparation { victim, companions: &[], images: &[], labels: &[], seed: 1 }
+    crate::attack::Preparation {
+        victim,
+        companions: &[],
+        images: &[],
+        labels: &[],
+        seed: 1,
+        reading: Default::default(),
+    }
 }
 
 #[test]

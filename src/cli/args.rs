@@ -90,6 +90,14 @@ pub(super) struct Verify {
     /// Leave this strategy out; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(super) without: Vec<String>,
+    /// How the strategy `patch` understands the paper (Khan, Madhukar, Sharma): pairs KEY=VALUE, separated by commas. phases:
+    /// free (exact), held, monotone, approximated (bounds of a class), approximated-box. order: direct (the first layer at
+    /// once), middle-first (Algorithm 1). targets: exact, rectified, marked, elastic. shots: once, iterated. objective:
+    /// sum, largest, fewest. marks: off, paths, gradient. inputs: sum, largest, fewest. alpha, margin: numbers. proof: a
+    /// number of programs. The word `printed` stands for the paper's letter [default: phases=free, order=direct,
+    /// targets=rectified, shots=iterated, objective=sum, alpha=inf, marks=off, inputs=sum, margin=1e-4, proof=0]
+    #[arg(long, value_name = "KEY=VALUE,...")]
+    pub(super) reading: Option<String>,
     /// Say on standard error what each strategy has spent and reached
     #[arg(long)]
     pub(super) stats: bool,
@@ -322,6 +330,14 @@ pub(super) struct Attack {
     /// Which wrong classes are aimed at: `runner-up`, `all`, or a number of the strongest
     #[arg(long, value_name = "WHICH", default_value = "3")]
     pub(super) targets: String,
+    /// How the method `patch` understands the paper (Khan, Madhukar, Sharma): pairs KEY=VALUE, separated by commas. phases:
+    /// free (exact), held, monotone, approximated (bounds of a class), approximated-box. order: direct (the first layer at
+    /// once), middle-first (Algorithm 1). targets: exact, rectified, marked, elastic. shots: once, iterated. objective:
+    /// sum, largest, fewest. marks: off, paths, gradient. inputs: sum, largest, fewest. alpha, margin: numbers. proof: a
+    /// number of programs. The word `printed` stands for the paper's letter [default: phases=free, order=direct,
+    /// targets=rectified, shots=iterated, objective=sum, alpha=inf, marks=off, inputs=sum, margin=1e-4, proof=0]
+    #[arg(long, value_name = "KEY=VALUE,...")]
+    pub(super) reading: Option<String>,
     /// How the network reads a flat row of several channels [default: as the shape of its input says]
     #[arg(long, value_enum, value_name = "ORDER")]
     pub(super) layout: Option<Order>,

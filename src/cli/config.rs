@@ -9,6 +9,7 @@ use super::networks::Networks;
 use super::second::Tool;
 use crate::repair::compare::Decision;
 use crate::repair::{self, Norm};
+use crate::search::patch::reading::{Reading, ReadingError};
 use crate::search::{Config, MOST_THREADS, available_threads, table};
 use crate::unpack;
 
@@ -42,6 +43,9 @@ pub(super) enum UsageError {
         /// All names that exist.
         known: Vec<&'static str>,
     },
+    /// A reading that is none.
+    #[error("--reading {0}")]
+    Reading(ReadingError),
     /// No strategy is left.
     #[error("no strategy is left (help: leave out fewer)")]
     NoStrategy,
@@ -143,6 +147,7 @@ impl TryFrom<&args::Verify> for Verify {
             threads: threads(args.threads)?,
             only: args.only.clone(),
             without: args.without.clone(),
+            reading: args.reading.as_deref().map(reading).transpose()?,
         };
         check_strategies(&search)?;
         Ok(Self { networks, property, timeout, search })
@@ -361,6 +366,11 @@ fn bytes(text: &str) -> Result<u64, UsageError> {
     };
     let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
     size.filter(|&size| size > 0).ok_or_else(|| UsageError::Memory(text.to_owned()))
+}
+
+/// How the paper's method is to be understood.
+pub(super) fn reading(text: &str) -> Result<Reading, UsageError> {
+    text.parse().map_err(UsageError::Reading)
 }
 
 pub(super) fn seconds(option: &'static str, text: &str) -> Result<Duration, UsageError> {

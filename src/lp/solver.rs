@@ -164,6 +164,11 @@ impl Solver {
         self.set_number(c"time_limit", limit.map_or(f64::INFINITY, |limit| limit.as_secs_f64()))
     }
 
+    /// Simplex iterations of each of the next solves, after which it ends with [`Limit::Iterations`].
+    pub fn set_iteration_limit(&mut self, most: u32) -> Result<(), LpError> {
+        self.set_integer(c"simplex_iteration_limit", HighsInt::try_from(most).unwrap_or(HighsInt::MAX))
+    }
+
     /// Makes every solve from now on end when the budget does, by its time or by an interrupt, with
     /// [`Limit::Time`].
     pub fn obey(&mut self, budget: &Budget) -> Result<(), LpError> {

@@ -2,8 +2,9 @@
 //!
 //! - One layer, all points sharing the change: Goldberger, Katz, Adi and Keshet, "Minimal Modifications of Deep
 //!   Neural Networks using Verification", LPAR 2020. A change of the last layer is one linear program; a change
-//!   further in front is a program with [switches](switched), walked over (`walk`) from the phases that the network
-//!   has and from changes found by projection (`tune`), and proved where a mixed-integer program allows (`exact`).
+//!   further in front is a program with switches, walked over from the phases that the network has and from changes
+//!   found by projection, and proved where branch and bound allows: all in [`crate::patching`], which the paper's
+//!   method shares.
 //! - Several layers at once: Refaeli and Katz, "Minimal Multi-Layer Modifications of Deep Neural Networks" (3M-DNN),
 //!   2021: values proposed where the network is cut, and one query of the first kind for each part (`several`).
 //!
@@ -11,42 +12,23 @@
 //! should do is what a VNN-LIB property says a counterexample is not ([`demand`]). [`job`] goes from files to all that
 //! and back.
 
-mod bounds;
 pub mod compare;
-pub mod demand;
-mod encode;
-mod exact;
-mod fewest;
 pub mod job;
 pub mod points;
-mod search;
 mod several;
-pub mod switched;
 pub mod tail;
 #[cfg(test)]
 mod tests;
-mod tune;
-mod walk;
 
 use crate::budget::{Budget, StopReason};
 use crate::lp::LpError;
 use crate::network::Network;
+use crate::patching::Layer;
 use crate::random::Random;
 
-pub use demand::{Demand, DemandError, demands};
+pub use crate::patching::{Change, Demand, DemandError, Norm, Patch, demand, demands};
 pub use job::{Job, JobError};
 pub use tail::{Dense, NotDense, Tail};
-
-/// What "small" means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Norm {
-    /// Σ |ε|
-    Total,
-    /// max |ε|
-    Largest,
-    /// The number of weights with ε ≠ 0; among equals the least Σ |ε| that was found.
-    Fewest,
-}
 
 /// How a repair is looked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,26 +49,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self { norm: Norm::Total, margin: 1e-3, limit: f64::INFINITY, patience: 40, seed: 0 }
     }
-}
-
-/// The change of one weight.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Change {
-    /// The neuron that the edge leads to.
-    pub target: usize,
-    /// The value that it comes from.
-    pub source: usize,
-    /// What is added to the weight.
-    pub by: f64,
-}
-
-/// The changes of one layer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Patch {
-    /// Its position in [`Tail::layers`].
-    pub layer: usize,
-    /// Changed weights, each once.
-    pub changes: Vec<Change>,
 }
 
 /// A repair that was found.
@@ -122,30 +84,6 @@ pub struct Task<'a> {
     pub demands: &'a [Demand],
 }
 
-impl Patch {
-    /// Σ |ε|
-    pub fn total(&self) -> f64 {
-        // A sum of nothing would be −0.
-        self.changes.iter().map(|change| change.by.abs()).fold(0.0, |sum, by| sum + by)
-    }
-
-    /// max |ε|
-    pub fn largest(&self) -> f64 {
-        self.changes.iter().map(|change| change.by.abs()).fold(0.0, f64::max)
-    }
-}
-
-impl Norm {
-    /// The size of patches of different layers together.
-    pub fn of(self, patches: &[Patch]) -> f64 {
-        match self {
-            Self::Total => patches.iter().map(Patch::total).fold(0.0, |sum, total| sum + total),
-            Self::Largest => patches.iter().map(Patch::largest).fold(0.0, f64::max),
-            Self::Fewest => patches.iter().map(|patch| patch.changes.len() as f64).sum(),
-        }
-    }
-}
-
 /// Looks for the smallest repair that changes exactly the given layers (positions in [`Tail::layers`], ascending,
 /// each once, at least one).
 ///
@@ -153,19 +91,15 @@ impl Norm {
 /// If the solver fails.
 pub fn repair(
     task: &Task<'_>,
-    layers: &[usize],
+    changed: &[usize],
     settings: &Settings,
     budget: &Budget,
 ) -> Result<Outcome, LpError> {
-    let Some(&first) = layers.first() else { return Ok(Outcome::NotFound(StopReason::Exhausted)) };
+    let Some(&first) = changed.first() else { return Ok(Outcome::NotFound(StopReason::Exhausted)) };
     let sources = task.tail.sources(task.network, first, task.points);
-    let chain = several::Chain {
-        layers: &task.tail.layers,
-        changed: layers,
-        sources: &sources,
-        demands: task.demands,
-        settings,
-    };
+    let layers: Vec<Layer<'_>> = task.tail.layers.iter().map(Dense::view).collect();
+    let chain =
+        several::Chain { layers: &layers, changed, sources: &sources, demands: task.demands, settings };
     several::repair(&chain, &mut Random::new(settings.seed), budget)
 }
 

@@ -9,13 +9,14 @@
 //! so that it can always be produced: parts of the change that would repair the network alone, such parts shaken,
 //! and the best proposal shaken. The parts behind are searched in the same way, one cut fewer.
 
-use super::encode::{Goal, Query};
-use super::search::{self, Single};
-use super::tail::Dense;
-use super::walk::Walker;
-use super::{Change, Demand, Norm, Outcome, Patch, Repair, Settings, fewest};
+use super::{Outcome, Repair, Settings};
 use crate::budget::{Budget, StopReason};
 use crate::lp::LpError;
+use crate::network::op::UnaryFunction;
+use crate::patching::encode::Wish;
+use crate::patching::search::{self, Single};
+use crate::patching::walk::Walker;
+use crate::patching::{Change, Demand, Goal, Layer, Norm, Patch, Query, Rules, fewest};
 use crate::random::Random;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ const PARTS: [f64; 5] = [0.5, 0.25, 0.75, 0.1, 0.9];
 /// Layers, those of them that are to change, and what the first of these is multiplied with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chain<'a> {
-    pub(super) layers: &'a [Dense],
+    pub(super) layers: &'a [Layer<'a>],
     /// Ascending, at least one.
     pub(super) changed: &'a [usize],
     pub(super) sources: &'a [Vec<f64>],
@@ -77,12 +78,13 @@ impl Chain<'_> {
         let Settings { norm, margin, limit, patience, .. } = *self.settings;
         let layers = &self.layers[self.first()..];
         let goal = Goal::Demands(self.demands, margin);
-        let query = Query { layers, sources: self.sources, goal, norm, limit };
+        let query = Query { layers, sources: self.sources, goal, norm, limit, rules: Rules::default() };
         let found = match norm {
             Norm::Fewest => fewest::fewest(&query, patience, random, budget)?,
-            Norm::Total | Norm::Largest => {
-                search::smallest(&query, &query.encode(), patience, random, budget)?
-            }
+            Norm::Total | Norm::Largest => match query.encode() {
+                Ok(encoded) => search::smallest(&query, &encoded, patience, random, budget)?,
+                Err(_) => Single::NotFound(StopReason::Exhausted),
+            },
         };
         Ok(match found {
             Single::Found(best) => {
@@ -106,15 +108,16 @@ impl Chain<'_> {
         values.collect()
     }
 
-    /// The query of the part in front of the second changed layer, for these values behind its activation.
-    fn part<'q>(&'q self, values: &'q [Vec<f64>]) -> Query<'q> {
+    /// The query of the part in front of the second changed layer, for these ranges of its sums.
+    fn part<'q>(&'q self, ranges: &'q [Vec<(f64, f64)>]) -> Query<'q> {
         let end = self.changed.get(1).copied().unwrap_or(self.layers.len());
         Query {
             layers: &self.layers[self.first()..end],
             sources: self.sources,
-            goal: Goal::Values(values),
+            goal: Goal::Sums(ranges, Wish::Strict),
             norm: self.settings.norm,
             limit: self.settings.limit,
+            rules: Rules::default(),
         }
     }
 
@@ -218,10 +221,16 @@ impl Chain<'_> {
         let end = self.changed.get(1).copied().unwrap_or(self.layers.len());
         let last = &self.layers[end - 1];
         let probe = self.part(&[]).sums(changes);
-        let values: Vec<Vec<f64>> =
-            probe.iter().map(|sums| last.values(sums.last().map_or(&[][..], Vec::as_slice))).collect();
-        let query = self.part(&values);
-        let encoded = query.encode();
+        // The same values behind the activation: a ReLU makes the same of all that is not positive.
+        let range = |&z: &f64| match last.activation {
+            Some(UnaryFunction::Relu) if z <= 0.0 => (f64::NEG_INFINITY, 0.0),
+            _ => (z, z),
+        };
+        let of_point =
+            |sums: &Vec<Vec<f64>>| sums.last().map_or(Vec::new(), |sums| sums.iter().map(range).collect());
+        let ranges: Vec<Vec<(f64, f64)>> = probe.iter().map(of_point).collect();
+        let query = self.part(&ranges);
+        let Ok(encoded) = query.encode() else { return Ok(changes.to_vec()) };
         let found = Walker::new(&encoded)?.walk(&query.setting(changes), false, budget)?;
         let cheaper = match found {
             Ok(Some(landing)) => encoded.changes(&landing.solution.values),

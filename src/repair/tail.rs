@@ -8,6 +8,7 @@
 use crate::network::op::{Affine, BinaryFunction, Op, Unary, UnaryFunction};
 use crate::network::shape::split;
 use crate::network::{Network, NodeId};
+use crate::patching::Layer;
 
 /// `z = weights · h + bias`, then possibly an activation.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +56,16 @@ enum Step<'a> {
 }
 
 impl Dense {
+    /// The layer as the encoder reads it.
+    pub fn view(&self) -> Layer<'_> {
+        let activation = self.below.map(|below| match below {
+            0.0 => UnaryFunction::Relu,
+            alpha => UnaryFunction::LeakyRelu { alpha },
+        });
+        let Self { inputs, weights, bias, shift, .. } = self;
+        Layer { inputs: *inputs, weights, bias, shift, activation }
+    }
+
     /// Number of sums.
     pub fn outputs(&self) -> usize {
         self.bias.len()

@@ -14,6 +14,7 @@ use crate::onnx::{self, Attribute, Data, Dim, Graph, Model, Tensor};
 use crate::reference;
 use crate::search::exclusion::affordable;
 use crate::search::patch;
+use crate::search::patch::reading::Reading;
 
 /// A model's description. Serialised as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -221,7 +222,7 @@ impl Computation {
         let bounds = affordable(&network).map_err(|error| error.to_string());
         let bounds =
             bounds.and_then(|()| Bounder::new(&network).map(drop).map_err(|error| error.to_string()));
-        let outline = patch::strategy::applies(&network);
+        let outline = patch::strategy::applies(&network, &Reading::default());
         let layers = outline.as_ref().map(|outline| outline.layers.as_slice()).unwrap_or_default();
         let layer = |layer: &crate::network::layered::LayerOutline| Layer {
             sources: layer.sources,

@@ -55,6 +55,7 @@ use crate::budget::StopReason;
 use crate::network::Real;
 use crate::problem::Problem;
 use crate::property::Region;
+use patch::reading::Reading;
 
 pub use oracle::{Objective, Oracle};
 pub use portfolio::falsify;
@@ -126,6 +127,14 @@ pub enum Progress {
 
 /// One strategy on one region. Its state lasts from round to round.
 pub trait Falsifier<T: Real>: Send {
+    /// Takes what the search's settings say of this strategy, before anything is asked of it.
+    ///
+    /// # Errors
+    /// [`NotApplicable`] if it has nothing to do on the problem with these settings.
+    fn configure(&mut self, _problem: &Problem<T>, _config: &Config) -> Result<(), NotApplicable> {
+        Ok(())
+    }
+
     /// What the first round costs, roughly, in multiplications: strategies begin in the order of their prices.
     fn price(&self, problem: &Problem<T>) -> u64;
 
@@ -167,6 +176,8 @@ pub struct Config {
     pub only: Vec<String>,
     /// Names of the strategies to leave out. Default empty.
     pub without: Vec<String>,
+    /// How the strategy `patch` understands the paper. Default: [`Reading::default`].
+    pub reading: Option<Reading>,
 }
 
 /// The most threads that a search is given unless more are asked for.
@@ -180,7 +191,7 @@ pub fn available_threads() -> usize {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { seed: 0, threads: available_threads(), only: Vec::new(), without: Vec::new() }
+        Self { seed: 0, threads: available_threads(), only: Vec::new(), without: Vec::new(), reading: None }
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn falsify_with<T: Real>(
         };
         let table = table().into_iter().filter(|entry| admitted(entry)).collect();
         let oracle = Oracle::new(problem, judge, &shared, budget);
-        Search::new(oracle, observer, random.fork(thread), table)
+        Search::new(oracle, observer, random.fork(thread), table, config)
     };
     // The other threads need not search on for a result that nobody will get.
     let guarded = |search: Search<'_, T>, halt: Option<Halt>| {
@@ -114,6 +114,7 @@ struct Search<'a, T: Real> {
     /// Which site the oracle is at.
     current: Option<usize>,
     observer: &'a dyn Observer,
+    config: &'a Config,
     /// The best margin of all sites.
     best_margin: f64,
     /// Regions that are proved to hold no counterexample.
@@ -167,7 +168,13 @@ impl<T: Real> Running<T> {
 }
 
 impl<'a, T: Real> Search<'a, T> {
-    fn new(oracle: Oracle<'a, T>, observer: &'a dyn Observer, random: Random, table: Vec<Entry<T>>) -> Self {
+    fn new(
+        oracle: Oracle<'a, T>,
+        observer: &'a dyn Observer,
+        random: Random,
+        table: Vec<Entry<T>>,
+        config: &'a Config,
+    ) -> Self {
         let summaries = table.iter().map(|entry| StrategySummary::new(entry.name)).collect();
         let (sites, current, best_margin) = (Vec::new(), None, f64::NEG_INFINITY);
         Self {
@@ -179,6 +186,7 @@ impl<'a, T: Real> Search<'a, T> {
             surveyed: 0,
             current,
             observer,
+            config,
             best_margin,
             proved_regions: 0,
             proved: false,
@@ -341,7 +349,11 @@ impl<'a, T: Real> Search<'a, T> {
                 true => (entry.make)(self.oracle.problem, &site.region, seed),
                 false => Err(NotApplicable("the ways to violate are too many to be listed")),
             };
-            site.strategies.push(match made {
+            let configured = made.and_then(|mut falsifier| {
+                falsifier.configure(self.oracle.problem, self.config)?;
+                Ok(falsifier)
+            });
+            site.strategies.push(match configured {
                 Ok(falsifier) => {
                     site.is_random |=
                         site.has_choice && entry.part != Part::OneThread && falsifier.depends_on_seed();

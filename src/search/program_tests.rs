@@ -98,7 +98,7 @@ fn solve(program: &LinearProgram, inputs: &[crate::lp::ColumnId]) -> Option<(f64
     let mut programs = Programs::new(&budget);
     let mixed = program.columns().iter().any(|column| column.integer);
     let (objective, values) = if mixed {
-        let solution = programs.solve_mixed(program, std::time::Duration::from_secs(60)).ok()?;
+        let solution = programs.solve_within(1_000_000, program, None).ok()?.0;
         (solution.objective, solution.values)
     } else {
         let solution = programs.solve(program).ok()?;

@@ -1,10 +1,9 @@
 //! Solving programs under a budget, counted.
 
-use std::time::Duration;
-
 use crate::budget::Budget;
 use crate::lp::mip::{self, MipRun, MipSolution};
-use crate::lp::{LinearProgram, LpError, LpOptions, LpOutcome, MipOptions, MipOutcome, Solution, Solver};
+use crate::lp::{LinearProgram, LpOptions, LpOutcome, MipOptions, MipOutcome, Solution, Solver};
+use crate::patching::{self, Effort, Modified, Query};
 
 /// Columns from which simplifying the program first pays: region programs have a few, minorants hundreds.
 const PRESOLVE_FROM: usize = 200;
@@ -15,22 +14,7 @@ const PRESOLVE_FROM: usize = 200;
 const MIXED: u64 = 10;
 const ITERATIONS: u64 = 3;
 
-/// Why a program has no answer.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Obstacle {
-    /// No point satisfies it.
-    #[error("infeasible")]
-    Infeasible,
-    /// Time, iterations or precision ran out, or the objective has no end.
-    #[error("not solved")]
-    Unsolved,
-    /// The formulation does not know one of the network's activations.
-    #[error("an activation that the program cannot express")]
-    Activation,
-    /// The solver refused the program.
-    #[error(transparent)]
-    Solver(#[from] LpError),
-}
+pub use crate::patching::Obstacle;
 
 /// Solves programs and counts them.
 #[derive(Debug)]
@@ -72,20 +56,16 @@ impl<'b> Programs<'b> {
         }
     }
 
-    /// The optimum of a mixed-integer program, or the best point after `limit`.
+    /// A small change of the query's first layer.
     ///
     /// # Errors
-    /// [`Obstacle`] if no point is known.
-    pub fn solve_mixed(&mut self, program: &LinearProgram, limit: Duration) -> Result<MipSolution, Obstacle> {
-        let limit = self.budget.remaining().map_or(limit, |left| left.min(limit));
-        let options = MipOptions { time_limit: Some(limit), ..MipOptions::default() };
-        let run = mip::solve_under(self.budget, program, &options, None)?;
-        self.count(program, times(&run));
-        match run.outcome {
-            MipOutcome::Optimal(solution) | MipOutcome::Feasible(solution, _) => Ok(solution),
-            MipOutcome::Infeasible => Err(Obstacle::Infeasible),
-            MipOutcome::Unbounded | MipOutcome::Limit(_) => Err(Obstacle::Unsolved),
-        }
+    /// [`Obstacle`] if none was found.
+    pub fn modify(&mut self, query: &Query<'_>, effort: Effort) -> Result<Modified, Obstacle> {
+        let mut spent = patching::modify::Spent::default();
+        let found = patching::modify(query, effort, self.budget, &mut spent);
+        self.solved += spent.programs;
+        self.entries = self.entries.saturating_add(spent.entries);
+        found
     }
 
     /// The optimum of a mixed-integer program, to 1e-7, and whether it is proven, from a point that may satisfy the

@@ -16,7 +16,7 @@
 
 use super::local::{self, add_inputs, add_margins, around, maps, pieces, view, widen};
 use super::minorant::centre;
-use super::patch::encode::{Allowed, Value, add_sums};
+use super::patch::encode::{Value, add_sums, between};
 use super::programs::{Obstacle, Programs};
 use super::ray::look_along;
 use super::seeds::Seeds;
@@ -96,8 +96,7 @@ impl Step {
             let Some(function) = network.layers[at].activation else { break };
             let mut values = Vec::with_capacity(sums.len());
             for (neuron, &sum) in sums.iter().enumerate() {
-                let allowed = Allowed::Between(ranges.sums[at][neuron]);
-                values.push(allowed.value(&mut program, function, sum)?);
+                values.push(between(&mut program, function, sum, ranges.sums[at][neuron])?);
             }
             let next = &network.layers[at + 1];
             sums = add_sums(&mut program, next, &values, ranges.sums[at + 1].iter().copied());

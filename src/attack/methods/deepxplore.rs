@@ -315,8 +315,14 @@ mod tests {
             assert!(!small::succeeds(name, &task, &[constant(0.0), constant(1.0)]), "{name}");
         }
         let companions = [constant(0.0)];
-        let preparation =
-            Preparation { victim: &victim, companions: &companions, images: &images, labels: &[0], seed: 0 };
+        let preparation = Preparation {
+            victim: &victim,
+            companions: &companions,
+            images: &images,
+            labels: &[0],
+            seed: 0,
+            reading: Default::default(),
+        };
         assert!(make(&preparation).is_err_and(|error| error.0.contains("at least two others")));
         let companions = [constant(0.0), small::deep().0];
         let preparation = Preparation { companions: &companions, ..preparation };

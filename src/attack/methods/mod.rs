@@ -25,6 +25,7 @@ pub mod square;
 
 use super::{Session, Task, Victim};
 use crate::budget::StopReason;
+use crate::search::patch::reading::Reading;
 
 /// How an attack on one image ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +51,8 @@ pub struct Preparation<'a> {
     pub labels: &'a [usize],
     /// The run's seed.
     pub seed: u64,
+    /// How the paper's method is to be understood.
+    pub reading: Reading,
 }
 
 /// One attack. It is made once a run and shared by the threads: it has no state that one image leaves to another.

@@ -51,8 +51,14 @@ pub(super) fn run(method: &dyn Method, task: &Task<'_>) -> (Outcome, Spent) {
 /// The method of this name, for the images of one task.
 pub(super) fn method(name: &str, task: &Task<'_>, companions: &[Victim]) -> Box<dyn Method> {
     let images = [task.image.to_vec()];
-    let preparation =
-        Preparation { victim: task.victim, companions, images: &images, labels: &[task.label], seed: 1 };
+    let preparation = Preparation {
+        victim: task.victim,
+        companions,
+        images: &images,
+        labels: &[task.label],
+        seed: 1,
+        reading: Default::default(),
+    };
     let entry = TABLE.iter().find(|entry| entry.name == name).expect("a row of the table");
     (entry.make)(&preparation).unwrap_or_else(|error| panic!("{name}: {error}"))
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::attack::methods::{Entry, TABLE};
 use crate::attack::{Limits, Order, Targets};
 use crate::cli::args;
-use crate::cli::config::{UsageError, seconds, threads};
+use crate::cli::config::{UsageError, reading, seconds, threads};
+use crate::search::patch::reading::Reading;
 
 /// The meaning of `attack`'s arguments.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(super) struct Config {
     pub(super) each: Duration,
     /// Images at a time.
     pub(super) threads: usize,
+    /// How the method `patch` understands the paper.
+    pub(super) reading: Reading,
 }
 
 impl TryFrom<&args::Attack> for Config {
@@ -69,6 +72,7 @@ impl TryFrom<&args::Attack> for Config {
             deviation,
             each: seconds("budget", &args.budget)?,
             threads: threads(args.threads)?,
+            reading: args.reading.as_deref().map(reading).transpose()?.unwrap_or_default(),
         })
     }
 }

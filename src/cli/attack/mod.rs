@@ -90,6 +90,7 @@ struct Settings {
     limits: String,
     targets: String,
     reading: String,
+    patching: String,
     round: bool,
     budget: f64,
     seed: u64,
@@ -244,7 +245,8 @@ fn methods(
 ) -> Result<Vec<Chosen>, Failure> {
     let images: Vec<Vec<f32>> = subjects.iter().map(|subject| subject.input.clone()).collect();
     let labels: Vec<usize> = subjects.iter().map(|subject| subject.label).collect();
-    let preparation = Preparation { victim, companions, images: &images, labels: &labels, seed };
+    let reading = config.reading;
+    let preparation = Preparation { victim, companions, images: &images, labels: &labels, seed, reading };
     let mut chosen = Vec::new();
     for &entry in &config.methods {
         match (entry.make)(&preparation) {
@@ -281,6 +283,7 @@ fn settings(
         limits: format!("{:?}", config.limits),
         targets: format!("{:?}", config.targets),
         reading: format!("{:?}, mean {:?}, deviation {:?}", config.order, args.mean, config.deviation),
+        patching: config.reading.to_string(),
         round: args.round,
         budget: config.each.as_secs_f64(),
         seed: args.seed,

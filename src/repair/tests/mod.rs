@@ -8,6 +8,7 @@ use super::several::{self, Chain};
 use super::{Demand, Dense, Outcome, Settings};
 use crate::budget::Budget;
 use crate::network::NodeId;
+use crate::patching::Layer;
 use crate::random::Random;
 
 /// A layer of `[outputs][inputs]` weights, with ReLUs or without an activation.
@@ -32,7 +33,8 @@ fn search(
     demands: &[Demand],
     settings: &Settings,
 ) -> Outcome {
-    let chain = Chain { layers, changed, sources, demands, settings };
+    let views: Vec<Layer<'_>> = layers.iter().map(Dense::view).collect();
+    let chain = Chain { layers: &views, changed, sources, demands, settings };
     several::repair(&chain, &mut Random::new(settings.seed), &Budget::unlimited()).unwrap()
 }
 

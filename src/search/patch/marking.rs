@@ -9,7 +9,7 @@
 use crate::network::frozen::piece;
 use crate::network::layered::{Layered, Trace};
 use crate::network::op::UnaryFunction;
-use crate::property::Conjunction;
+use crate::property::{Conjunction, Row};
 
 /// What moving a neuron's sum does for the property's violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -118,20 +118,32 @@ fn by_gradient(network: &Layered, trace: &Trace, property: &Conjunction) -> Vec<
     let mut marks: Vec<Vec<Mark>> =
         network.layers.iter().map(|layer| vec![Mark::Idle; layer.edges.outputs()]).collect();
     for row in &property.rows {
-        let mut of_values = vec![0.0; network.layers.last().map_or(0, |layer| layer.edges.outputs())];
-        row.outputs.iter().for_each(|&(output, coefficient)| of_values[output] -= coefficient);
-        for (at, layer) in network.layers.iter().enumerate().rev() {
-            let slopes = trace.sums[at].iter().map(|&z| slope(layer.activation, z));
-            let of_sums: Vec<f64> = of_values.iter().zip(slopes).map(|(g, slope)| g * slope).collect();
-            of_values = vec![0.0; layer.edges.inputs];
-            for (target, &g) in of_sums.iter().enumerate() {
-                marks[at][target] = marks[at][target].join(Mark::Increment.through(g));
-                let sources = of_values.iter_mut().zip(layer.edges.row(target));
-                sources.for_each(|(sum, weight)| *sum += g * weight);
+        for (marks, gradient) in marks.iter_mut().zip(gradient(network, &trace.sums, row)) {
+            for (mark, g) in marks.iter_mut().zip(gradient) {
+                *mark = mark.join(Mark::Increment.through(g));
             }
         }
     }
     marks
+}
+
+/// What a unit more of each sum does to the margin of a row, by layer, where the sums are these.
+pub fn gradient(network: &Layered, sums: &[Vec<f64>], row: &Row) -> Vec<Vec<f64>> {
+    let mut of_values = vec![0.0; network.layers.last().map_or(0, |layer| layer.edges.outputs())];
+    row.outputs.iter().for_each(|&(output, coefficient)| of_values[output] -= coefficient);
+    let mut gradient = Vec::with_capacity(network.depth());
+    for (layer, sums) in network.layers.iter().zip(sums).rev() {
+        let slopes = sums.iter().map(|&z| slope(layer.activation, z));
+        let of_sums: Vec<f64> = of_values.iter().zip(slopes).map(|(g, slope)| g * slope).collect();
+        of_values = vec![0.0; layer.edges.inputs];
+        for (target, &g) in of_sums.iter().enumerate() {
+            let sources = of_values.iter_mut().zip(layer.edges.row(target));
+            sources.for_each(|(sum, weight)| *sum += g * weight);
+        }
+        gradient.push(of_sums);
+    }
+    gradient.reverse();
+    gradient
 }
 
 /// The slope of an activation at a sum; for smooth ones only its sign matters.

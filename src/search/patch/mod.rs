@@ -6,110 +6,48 @@
 //! the same effect, and so on until the first edge layer; what the first layer's neurons then compute can also be
 //! had by changing the input instead of the weights (`mod2adv`).
 //!
+//! - [`reading`]: the choices that the paper leaves, each by name.
 //! - [`marking`]: which way each neuron should move; fixes the signs of the changes.
-//! - [`edge_layer`]: `modifyEdgeLayer`, the linear program of one layer's change.
+//! - [`modify`]: `modifyEdgeLayer`, the smallest change of one layer. The programs are those of repairs.
 //! - [`targets`]: φ′, what an earlier change has to bring about.
 //! - [`pullback`]: `mod2adv`, from the first layer's new sums to an input.
-//! - [`encode`]: the layers behind a change as rows of a program, with phases held or approximated.
+//! - [`journey`]: from a start to an input, once or until the property is violated.
+//! - [`encode`]: sums and activations as rows of a program, for the strategies built on this one.
 //! - [`strategy`]: the method as a strategy of the portfolio.
 //!
-//! What it finds when taken literally is in `benchmarks/patching.md`: little, and the table says at which stage it
-//! fails. A patch has as many unknowns as edges, but all that it changes are the sums of its layer; the inputs that
-//! can produce them are few.
+//! What each reading finds is in `benchmarks/patching.md`. A patch has as many unknowns as edges, but all that it
+//! changes are the sums of its layer; the inputs that can produce them are few.
+//!
+//! [`modify`]: crate::patching::modify
 
-pub mod edge_layer;
 pub mod encode;
+pub mod journey;
 pub mod marking;
 pub mod pullback;
+pub mod reading;
 pub mod strategy;
 pub mod targets;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use super::programs::{Obstacle, Programs};
 use crate::network::layered::bounds::Ranges;
-use crate::network::layered::{EdgeLayer, Layered, Trace};
+use crate::network::layered::{Layered, Trace};
+use crate::patching::encode::Wish;
+use crate::patching::{self, Demand, Effort, Goal, Layer, Patch, Query, Way};
 use crate::property::Conjunction;
-use edge_layer::{EdgePatch, modify_edge_layer};
 use marking::{Mark, Marking};
-use targets::{Goal, Targets};
+use reading::{Order, Phases, Reading};
+use targets::Targets;
 
-/// How the method is to be understood, where the paper offers or leaves a choice.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    /// The largest change of a weight, over 0. Default: no limit.
-    pub alpha: f64,
-    /// By how much each row of the property is to hold, in units of the outputs. Default 1e-4.
-    pub margin: f64,
-    /// What is to be small. Default: the sum of all changes.
-    pub objective: Change,
-    /// Where marks come from; they fix the signs of the changes. Default: from paths, as in the paper.
-    pub marking: Marking,
-    /// How the phases of neurons are treated. Default: held.
-    pub phases: Phases,
-    /// What an earlier layer has to bring about. Default: the same sums.
-    pub targets: Targets,
-    /// Whether biases may change too. Default: no.
-    pub biases: bool,
-}
+/// What a miss of one unit costs where targets are elastic, in units of what is to be small. As in the prototypes.
+pub const PRICE: f64 = 100.0;
 
-/// What a patch minimises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// Σ |ε|
-    Total,
-    /// max |ε|
-    Largest,
-}
-
-/// How a program treats activations.
-#[derive(Debug, Clone)]
-pub enum Phases {
-    /// Every neuron stays on the piece of its activation that it is on at the input.
-    Held,
-    /// And behind the changed layer, active neurons may only increase and inactive ones only decrease.
-    Monotone,
-    /// Linear bounds over these ranges in place of phases ("Overcoming a Methodological Limitation"): the ranges of
-    /// a class of inputs, or bounds over the property's own box. A patch may then miss the property when simulated.
-    Approximated(Arc<Ranges>),
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            alpha: f64::INFINITY,
-            margin: 1e-4,
-            objective: Change::Total,
-            marking: Marking::Paths,
-            phases: Phases::Held,
-            targets: Targets::Exact,
-            biases: false,
-        }
-    }
-}
-
-/// A network up to some edge layer, and what that layer has to do.
-#[derive(Debug, Clone, Copy)]
-pub struct Chopped<'a> {
-    /// The edge layers that are left.
-    pub layers: &'a [EdgeLayer],
-    /// What the whole network does at the input.
-    pub trace: &'a Trace,
-    /// The input itself, for properties that speak of inputs.
-    pub input: &'a [f64],
-    /// Marks of the neurons, by layer.
-    pub marks: &'a [Vec<Mark>],
-    /// What the last of the layers has to do.
-    pub goal: &'a Goal<'a>,
-}
-
-/// A change of the first edge layer that makes the network violate the property, phases permitting.
+/// A change of the first edge layer that makes the network violate the property, as the programs see it.
 #[derive(Debug, Clone)]
 pub struct FirstLayerModification {
     /// The last patch, of the first edge layer.
-    pub patch: EdgePatch,
+    pub patch: Patch,
     /// The first layer's sums with it.
     pub sums: Vec<f64>,
     /// The ranges of these sums that will do just as well.
@@ -126,7 +64,22 @@ pub struct Stuck {
     pub obstacle: Obstacle,
 }
 
-/// Algorithm 1. `rules.phases` are ranges of `network`'s sums where they are approximated.
+/// An input at which a network is to be patched.
+#[derive(Debug, Clone, Copy)]
+pub struct Site<'a> {
+    /// The network.
+    pub network: &'a Layered,
+    /// The input.
+    pub input: &'a [f64],
+    /// What the network does there.
+    pub trace: &'a Trace,
+    /// What a patched network should satisfy there.
+    pub property: &'a Conjunction,
+    /// Ranges of the network's sums, where phases are approximated.
+    pub ranges: Option<&'a Ranges>,
+}
+
+/// Algorithm 1, or its last stage at once.
 ///
 /// As printed, the algorithm takes `p = ⌈l/2⌉` for `l` layers and chops the network there. With `l` counted in
 /// layers of neurons that never reaches the first layer (`⌈3/2⌉ = 2` again and again); the paper's worked example
@@ -135,29 +88,91 @@ pub struct Stuck {
 /// # Errors
 /// [`Stuck`] with the layer whose program has no answer.
 pub fn find_first_layer_modification(
-    network: &Layered,
-    input: &[f64],
-    property: &Conjunction,
-    rules: &Rules,
+    site: Site<'_>,
+    reading: &Reading,
     programs: &mut Programs<'_>,
 ) -> Result<FirstLayerModification, Stuck> {
-    let trace = network.simulate(input);
-    let marks = rules.marking.mark(network, &trace, property);
-    let mut layers = network.layers.as_slice();
-    let mut goal = Goal::Property(property);
+    let marks = reading.marks.mark(site.network, site.trace, site.property);
+    let layers: Vec<Layer<'_>> = site.network.layers.iter().map(Layer::from).collect();
+    let demands = [Demand::of(site.property, site.input)];
+    let mut ranges: Vec<Vec<(f64, f64)>> = Vec::new();
+    let mut end = layers.len();
     loop {
-        let p = middle(layers.len());
-        let chopped = Chopped { layers, trace: &trace, input, marks: &marks, goal: &goal };
-        let patch = modify_edge_layer(&chopped, p, rules, programs)
-            .map_err(|obstacle| Stuck { layer: p, obstacle })?;
-        let sums = patch.simulate(&layers[p], trace.into_layer(p));
-        let targets = rules.targets.around(&sums, &marks[p], layers[p].activation);
+        let p = match reading.order {
+            Order::MiddleFirst => middle(end),
+            Order::Direct => 0,
+        };
+        let wish = match reading.targets {
+            Targets::Elastic => Wish::Elastic(PRICE),
+            Targets::Exact | Targets::Rectified | Targets::Marked => Wish::Strict,
+        };
+        let goal = match ranges.is_empty() {
+            true => Goal::Demands(&demands, reading.margin),
+            false => Goal::Sums(&ranges, wish),
+        };
+        let stage = Stage { site, layers: &layers[p..end], p, goal, marks: &marks[p] };
+        let patch =
+            modify_edge_layer(&stage, reading, programs).map_err(|obstacle| Stuck { layer: p, obstacle })?;
+        let sums = layers[p].changed_sums(&patch.changes, site.trace.into_layer(p));
+        let targets = reading.targets.around(&sums, &marks[p], layers[p].activation);
         if p == 0 {
             return Ok(FirstLayerModification { patch, sums, targets });
         }
-        goal = Goal::Sums(targets);
-        layers = &layers[..=p];
+        (ranges, end) = (vec![targets], p + 1);
     }
+}
+
+/// One stage of Algorithm 1: layer `p` is to change, those behind it are left.
+#[derive(Debug, Clone, Copy)]
+pub struct Stage<'a> {
+    /// Where the whole network is patched.
+    pub site: Site<'a>,
+    /// The layer to change and those behind it that are left.
+    pub layers: &'a [Layer<'a>],
+    /// Its number.
+    pub p: usize,
+    /// What the last of them has to do.
+    pub goal: Goal<'a>,
+    /// Marks of the layer's neurons.
+    pub marks: &'a [Mark],
+}
+
+/// `modifyEdgeLayer`: a small change of one edge layer with which the chopped network reaches its goal.
+///
+/// # Errors
+/// [`Obstacle`] if none was found under the rules.
+pub fn modify_edge_layer(
+    stage: &Stage<'_>,
+    reading: &Reading,
+    programs: &mut Programs<'_>,
+) -> Result<Patch, Obstacle> {
+    let ranges;
+    let phases = match reading.phases {
+        Phases::Free => patching::Phases::Free,
+        Phases::Held => patching::Phases::Held,
+        Phases::Monotone => patching::Phases::Monotone,
+        Phases::Approximated | Phases::ApproximatedBox => {
+            let sums = &stage.site.ranges.ok_or(Obstacle::Activation)?.sums[stage.p..];
+            ranges = Ranges { sums: sums.to_vec() };
+            patching::Phases::Approximated(&ranges)
+        }
+    };
+    let ways: Vec<Way> =
+        stage.marks.iter().map(|mark| Way { rise: mark.may_rise(), fall: mark.may_fall() }).collect();
+    let ways = (reading.marks != Marking::Off).then_some(ways.as_slice());
+    let sources = [stage.site.trace.into_layer(stage.p).to_vec()];
+    // Weights from sources that are all zero change nothing; there the biases stand for them.
+    let biases = sources[0].iter().all(|&h| h == 0.0);
+    let query = Query {
+        layers: stage.layers,
+        sources: &sources,
+        goal: stage.goal,
+        norm: reading.objective,
+        limit: reading.alpha,
+        rules: patching::Rules { phases, ways, biases },
+    };
+    let effort = Effort { proof: reading.proof, ..Effort::default() };
+    Ok(Patch { layer: stage.p, ..programs.modify(&query, effort)?.patch })
 }
 
 /// `⌈l/2⌉`, counted from 0.

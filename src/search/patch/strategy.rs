@@ -1,121 +1,69 @@
-//! Algorithm 1 as a strategy of the portfolio.
+//! The paper's method as a strategy of the portfolio.
 //!
-//! Each round takes one start (the centre of the box first, then the best of a block of samples) and the
-//! conjunction that is nearest there, and tries the [`variants`] in order, from the paper's letter to the most
-//! relaxed. Deviation: an input that `mod2adv` returns is looked at together with the ray from the start through it,
-//! which costs no more than the single point.
+//! It takes one start after the other (the centre of the box first, then the best of a block of samples) and the
+//! conjunction that is nearest there, and follows one reading from it: the default one, or that of `--reading`. A round
+//! is one shot. Deviation: an input that `mod2adv` returns is looked at together with the ray through it, which costs little more than the single
+//! point, and a journey goes on from the best point of the ray.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use super::marking::Marking;
-use super::pullback::{Aim, Start, Wish, mod2adv};
-use super::targets::Targets;
-use super::{Change, Phases, Rules, Stuck, find_first_layer_modification};
-use crate::network::layered::bounds::Ranges;
+use super::journey::Journey;
+use super::pullback::Start;
+use super::reading::{Phases, Reading};
+use crate::network::frozen::piece;
+use crate::network::layered::bounds::{Ranges, envelope};
 use crate::network::layered::{Layered, Outline};
+use crate::network::op::UnaryFunction;
 use crate::network::{Network, Real};
 use crate::problem::Problem;
-use crate::property::{Conjunction, Region};
+use crate::property::Region;
 use crate::search::centre::middle;
 use crate::search::local;
-use crate::search::programs::{Obstacle, Programs};
+use crate::search::programs::Programs;
 use crate::search::ray::look_along;
 use crate::search::sample::{Sampler, fix};
-use crate::search::{Falsifier, Halt, NotApplicable, Oracle, Progress};
+use crate::search::{Config, Falsifier, Halt, NotApplicable, Oracle, Progress};
 
 /// Weights of the layers together over which the programs cost more than they find.
 const MOST_WEIGHTS: usize = 2_000_000;
-/// What a miss of one unit costs an elastic pull-back, as in the prototypes.
-const PRICE: f64 = 100.0;
-
-/// A reading of the method, from Algorithm 1 to the input.
-#[derive(Debug, Clone)]
-pub struct Variant {
-    /// Its name in tables.
-    pub name: &'static str,
-    /// How Algorithm 1 is read.
-    pub rules: Rules,
-    /// What `mod2adv` minimises.
-    pub aim: Aim,
-    /// How strictly `mod2adv` is read.
-    pub wish: Wish,
-}
-
-/// The readings, from the paper's letter to the most relaxed. Ranges of a class of inputs and over the box give one
-/// more each.
-pub fn variants(class: Option<&Arc<Ranges>>, of_box: Option<&Arc<Ranges>>) -> Vec<Variant> {
-    let strict = |name, rules| Variant { name, rules, aim: Aim::LeastTotal, wish: Wish::Strict };
-    let rules = Rules::default;
-    let marked = || Rules { targets: Targets::Marked, ..rules() };
-    let gradient = || Rules { marking: Marking::Gradient, ..marked() };
-    let approximated = |name, ranges: Option<&Arc<Ranges>>| {
-        let phases = Phases::Approximated(Arc::clone(ranges?));
-        Some(Variant { wish: Wish::Elastic(PRICE), ..strict(name, Rules { phases, ..gradient() }) })
-    };
-    let mut all = vec![
-        strict("literal", rules()),
-        strict("literal, largest change", Rules { objective: Change::Largest, ..rules() }),
-        strict("monotone phases", Rules { phases: Phases::Monotone, ..rules() }),
-        strict("rectified targets", Rules { targets: Targets::Rectified, ..rules() }),
-        strict("marked targets", marked()),
-        strict("marks from gradients", gradient()),
-        Variant { wish: Wish::Elastic(PRICE), ..strict("elastic", gradient()) },
-    ];
-    all.extend(approximated("class bounds", class));
-    all.extend(approximated("box bounds", of_box));
-    all
-}
-
-/// Why a variant brought no input.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Failure {
-    /// Algorithm 1 stopped.
-    #[error(transparent)]
-    Stuck(#[from] Stuck),
-    /// The first layer's sums cannot be had from the input.
-    #[error("mod2adv: {0}")]
-    Pullback(Obstacle),
-}
-
-impl Variant {
-    /// Runs the method from one input: an input in the box that should satisfy the conjunction.
-    ///
-    /// # Errors
-    /// [`Failure`] with the stage that had no answer.
-    pub fn run(
-        &self,
-        network: &Layered,
-        start: Start<'_>,
-        property: &Conjunction,
-        programs: &mut Programs<'_>,
-    ) -> Result<Vec<f64>, Failure> {
-        let found = find_first_layer_modification(network, start.input, property, &self.rules, programs)?;
-        let first = network.first_edges();
-        mod2adv(&first, &found.targets, start, self.aim, self.wish, programs).map_err(Failure::Pullback)
-    }
-}
+/// Entries of a first shot's programs, in weights of the network.
+const PROGRAMS: usize = 12;
 
 /// Patches from one start after the other.
 struct Patch<T> {
+    reading: Reading,
+    /// What the next round goes on with.
+    journey: Option<(Journey, u32)>,
     sampler: Sampler,
     started: bool,
     points: Vec<T>,
-    /// The view of a network without convolutions, and its bounds over the box.
-    whole: Option<(Layered, Option<Arc<Ranges>>)>,
+    /// The view of a network without convolutions.
+    whole: Option<Layered>,
+    /// Bounds over the box, where the reading wants them.
+    of_box: Option<Ranges>,
     has_convolutions: bool,
     /// What the samples nearest to each conjunction do: the classes of the linear approximation.
     classes: HashMap<u32, Ranges>,
 }
 
-/// The edge layers that the strategy works on.
+/// The edge layers that a reading works on.
 ///
 /// # Errors
 /// [`NotApplicable`] where it does not work on a network.
-pub fn applies(network: &Network<f64>) -> Result<Outline, NotApplicable> {
+pub fn applies(network: &Network<f64>, reading: &Reading) -> Result<Outline, NotApplicable> {
     let outline = Layered::outline(network).map_err(|reason| NotApplicable(reason.reason()))?;
     affordable(network)?;
-    Ok(outline)
+    let functions: Vec<UnaryFunction> = outline.layers.iter().filter_map(|layer| layer.activation).collect();
+    let has_pieces = functions.iter().all(|&function| piece(function, 0.0).is_some());
+    let has_bounds = functions.iter().all(|&function| envelope(function, (-1.0, 1.0)).is_some());
+    match reading.phases {
+        Phases::Free | Phases::Held | Phases::Monotone if has_pieces => Ok(outline),
+        Phases::Approximated | Phases::ApproximatedBox if has_bounds => Ok(outline),
+        _ if has_bounds => Err(NotApplicable(
+            "an activation is not piecewise linear, and only readings with approximated phases patch it",
+        )),
+        _ => Err(NotApplicable("no reading of patching knows one of the activations")),
+    }
 }
 
 /// Whether the programs are small enough: asked before a copy in double precision is made.
@@ -134,56 +82,80 @@ pub fn make<T: Real>(
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let sampler = Sampler::new(region, seed)?;
     affordable(&problem.network)?;
-    let has_convolutions = applies(problem.double())?.behind_convolutions;
+    let outline = Layered::outline(problem.double()).map_err(|reason| NotApplicable(reason.reason()))?;
+    let has_convolutions = outline.behind_convolutions;
     Ok(Box::new(Patch {
+        reading: Reading::default(),
+        journey: None,
         sampler,
         started: false,
         points: Vec::new(),
         whole: None,
+        of_box: None,
         has_convolutions,
         classes: HashMap::new(),
     }))
 }
 
 impl<T: Real> Falsifier<T> for Patch<T> {
+    fn configure(&mut self, problem: &Problem<T>, config: &Config) -> Result<(), NotApplicable> {
+        self.reading = config.reading.unwrap_or_default();
+        applies(problem.double(), &self.reading).map(|_| ())
+    }
+
     fn price(&self, problem: &Problem<T>) -> u64 {
-        // Three programs for each of nine variants.
-        local::price(problem, 27)
+        // The programs of a patch, with the layers behind the first, and two of a pull-back.
+        local::price(problem, PROGRAMS)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
-        let Some((start, target)) = self.next_start(oracle)? else { return Ok(Progress::More) };
+        let (mut journey, target) = match self.journey.take() {
+            Some(journey) => journey,
+            None => match self.next_start(oracle)? {
+                Some((start, target)) => (self.begin(oracle, &start, target), target),
+                None => return Ok(Progress::More),
+            },
+        };
         let own;
-        let (network, of_box) = if self.has_convolutions {
-            let Ok(view) = Layered::behind_convolutions(oracle.problem.double(), &start) else {
+        let network = if let Some(whole) = &self.whole {
+            whole
+        } else {
+            let Ok(view) = Layered::behind_convolutions(oracle.problem.double(), journey.here()) else {
                 return Ok(Progress::Exhausted);
             };
             own = view;
-            (&own, None)
-        } else {
-            let Some((view, of_box)) = &self.whole else { return Ok(Progress::Exhausted) };
-            (view, of_box.as_ref())
+            &own
         };
-        let class = self.classes.get(&target).map(|ranges| Arc::new(ranges.clone()));
-        for variant in variants(class.as_ref(), of_box) {
-            oracle.check()?;
-            let mut programs = Programs::new(oracle.budget());
-            let region = &oracle.region;
-            let from = Start { input: &start, lower: &region.lower, upper: &region.upper };
-            let property = &region.conjunctions[target as usize];
-            let outcome = variant.run(network, from, property, &mut programs);
-            let (solved, entries) = (programs.solved, programs.entries);
-            oracle.tally.count_programs(solved, entries);
-            if let Ok(input) = outcome {
-                let through = input.iter().copied().enumerate();
-                look_along(oracle, &mut self.points, &start, through, target as usize)?;
-            }
+        let ranges = match self.reading.phases {
+            Phases::Approximated => self.classes.get(&target),
+            Phases::ApproximatedBox => self.of_box.as_ref(),
+            Phases::Free | Phases::Held | Phases::Monotone => None,
+        };
+        let mut programs = Programs::new(oracle.budget());
+        let outcome = journey.shot(network, ranges, &mut programs);
+        let (solved, entries) = (programs.solved, programs.entries);
+        oracle.tally.count_programs(solved, entries);
+        if let Ok(input) = outcome {
+            let here = journey.here().to_vec();
+            let through = input.iter().copied().enumerate();
+            let (margin, best) = look_along(oracle, &mut self.points, &here, through, target as usize)?;
+            let best: Vec<f64> = best.into_iter().map(Real::widen).collect();
+            journey.observe(&best, margin);
+            self.journey = Some((journey, target));
         }
         Ok(Progress::More)
     }
 }
 
 impl<T: Real> Patch<T> {
+    fn begin(&self, oracle: &Oracle<'_, T>, start: &[f64], target: u32) -> Journey {
+        let region = &oracle.region;
+        let property = region.conjunctions[target as usize].clone();
+        let margin = property.margin(start, &oracle.problem.double().evaluate(start));
+        let from = Start { input: start, lower: &region.lower, upper: &region.upper };
+        Journey::new(self.reading, property, from, margin)
+    }
+
     /// A point and the conjunction nearest there: the centre, then the best of a block of samples.
     fn next_start(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Option<(Vec<f64>, u32)>, Halt> {
         if self.started {
@@ -198,10 +170,11 @@ impl<T: Real> Patch<T> {
         oracle.evaluate(&self.points)?;
         if !self.started && !self.has_convolutions {
             let region = &oracle.region;
-            self.whole = Layered::new(oracle.problem.double()).ok().map(|view| {
-                let of_box = Ranges::of_box(&view, &region.lower, &region.upper);
-                (view, of_box.map(Arc::new))
-            });
+            self.whole = Layered::new(oracle.problem.double()).ok();
+            if self.reading.phases == Phases::ApproximatedBox {
+                let of_box = |view| Ranges::of_box(view, &region.lower, &region.upper);
+                self.of_box = self.whole.as_ref().and_then(of_box);
+            }
         }
         self.started = true;
         self.learn(oracle);
@@ -214,7 +187,7 @@ impl<T: Real> Patch<T> {
     /// Adds a few of the last block's points to their classes.
     fn learn(&mut self, oracle: &Oracle<'_, T>) {
         const A_BLOCK: usize = 8;
-        let Some((network, _)) = &self.whole else { return };
+        let (Some(network), Phases::Approximated) = (&self.whole, self.reading.phases) else { return };
         for lane in 0..oracle.lanes().min(A_BLOCK) {
             let point: Vec<f64> = oracle.point(lane).into_iter().map(Real::widen).collect();
             let trace = network.simulate(&point);

@@ -3,16 +3,6 @@
 use super::marking::Mark;
 use crate::network::frozen::piece;
 use crate::network::op::UnaryFunction;
-use crate::property::Conjunction;
-
-/// What the last layer of a chopped network has to do.
-#[derive(Debug, Clone)]
-pub enum Goal<'a> {
-    /// The network is whole: its outputs have to satisfy these rows.
-    Property(&'a Conjunction),
-    /// φ′: each sum has to lie in its range.
-    Sums(Vec<(f64, f64)>),
-}
 
 /// How strictly the sums `c` of a patched layer are to be reproduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +14,8 @@ pub enum Targets {
     Rectified,
     /// And marked neurons may overshoot: `z ≥ c` for increment, `z ≤ c` for decrement, nothing for idle ones.
     Marked,
+    /// As [`Rectified`](Self::Rectified), but a sum may miss its range, at a price: at every stage, and at the input.
+    Elastic,
 }
 
 impl Targets {
@@ -35,7 +27,7 @@ impl Targets {
         };
         let range = |(&c, &mark): (&f64, &Mark)| match (self, mark) {
             (Self::Exact, _) => (c, c),
-            (Self::Rectified, _) | (Self::Marked, Mark::Neutral) => flat(c),
+            (Self::Rectified | Self::Elastic, _) | (Self::Marked, Mark::Neutral) => flat(c),
             (Self::Marked, Mark::Increment) => (flat(c).0, f64::INFINITY),
             (Self::Marked, Mark::Decrement) => (f64::NEG_INFINITY, flat(c).1),
             (Self::Marked, Mark::Idle) => (f64::NEG_INFINITY, f64::INFINITY),

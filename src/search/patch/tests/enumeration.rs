@@ -1,18 +1,17 @@
 //! Plain twins: one program for each choice of all phases behind the change, written out densely with one unknown an
 //! edge; one program for each set of inputs that may move.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::budget::Budget;
 use crate::lp::LinearProgram;
 use crate::network::layered::bounds::Ranges;
-use crate::search::patch::edge_layer::modify_edge_layer;
+use crate::patching::{Demand, Goal, Layer, Norm};
+use crate::search::patch::journey;
 use crate::search::patch::marking::{Mark, Marking};
 use crate::search::patch::pullback::{Aim, Start, Wish, mod2adv};
-use crate::search::patch::strategy::variants;
-use crate::search::patch::targets::Goal;
-use crate::search::patch::{Change, Chopped, Phases, Rules};
+use crate::search::patch::reading::{Order, Phases, Reading, Shots};
+use crate::search::patch::targets::Targets;
+use crate::search::patch::{Site, Stage, modify_edge_layer};
 use crate::search::programs::{Obstacle, Programs};
 
 /// Rows `constant + Σ coefficient · ε` for a layer's values: the last entry of each is the constant.
@@ -38,21 +37,25 @@ impl Case {
         Self { network, input, property, p }
     }
 
-    fn solve(&self, rules: &Rules) -> Result<f64, Obstacle> {
+    fn solve(&self, reading: &Reading, ranges: Option<&Ranges>) -> Result<f64, Obstacle> {
         let trace = self.network.simulate(&self.input);
-        let marks = rules.marking.mark(&self.network, &trace, &self.property);
-        let goal = Goal::Property(&self.property);
-        let layers = &self.network.layers;
-        let chopped = Chopped { layers, trace: &trace, input: &self.input, marks: &marks, goal: &goal };
+        let marks = reading.marks.mark(&self.network, &trace, &self.property);
+        let (property, input, p) = (&self.property, self.input.as_slice(), self.p);
+        let site = Site { network: &self.network, input, trace: &trace, property, ranges };
+        let layers: Vec<Layer<'_>> = self.network.layers[p..].iter().map(Layer::from).collect();
+        let demands = [Demand::of(property, input)];
+        let goal = Goal::Demands(&demands, reading.margin);
+        let stage = Stage { site, layers: &layers, p, goal, marks: &marks[p] };
         let budget = Budget::unlimited();
-        let patch = modify_edge_layer(&chopped, self.p, rules, &mut Programs::new(&budget))?;
-        if !matches!(rules.phases, Phases::Approximated(_)) {
-            self.simulate_patched(&patch.applied(&self.network.layers[self.p]), rules.margin);
+        let patch = modify_edge_layer(&stage, reading, &mut Programs::new(&budget))?;
+        if ranges.is_none() {
+            let mut layer = self.network.layers[p].clone();
+            for change in &patch.changes {
+                layer.edges.weights[change.target * layer.edges.inputs + change.source] += change.by;
+            }
+            self.simulate_patched(&layer, reading.margin);
         }
-        Ok(match rules.objective {
-            Change::Total => patch.total(),
-            Change::Largest => patch.largest(),
-        })
+        Ok(reading.objective.of(&[patch]))
     }
 
     /// With its phases enforced, a patch has to work in the real network.
@@ -77,22 +80,22 @@ impl Case {
     }
 
     /// The smallest change for one choice of phases; `None` if there is none.
-    fn twin(&self, rules: &Rules, phases: usize) -> Option<f64> {
+    fn twin(&self, rules: &Reading, phases: usize) -> Option<f64> {
         let trace = self.network.simulate(&self.input);
-        let marks = rules.marking.mark(&self.network, &trace, &self.property);
+        let marks = rules.marks.mark(&self.network, &trace, &self.property);
         let sources = trace.into_layer(self.p);
         let layer = &self.network.layers[self.p];
-        let per_target = sources.len() + usize::from(rules.biases);
+        let per_target = sources.len();
         let unknowns = layer.edges.outputs() * per_target;
         let mut program = LinearProgram::minimise();
-        let largest = (rules.objective == Change::Largest).then(|| program.column(0.0, rules.alpha, 1.0));
+        let largest = (rules.objective == Norm::Largest).then(|| program.column(0.0, rules.alpha, 1.0));
         let mut sums: Affine = Vec::new();
         let mut columns = Vec::new();
         for (target, &now) in trace.sums[self.p].iter().enumerate() {
             let mut sum = vec![0.0; unknowns + 1];
             sum[unknowns] = now;
             for edge in 0..per_target {
-                let h = sources.get(edge).copied().unwrap_or(1.0);
+                let h = sources[edge];
                 let up = marks[self.p][target].may_rise() && h > 0.0
                     || marks[self.p][target].may_fall() && h < 0.0;
                 let down = marks[self.p][target].may_fall() && h > 0.0
@@ -143,56 +146,101 @@ impl Case {
     }
 }
 
-fn all_rules() -> Vec<Rules> {
+fn all_readings(phases: Phases) -> Vec<Reading> {
     let mut all = Vec::new();
-    for objective in [Change::Total, Change::Largest] {
-        for marking in [Marking::Off, Marking::Paths, Marking::Gradient] {
-            for (alpha, biases) in [(f64::INFINITY, false), (0.6, false), (0.6, true)] {
-                all.push(Rules { objective, marking, alpha, biases, margin: 0.1, ..Rules::default() });
+    for objective in [Norm::Total, Norm::Largest] {
+        for marks in [Marking::Off, Marking::Paths, Marking::Gradient] {
+            for alpha in [f64::INFINITY, 0.6] {
+                all.push(Reading {
+                    phases,
+                    objective,
+                    marks,
+                    alpha,
+                    margin: 0.1,
+                    proof: 100_000,
+                    ..Reading::default()
+                });
             }
         }
     }
     all
 }
 
-#[test]
-fn the_change_of_a_layer_is_the_best_for_its_phases() {
+/// The change of a layer against the twin's, over the choices of phases that the reading allows.
+fn check(phases: Phases, seeds: u64) {
     let (mut solved, mut infeasible) = (0, 0);
-    for seed in 0..12 {
+    for seed in 0..seeds {
         for (widths, p) in [(&[3, 4, 4, 2][..], 1), (&[3, 3, 2, 2], 0), (&[2, 2, 3, 3, 2], 2), (&[4, 2], 0)] {
             let case = Case::new(widths, p, seed);
             assert!(case.neurons() <= 8);
-            for rules in all_rules() {
-                let (ours, twin) = (case.solve(&rules), case.twin(&rules, case.held()));
-                match (&ours, twin) {
+            if case.network.simulate(&case.input).into_layer(p).iter().all(|&h| h == 0.0) {
+                // No weight does anything there, and the method takes biases, which the twin does not have.
+                continue;
+            }
+            for reading in all_readings(phases) {
+                let allowed = match phases {
+                    Phases::Held => case.held()..case.held() + 1,
+                    _ => 0..1 << case.neurons(),
+                };
+                let twin = allowed.filter_map(|phases| case.twin(&reading, phases)).reduce(f64::min);
+                match (case.solve(&reading, None), twin) {
                     (Ok(ours), Some(twin)) => {
-                        assert!((ours - twin).abs() < 1e-6, "{ours} {twin} {rules:?}");
+                        assert!(
+                            (ours - twin).abs() < 1e-5 * (1.0 + twin),
+                            "{ours} {twin}: {widths:?}, seed {seed}, {reading}"
+                        );
                         solved += 1;
                     }
                     (Err(Obstacle::Infeasible), None) => infeasible += 1,
-                    other => panic!("{other:?} with seed {seed}, {widths:?} and {rules:?}"),
+                    other => panic!("{other:?} with seed {seed}, {widths:?} and {reading}"),
                 }
             }
         }
     }
-    assert!(solved > 100 && infeasible > 50, "{solved} solved, {infeasible} infeasible");
+    assert!(solved > 50 && infeasible > 20, "{solved} solved, {infeasible} infeasible");
+}
+
+#[test]
+fn the_change_of_a_layer_is_the_best_for_its_phases() {
+    check(Phases::Held, 12);
+}
+
+#[test]
+fn with_free_phases_the_change_of_a_layer_is_the_best_of_all_phases() {
+    check(Phases::Free, 6);
+}
+
+#[test]
+fn what_is_found_without_a_proof_works_and_is_never_better_than_the_best() {
+    let (mut found, mut missed) = (0, 0);
+    for seed in 0..20 {
+        let case = Case::new(&[3, 4, 4, 2], 0, seed);
+        let reading = Reading { margin: 0.1, ..Reading::default() };
+        let best = (0..1 << case.neurons()).filter_map(|phases| case.twin(&reading, phases)).reduce(f64::min);
+        if let Ok(ours) = case.solve(&reading, None) {
+            assert!(ours >= best.unwrap() - 1e-6);
+            found += 1;
+        } else {
+            missed += usize::from(best.is_some());
+        }
+    }
+    assert!(found > 10 && missed <= 2, "{found} found, {missed} missed");
 }
 
 #[test]
 fn no_choice_of_phases_beats_the_approximation_and_held_phases_beat_none() {
     for seed in 0..10 {
         let case = Case::new(&[3, 4, 4, 2], 0, seed);
-        let rules = Rules { marking: Marking::Off, margin: 0.1, ..Rules::default() };
-        let best = (0..1 << case.neurons()).filter_map(|phases| case.twin(&rules, phases));
-        let best = best.fold(f64::INFINITY, f64::min);
+        let of = |phases| Reading { phases, margin: 0.1, proof: 100_000, ..Reading::default() };
         // Wide enough to hold whatever the best patch does.
         let wide = case.network.layers.iter().map(|l| vec![(-1e3, 1e3); l.edges.outputs()]).collect();
-        let phases = Phases::Approximated(Arc::new(Ranges { sums: wide }));
-        let relaxed = case.solve(&Rules { phases, ..rules.clone() }).unwrap_or(f64::INFINITY);
-        assert!(relaxed <= best + 1e-6, "{relaxed} {best}");
-        let held = case.solve(&rules).unwrap_or(f64::INFINITY);
-        let monotone = case.solve(&Rules { phases: Phases::Monotone, ..rules }).unwrap_or(f64::INFINITY);
-        assert!(best <= held + 1e-6 && held <= monotone + 1e-6, "{best} {held} {monotone}");
+        let ranges = Ranges { sums: wide };
+        let size = |phases, ranges| case.solve(&of(phases), ranges).unwrap_or(f64::INFINITY);
+        let relaxed = size(Phases::Approximated, Some(&ranges));
+        let free = size(Phases::Free, None);
+        let (held, monotone) = (size(Phases::Held, None), size(Phases::Monotone, None));
+        assert!(relaxed <= free + 1e-6, "{relaxed} {free}");
+        assert!(free <= held + 1e-6 && held <= monotone + 1e-6, "{free} {held} {monotone}");
     }
 }
 
@@ -276,14 +324,42 @@ fn without_neutral_neurons_marked_targets_keep_what_the_patch_promised() {
         let marks = Marking::Paths.mark(&network, &trace, &property);
         assert!(marks.iter().flatten().all(|mark| *mark != Mark::Neutral));
         let start = Start { input: &input, lower: &[0.0; 4], upper: &[1.0; 4] };
-        let all = variants(None, None);
-        let marked = all.iter().find(|variant| variant.name == "marked targets").unwrap();
+        let (phases, order, shots) = (Phases::Held, Order::MiddleFirst, Shots::Once);
+        let (marks, targets) = (Marking::Paths, Targets::Marked);
+        let marked = Reading { phases, order, shots, marks, targets, ..Reading::default() };
         let mut programs = Programs::new(&budget);
-        if let Ok(found) = marked.run(&network, start, &property, &mut programs) {
+        if let Ok(found) = journey::run(&marked, &network, start, &property, None, &mut programs) {
             let outputs = network.simulate(&found).outputs().to_vec();
             assert!(property.margin(&found, &outputs) > 0.0, "seed {seed}: {outputs:?}");
             successes += 1;
         }
     }
     assert!(successes > 5, "{successes}");
+}
+
+#[test]
+fn an_input_that_meets_a_patch_with_exact_phases_violates_the_property() {
+    let budget = Budget::unlimited();
+    let mut met = 0;
+    for seed in 0..40 {
+        let network = random_network(&[8, 4, 4, 2], seed);
+        let input = vec![0.5; 8];
+        let outputs = network.simulate(&input).outputs().to_vec();
+        let property = conjunction(vec![at_most(&[(0, 1.0)], outputs[0] - 0.5)]);
+        let start = Start { input: &input, lower: &[0.0; 8], upper: &[1.0; 8] };
+        for (order, targets) in [
+            (Order::Direct, Targets::Exact),
+            (Order::Direct, Targets::Rectified),
+            (Order::MiddleFirst, Targets::Rectified),
+        ] {
+            let reading = Reading { order, targets, shots: Shots::Once, ..Reading::default() };
+            let found = journey::run(&reading, &network, start, &property, None, &mut Programs::new(&budget));
+            if let Ok(found) = found {
+                let outputs = network.simulate(&found).outputs().to_vec();
+                assert!(property.margin(&found, &outputs) > 0.0, "seed {seed}, {reading}: {outputs:?}");
+                met += 1;
+            }
+        }
+    }
+    assert!(met > 30, "{met}");
 }

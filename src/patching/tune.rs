@@ -7,20 +7,23 @@
 use super::Change;
 use super::demand::{Demand, Half};
 use super::encode::{Goal, Query};
-use super::tail::Dense;
+use super::layer::{Layer, source_of};
+use crate::network::frozen::piece;
 
 /// Steps before giving up. ACAS Xu repairs take 5 to 200.
 const STEPS: usize = 400;
+/// By how much each range of sums may be missed, on average.
+const NEAR: f64 = 1e-3;
 
 /// How to move.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Tuning {
+pub(crate) struct Tuning {
     /// Weights that move in a step.
-    pub(super) support: usize,
+    pub(crate) support: usize,
     /// Length of a step: 1 goes to where the linearised misses are zero.
-    pub(super) pace: f64,
+    pub(crate) pace: f64,
     /// The least slope below zero that an activation has in the derivative: above 0 it wakes dead neurons.
-    pub(super) leak: f64,
+    pub(crate) leak: f64,
 }
 
 /// The changes of all of a layer's weights, row-major.
@@ -30,10 +33,12 @@ struct Delta {
 }
 
 impl Delta {
-    fn new(layer: &Dense, changes: &[Change]) -> Self {
-        let mut delta = Self { inputs: layer.inputs, by: vec![0.0; layer.weights.len()] };
+    fn new(query: &Query<'_>, changes: &[Change]) -> Self {
+        let inputs = query.width();
+        let outputs = query.layers.first().map_or(0, Layer::outputs);
+        let mut delta = Self { inputs, by: vec![0.0; inputs * outputs] };
         for change in changes {
-            delta.by[change.target * layer.inputs + change.source] += change.by;
+            delta.by[change.target * inputs + change.source] += change.by;
         }
         delta
     }
@@ -45,19 +50,32 @@ impl Delta {
 }
 
 impl Query<'_> {
-    /// Changes that satisfy the demands, from `start` on; `None` where the steps do not get there, or the goal is
-    /// not a demand.
-    pub(super) fn tuned(&self, start: &[Change], tuning: Tuning) -> Option<Vec<Change>> {
-        let Goal::Demands(demands, margin) = self.goal else { return None };
-        let mut delta = Delta::new(&self.layers[0], start);
+    /// Weights into a sum of the changed layer, with the bias if it changes too.
+    pub(crate) fn width(&self) -> usize {
+        self.layers.first().map_or(0, |layer| layer.inputs) + usize::from(self.rules.biases)
+    }
+
+    /// Changes that reach the goal, from `start` on; `None` where the steps do not get there. Ranges of sums may be
+    /// missed by a little.
+    pub(crate) fn tuned(&self, start: &[Change], tuning: Tuning) -> Option<Vec<Change>> {
+        let own;
+        let (demands, margin, slack) = match self.goal {
+            Goal::Demands(demands, margin) => (demands, 1.02 * margin, 0.0),
+            Goal::Sums(ranges, _) => {
+                own = ranges.iter().map(|ranges| Demand::within(ranges)).collect::<Vec<_>>();
+                (own.as_slice(), 0.0, NEAR * self.layers.last().map_or(0, Layer::outputs) as f64)
+            }
+        };
+        let mut delta = Delta::new(self, start);
         for _ in 0..STEPS {
             let changes = delta.changes();
             let sums = self.sums(&changes);
-            let (missed, gradient) = self.misses(demands, 1.02 * margin, &sums, tuning.leak);
-            if missed == 0.0 {
+            let (missed, gradient) = self.misses(demands, margin, &sums, tuning.leak);
+            if missed <= slack {
                 return Some(changes);
             }
-            let mut moving: Vec<usize> = (0..gradient.len()).filter(|&at| gradient[at] != 0.0).collect();
+            let mut moving: Vec<usize> =
+                (0..gradient.len()).filter(|&at| self.admits(at, -gradient[at])).collect();
             if moving.len() > tuning.support {
                 let by_size = |a: &usize, b: &usize| gradient[*b].abs().total_cmp(&gradient[*a].abs());
                 moving.select_nth_unstable_by(tuning.support, by_size);
@@ -75,14 +93,21 @@ impl Query<'_> {
         None
     }
 
+    /// Whether a weight may move by this.
+    fn admits(&self, at: usize, by: f64) -> bool {
+        let (Some(ways), [sources]) = (self.rules.ways, self.sources) else { return by != 0.0 };
+        let way = ways[at / self.width()];
+        let moved = by * source_of(sources, at % self.width());
+        moved > 0.0 && way.rise || moved < 0.0 && way.fall
+    }
+
     /// By how much all clauses together are missed, and the derivative of that for each weight.
     fn misses(&self, demands: &[Demand], margin: f64, sums: &[Vec<Vec<f64>>], leak: f64) -> (f64, Vec<f64>) {
-        let mut gradient = vec![0.0; self.layers[0].weights.len()];
+        let width = self.width();
+        let mut gradient = vec![0.0; width * self.layers.first().map_or(0, Layer::outputs)];
         let mut missed = 0.0;
-        let Some(last) = self.layers.last() else { return (0.0, gradient) };
         for ((sources, demand), sums) in self.sources.iter().zip(demands).zip(sums) {
-            let Some(last_sums) = sums.last() else { continue };
-            let outputs = last.values(last_sums);
+            let Some(outputs) = self.ends(sums) else { continue };
             let mut back = vec![0.0; outputs.len()];
             for half in demand.clauses.iter().filter_map(|halves| best(halves, &outputs)) {
                 let miss = margin - half.margin(&outputs);
@@ -95,17 +120,29 @@ impl Query<'_> {
                 continue;
             }
             let back = self.backwards(back, sums, leak);
-            for (row, g) in gradient.chunks_exact_mut(self.layers[0].inputs).zip(back) {
-                row.iter_mut().zip(sources).for_each(|(w, h)| *w += g * h);
+            for (row, g) in gradient.chunks_exact_mut(width).zip(back) {
+                row.iter_mut().enumerate().for_each(|(i, w)| *w += g * source_of(sources, i));
             }
         }
         (missed, gradient)
     }
 
-    /// From the derivative for the outputs to the one for the first layer's sums.
+    /// What the goal speaks of: the last layer's values, or its sums.
+    fn ends(&self, sums: &[Vec<f64>]) -> Option<Vec<f64>> {
+        let (last, sums) = (self.layers.last()?, sums.last()?);
+        Some(match self.goal {
+            Goal::Demands(..) => last.values(sums),
+            Goal::Sums(..) => sums.clone(),
+        })
+    }
+
+    /// From the derivative for what the goal speaks of to the one for the first layer's sums.
     fn backwards(&self, mut back: Vec<f64>, sums: &[Vec<f64>], leak: f64) -> Vec<f64> {
         for (k, layer) in self.layers.iter().enumerate().rev() {
-            bend(layer, &sums[k], leak, &mut back);
+            let is_end = k + 1 == self.layers.len();
+            if !(is_end && matches!(self.goal, Goal::Sums(..))) {
+                bend(layer, &sums[k], leak, &mut back);
+            }
             if k == 0 {
                 break;
             }
@@ -124,8 +161,10 @@ fn best<'d>(halves: &'d [Half], outputs: &[f64]) -> Option<&'d Half> {
     halves.iter().max_by(|a, b| a.margin(outputs).total_cmp(&b.margin(outputs)))
 }
 
-fn bend(layer: &Dense, sums: &[f64], leak: f64, back: &mut [f64]) {
-    if let Some(below) = layer.below {
-        back.iter_mut().zip(sums).filter(|(_, z)| **z <= 0.0).for_each(|(g, _)| *g *= below.max(leak));
+fn bend(layer: &Layer<'_>, sums: &[f64], leak: f64, back: &mut [f64]) {
+    let Some(function) = layer.activation else { return };
+    for (g, &z) in back.iter_mut().zip(sums) {
+        let slope = piece(function, z).map_or(1.0, |piece| piece.slope);
+        *g *= if slope.abs() < leak { leak } else { slope };
     }
 }

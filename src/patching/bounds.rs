@@ -8,7 +8,9 @@
 use super::Norm;
 use super::demand::Demand;
 use super::encode::{Goal, Query};
-use super::tail::Dense;
+use super::layer::{Layer, source_of};
+use super::phases::steepest;
+use crate::network::frozen::kinks;
 
 /// Bounds of one point's sums: centre, radius of each, radius of all together (1-norm).
 struct Spread {
@@ -20,14 +22,19 @@ struct Spread {
 impl Query<'_> {
     /// An upper bound of every switch column, in the switches' order, for repairs that cost at most `cost`.
     /// Infinite where nothing bounds it.
-    pub(super) fn switch_bounds(&self, cost: f64) -> Vec<Vec<f64>> {
+    pub(crate) fn switch_bounds(&self, cost: f64) -> Vec<Vec<f64>> {
         let mut bounds = Vec::new();
         for (point, sources) in self.sources.iter().enumerate() {
             let mut spread = self.first(sources, cost);
             for (k, layer) in self.layers.iter().enumerate() {
                 if self.is_switched(k) {
-                    let ends = spread.centre.iter().zip(&spread.radius);
-                    bounds.extend(ends.map(|(z, r)| vec![(z + r).max(0.0), (r - z).max(0.0)]));
+                    let sides =
+                        |z: f64, r: f64, kink: f64| vec![(z - kink + r).max(0.0), (kink - z + r).max(0.0)];
+                    for (&z, &r) in spread.centre.iter().zip(&spread.radius) {
+                        bounds.extend(
+                            layer.activation.into_iter().flat_map(kinks).map(|kink| sides(z, r, kink)),
+                        );
+                    }
                 }
                 if let Some(next) = self.layers.get(k + 1) {
                     spread = through(layer, next, &spread);
@@ -42,8 +49,10 @@ impl Query<'_> {
 
     fn first(&self, sources: &[f64], cost: f64) -> Spread {
         let layer = &self.layers[0];
-        let largest = sources.iter().map(|h| h.abs()).fold(0.0, f64::max);
-        let total: f64 = sources.iter().map(|h| h.abs()).sum();
+        let count = layer.inputs + usize::from(self.rules.biases);
+        let sizes = (0..count).map(|i| source_of(sources, i).abs());
+        let largest = sizes.clone().fold(0.0, f64::max);
+        let total: f64 = sizes.sum();
         let count = layer.outputs() as f64;
         // 0 · ∞ is no number: without sources nothing moves.
         let times = |size: f64, by: f64| if by == 0.0 { 0.0 } else { size * by };
@@ -59,17 +68,15 @@ impl Query<'_> {
 }
 
 /// The spread of the next layer's sums.
-fn through(layer: &Dense, next: &Dense, spread: &Spread) -> Spread {
+fn through(layer: &Layer<'_>, next: &Layer<'_>, spread: &Spread) -> Spread {
     let values = layer.values(&spread.centre);
     // A ReLU that stays on one side over its whole range passes on all of its change or (with slope 0) nothing.
-    let steepest = |z: f64, r: f64| match layer.below {
-        Some(below) if z + r <= 0.0 => below,
-        _ => 1.0,
-    };
-    let ends = spread.centre.iter().zip(&spread.radius);
-    let moved: Vec<f64> = ends.map(|(&z, &r)| reach(layer, z, r).min(steepest(z, r) * r)).collect();
-    let together = moved.iter().sum::<f64>().min(spread.together);
+    let slope = |z: f64, r: f64| layer.activation.map_or(1.0, |function| steepest(function, z, r));
+    let ends = || spread.centre.iter().zip(&spread.radius);
     let product = |w: f64, by: f64| if w == 0.0 || by == 0.0 { 0.0 } else { w.abs() * by };
+    let moved: Vec<f64> = ends().map(|(&z, &r)| reach(layer, z, r).min(product(slope(z, r), r))).collect();
+    let most = ends().map(|(&z, &r)| slope(z, r)).fold(0.0, f64::max);
+    let together = moved.iter().sum::<f64>().min(product(most, spread.together));
     let centre = next.sums(&next.shifted(values));
     let radius = (0..next.outputs()).map(|o| {
         let row = next.row(o).iter().zip(&moved);
@@ -85,7 +92,7 @@ fn through(layer: &Dense, next: &Dense, spread: &Spread) -> Spread {
 }
 
 /// The most that a value can differ from the one at the centre.
-fn reach(layer: &Dense, z: f64, radius: f64) -> f64 {
+fn reach(layer: &Layer<'_>, z: f64, radius: f64) -> f64 {
     if !radius.is_finite() {
         return f64::INFINITY;
     }
@@ -93,7 +100,13 @@ fn reach(layer: &Dense, z: f64, radius: f64) -> f64 {
     (ends[2] - ends[1]).abs().max((ends[1] - ends[0]).abs())
 }
 
-fn demand_bounds(demand: &Demand, margin: f64, last: &Dense, spread: &Spread, bounds: &mut Vec<Vec<f64>>) {
+fn demand_bounds(
+    demand: &Demand,
+    margin: f64,
+    last: &Layer<'_>,
+    spread: &Spread,
+    bounds: &mut Vec<Vec<f64>>,
+) {
     let outputs = last.values(&spread.centre);
     let moved: Vec<f64> =
         spread.centre.iter().zip(&spread.radius).map(|(&z, &r)| reach(last, z, r)).collect();

@@ -10,7 +10,7 @@ use super::encode::{Encoded, Query};
 use super::search::{self, Best, Single};
 use super::walk::{Landing, Walker};
 use super::{Change, Norm};
-use crate::budget::Budget;
+use crate::budget::{Budget, StopReason};
 use crate::lp::{ColumnId, LpError, MipOptions, MipOutcome, mip};
 use crate::random::Random;
 
@@ -23,14 +23,14 @@ const MOST_BINARIES: usize = 600;
 const REACH: f64 = 20.0;
 
 /// Looks for the fewest changed weights of the query's first layer.
-pub(super) fn fewest(
+pub(crate) fn fewest(
     query: &Query<'_>,
     patience: usize,
     random: &mut Random,
     budget: &Budget,
 ) -> Result<Single, LpError> {
     let total = Query { norm: Norm::Total, ..*query };
-    let encoded = total.encode();
+    let Ok(encoded) = total.encode() else { return Ok(Single::NotFound(StopReason::Exhausted)) };
     let part = budget.remaining().map_or(std::time::Duration::MAX, |left| left / 2);
     let mut best = match search::smallest(&total, &encoded, patience, random, &budget.slice(part))? {
         Single::Found(best) => best,
@@ -50,7 +50,8 @@ pub(super) fn fewest(
     Ok(Single::Found(best))
 }
 
-fn reweight(encoded: &Encoded, best: &mut Best, budget: &Budget) -> Result<(), LpError> {
+/// Makes small changes dear until they vanish.
+pub(crate) fn reweight(encoded: &Encoded, best: &mut Best, budget: &Budget) -> Result<(), LpError> {
     let mut walker = Walker::new(encoded)?;
     let mut setting = best.setting.clone();
     let mut moved: Vec<f64> = match walker.walk(&setting, false, budget)? {

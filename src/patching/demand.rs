@@ -9,7 +9,7 @@
 //! and is a convex demand. "The label is not 7" has one disjunct of nine rows, so one clause of nine half-spaces:
 //! which output overtakes the seventh is for the repair to choose.
 
-use crate::property::{Property, PropertyError, Region, Row, RowKind};
+use crate::property::{Conjunction, Property, PropertyError, Region, Row, RowKind};
 
 /// `Σ coefficient · output ≥ bound`
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +64,28 @@ impl Half {
 }
 
 impl Demand {
+    /// That the outputs satisfy the rows of a property at an input, each a clause of its own. A row `≠` is left out:
+    /// whether it holds shows when the input is evaluated.
+    pub fn of(property: &Conjunction, input: &[f64]) -> Self {
+        let rows = property.rows.iter().filter(|row| row.kind != RowKind::Differs);
+        let clause = |row: &Row| {
+            let inputs: f64 = row.inputs.iter().map(|&(i, c)| c * input[i]).sum();
+            let terms = row.outputs.iter().map(|&(output, c)| (output, -c)).collect();
+            vec![Half { terms, bound: inputs - row.bound }]
+        };
+        Self { clauses: rows.map(clause).collect() }
+    }
+
+    /// That each output lies in its range.
+    pub fn within(ranges: &[(f64, f64)]) -> Self {
+        let half = |output: usize, sign: f64, bound: f64| {
+            bound.is_finite().then(|| vec![Half { terms: vec![(output, sign)], bound: sign * bound }])
+        };
+        let ends =
+            ranges.iter().enumerate().flat_map(|(o, &(low, high))| [half(o, 1.0, low), half(o, -1.0, high)]);
+        Self { clauses: ends.flatten().collect() }
+    }
+
     /// By how much the outputs satisfy the demand: the least over the clauses of the most over their half-spaces.
     /// Positive where it holds, `+∞` where nothing is demanded.
     pub fn margin(&self, outputs: &[f64]) -> f64 {

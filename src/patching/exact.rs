@@ -17,7 +17,7 @@ const ZERO: f64 = 1e-9;
 
 /// What a search found.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Exact {
+pub(crate) enum Exact {
     /// The best setting of all that were allowed; `None` if none is better than the cutoff. Proved.
     Proved(Option<Setting>),
     /// The time was up, or a bound is missing; perhaps a better setting.
@@ -25,17 +25,19 @@ pub(super) enum Exact {
 }
 
 /// Which settings to look at, and how good a point must be.
-pub(super) struct Scope<'a> {
+pub(crate) struct Scope<'a> {
     /// Upper bounds of all switch columns.
-    pub(super) bounds: &'a [Vec<f64>],
+    pub(crate) bounds: &'a [Vec<f64>],
     /// Switches that may differ from `setting`; `None` is all.
-    pub(super) free: Option<&'a [usize]>,
+    pub(crate) free: Option<&'a [usize]>,
     /// The setting of the others.
-    pub(super) setting: &'a [usize],
+    pub(crate) setting: &'a [usize],
     /// Only points with a smaller objective are of interest.
-    pub(super) cutoff: f64,
+    pub(crate) cutoff: f64,
     /// By which part a point must be better than the last one.
-    pub(super) gain: f64,
+    pub(crate) gain: f64,
+    /// Programs after which the search is left open.
+    pub(crate) most: usize,
 }
 
 struct Tree<'a> {
@@ -48,6 +50,8 @@ struct Tree<'a> {
     chosen: Vec<Option<usize>>,
     cutoff: f64,
     best: Option<Setting>,
+    /// Programs solved.
+    solved: usize,
 }
 
 /// One branch that is still to be looked at.
@@ -58,8 +62,12 @@ struct Branch {
     choice: usize,
 }
 
-/// Searches the scope, for the budget's time.
-pub(super) fn search(encoded: &Encoded, scope: &Scope<'_>, budget: &Budget) -> Result<Exact, LpError> {
+/// Searches the scope, for the budget's time. Also the number of programs that this took.
+pub(crate) fn search(
+    encoded: &Encoded,
+    scope: &Scope<'_>,
+    budget: &Budget,
+) -> Result<(Exact, usize), LpError> {
     let switches = &encoded.switched.switches;
     let mut program = encoded.switched.program.clone();
     let mut is_free = vec![scope.free.is_none(); switches.len()];
@@ -73,12 +81,14 @@ pub(super) fn search(encoded: &Encoded, scope: &Scope<'_>, budget: &Budget) -> R
                 add_relaxation(&mut program, encoded, index, bounds)?;
                 open.push(index);
             }
-            None => return Ok(Exact::Open(None)),
+            None => return Ok((Exact::Open(None), 0)),
         }
     }
     let solver = Solver::new(&program, &LpOptions::default())?;
     let chosen = vec![None; switches.len()];
-    Tree { encoded, scope, solver, open, chosen, cutoff: scope.cutoff, best: None }.search(budget)
+    let mut tree = Tree { encoded, scope, solver, open, chosen, cutoff: scope.cutoff, best: None, solved: 0 };
+    let found = tree.search(budget)?;
+    Ok((found, tree.solved))
 }
 
 fn add_relaxation(
@@ -99,12 +109,10 @@ fn add_relaxation(
 }
 
 impl Tree<'_> {
-    fn search(mut self, budget: &Budget) -> Result<Exact, LpError> {
+    fn search(&mut self, budget: &Budget) -> Result<Exact, LpError> {
         let (mut branches, mut path): (Vec<Branch>, Vec<usize>) = (Vec::new(), Vec::new());
-        loop {
-            if budget.check().is_err() {
-                return Ok(Exact::Open(self.best));
-            }
+        while self.solved < self.scope.most && budget.check().is_ok() {
+            self.solved += 1;
             self.solver.set_time_limit(budget.remaining())?;
             match self.solver.solve()? {
                 LpOutcome::Optimal(solution) if solution.objective < self.cutoff => {
@@ -122,10 +130,10 @@ impl Tree<'_> {
                 LpOutcome::Optimal(_) | LpOutcome::Infeasible => {}
                 LpOutcome::Limit(Limit::Time | Limit::Iterations | Limit::Precision)
                 | LpOutcome::Unbounded => {
-                    return Ok(Exact::Open(self.best));
+                    return Ok(Exact::Open(self.best.take()));
                 }
             }
-            let Some(branch) = branches.pop() else { return Ok(Exact::Proved(self.best)) };
+            let Some(branch) = branches.pop() else { return Ok(Exact::Proved(self.best.take())) };
             while path.len() > branch.depth {
                 if let Some(switch) = path.pop() {
                     self.release(switch)?;
@@ -134,6 +142,7 @@ impl Tree<'_> {
             self.choose(branch.switch, branch.choice)?;
             path.push(branch.switch);
         }
+        Ok(Exact::Open(self.best.take()))
     }
 
     /// The switch whose smallest column is the largest part of its bound, and that column.

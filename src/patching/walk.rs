@@ -20,33 +20,55 @@ const PRICES: [f64; 3] = [1e4, 1e6, 1e8];
 const SAME: f64 = 1e-7;
 
 /// A program inside a solver, with its switches set.
-pub(super) struct Walker<'a> {
+pub(crate) struct Walker<'a> {
     switched: &'a Switched,
     relief: &'a [ColumnId],
     solver: Solver,
     setting: Setting,
     /// Linear programs solved.
-    pub(super) solved: usize,
+    pub(crate) solved: usize,
+    /// Linear programs of a descent after its first.
+    pub(crate) most: usize,
+    /// The number of programs at which this descent ends where it is.
+    end: usize,
 }
 
 /// Where a walk ended.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Landing {
-    pub(super) setting: Setting,
-    pub(super) solution: Solution,
+pub(crate) struct Landing {
+    pub(crate) setting: Setting,
+    pub(crate) solution: Solution,
 }
 
 impl<'a> Walker<'a> {
-    pub(super) fn new(encoded: &'a Encoded) -> Result<Self, LpError> {
+    pub(crate) fn new(encoded: &'a Encoded) -> Result<Self, LpError> {
         let switched = &encoded.switched;
         let setting = vec![0; switched.switches.len()];
         let options = LpOptions { tolerance: 1e-9, ..LpOptions::default() };
         let solver = Solver::new(&switched.fixed(&setting), &options)?;
-        Ok(Self { switched, relief: &encoded.relief, solver, setting, solved: 0 })
+        Ok(Self {
+            switched,
+            relief: &encoded.relief,
+            solver,
+            setting,
+            solved: 0,
+            most: usize::MAX,
+            end: usize::MAX,
+        })
+    }
+
+    /// Makes every program end when the budget does, by an interrupt too.
+    pub(crate) fn obey(&mut self, budget: &Budget) -> Result<(), LpError> {
+        self.solver.obey(budget)
+    }
+
+    /// Makes every program end after so many simplex iterations.
+    pub(crate) fn limit_iterations(&mut self, most: u32) -> Result<(), LpError> {
+        self.solver.set_iteration_limit(most)
     }
 
     /// Replaces the cost of a column.
-    pub(super) fn set_cost(&mut self, column: ColumnId, cost: f64) -> Result<(), LpError> {
+    pub(crate) fn set_cost(&mut self, column: ColumnId, cost: f64) -> Result<(), LpError> {
         self.solver.set_cost(column, cost)
     }
 
@@ -55,7 +77,7 @@ impl<'a> Walker<'a> {
     ///
     /// `slack` says that the setting may satisfy the goal nowhere: the walk then first descends on how much the goal
     /// is missed.
-    pub(super) fn walk(
+    pub(crate) fn walk(
         &mut self,
         setting: &[usize],
         slack: bool,
@@ -112,6 +134,9 @@ impl<'a> Walker<'a> {
         if let Err(stop) = budget.check() {
             return Ok(Err(stop));
         }
+        if self.solved >= self.end {
+            return Ok(Err(StopReason::Exhausted));
+        }
         self.solver.set_time_limit(budget.remaining())?;
         self.solved += 1;
         Ok(match self.solver.solve()? {
@@ -123,10 +148,12 @@ impl<'a> Walker<'a> {
     }
 
     fn descend(&mut self, budget: &Budget) -> Result<Result<Option<Solution>, StopReason>, LpError> {
+        self.end = usize::MAX;
         let mut best = match self.solve(budget)? {
             Ok(Some(solution)) => solution,
             end => return Ok(end),
         };
+        self.end = self.solved.saturating_add(self.most);
         loop {
             let flips = self.promising(&best);
             match self.step(&flips, &best, budget)? {

@@ -32,16 +32,16 @@ const GAIN: f64 = 1e-6;
 
 /// The best change of a layer that was found.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Best {
-    pub(super) changes: Vec<Change>,
-    pub(super) objective: f64,
-    pub(super) setting: Setting,
-    pub(super) optimal: bool,
+pub(crate) struct Best {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) objective: f64,
+    pub(crate) setting: Setting,
+    pub(crate) optimal: bool,
 }
 
 /// What one layer's search came to.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Single {
+pub(crate) enum Single {
     Found(Best),
     Impossible,
     NotFound(StopReason),
@@ -56,7 +56,7 @@ struct Search<'a> {
 }
 
 /// Looks for the smallest change of the query's first layer. The norm is a sum or a maximum.
-pub(super) fn smallest(
+pub(crate) fn smallest(
     query: &Query<'_>,
     encoded: &Encoded,
     patience: usize,
@@ -164,7 +164,7 @@ impl Search<'_> {
     /// Where a round begins: the first ones at nothing, with more weights moving each time; then every other one at
     /// a part of the best repair, shaken.
     fn start(&self, round: usize, random: &mut Random) -> (Vec<Change>, Tuning) {
-        let all = self.query.layers[0].weights.len();
+        let all = self.query.width() * self.query.layers[0].outputs();
         let doublings = (usize::BITS - all.leading_zeros()) as usize;
         if round <= doublings {
             // The largest support first: it succeeds most often.
@@ -183,7 +183,7 @@ impl Search<'_> {
             .best
             .as_ref()
             .map_or(0.1, |(best, _)| best.changes.iter().map(|change| change.by.abs()).fold(0.0, f64::max));
-        let inputs = self.query.layers[0].inputs;
+        let inputs = self.query.width();
         for _ in 0..random.below(8) {
             let at = random.below(all);
             let by = 0.3 * size * random.normal();
@@ -202,9 +202,10 @@ impl Search<'_> {
             let whole = movable.len() <= size;
             let free = nearest(self.encoded, values, movable, size);
             let (cutoff, free) = (best.objective * (1.0 - GAIN), (!whole).then_some(free.as_slice()));
-            let scope = Scope { bounds: &bounds, free, setting: &best.setting, cutoff, gain: GAIN };
+            let scope =
+                Scope { bounds: &bounds, free, setting: &best.setting, cutoff, gain: GAIN, most: usize::MAX };
             let slice = budget.slice(part(budget, SHARE));
-            let found = exact::search(self.encoded, &scope, &slice)?;
+            let (found, _) = exact::search(self.encoded, &scope, &slice)?;
             let proved = matches!(found, Exact::Proved(_));
             let (Exact::Proved(setting) | Exact::Open(setting)) = found;
             let better = match setting {
@@ -228,8 +229,15 @@ impl Search<'_> {
         let costs = COSTS.into_iter().chain(self.query.limit.is_finite().then_some(f64::INFINITY));
         for cost in costs {
             let bounds = self.query.switch_bounds(cost);
-            let scope = Scope { bounds: &bounds, free: None, setting: &[], cutoff: cost, gain: GAIN };
-            match exact::search(self.encoded, &scope, budget)? {
+            let scope = Scope {
+                bounds: &bounds,
+                free: None,
+                setting: &[],
+                cutoff: cost,
+                gain: GAIN,
+                most: usize::MAX,
+            };
+            match exact::search(self.encoded, &scope, budget)?.0 {
                 Exact::Proved(None) if cost.is_infinite() => return Ok(true),
                 Exact::Proved(None) => {}
                 Exact::Proved(Some(setting)) => {

@@ -1,0 +1,250 @@
+//! The paper's method is open to several readings. A [`Reading`] is one choice for each of its questions, each by name:
+//! `phases=free,order=direct,targets=rectified`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::marking::Marking;
+use super::pullback::Aim;
+use super::targets::Targets;
+use crate::patching::Norm;
+
+/// How the method is to be understood, where the paper offers or leaves a choice.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// How the phases of neurons are treated.
+    pub phases: Phases,
+    /// Which layer is changed first.
+    pub order: Order,
+    /// What an earlier layer, and at last the input, has to bring about.
+    pub targets: Targets,
+    /// Whether the method goes on from the input that it has found.
+    pub shots: Shots,
+    /// What is to be small about a patch.
+    pub objective: Norm,
+    /// The largest change of a weight, over 0; infinite for no limit.
+    pub alpha: f64,
+    /// Where marks come from; they fix the signs of the changes, and what marked targets may overshoot.
+    pub marks: Marking,
+    /// What is to be small about the change of the input.
+    pub inputs: Aim,
+    /// By how much each row of the property is to hold under the patch, in units of the outputs; at least 0.
+    pub margin: f64,
+    /// Linear programs of a branch and bound over all phases that follows each patch.
+    pub proof: usize,
+}
+
+/// How the programs of a patch treat activations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phases {
+    /// Exactly: `max(0, ·)` as in Eqns. 6 to 11.
+    Free,
+    /// Every neuron stays on the piece of its activation that it is on at the input.
+    Held,
+    /// And behind the changed layer, active neurons may only increase and inactive ones only decrease.
+    Monotone,
+    /// Linear bounds over what the neurons do on a class of inputs ("Overcoming a Methodological Limitation").
+    Approximated,
+    /// Linear bounds over what the neurons can do on the whole box.
+    ApproximatedBox,
+}
+
+/// Which layer is changed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Algorithm 1: the middle layer, then the middle of what is in front of it, down to the first.
+    MiddleFirst,
+    /// The first layer at once.
+    Direct,
+}
+
+/// How often patch and pull-back follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shots {
+    /// Once, as printed.
+    Once,
+    /// Again from the input that was found, within a trust region, until the property is violated or nothing improves.
+    Iterated,
+}
+
+impl Default for Reading {
+    /// What the method does unless it is told otherwise, by measurement (`benchmarks/patching.md`).
+    fn default() -> Self {
+        Self {
+            phases: Phases::Free,
+            order: Order::Direct,
+            targets: Targets::Rectified,
+            shots: Shots::Iterated,
+            objective: Norm::Total,
+            alpha: f64::INFINITY,
+            marks: Marking::Off,
+            inputs: Aim::LeastTotal,
+            margin: 1e-4,
+            proof: 0,
+        }
+    }
+}
+
+impl Reading {
+    /// Algorithm 1 and `mod2adv` as they are printed: exact phases, the middle layer first, the same sums, once.
+    pub fn printed() -> Self {
+        Self {
+            order: Order::MiddleFirst,
+            targets: Targets::Exact,
+            shots: Shots::Once,
+            marks: Marking::Paths,
+            ..Self::default()
+        }
+    }
+}
+
+/// A text that is no reading.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadingError {
+    /// A part that is no pair.
+    #[error("{0}: not of the form KEY=VALUE (help: the keys are {keys})", keys = keys())]
+    Pair(String),
+    /// A key that does not exist.
+    #[error("there is no key {0} (help: the keys are {keys})", keys = keys())]
+    Key(String),
+    /// A value that the key does not have.
+    #[error("{key}={value}: no such value (help: write {values})")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What was typed.
+        value: String,
+        /// What can be typed.
+        values: String,
+    },
+}
+
+const PHASES: [(&str, Phases); 5] = [
+    ("free", Phases::Free),
+    ("held", Phases::Held),
+    ("monotone", Phases::Monotone),
+    ("approximated", Phases::Approximated),
+    ("approximated-box", Phases::ApproximatedBox),
+];
+const ORDERS: [(&str, Order); 2] = [("direct", Order::Direct), ("middle-first", Order::MiddleFirst)];
+const TARGETS: [(&str, Targets); 4] = [
+    ("exact", Targets::Exact),
+    ("rectified", Targets::Rectified),
+    ("marked", Targets::Marked),
+    ("elastic", Targets::Elastic),
+];
+const SHOTS: [(&str, Shots); 2] = [("once", Shots::Once), ("iterated", Shots::Iterated)];
+const OBJECTIVES: [(&str, Norm); 3] =
+    [("sum", Norm::Total), ("largest", Norm::Largest), ("fewest", Norm::Fewest)];
+const MARKS: [(&str, Marking); 3] =
+    [("off", Marking::Off), ("paths", Marking::Paths), ("gradient", Marking::Gradient)];
+const INPUTS: [(&str, Aim); 3] =
+    [("sum", Aim::LeastTotal), ("largest", Aim::LeastLargest), ("fewest", Aim::FewestInputs)];
+const KEYS: [&str; 10] =
+    ["phases", "order", "targets", "shots", "objective", "alpha", "marks", "inputs", "margin", "proof"];
+
+fn keys() -> String {
+    KEYS.join(", ")
+}
+
+fn named<T: Copy>(key: &'static str, value: &str, names: &[(&str, T)]) -> Result<T, ReadingError> {
+    let found = names.iter().find(|(name, _)| *name == value).map(|&(_, meaning)| meaning);
+    let all = || names.iter().map(|&(name, _)| name).collect::<Vec<_>>().join(", ");
+    found.ok_or_else(|| ReadingError::Value { key, value: value.to_owned(), values: all() })
+}
+
+fn number(key: &'static str, value: &str, holds: fn(f64) -> bool, values: &str) -> Result<f64, ReadingError> {
+    let parsed = value.parse::<f64>().ok().filter(|&number| holds(number));
+    parsed.ok_or_else(|| ReadingError::Value { key, value: value.to_owned(), values: values.to_owned() })
+}
+
+impl FromStr for Reading {
+    type Err = ReadingError;
+
+    /// Pairs separated by commas; what is not named keeps its default.
+    fn from_str(text: &str) -> Result<Self, ReadingError> {
+        let mut reading = Self::default();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            if part == "printed" {
+                reading = Self::printed();
+                continue;
+            }
+            let (key, value) = part.split_once('=').ok_or_else(|| ReadingError::Pair(part.to_owned()))?;
+            let value = value.trim();
+            match key.trim() {
+                "phases" => reading.phases = named("phases", value, &PHASES)?,
+                "order" => reading.order = named("order", value, &ORDERS)?,
+                "targets" => reading.targets = named("targets", value, &TARGETS)?,
+                "shots" => reading.shots = named("shots", value, &SHOTS)?,
+                "objective" => reading.objective = named("objective", value, &OBJECTIVES)?,
+                "marks" => reading.marks = named("marks", value, &MARKS)?,
+                "inputs" => reading.inputs = named("inputs", value, &INPUTS)?,
+                "alpha" => reading.alpha = number("alpha", value, |x| x > 0.0, "a number above 0, or inf")?,
+                "margin" => {
+                    let holds = |x: f64| x >= 0.0 && x.is_finite();
+                    reading.margin = number("margin", value, holds, "a number, 0 or more")?;
+                }
+                "proof" => {
+                    let holds = |x: f64| (0.0..=1e6).contains(&x) && x.fract() == 0.0;
+                    reading.proof = number("proof", value, holds, "a whole number up to 1000000")? as usize;
+                }
+                key => return Err(ReadingError::Key(key.to_owned())),
+            }
+        }
+        Ok(reading)
+    }
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn name<T: PartialEq>(value: T, names: &[(&'static str, T)]) -> &'static str {
+            names.iter().find(|(_, meaning)| *meaning == value).map_or("", |&(name, _)| name)
+        }
+        write!(f, "phases={}", name(self.phases, &PHASES))?;
+        write!(f, ",order={}", name(self.order, &ORDERS))?;
+        write!(f, ",targets={}", name(self.targets, &TARGETS))?;
+        write!(f, ",shots={}", name(self.shots, &SHOTS))?;
+        write!(f, ",objective={}", name(self.objective, &OBJECTIVES))?;
+        write!(f, ",alpha={}", self.alpha)?;
+        write!(f, ",marks={}", name(self.marks, &MARKS))?;
+        write!(f, ",inputs={}", name(self.inputs, &INPUTS))?;
+        write!(f, ",margin={},proof={}", self.margin, self.proof)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readings_are_written_as_they_are_read() {
+        let default = Reading::default();
+        let cases = [
+            ("", Ok(default)),
+            ("phases=held", Ok(Reading { phases: Phases::Held, ..default })),
+            (
+                " order = middle-first , targets=elastic,alpha=0.5",
+                Ok(Reading { order: Order::MiddleFirst, targets: Targets::Elastic, alpha: 0.5, ..default }),
+            ),
+            ("printed,marks=off", Ok(Reading { marks: Marking::Off, ..Reading::printed() })),
+            ("margin=0,proof=200", Ok(Reading { margin: 0.0, proof: 200, ..default })),
+            ("phases", Err("phases: not of the form KEY=VALUE")),
+            ("phase=free", Err("there is no key phase")),
+            ("phases=freed", Err("phases=freed: no such value (help: write free, held, monotone")),
+            ("alpha=0", Err("alpha=0: no such value")),
+            ("alpha=nan", Err("alpha=nan: no such value")),
+            ("margin=-1", Err("margin=-1: no such value")),
+            ("proof=1.5", Err("proof=1.5: no such value")),
+        ];
+        for (text, want) in cases {
+            match (text.parse::<Reading>(), want) {
+                (Ok(reading), Ok(want)) => {
+                    assert_eq!(reading, want, "{text}");
+                    assert_eq!(reading.to_string().parse(), Ok(reading), "{text}");
+                }
+                (Err(error), Err(want)) => assert!(error.to_string().starts_with(want), "{text}: {error}"),
+                (got, want) => panic!("{text}: {got:?}, {want:?} is wanted"),
+            }
+        }
+    }
+}
