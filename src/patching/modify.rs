@@ -35,7 +35,7 @@ const COSTS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
 /// How much a search may do. Counted, never timed: one seed gives one answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effort {
-    /// Linear programs of a descent over phases after its first. Default 4: more make the patch smaller by little.
+    /// Linear programs of a descent over phases after its first. Default 12.
     pub programs: usize,
     /// Linear programs of the branch and bound over all phases. Default none.
     pub proof: usize,
@@ -61,7 +61,7 @@ pub struct Modified {
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { programs: 4, proof: 0 }
+        Self { programs: 12, proof: 0 }
     }
 }
 
