@@ -91,7 +91,7 @@ pub fn alone(model: &Arc<Model>, named: &Named) -> Result<Fitted, ModelsError> {
 }
 
 fn unusable(model: &Model, error: ModelError) -> ModelsError {
-    ModelsError::Import { path: model.path.clone(), source: error.into() }
+    ModelsError::Import { path: model.path.clone(), source: Box::new(error.into()) }
 }
 
 /// Refuses values for dimensions that no model leaves open.

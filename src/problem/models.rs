@@ -20,7 +20,7 @@ pub enum ModelsError {
         /// The network's file.
         path: PathBuf,
         /// Why.
-        source: ImportError,
+        source: Box<ImportError>,
     },
     /// A declared network without a model.
     #[error("network {network} has no model (help: name its file with --network {network}=FILE)")]
@@ -45,7 +45,7 @@ pub enum ModelsError {
         /// The other one's.
         other: String,
         /// Where their models differ.
-        difference: Difference,
+        difference: Box<Difference>,
     },
     /// The query does not fit the networks or cannot be searched.
     #[error(transparent)]
@@ -106,7 +106,7 @@ fn assigned(query: &Query, models: &[Arc<Model>]) -> Result<Vec<Arc<Model>>, Mod
                 ModelsError::NotIsomorphic {
                     network: network.name().to_owned(),
                     other: query.networks()[other].name().to_owned(),
-                    difference,
+                    difference: Box::new(difference),
                 }
             })?;
         }
@@ -123,6 +123,6 @@ fn import<T: Real>(query: &Query, number: usize, model: &Model) -> Result<Networ
     let own = query.tensors().iter().filter(|tensor| tensor.network() == number);
     let names = own.filter_map(vnnlib::Tensor::onnx_name).map(|name| name.trim_matches('"'));
     let hidden: Vec<&str> = names.collect();
-    let failed = |source| ModelsError::Import { path: model.path.clone(), source };
+    let failed = |error| ModelsError::Import { path: model.path.clone(), source: Box::new(error) };
     network::import_with_hidden(model, &hidden).map_err(failed)
 }
