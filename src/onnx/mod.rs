@@ -1,4 +1,4 @@
-//! Reading ONNX files: bytes → checked [`Model`]. Knows no network: [`crate::network::import`] makes one of a model.
+//! Reading ONNX files: bytes → checked [`Model`]. Knows no network: [`mod@crate::network::import`] makes one of a model.
 //!
 //! [`read`] finds and unpacks the file; `guard` decides whether the protobuf library may see it; `outline` keeps its
 //! large constants out of that library's hands; `decode`, `values`, `external` and `functions` turn messages into

@@ -7,7 +7,7 @@
 //! are on, or lie between linear bounds. What the layers should do is a property ([`demand`]) or sums in ranges
 //! ([`Goal`]). "Small" is the sum of changes, the largest change, or the number of changed weights ([`Norm`]).
 //!
-//! Two searches over phases. [`modify`] is quick: a few dozen linear programs, counted, never timed. [`search`] takes
+//! Two searches over phases. [`mod@modify`] is quick: a few dozen linear programs, counted, never timed. `search` takes
 //! the time that it is given and proves its answer where it can: it descends over phases (`walk`), starts at
 //! projections (`tune`), and closes with branch and bound (`exact`).
 

@@ -18,7 +18,7 @@
 //! What each reading finds is in `benchmarks/patching.md`. A patch has as many unknowns as edges, but all that it
 //! changes are the sums of its layer; the inputs that can produce them are few.
 //!
-//! [`modify`]: crate::patching::modify
+//! [`modify`]: mod@crate::patching::modify
 
 pub mod encode;
 pub mod journey;
