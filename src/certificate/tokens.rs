@@ -282,6 +282,18 @@ mod tests {
         assert_eq!(Certificate::read(bytes.as_slice()).unwrap(), sample());
     }
 
+    /// A cut that is read one unit in the last place beside where it was made bounds other parts than those that were proved.
+    #[test]
+    fn numbers_are_read_to_the_last_bit() {
+        let mut random = crate::random::Random::new(3);
+        for _ in 0..20_000 {
+            let at = random.normal() * 10f64.powf(random.between(-9.0, 9.0));
+            let tokens = vec![Token::Cut { input: 0, at }, Token::plain_leaf(), Token::plain_leaf()];
+            let read = Certificate::parse(Certificate { tokens: tokens.clone() }.text().as_bytes()).unwrap();
+            assert_eq!(read.tokens, tokens);
+        }
+    }
+
     /// Any one byte of the text changed, dropped or doubled, although some of them would still be proofs.
     #[test]
     fn what_was_changed_is_refused() {
