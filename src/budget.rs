@@ -132,8 +132,8 @@ impl Stopwatch {
     }
 }
 
-/// The part of a time limit that is kept for writing a complete results file. Half of it is the watchdog's: it took at most
-/// 40 ms from the deadline to the end of the process with four busy threads on two cores.
+/// The part of a time limit that is kept for writing a complete results file; half of it is the watchdog's. With two processes of two
+/// threads each on two cores, 95 runs of 3 s ended after 2.77 to 2.93 s.
 pub fn reserve(timeout: Duration) -> Duration {
     (timeout / 50).max(Duration::from_millis(250)).min(timeout / 2)
 }
