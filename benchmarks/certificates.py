@@ -50,7 +50,7 @@ def key(tree, row):
 
 def instances(tree, folder):
     """The instances of which something is kept."""
-    begun = {"__".join(file.stem.split("__")[:3]) for file in folder.glob("*.json")}
+    begun = {file.stem.rpartition("__")[0] for file in folder.glob("*.json")}
     with open(tree / "instances.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     names = lambda row: "__".join([row["benchmark"], *(pathlib.Path(row[k]).name.removesuffix(".gz") for k in ("onnx", "vnnlib"))])
