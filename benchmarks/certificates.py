@@ -41,11 +41,14 @@ def unpacked(path):
     return gzip.decompress(content) if path.suffix == ".gz" else content
 
 
+def names(row):
+    return "__".join([row["benchmark"], *(pathlib.Path(row[k]).name.removesuffix(".gz") for k in ("onnx", "vnnlib"))])
+
+
 def key(tree, row):
     """Names alone are not enough: two folders have a `perturbations_0.onnx` each."""
-    base = [pathlib.Path(row[k]).name.removesuffix(".gz") for k in ("onnx", "vnnlib")]
     digest = hashlib.sha256(unpacked(tree / row["onnx"]) + unpacked(tree / row["vnnlib"])).hexdigest()
-    return "__".join([row["benchmark"], *base, digest[:12]])
+    return f"{names(row)}__{digest[:12]}"
 
 
 def instances(tree, folder):
@@ -53,7 +56,6 @@ def instances(tree, folder):
     begun = {file.stem.rpartition("__")[0] for file in folder.glob("*.json")}
     with open(tree / "instances.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    names = lambda row: "__".join([row["benchmark"], *(pathlib.Path(row[k]).name.removesuffix(".gz") for k in ("onnx", "vnnlib"))])
     return {key(tree, row): row for row in rows if names(row) in begun}
 
 

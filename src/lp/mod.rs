@@ -19,5 +19,6 @@ mod tests;
 
 pub use mip::{MipOptions, MipOutcome};
 pub use outcome::{Basis, Limit, LpError, LpOutcome, Solution};
+pub(crate) use program::merged;
 pub use program::{Column, ColumnId, LinearProgram, RowId, RowView, Sense};
 pub use solver::{LpOptions, Method, Solver};

@@ -235,8 +235,8 @@ impl LinearProgram {
     }
 }
 
-/// Sorts a row's terms by column, adds up those of one column, and drops zeros.
-pub(super) fn merge(terms: impl IntoIterator<Item = (ColumnId, f64)>) -> (Vec<usize>, Vec<f64>) {
+/// A row's terms sorted by column, those of one column added up, without zeros.
+pub(crate) fn merged(terms: impl IntoIterator<Item = (ColumnId, f64)>) -> Vec<(ColumnId, f64)> {
     let mut terms: Vec<(ColumnId, f64)> = terms.into_iter().collect();
     if !terms.is_sorted_by(|a, b| a.0 < b.0) {
         terms.sort_by_key(|term| term.0);
@@ -248,7 +248,13 @@ pub(super) fn merge(terms: impl IntoIterator<Item = (ColumnId, f64)>) -> (Vec<us
             same
         });
     }
-    terms.into_iter().filter(|term| term.1 != 0.0).map(|(column, value)| (column.0, value)).unzip()
+    terms.retain(|term| term.1 != 0.0);
+    terms
+}
+
+/// The same as the solver wants it: columns, and what stands there.
+pub(super) fn merge(terms: impl IntoIterator<Item = (ColumnId, f64)>) -> (Vec<usize>, Vec<f64>) {
+    merged(terms).into_iter().map(|(column, value)| (column.0, value)).unzip()
 }
 
 pub(super) fn check_bounds(what: &'static str, index: usize, lower: f64, upper: f64) -> Result<(), LpError> {

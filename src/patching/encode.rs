@@ -15,7 +15,7 @@ use super::layer::{Layer, source_of};
 use super::phases::{Phases, Rules, Treatment, turn};
 use super::switched::{Setting, Switch, Switched};
 use super::{Change, Norm, Obstacle};
-use crate::lp::{ColumnId, LinearProgram};
+use crate::lp::{ColumnId, LinearProgram, merged};
 use crate::network::frozen::kinks;
 use crate::network::layered::bounds::envelope;
 use crate::network::op::UnaryFunction;
@@ -294,7 +294,7 @@ fn add_neuron(switched: &mut Switched, treatment: Treatment, sum: Value) -> Resu
                 let z = add_sum(&mut switched.program, sum, (-END, END));
                 return Ok(column(vec![(z, first.slope)], first.shift));
             }
-            merge(&mut value.terms);
+            value.terms = merged(value.terms);
             value
         }
     })
@@ -323,19 +323,6 @@ pub(crate) fn add_between(
         program.at_most([(value, 1.0), (sum, -line.slope)], line.shift);
     }
     Ok(((value, 1.0), 0.0))
-}
-
-/// Adds up the coefficients of one column, and drops zeros.
-fn merge(terms: &mut Vec<(ColumnId, f64)>) {
-    terms.sort_by_key(|term| term.0);
-    terms.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        if same {
-            kept.1 += next.1;
-        }
-        same
-    });
-    terms.retain(|term| term.1 != 0.0);
 }
 
 /// A column for a sum, within a range.

@@ -24,7 +24,8 @@ pub mod switched;
 mod tune;
 pub(crate) mod walk;
 
-use crate::lp::LpError;
+use crate::budget::Budget;
+use crate::lp::{LinearProgram, LpError, LpOptions, LpOutcome, Solution, Solver};
 
 pub use demand::{Demand, DemandError, demands};
 pub use encode::{Goal, Query};
@@ -78,6 +79,25 @@ pub enum Obstacle {
     /// The solver refused the program.
     #[error(transparent)]
     Solver(#[from] LpError),
+}
+
+/// Columns from which simplifying a program first pays: region programs have a few, minorants hundreds.
+const PRESOLVE_FROM: usize = 200;
+
+/// The optimum of a continuous program.
+///
+/// # Errors
+/// [`Obstacle`] if there is none.
+pub(crate) fn optimum(program: &LinearProgram, budget: &Budget) -> Result<Solution, Obstacle> {
+    let presolve = program.columns().len() >= PRESOLVE_FROM;
+    let options = LpOptions { presolve, time_limit: budget.remaining(), ..LpOptions::default() };
+    let mut solver = Solver::new(program, &options)?;
+    solver.obey(budget)?;
+    match solver.solve()? {
+        LpOutcome::Optimal(solution) => Ok(solution),
+        LpOutcome::Infeasible => Err(Obstacle::Infeasible),
+        LpOutcome::Unbounded | LpOutcome::Limit(_) => Err(Obstacle::Unsolved),
+    }
 }
 
 impl Patch {

@@ -13,24 +13,17 @@ use super::encode::Encoded;
 use super::exact::{self, Exact, Scope};
 use super::fewest;
 use super::layer::{Layer, source_of};
-use super::search::Best;
+use super::search::{Best, COSTS, GAIN};
 use super::switched::Setting;
 use super::tune::Tuning;
 use super::walk::{Landing, Walker};
-use super::{Change, Norm, Obstacle, Patch, Query};
+use super::{Change, Norm, Obstacle, Patch, Query, optimum};
 use crate::budget::{Budget, StopReason};
-use crate::lp::{Limit, LpOptions, LpOutcome, Solver};
 
-/// Columns from which simplifying a program without switches first pays.
-const PRESOLVE_FROM: usize = 200;
 /// Entries times simplex iterations of one program without an end in sight.
 const MOST_WORK: usize = 200_000_000;
 /// Projections tried in turn: the part of all edges that may move, and the slope that wakes dead neurons.
 const PROJECTIONS: [(f64, f64); 5] = [(1.0, 0.0), (0.25, 0.0), (1.0, 0.1), (0.25, 0.1), (1.0, 0.5)];
-/// A change must be this much smaller, relatively, to count as better.
-const GAIN: f64 = 1e-6;
-/// What a change may cost where no descent has found one, tried in turn.
-const COSTS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
 
 /// How much a search may do. Counted, never timed: one seed gives one answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,19 +138,8 @@ fn search(
     };
     if encoded.switched.switches.is_empty() && query.norm != Norm::Fewest {
         count(1);
-        let presolve = program.columns().len() >= PRESOLVE_FROM;
-        let options = LpOptions { presolve, time_limit: budget.remaining(), ..LpOptions::default() };
-        let mut solver = Solver::new(program, &options)?;
-        solver.obey(budget)?;
-        return match solver.solve()? {
-            LpOutcome::Optimal(solution) => {
-                Ok(Modified { patch: patch(encoded.changes(&solution.values)), optimal: true })
-            }
-            LpOutcome::Infeasible => Err(Obstacle::Infeasible),
-            LpOutcome::Unbounded | LpOutcome::Limit(Limit::Time | Limit::Iterations | Limit::Precision) => {
-                Err(Obstacle::Unsolved)
-            }
-        };
+        let solution = optimum(program, budget)?;
+        return Ok(Modified { patch: patch(encoded.changes(&solution.values)), optimal: true });
     }
     let mut walker = Walker::new(&encoded)?;
     walker.obey(budget)?;

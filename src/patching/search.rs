@@ -25,10 +25,10 @@ const SHARE: u32 = 4;
 const WALK_SHARE: u32 = 8;
 /// Which part of the rounds lets derivatives through dead neurons.
 const LEAKY: f64 = 0.4;
-/// What a repair may cost where every other search has failed, tried in turn.
-const COSTS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
-/// A repair must be this much smaller, relatively, to count as better.
-const GAIN: f64 = 1e-6;
+/// What a change may cost where every other search has failed, tried in turn.
+pub(super) const COSTS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
+/// A change must be this much smaller, relatively, to count as better.
+pub(super) const GAIN: f64 = 1e-6;
 
 /// The best change of a layer that was found.
 #[derive(Debug, Clone, PartialEq)]

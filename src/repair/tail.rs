@@ -73,25 +73,7 @@ impl Dense {
 
     /// The weights into one sum.
     pub fn row(&self, output: usize) -> &[f64] {
-        &self.weights[output * self.inputs..(output + 1) * self.inputs]
-    }
-
-    /// The sums for the values that the matrix is multiplied with.
-    pub fn sums(&self, sources: &[f64]) -> Vec<f64> {
-        let sum = |o: usize| self.bias[o] + self.row(o).iter().zip(sources).map(|(w, h)| w * h).sum::<f64>();
-        (0..self.outputs()).map(sum).collect()
-    }
-
-    /// What the activation makes of sums.
-    pub fn values(&self, sums: &[f64]) -> Vec<f64> {
-        let bend = |below: f64| move |&z: &f64| if z > 0.0 { z } else { below * z };
-        self.below.map_or_else(|| sums.to_vec(), |below| sums.iter().map(bend(below)).collect())
-    }
-
-    /// The values of the layer in front, as the matrix meets them.
-    pub fn shifted(&self, mut values: Vec<f64>) -> Vec<f64> {
-        values.iter_mut().zip(&self.shift).for_each(|(v, s)| *v += s);
-        values
+        self.view().row(output)
     }
 }
 
@@ -134,6 +116,7 @@ impl Tail {
 pub fn evaluate(layers: &[Dense], sources: &[f64]) -> Vec<f64> {
     let mut values = sources.to_vec();
     for (k, layer) in layers.iter().enumerate() {
+        let layer = layer.view();
         let sources = if k == 0 { values } else { layer.shifted(values) };
         values = layer.values(&layer.sums(&sources));
     }

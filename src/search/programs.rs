@@ -2,11 +2,8 @@
 
 use crate::budget::Budget;
 use crate::lp::mip::{self, MipRun, MipSolution};
-use crate::lp::{LinearProgram, LpOptions, LpOutcome, MipOptions, MipOutcome, Solution, Solver};
+use crate::lp::{LinearProgram, MipOptions, MipOutcome, Solution};
 use crate::patching::{self, Effort, Modified, Query};
-
-/// Columns from which simplifying the program first pays: region programs have a few, minorants hundreds.
-const PRESOLVE_FROM: usize = 200;
 
 /// What a mixed-integer program costs before its first iteration, and what an iteration costs, both in continuous
 /// programs of the same size. Measured on neighbourhoods of ACAS Xu and safenlp: reading, probing and presolve take
@@ -45,15 +42,7 @@ impl<'b> Programs<'b> {
     /// [`Obstacle`] if there is none.
     pub fn solve(&mut self, program: &LinearProgram) -> Result<Solution, Obstacle> {
         self.count(program, 1);
-        let presolve = program.columns().len() >= PRESOLVE_FROM;
-        let options = LpOptions { presolve, time_limit: self.budget.remaining(), ..LpOptions::default() };
-        let mut solver = Solver::new(program, &options)?;
-        solver.obey(self.budget)?;
-        match solver.solve()? {
-            LpOutcome::Optimal(solution) => Ok(solution),
-            LpOutcome::Infeasible => Err(Obstacle::Infeasible),
-            LpOutcome::Unbounded | LpOutcome::Limit(_) => Err(Obstacle::Unsolved),
-        }
+        patching::optimum(program, self.budget)
     }
 
     /// A small change of the query's first layer.

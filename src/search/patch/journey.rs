@@ -10,7 +10,7 @@
 //! one that is near.
 
 use super::marking::gradient;
-use super::pullback::{Aim, Pulled, Start, Wish, approach, mod2adv, nearest};
+use super::pullback::{Start, Wish, approach, mod2adv};
 use super::reading::{Order, Reading, Shots};
 use super::targets::Targets;
 use super::{FirstLayerModification, PRICE, Site, Stuck, find_first_layer_modification};
@@ -125,19 +125,9 @@ impl Journey {
         let (first, targets) = (network.first_edges(), patched.targets.as_slice());
         let aim = self.reading.inputs;
         if self.reading.targets != Targets::Elastic && is_new {
-            if aim == Aim::LeastTotal {
-                match nearest(&first, targets, self.start(), programs)? {
-                    Pulled::Met(input) => return Ok(input),
-                    Pulled::Nearest(_) if self.reading.shots == Shots::Once => {
-                        return Err(Obstacle::Infeasible);
-                    }
-                    Pulled::Nearest(_) => {}
-                }
-            } else {
-                match mod2adv(&first, targets, self.start(), aim, Wish::Strict, programs) {
-                    Err(Obstacle::Infeasible) if self.reading.shots == Shots::Iterated => {}
-                    found => return found,
-                }
+            match mod2adv(&first, targets, self.start(), aim, Wish::Strict, programs) {
+                Err(Obstacle::Infeasible) if self.reading.shots == Shots::Iterated => {}
+                found => return found,
             }
         }
         let (lower, upper) = self.region();

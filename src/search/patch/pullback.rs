@@ -118,25 +118,11 @@ pub fn mod2adv(
 }
 
 /// What a wish for sums came to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Pulled {
+enum Pulled {
     /// The nearest input that meets it.
     Met(Vec<f64>),
     /// None does: the one that misses it least, and among these the nearest.
     Nearest(Vec<f64>),
-}
-
-/// The nearest input, by the sum of changes, whose sums lie in their ranges; else the one that misses them least.
-///
-/// # Errors
-/// [`Obstacle`] if the program was not solved.
-pub fn nearest(
-    first: &Edges,
-    targets: &[(f64, f64)],
-    start: Start<'_>,
-    programs: &mut Programs<'_>,
-) -> Result<Pulled, Obstacle> {
-    least_total(Wanted { first, targets, start, worth: None }, Wish::Strict, programs)
 }
 
 /// The input that misses the ranges least, where a miss of each sum costs its part of the price.

@@ -37,8 +37,6 @@ struct Patch<T> {
     sampler: Sampler,
     started: bool,
     points: Vec<T>,
-    /// The view of a network without convolutions.
-    whole: Option<Layered>,
     /// Bounds over the box, where the reading wants them.
     of_box: Option<Ranges>,
     has_convolutions: bool,
@@ -82,17 +80,14 @@ pub fn make<T: Real>(
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let sampler = Sampler::new(region, seed)?;
     affordable(&problem.network)?;
-    let outline = Layered::outline(problem.double()).map_err(|reason| NotApplicable(reason.reason()))?;
-    let has_convolutions = outline.behind_convolutions;
     Ok(Box::new(Patch {
         reading: Reading::default(),
         journey: None,
         sampler,
         started: false,
         points: Vec::new(),
-        whole: None,
         of_box: None,
-        has_convolutions,
+        has_convolutions: false,
         classes: HashMap::new(),
     }))
 }
@@ -100,7 +95,8 @@ pub fn make<T: Real>(
 impl<T: Real> Falsifier<T> for Patch<T> {
     fn configure(&mut self, problem: &Problem<T>, config: &Config) -> Result<(), NotApplicable> {
         self.reading = config.reading.unwrap_or_default();
-        applies(problem.double(), &self.reading).map(|_| ())
+        self.has_convolutions = applies(problem.double(), &self.reading)?.behind_convolutions;
+        Ok(())
     }
 
     fn price(&self, problem: &Problem<T>) -> u64 {
@@ -117,14 +113,16 @@ impl<T: Real> Falsifier<T> for Patch<T> {
             },
         };
         let own;
-        let network = if let Some(whole) = &self.whole {
-            whole
-        } else {
-            let Ok(view) = Layered::behind_convolutions(oracle.problem.double(), journey.here()) else {
+        let problem = oracle.problem;
+        let network = if self.has_convolutions {
+            let Ok(view) = Layered::behind_convolutions(problem.double(), journey.here()) else {
                 return Ok(Progress::Exhausted);
             };
             own = view;
             &own
+        } else {
+            let Ok(whole) = problem.layered() else { return Ok(Progress::Exhausted) };
+            whole
         };
         let ranges = match self.reading.phases {
             Phases::Approximated => self.classes.get(&target),
@@ -168,13 +166,10 @@ impl<T: Real> Patch<T> {
             }
         }
         oracle.evaluate(&self.points)?;
-        if !self.started && !self.has_convolutions {
+        if !self.started && !self.has_convolutions && self.reading.phases == Phases::ApproximatedBox {
             let region = &oracle.region;
-            self.whole = Layered::new(oracle.problem.double()).ok();
-            if self.reading.phases == Phases::ApproximatedBox {
-                let of_box = |view| Ranges::of_box(view, &region.lower, &region.upper);
-                self.of_box = self.whole.as_ref().and_then(of_box);
-            }
+            let of_box = |view| Ranges::of_box(view, &region.lower, &region.upper);
+            self.of_box = oracle.problem.layered().ok().and_then(of_box);
         }
         self.started = true;
         self.learn(oracle);
@@ -187,7 +182,10 @@ impl<T: Real> Patch<T> {
     /// Adds a few of the last block's points to their classes.
     fn learn(&mut self, oracle: &Oracle<'_, T>) {
         const A_BLOCK: usize = 8;
-        let (Some(network), Phases::Approximated) = (&self.whole, self.reading.phases) else { return };
+        if self.has_convolutions || self.reading.phases != Phases::Approximated {
+            return;
+        }
+        let Ok(network) = oracle.problem.layered() else { return };
         for lane in 0..oracle.lanes().min(A_BLOCK) {
             let point: Vec<f64> = oracle.point(lane).into_iter().map(Real::widen).collect();
             let trace = network.simulate(&point);
