@@ -1,26 +1,29 @@
 //! Every attack as a line of `results.csv`.
 
-use super::record::Record;
+use super::record::{Picture, Record};
 use super::run::Subject;
 
 const NAMES: &str =
-    "method,image,file,label,ending,class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs\n";
+    "method,image,file,label,target,ending,class,picture,picture_class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs\n";
 
 /// The table; `names` are those of the images, by number.
 pub fn text(records: &[Record], subjects: &[Subject], names: &[String]) -> String {
     let mut out = NAMES.to_owned();
     for record in records {
-        let label =
-            subjects.iter().find(|subject| subject.number == record.image).map(|subject| subject.label);
+        let subject = subjects.iter().find(|subject| subject.number == record.image);
+        let picture = record.found.as_ref().map(|found| found.picture);
         let distance = record.found.as_ref().map(|found| found.distance);
         let number = |number: Option<String>| number.unwrap_or_default();
         let cells = [
             record.method.clone(),
             record.image.to_string(),
             quoted(names.get(record.image).map_or("", String::as_str)),
-            number(label.map(|label| label.to_string())),
+            number(subject.map(|subject| subject.label.to_string())),
+            number(subject.and_then(|subject| subject.target).map(|target| target.to_string())),
             record.ending.words().to_owned(),
             number(record.found.as_ref().map(|found| found.class.to_string())),
+            picture.map_or("", |picture| if picture.is_adversarial() { "adversarial" } else { "lost" }).to_owned(),
+            number(picture.and_then(Picture::class).map(|class| class.to_string())),
             number(distance.map(|distance| distance.values.to_string())),
             number(distance.map(|distance| distance.pixels.to_string())),
             number(distance.map(|distance| distance.l1.to_string())),

@@ -1,6 +1,6 @@
 //! Images and networks: in which order a network reads an image, and the way from the one to the other and back.
 
-use super::images::Shape;
+use super::images::{Shape, picture};
 use super::victim::{Layout, Order, Scaling, Victim};
 use crate::onnx::Model;
 use crate::onnx::model::Dim;
@@ -83,6 +83,14 @@ impl Victim {
             input[self.layout.index(pixel, channel)] = scaled;
         }
         input
+    }
+
+    /// The input that a reader of the PNG file of an input gives the network; `None` where a PNG does not hold as many
+    /// channels.
+    pub fn pictured(&self, input: &[f32]) -> Option<Vec<f32>> {
+        let bytes = picture::write(self.shape(), &self.shows(input)).ok()?;
+        let (shape, values) = picture::read(&bytes).ok()?;
+        (shape == self.shape()).then(|| self.reads(&values))
     }
 
     /// The image that an input is: the way back, up to rounding. Exact where inputs are not scaled.

@@ -7,6 +7,7 @@
 
 pub mod csv;
 pub mod fit;
+pub mod grid;
 pub mod images;
 pub mod measures;
 pub mod methods;
@@ -26,5 +27,5 @@ pub mod victim;
 
 pub use methods::{Method, Preparation};
 pub use session::Session;
-pub use task::{Limits, Targets, Task};
+pub use task::{Confidence, Limits, Targets, Task};
 pub use victim::{Layout, Order, Victim, VictimError};

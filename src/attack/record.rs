@@ -62,9 +62,36 @@ pub struct Found {
     pub class: usize,
     /// How far it is from the image.
     pub distance: Distance,
+    /// What its 8-bit picture is taken for when it is read back.
+    pub picture: Picture,
     /// The input, exactly.
     #[serde(with = "exact")]
     pub input: Vec<f32>,
+}
+
+/// What the reference engine says of the PNG file of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Picture {
+    /// It is a success too: this class.
+    Adversarial(usize),
+    /// It is none: rounding to 8 bits has undone it. The class that it is taken for, if it is taken for any.
+    Lost(Option<usize>),
+}
+
+impl Picture {
+    /// Whether it counts.
+    pub fn is_adversarial(self) -> bool {
+        matches!(self, Self::Adversarial(_))
+    }
+
+    /// The class that it is taken for.
+    pub fn class(self) -> Option<usize> {
+        match self {
+            Self::Adversarial(class) => Some(class),
+            Self::Lost(class) => class,
+        }
+    }
 }
 
 /// Numbers in single precision as base64 of their bytes, the lowest first: exact, and half as long as decimals.
@@ -99,6 +126,7 @@ mod tests {
         let found = Found {
             class: 3,
             distance: Distance { values: 1, pixels: 1, l1: 0.1, l2: 0.1, linf: 0.1 },
+            picture: Picture::Lost(Some(7)),
             input: vec![0.1, -0.0, f32::MIN_POSITIVE, 1.0],
         };
         let record = Record {

@@ -3,7 +3,7 @@
 use super::measures::distance::Distance;
 use super::measures::features::{Features, Layer};
 use super::methods::{Entry, random_k};
-use super::record::{Ending, Found, Record};
+use super::record::{Ending, Found, Picture, Record};
 use super::run::Subject;
 use super::session::Spent;
 use super::summary::{Material, Summary};
@@ -14,7 +14,10 @@ const NAMES: [&str; 4] = ["0", "cat, black.png", "2", "3"];
 
 fn record(method: &str, image: usize, ending: Ending, input: Option<[f32; 4]>) -> Record {
     let distance = Distance { values: 1, pixels: 1, l1: 0.5, l2: 0.5, linf: 0.5 };
-    let found = input.map(|input| Found { class: 1 + image % 2, distance, input: input.to_vec() });
+    let found = input.map(|input| {
+        let picture = if image % 3 == 0 { Picture::Lost(Some(0)) } else { Picture::Adversarial(1 + image % 2) };
+        Found { class: 1 + image % 2, distance, picture, input: input.to_vec() }
+    });
     let spent = Spent { evaluations: 10 * (image as u64 + 1), gradients: 2, programs: 0 };
     Record { image, method: method.to_owned(), ending, seconds: 0.25, spent, found }
 }
@@ -23,9 +26,15 @@ fn record(method: &str, image: usize, ending: Ending, input: Option<[f32; 4]>) -
 fn check(show: impl Fn(&Summary, &Material<'_>) -> String) -> String {
     let victim = mlp(&[4, 5, 3], 1);
     let subject =
-        |number, class| Subject { number, input: vec![0.1, 0.2, 0.3, number as f32 / 4.0], label: 0, class };
+        |number, class| Subject { number, input: vec![0.1, 0.2, 0.3, number as f32 / 4.0], label: 0, target: None, class };
     let subjects = [subject(0, Some(0)), subject(1, Some(0)), subject(2, Some(0)), subject(3, Some(2))];
-    let entry = |name, leaves_range| Entry { name, about: "a <test>", leaves_range, make: random_k::make };
+    let entry = |name, leaves_range| Entry {
+        name,
+        about: "a <test>",
+        leaves_range,
+        searches_grid: false,
+        make: random_k::make,
+    };
     let records = [
         record("inside", 0, Ending::Adversarial, Some([0.6, 0.2, 0.3, 0.0])),
         record("inside", 1, Ending::Adversarial, Some([0.1, 0.7, 0.3, 0.25])),
@@ -72,13 +81,13 @@ fn the_table_as_the_terminal_shows_it() {
 fn every_attack_is_a_line_of_the_csv() {
     let text = check(|_, material| csv::text(material.records, material.subjects, &NAMES.map(str::to_owned)));
     insta::assert_snapshot!(text, @r#"
-    method,image,file,label,ending,class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs
-    inside,0,0,0,adversarial,1,1,1,0.5,0.5,0.5,0.250000,10,2,0
-    inside,1,"cat, black.png",0,adversarial,2,1,1,0.5,0.5,0.5,0.250000,20,2,0
-    inside,2,2,0,time up,,,,,,,0.250000,30,2,0
-    outside,0,0,0,own definition only,1,1,1,0.5,0.5,0.5,0.250000,10,2,0
-    outside,1,"cat, black.png",0,gave up,,,,,,,0.250000,20,2,0
-    outside,2,2,0,not confirmed,,,,,,,0.250000,30,2,0
+    method,image,file,label,target,ending,class,picture,picture_class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs
+    inside,0,0,0,,adversarial,1,lost,0,1,1,0.5,0.5,0.5,0.250000,10,2,0
+    inside,1,"cat, black.png",0,,adversarial,2,adversarial,2,1,1,0.5,0.5,0.5,0.250000,20,2,0
+    inside,2,2,0,,time up,,,,,,,,,0.250000,30,2,0
+    outside,0,0,0,,own definition only,1,lost,0,1,1,0.5,0.5,0.5,0.250000,10,2,0
+    outside,1,"cat, black.png",0,,gave up,,,,,,,,,0.250000,20,2,0
+    outside,2,2,0,,not confirmed,,,,,,,,,0.250000,30,2,0
     "#);
 }
 

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::methods::{Entry, Method, Outcome};
-use super::record::{Ending, Found, Record};
+use super::record::{Ending, Found, Picture, Record};
 use super::victim::decision;
-use super::{Limits, Session, Targets, Task, Victim, tidy};
+use super::{Confidence, Limits, Session, Targets, Task, Victim, grid, tidy};
 use crate::budget::{Budget, StopReason, Stopwatch};
 use crate::random::Random;
 
@@ -22,6 +22,8 @@ pub struct Plan<'a> {
     pub limits: Limits,
     /// The classes aimed at.
     pub targets: Targets,
+    /// By how much a class has to lead.
+    pub confidence: Confidence,
     /// Whether results are put on the grid of 8-bit pictures.
     pub round: bool,
     /// Time of one method on one image.
@@ -47,15 +49,17 @@ pub struct Subject {
     pub input: Vec<f32>,
     /// The right class.
     pub label: usize,
+    /// The only class that counts as a success, if one was chosen for this image.
+    pub target: Option<usize>,
     /// The victim's class, by the reference engine.
     pub class: Option<usize>,
 }
 
 impl Subject {
     /// Classifies an image with the reference engine.
-    pub fn new(victim: &Victim, number: usize, input: Vec<f32>, label: usize) -> Self {
+    pub fn new(victim: &Victim, number: usize, input: Vec<f32>, label: usize, target: Option<usize>) -> Self {
         let class = victim.replay(&input).and_then(|outputs| decision(&outputs));
-        Self { number, input, label, class }
+        Self { number, input, label, target, class }
     }
 
     /// Whether the victim is right.
@@ -68,14 +72,20 @@ impl Plan<'_> {
     /// One method on one image; `None` if it was interrupted. The randomness depends on the run's seed, the image's
     /// number and the method's name alone.
     pub fn attack(&self, subject: &Subject, chosen: &Chosen, budget: &Budget) -> Option<Record> {
-        let (limits, targets, victim) = (&self.limits, self.targets, self.victim);
-        let task = Task { victim, image: &subject.input, label: subject.label, limits, targets };
-        let slice = budget.slice(self.each);
+        let task = self.task(subject);
+        let whole = budget.slice(self.each);
+        let searches = self.searches_grid(chosen.entry);
+        // A fifth of the time is kept for the grid.
+        let slice = if searches { whole.slice(self.each.mul_f64(0.8)) } else { whole.clone() };
         let random =
             Random::new(self.seed).fork(subject.number as u64).fork(fingerprint(chosen.entry.name.bytes()));
-        let mut session = Session::new(&victim.network, &slice, random);
+        let mut session = Session::new(&self.victim.network, &slice, random);
         let watch = Stopwatch::start();
-        let outcome = catch_unwind(AssertUnwindSafe(|| chosen.method.attack(&task, &mut session)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let outcome = chosen.method.attack(&task, &mut session);
+            session.budget = &whole;
+            if searches { self.settled(&task, &mut session, outcome) } else { outcome }
+        }));
         let seconds = watch.elapsed().as_secs_f64();
         // A panic is a bug, has printed its message, and is no success; the other images need not suffer.
         let (ending, found) = match outcome.unwrap_or(Outcome::GaveUp) {
@@ -89,6 +99,57 @@ impl Plan<'_> {
         };
         let method = chosen.entry.name.to_owned();
         Some(Record { image: subject.number, method, ending, seconds, spent: session.spent, found })
+    }
+
+    fn task<'a>(&'a self, subject: &'a Subject) -> Task<'a> {
+        Task {
+            victim: self.victim,
+            image: &subject.input,
+            label: subject.label,
+            limits: &self.limits,
+            targets: subject.target.map_or(self.targets, Targets::Only),
+            confidence: self.confidence,
+        }
+    }
+
+    fn searches_grid(&self, entry: Entry) -> bool {
+        entry.searches_grid && (self.round || self.confidence == Confidence::Picture)
+    }
+
+    /// A result whose picture is one too, where that is asked; the result as it was where none is found.
+    fn settled(&self, task: &Task<'_>, session: &mut Session<'_>, outcome: Outcome) -> Outcome {
+        let Outcome::Adversarial(mut input) = outcome else { return outcome };
+        tidy::into_limits(task, &mut input);
+        let survives = |session: &mut Session<'_>, input: &[f32]| {
+            let picture = self.victim.pictured(input);
+            picture.is_some_and(|picture| session.fools(task, &picture).unwrap_or(false))
+        };
+        if !self.round && survives(session, &input) {
+            return Outcome::Adversarial(input);
+        }
+        match grid::settle(task, session, &input) {
+            Ok(Some(settled)) => Outcome::Adversarial(settled),
+            Ok(None) | Err(_) => Outcome::Adversarial(input),
+        }
+    }
+
+    /// What the reference engine says of an input: its class, and the class if it is a success.
+    fn success(&self, task: &Task<'_>, input: &[f32]) -> (Option<usize>, Option<usize>) {
+        let outputs = self.victim.replay(input).unwrap_or_default();
+        let narrow: Vec<f32> = outputs.iter().map(|&output| output as f32).collect();
+        (decision(&outputs), if narrow.is_empty() { None } else { task.success(&narrow) })
+    }
+
+    /// What comes of the PNG file of a result of this class when it is read back.
+    fn picture(&self, task: &Task<'_>, input: &[f32], class: usize) -> Picture {
+        match self.victim.pictured(input) {
+            None => Picture::Lost(None),
+            Some(picture) if picture == input => Picture::Adversarial(class),
+            Some(picture) => match self.success(task, &picture) {
+                (_, Some(class)) => Picture::Adversarial(class),
+                (class, None) => Picture::Lost(class),
+            },
+        }
     }
 
     /// Puts a result into the limits and has the reference engine classify it.
@@ -106,12 +167,11 @@ impl Plan<'_> {
                 return (Ending::LostInLimits, None);
             }
         }
-        let class = self.victim.replay(&tidied).and_then(|outputs| decision(&outputs));
-        match class.filter(|&class| class != task.label) {
+        match self.success(task, &tidied).1 {
             Some(class) => {
-                let distance = task.change(&tidied);
+                let (distance, picture) = (task.change(&tidied), self.picture(task, &tidied, class));
                 let ending = if leaves_range { Ending::OwnDefinition } else { Ending::Adversarial };
-                (ending, Some(Found { class, distance, input: tidied }))
+                (ending, Some(Found { class, distance, picture, input: tidied }))
             }
             None if tidied == input => (Ending::NotConfirmed, None),
             None => (Ending::LostInLimits, None),

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::Task;
-use super::victim::decision;
 use crate::budget::{Budget, StopReason};
 use crate::network::{Network, Surrogate, Workspace};
 use crate::random::Random;
@@ -53,12 +52,12 @@ impl<'a> Session<'a> {
         Ok(&self.outputs)
     }
 
-    /// Whether one point is classified otherwise than the task's label.
+    /// Whether one point is a success of the task.
     ///
     /// # Errors
     /// [`StopReason`] when the budget is used up.
     pub fn fools(&mut self, task: &Task<'_>, input: &[f32]) -> Result<bool, StopReason> {
-        Ok(decision(self.outputs(input)?).is_some_and(|class| class != task.label))
+        Ok(task.success(self.outputs(input)?).is_some())
     }
 
     /// The gradient of `Σ weights · outputs` at the point of the last [`outputs`](Self::outputs): one number an input.

@@ -58,6 +58,8 @@ pub struct Row {
     pub successes: usize,
     /// Successes by the method's own definition, out of range.
     pub own_successes: usize,
+    /// Of all successes, those whose 8-bit picture is one too when it is read back.
+    pub pictures: usize,
     /// Reported successes that were none: lost in the limits, and not confirmed.
     pub refuted: usize,
     /// Attacks that the time ended.
@@ -66,6 +68,8 @@ pub struct Row {
     pub values: Option<Statistic>,
     /// Pixels changed.
     pub pixels: Option<Statistic>,
+    /// The mean of the last as per cent of an image's pixels.
+    pub pixel_share: Option<f64>,
     /// L1.
     pub l1: Option<Statistic>,
     /// L2.
@@ -136,6 +140,7 @@ impl Summary {
                 "seconds": record.seconds,
                 "spent": record.spent,
                 "class": record.found.as_ref().map(|found| found.class),
+                "picture": record.found.as_ref().map(|found| found.picture),
                 "distance": record.found.as_ref().map(|found| found.distance),
             })
         };
@@ -175,10 +180,13 @@ fn row(material: &Material<'_>, entry: &Entry) -> Row {
         attacked: attacked.len(),
         successes: count(&[Ending::Adversarial]),
         own_successes: count(&[Ending::OwnDefinition]),
+        pictures: found.iter().filter(|(_, found)| found.picture.is_adversarial()).count(),
         refuted: count(&[Ending::LostInLimits, Ending::NotConfirmed]),
         out_of_time: count(&[Ending::TimeUp]),
         values: distances(|found| found.distance.values as f64),
         pixels: distances(|found| found.distance.pixels as f64),
+        pixel_share: distances(|found| found.distance.pixels as f64)
+            .map(|pixels| 100.0 * pixels.mean / victim.layout.pixels().max(1) as f64),
         l1: distances(|found| found.distance.l1),
         l2: distances(|found| found.distance.l2),
         linf: distances(|found| found.distance.linf),

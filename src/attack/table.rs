@@ -7,13 +7,15 @@ use super::measures::statistic::Statistic;
 use super::summary::{Row, Summary};
 
 /// Column names and how a row fills them; the page shows the same.
-pub const COLUMNS: [&str; 14] = [
+pub const COLUMNS: [&str; 16] = [
     "method",
     "defects",
     "of all",
     "own def.",
+    "pictures",
     "values",
     "pixels",
+    "pixels %",
     "L1",
     "L2",
     "Linf",
@@ -48,8 +50,10 @@ pub fn cells(summary: &Summary, row: &Row) -> Vec<String> {
             "-".into()
         },
         if row.leaves_range { part(row.own_successes, row.attacked) } else { "-".into() },
+        part(row.pictures, row.successes + row.own_successes),
         all(row.values, 1),
         all(row.pixels, 1),
+        row.pixel_share.map_or("-".to_owned(), |share| format!("{share:.2}")),
         all(row.l1, 3),
         all(row.l2, 3),
         all(row.linf, 3),

@@ -2,6 +2,7 @@
 
 use super::Victim;
 use super::measures::distance::Distance;
+use super::victim::decision;
 
 /// Which wrong classes are aimed at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,19 @@ pub enum Targets {
     Strongest(usize),
     /// Every other class.
     All,
+    /// This one, and no other class is a success.
+    Only(usize),
+}
+
+/// By how much a wrong class has to lead over the label, or a chosen class over every other one, in units of the
+/// outputs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Confidence {
+    /// By more than the rounding of another engine; and methods that search the grid of 8-bit pictures leave nothing
+    /// whose picture is not adversarial.
+    Picture,
+    /// By so much, at least 0: at 0, results stand on the border.
+    Lead(f32),
 }
 
 /// What every method keeps, besides the valid range. Lengths are on the scale of the network's inputs.
@@ -45,6 +59,8 @@ pub struct Task<'a> {
     pub limits: &'a Limits,
     /// Which classes to aim at, where a method aims at classes.
     pub targets: Targets,
+    /// By how much a class has to lead.
+    pub confidence: Confidence,
 }
 
 impl Task<'_> {
@@ -80,15 +96,109 @@ impl Task<'_> {
         Distance::between(self.victim.layout, self.image, input)
     }
 
+    /// The class that counts as a success, the strongest of several, and by how much it leads: over the label, and over
+    /// every other class where only one counts.
+    pub fn lead(&self, outputs: &[f32]) -> (usize, f32) {
+        let class = match self.targets {
+            Targets::Only(class) => class,
+            Targets::RunnerUp | Targets::Strongest(_) | Targets::All => strongest(outputs, self.label),
+        };
+        (class, self.toward(outputs, class))
+    }
+
+    /// The class that one aimed at has to get past.
+    pub fn rival(&self, outputs: &[f32], class: usize) -> usize {
+        match self.targets {
+            Targets::Only(_) => strongest(outputs, class),
+            Targets::RunnerUp | Targets::Strongest(_) | Targets::All => self.label,
+        }
+    }
+
+    /// By how much a class leads over the one that it has to get past.
+    pub fn toward(&self, outputs: &[f32], class: usize) -> f32 {
+        outputs[class] - outputs[self.rival(outputs, class)]
+    }
+
+    /// The lead that is asked of a result.
+    pub fn asked(&self, outputs: &[f32]) -> f32 {
+        match self.confidence {
+            // Single precision is good to 6e-8 of a number; sums of some hundred terms to 1e-5 of the largest.
+            Confidence::Picture => 1e-5 * (1.0 + outputs.iter().fold(0.0f32, |most, o| most.max(o.abs()))),
+            Confidence::Lead(lead) => lead,
+        }
+    }
+
+    /// The class of a success: the network's decision, if it counts and leads by as much as is asked.
+    pub fn success(&self, outputs: &[f32]) -> Option<usize> {
+        let class = decision(outputs).filter(|&class| self.counts(class))?;
+        (self.lead(outputs).1 >= self.asked(outputs)).then_some(class)
+    }
+
+    /// Whether a decision for this class is a success.
+    pub fn counts(&self, class: usize) -> bool {
+        match self.targets {
+            Targets::Only(only) => class == only,
+            Targets::RunnerUp | Targets::Strongest(_) | Targets::All => class != self.label,
+        }
+    }
+
     /// The classes to aim at, the strongest first, by the outputs at the image.
     pub fn aims(&self, outputs: &[f32]) -> Vec<usize> {
+        if let Targets::Only(class) = self.targets {
+            return vec![class];
+        }
         let mut classes: Vec<usize> = (0..outputs.len()).filter(|&class| class != self.label).collect();
         classes.sort_by(|&a, &b| outputs[b].total_cmp(&outputs[a]));
         classes.truncate(match self.targets {
             Targets::RunnerUp => 1,
             Targets::Strongest(count) => count.max(1),
-            Targets::All => usize::MAX,
+            Targets::All | Targets::Only(_) => usize::MAX,
         });
         classes
+    }
+}
+
+/// The class other than `but` with the largest output; the first among equals.
+fn strongest(outputs: &[f32], but: usize) -> usize {
+    let others = (0..outputs.len()).filter(|&class| class != but);
+    others.reduce(|best, class| if outputs[class] > outputs[best] { class } else { best }).unwrap_or(but)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::testing::mlp;
+
+    #[test]
+    fn a_success_leads_by_what_is_asked() {
+        let victim = mlp(&[2, 3], 1);
+        let limits = Limits::none();
+        let task = |targets, confidence| Task {
+            victim: &victim,
+            image: &[0.5; 2],
+            label: 1,
+            limits: &limits,
+            targets,
+            confidence,
+        };
+        let check = |targets, confidence, outputs: [f32; 3], lead, success| {
+            let task = task(targets, confidence);
+            assert_eq!(task.lead(&outputs), lead, "{targets:?}: {outputs:?}");
+            assert_eq!(task.success(&outputs), success, "{targets:?}, {confidence:?}: {outputs:?}");
+        };
+        let (picture, border) = (Confidence::Picture, Confidence::Lead(0.0));
+        check(Targets::All, picture, [1.0, 3.0, 2.0], (2, -1.0), None);
+        check(Targets::All, picture, [1.0, 2.0, 3.0], (2, 1.0), Some(2));
+        // Rounding may turn this one round.
+        check(Targets::All, picture, [5.0, 5.0, 0.0], (0, 0.0), None);
+        // The decision is the first among equals.
+        check(Targets::All, border, [5.0, 5.0, 0.0], (0, 0.0), Some(0));
+        check(Targets::All, border, [0.0, 5.0, 5.0], (2, 0.0), None);
+        check(Targets::All, Confidence::Lead(1.5), [1.0, 2.0, 3.0], (2, 1.0), None);
+        check(Targets::All, Confidence::Lead(1.0), [1.0, 2.0, 3.0], (2, 1.0), Some(2));
+        check(Targets::Only(2), picture, [4.0, 2.0, 3.0], (2, -1.0), None);
+        check(Targets::Only(0), picture, [4.0, 2.0, 3.0], (0, 1.0), Some(0));
+        check(Targets::Only(0), Confidence::Lead(1.5), [4.0, 2.0, 3.0], (0, 1.0), None);
+        assert_eq!(task(Targets::All, border).success(&[f32::NAN, 2.0, 3.0]), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::victim::{Scaling, decision};
-use super::{Layout, Limits, Order, Session, Targets, Task, Victim};
+use super::{Confidence, Layout, Limits, Order, Session, Targets, Task, Victim};
 use crate::attack::methods::{Method, Outcome};
 use crate::budget::Budget;
 use crate::onnx::{Attribute, Data, Dim, ElementType, Graph, Model, Node, Tensor, ValueInfo};
@@ -146,7 +146,7 @@ pub(crate) fn attack_all(
         let image = image(victim, seed);
         let label = class(victim, &image);
         let targets = Targets::Strongest(3);
-        let task = Task { victim, image: &image, label, limits, targets };
+        let task = Task { victim, image: &image, label, limits, targets, confidence: Confidence::Picture };
         let mut session = Session::new(&victim.network, &budget, Random::new(seed));
         let found = match method.attack(&task, &mut session) {
             Outcome::Adversarial(input) => Some(input),

@@ -26,23 +26,10 @@ pub fn into_limits(task: &Task<'_>, input: &mut [f32]) {
 /// Moves every changed value to a multiple of 1/255, the nearest that the limits allow; one for which they allow none
 /// goes back to where it was.
 pub fn onto_grid(task: &Task<'_>, input: &mut [f32]) {
-    let (layout, scaling) = (task.victim.layout, &task.victim.scaling);
-    for index in 0..input.len() {
-        let from = task.image[index];
-        if input[index] == from {
-            continue;
+    for (index, value) in input.iter_mut().enumerate() {
+        if *value != task.image[index] {
+            *value = task.on_grid(index, *value);
         }
-        let channel = layout.channel(index);
-        let (mean, deviation) = (scaling.mean[channel], scaling.deviation[channel]);
-        let level = ((input[index] * deviation + mean) * 255.0).round();
-        let on_grid = |level: f32| (level.clamp(0.0, 255.0) / 255.0 - mean) / deviation;
-        let allowed = |value: &f32| (task.lower(index)..=task.upper(index)).contains(value);
-        let near = [level, level - 1.0, level + 1.0].map(on_grid);
-        let best = near.into_iter().filter(allowed).min_by(|a, b| {
-            let far = |value: f32| (value - input[index]).abs();
-            far(*a).total_cmp(&far(*b))
-        });
-        input[index] = best.unwrap_or(from);
     }
 }
 
@@ -59,7 +46,7 @@ pub fn within(task: &Task<'_>, input: &[f32]) -> bool {
 mod tests {
     use super::*;
     use crate::attack::testing::mlp;
-    use crate::attack::{Limits, Targets};
+    use crate::attack::{Confidence, Limits, Targets};
     use crate::random::Random;
 
     /// Random results, far out of all limits, come back within them; what is within stays.
@@ -68,7 +55,7 @@ mod tests {
         let mut random = Random::new(2);
         for _ in 0..200 {
             let image: Vec<f32> = (0..6).map(|_| (random.below(256) as f32) / 255.0).collect();
-            let task = Task { victim: &victim, image: &image, label: 0, limits, targets: Targets::All };
+            let task = Task { victim: &victim, image: &image, label: 0, limits, targets: Targets::All, confidence: Confidence::Picture };
             let mut input: Vec<f32> = (0..6).map(|_| random.between(-1.0, 2.0) as f32).collect();
             input[0] = image[0];
             into_limits(&task, &mut input);
@@ -107,7 +94,7 @@ mod tests {
         let victim = mlp(&[4, 3, 2], 1);
         let limits = Limits { pixels: 1, ..Limits::none() };
         let task =
-            Task { victim: &victim, image: &[0.5; 4], label: 0, limits: &limits, targets: Targets::All };
+            Task { victim: &victim, image: &[0.5; 4], label: 0, limits: &limits, targets: Targets::All, confidence: Confidence::Picture };
         assert!(within(&task, &[0.5, 1.0, 0.5, 0.5]));
         assert!(!within(&task, &[0.5, 1.0, 0.0, 0.5]));
         assert!(!within(&task, &[0.5, 1.5, 0.5, 0.5]));

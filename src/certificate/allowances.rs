@@ -29,6 +29,11 @@ pub(super) fn rounding(node: &Node, function: Function, format: Format) -> Optio
     Some(in_format(Allowance { ulps, absolute: absolute * scale }, format))
 }
 
+/// The same for a function within another operator, by the name of its own.
+pub(super) fn of_function(name: &str, format: Format) -> Option<Rounding> {
+    allowance(name).map(|allowed| in_format(allowed, format))
+}
+
 /// In another format than float32: one rounding more, and the absolute part in proportion to the unit where that is larger. In
 /// double precision libraries differ by more units than in single, and the absolute part is that of their own.
 fn in_format(Allowance { ulps, absolute }: Allowance, format: Format) -> Rounding {

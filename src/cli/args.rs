@@ -321,7 +321,7 @@ pub(super) struct Attack {
     #[arg(long = "method", value_name = "NAME,NAME", value_delimiter = ',', default_value = "all")]
     pub(super) methods: Vec<String>,
     /// How far an image may change: `linf=X` for each value, `l2=X` for the Euclidean length, on the scale of the
-    /// network's inputs [default: anywhere within the valid range]
+    /// network's inputs; X may be a quotient such as 8/255 [default: anywhere within the valid range]
     #[arg(long = "limit", value_name = "NORM=X", value_delimiter = ',')]
     pub(super) limits: Vec<String>,
     /// How many pixels may change [default: all]
@@ -330,6 +330,15 @@ pub(super) struct Attack {
     /// Which wrong classes are aimed at: `runner-up`, `all`, or a number of the strongest
     #[arg(long, value_name = "WHICH", default_value = "3")]
     pub(super) targets: String,
+    /// The only wrong class that counts, from 0; images of this class are left alone. A column `target` of --labels
+    /// names one for each image
+    #[arg(long, value_name = "CLASS", conflicts_with = "targets")]
+    pub(super) target_class: Option<usize>,
+    /// By how much a wrong class has to lead over the label (a chosen one over every other), in units of the outputs.
+    /// `picture`: by more than the rounding of another engine, and by enough that the 8-bit picture is adversarial too.
+    /// 0 leaves results on the border
+    #[arg(long, value_name = "X|picture", default_value = "picture", allow_hyphen_values = true)]
+    pub(super) confidence: String,
     /// How the method `patch` understands the paper (Khan, Madhukar, Sharma): pairs KEY=VALUE, separated by commas. phases:
     /// free (exact), held, monotone, approximated (bounds of a class), approximated-box. order: direct (the first layer at
     /// once), middle-first (Algorithm 1). targets: exact, rectified, marked, elastic. shots: once, iterated. objective:
@@ -350,7 +359,8 @@ pub(super) struct Attack {
     /// Multiplies values (0 to 1) before the network reads them, 255 for a network that reads bytes
     #[arg(long, value_name = "X", conflicts_with_all = ["mean", "deviation"])]
     pub(super) scale: Option<f32>,
-    /// Move results to multiples of 1/255, as pictures hold them, before they are confirmed
+    /// Results are multiples of 1/255, as pictures hold them: greedy-pixel, patch and patch-strong search there, results of
+    /// the other methods are rounded before they are confirmed
     #[arg(long)]
     pub(super) round: bool,
     /// Another classifier of the same images, for methods that compare several; may be repeated

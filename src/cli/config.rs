@@ -82,6 +82,9 @@ pub(super) enum UsageError {
     /// Targets that are none.
     #[error("--targets {0}: not runner-up, all, or a number above 0")]
     Targets(String),
+    /// A confidence that is none.
+    #[error("--confidence {0}: not `picture` and not a number from 0 on, in units of the outputs")]
+    Confidence(String),
     /// A method that does not exist.
     #[error("there is no method {name} (help: there are {})", .known.join(", "))]
     Method {

@@ -72,8 +72,42 @@ fn every_success_has_its_pictures_and_a_line() {
             fs::read(program.path().join(file)).is_ok_and(|bytes| bytes.starts_with(b"\x89PNG"))
         };
         let there = ["original", "adversarial", "difference"].map(picture);
-        assert_eq!(there, [attack["ending"] == "adversarial"; 3], "{attack}");
+        let found = attack["ending"] == "adversarial";
+        // A picture that 8 bits have undone has another name.
+        let is_kept = found && attack["picture"]["adversarial"].is_number();
+        assert_eq!(there, [found, is_kept, found], "{attack}");
     }
+}
+
+#[test]
+fn pictures_of_searched_results_are_adversarial_too() {
+    let program = Program::new();
+    let check = |output: &str, more: &[&str], methods: &[&str]| {
+        let names = methods.join(",");
+        let run = attack(&program, output, &[&["--method", &names, "--protocol", "4"], more].concat());
+        assert_eq!(run.exit, Some(0), "{run:?}");
+        for row in figures(&program, output)["methods"].as_array().unwrap() {
+            let successes = row["successes"].as_u64().unwrap();
+            assert!(successes > 10, "{row}");
+            assert_eq!(row["pictures"], successes, "{output}: {row}");
+        }
+    };
+    check("default", &[], &["greedy-pixel", "patch", "patch-strong"]);
+    check("round", &["--round"], &["greedy-pixel", "patch", "patch-strong", "patch-strong-l2"]);
+    check("sure", &["--confidence", "0.5", "--round"], &["patch-strong"]);
+}
+
+#[test]
+fn a_chosen_class_is_the_only_success() {
+    let program = Program::new();
+    let run = attack(&program, "out", &["--method", "greedy-pixel,patch-strong", "--target-class", "2"]);
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    let json = figures(&program, "out");
+    let found: Vec<&Value> = json["attacks"].as_array().unwrap().iter().map(|attack| &attack["class"]).collect();
+    assert!(found.iter().filter(|class| class.is_number()).count() > 20, "{json}");
+    assert!(found.iter().all(|class| class.is_null() || **class == 2), "{json}");
+    let archive = fs::read(program.path().join("out/adversarial.npz")).unwrap();
+    assert!(archive.starts_with(b"PK"), "an archive of arrays");
 }
 
 #[test]
@@ -105,6 +139,8 @@ fn what_cannot_be_used_is_refused_with_a_remedy() {
     check("shapes", &["--method", "magic"], 2, "there is no method magic");
     check("shapes", &["--limit", "l7=1"], 2, "--limit l7=1");
     check("shapes", &["--targets", "0"], 2, "--targets 0");
+    check("shapes", &["--confidence", "-1"], 2, "--confidence -1");
+    check("shapes", &["--target-class", "6"], 3, "is to become class 6, the network has 6 outputs");
     check("shapes", &["--std", "0"], 2, "--std");
     check("shapes", &["--features", "missing.onnx"], 3, "missing.onnx");
     check("shapes", &["--features", &format!("{network}:nothing")], 3, "no node nothing");

@@ -1,5 +1,6 @@
 //! Tables of labels: `index,label` or `file,label`, with or without a line of names. Columns called `index`, `file`,
-//! `name` and `label`, `class` are found by their names; without names they are the first two.
+//! `name` and `label`, `class` are found by their names; without names they are the first two. A column called `target`
+//! names the class that an attack on the image should reach; where its cell is empty, any wrong class will do.
 
 use std::collections::HashMap;
 
@@ -11,8 +12,8 @@ use crate::audit::csv::{self, Broken, Row};
 pub enum Labels {
     /// One an image, in order.
     InOrder(Vec<usize>),
-    /// By number or file name.
-    ByName(HashMap<String, usize>),
+    /// By number or file name: the class, and the class that an attack should reach.
+    ByName(HashMap<String, (usize, Option<usize>)>),
 }
 
 impl Labels {
@@ -34,12 +35,13 @@ impl Labels {
         }
         for (at, image) in set.images.iter_mut().enumerate() {
             let file = image.name.rsplit('/').next().unwrap_or_default();
-            let label = match self {
-                Self::InOrder(labels) => labels.get(at),
-                Self::ByName(labels) => labels.get(&image.name).or_else(|| labels.get(file)),
+            let found = match self {
+                Self::InOrder(labels) => labels.get(at).map(|&label| (label, None)),
+                Self::ByName(labels) => labels.get(&image.name).or_else(|| labels.get(file)).copied(),
             };
             let missing = || ImageError::Unknown(format!("the labels say nothing of image {}", image.name));
-            image.label = Some(*label.ok_or_else(missing)?);
+            let (label, target) = found.ok_or_else(missing)?;
+            (image.label, image.target) = (Some(label), target);
         }
         Ok(())
     }
@@ -53,28 +55,39 @@ pub fn parse(bytes: &[u8]) -> Result<Labels, ImageError> {
     let wrong = |line, what: &str| ImageError::Labels { line, what: what.to_owned() };
     let text = std::str::from_utf8(bytes).map_err(|_| wrong(1, "not a table of text"))?;
     let rows = csv::rows(text).map_err(|Broken(line)| wrong(line, "a quote is not closed"))?;
-    let (key, label, begin) = columns(rows.first());
+    let Columns { key, label, target, begin } = columns(rows.first());
     let mut labels = HashMap::new();
     for row in rows.get(begin..).unwrap_or_default() {
         let (Some(key), Some(class)) = (row.cells.get(key), row.cells.get(label)) else {
             return Err(wrong(row.line, "a column is missing"));
         };
         let class = class.parse::<usize>().map_err(|_| wrong(row.line, "the label is no whole number"))?;
-        if labels.insert(key.clone(), class).is_some_and(|other| other != class) {
-            return Err(wrong(row.line, "an image has two labels"));
+        let target = target.and_then(|target| row.cells.get(target)).filter(|cell| !cell.is_empty());
+        let target = target.map(|cell| cell.parse::<usize>()).transpose();
+        let target = target.map_err(|_| wrong(row.line, "the target is no whole number"))?;
+        if labels.insert(key.clone(), (class, target)).is_some_and(|other| other != (class, target)) {
+            return Err(wrong(row.line, "an image has two labels or targets"));
         }
     }
     if labels.is_empty() { Err(wrong(1, "there are no labels")) } else { Ok(Labels::ByName(labels)) }
 }
 
-/// The columns of keys and labels, and the first row of the table proper.
-fn columns(first: Option<&Row>) -> (usize, usize, usize) {
-    let Some(first) = first else { return (0, 1, 0) };
+/// Where the columns are, and the first row of the table proper.
+struct Columns {
+    key: usize,
+    label: usize,
+    target: Option<usize>,
+    begin: usize,
+}
+
+fn columns(first: Option<&Row>) -> Columns {
+    let unnamed = Columns { key: 0, label: 1, target: None, begin: 0 };
+    let Some(first) = first else { return unnamed };
     let named = |names: &[&str]| {
         first.cells.iter().position(|cell| names.iter().any(|name| cell.eq_ignore_ascii_case(name)))
     };
     match (named(&["index", "file", "name", "image"]), named(&["label", "class", "true_label"])) {
-        (Some(key), Some(label)) => (key, label, 1),
-        _ => (0, 1, 0),
+        (Some(key), Some(label)) => Columns { key, label, target: named(&["target", "target_class"]), begin: 1 },
+        _ => unnamed,
     }
 }

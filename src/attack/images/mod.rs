@@ -22,6 +22,8 @@ pub struct Image {
     pub values: Vec<f32>,
     /// The right class.
     pub label: Option<usize>,
+    /// The class that an attack should reach, if one was chosen.
+    pub target: Option<usize>,
 }
 
 /// Images of one shape.
@@ -136,6 +138,7 @@ impl Set {
             name: at.to_string(),
             values: values.to_vec(),
             label: None,
+            target: None,
         };
         Self { shape, images: images.map(image).collect() }
     }

@@ -26,6 +26,46 @@ pub struct Array {
     pub bytes: bool,
 }
 
+/// What is written as an array.
+#[derive(Debug, Clone, Copy)]
+pub enum Column<'a> {
+    /// Single precision, rows of so many values.
+    Floats(&'a [f32], usize),
+    /// Whole numbers.
+    Numbers(&'a [i64]),
+    /// Texts.
+    Texts(&'a [&'a str]),
+}
+
+/// Writes an array, format version 1: floats as `<f4`, whole numbers as `<i8`, texts as `<U` and the longest of them.
+pub fn write(column: Column<'_>) -> Vec<u8> {
+    let (descr, sizes, data) = match column {
+        Column::Floats(values, width) => {
+            let rows = values.len() / width.max(1);
+            let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            ("<f4".to_owned(), format!("({rows}, {width})"), data)
+        }
+        Column::Numbers(values) => {
+            let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            ("<i8".to_owned(), format!("({},)", values.len()), data)
+        }
+        Column::Texts(texts) => {
+            // A text of numpy is a row of code points of four bytes, filled up with zeros.
+            let longest = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1);
+            let padded = |text: &&str| {
+                let points = text.chars().map(u32::from).chain(std::iter::repeat(0));
+                points.take(longest).flat_map(u32::to_le_bytes).collect::<Vec<u8>>()
+            };
+            (format!("<U{longest}"), format!("({},)", texts.len()), texts.iter().flat_map(padded).collect())
+        }
+    };
+    let dictionary = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {sizes}, }}");
+    // The data begins at a multiple of 64 bytes; the header ends with a line feed.
+    let header = format!("{dictionary:<width$}\n", width = (dictionary.len() + 11).next_multiple_of(64) - 11);
+    let length = u16::try_from(header.len()).unwrap_or(u16::MAX);
+    [MAGIC, &[1, 0], &length.to_le_bytes(), header.as_bytes(), &data].concat()
+}
+
 /// An entry of the header.
 #[derive(Debug, Clone)]
 enum Entry {

@@ -1,8 +1,10 @@
 //! An archive of numpy arrays (`.npz`): images, and their classes if it has them.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 
-use zip::ZipArchive;
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
 
 use super::npy::{self, Array};
 use super::{ImageError, Set};
@@ -34,6 +36,19 @@ pub fn read(bytes: &[u8]) -> Result<Set, ImageError> {
 pub fn labels(bytes: &[u8]) -> Result<Vec<usize>, ImageError> {
     let mut archive = open(bytes)?;
     find(&mut archive, &LABELS)?.ok_or_else(|| missing(&archive, "labels", &LABELS))?.labels()
+}
+
+/// Writes an archive of named arrays, packed.
+///
+/// # Errors
+/// If it grows larger than an archive may be.
+pub fn write(arrays: &[(&str, npy::Column<'_>)]) -> Result<Vec<u8>, ZipError> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    for &(name, column) in arrays {
+        archive.start_file(format!("{name}.npy"), SimpleFileOptions::default().large_file(true))?;
+        archive.write_all(&npy::write(column))?;
+    }
+    archive.finish().map(Cursor::into_inner)
 }
 
 type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;

@@ -124,17 +124,37 @@ fn a_jpeg_is_read_in_its_own_colours() {
 fn labels_are_read_from_tables_and_arrays() {
     let table = |text: &str| match read_labels(text.as_bytes()) {
         Ok(labels::Labels::ByName(labels)) => {
-            let mut labels: Vec<(String, usize)> = labels.into_iter().collect();
+            let mut labels: Vec<(String, (usize, Option<usize>))> = labels.into_iter().collect();
             labels.sort();
             labels
         }
         other => panic!("{other:?}"),
     };
-    let want = [("0".to_owned(), 7), ("1".to_owned(), 2)];
+    let want = [("0".to_owned(), (7, None)), ("1".to_owned(), (2, None))];
     assert_eq!(table("index,label\n0,7\n1,2\n"), want);
     assert_eq!(table("0,7\n1,2"), want);
     assert_eq!(table("pred,label,index\n9,7,0\n9,2,1\n"), want);
+    let want = [("0".to_owned(), (7, Some(3))), ("1".to_owned(), (2, None))];
+    assert_eq!(table("index,target,label\n0,3,7\n1,,2\n"), want);
     assert_eq!(read_labels(&idx_file(&[2], &[4, 9])), Ok(labels::Labels::InOrder(vec![4, 9])));
+}
+
+#[test]
+fn arrays_that_are_written_are_read_back() {
+    let floats = [0.1, -0.0, f32::MIN_POSITIVE, 1.0, 0.5, 2.0];
+    let array = npy::read(&npy::write(npy::Column::Floats(&floats, 3))).unwrap();
+    assert_eq!((array.sizes, array.values), (vec![2, 3], floats.map(f64::from).to_vec()));
+    let array = npy::read(&npy::write(npy::Column::Numbers(&[7, -1, 1 << 40]))).unwrap();
+    assert_eq!((array.sizes, array.values), (vec![3], vec![7.0, -1.0, f64::from(1 << 20) * f64::from(1 << 20)]));
+    let texts = npy::write(npy::Column::Texts(&["ab", "c"]));
+    let header = String::from_utf8_lossy(&texts[10..128]).into_owned();
+    assert!(header.starts_with("{'descr': '<U2', 'fortran_order': False, 'shape': (2,), }"), "{header}");
+    let points = texts[128..].chunks(4).map(|four| four[0]).collect::<Vec<u8>>();
+    assert_eq!(points, *b"abc\0", "code points of four bytes, filled up with zeros");
+    for (name, column) in [("images", npy::Column::Floats(&floats, 3)), ("nothing", npy::Column::Texts(&[]))] {
+        let bytes = npz::write(&[(name, column)]).unwrap();
+        assert_eq!(kind(&bytes), Some(Kind::Npz), "{name}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub fn all(summary: &Summary) -> Vec<(&'static str, String)> {
             text(
                 "images with a valid success, of those attacked (all of them classified correctly). A success is an input \
                  within the valid range and the limits that the reference engine, which shares no code with the one that \
-                 searched, puts into another class than the label",
+                 searched, puts into another class than the label (into the chosen class, if one is), by as much as --confidence asks",
             ),
         ),
         (
@@ -21,8 +21,16 @@ pub fn all(summary: &Summary) -> Vec<(&'static str, String)> {
                 summary.images
             ),
         ),
+        (
+            "pictures",
+            text(
+                "successes whose PNG file, read back, is a success for the reference engine, of all successes. The files of \
+                 the others are called INDEX-lost-in-8-bits.png",
+            ),
+        ),
         ("values", text("L0: how many of the network's inputs differ at all; of successes")),
         ("pixels", text("positions at which at least one channel differs; of successes")),
+        ("pixels %", text("the mean of the last as per cent of an image's pixels; of successes")),
         (
             "L1, L2, Linf",
             text(

@@ -1,7 +1,6 @@
 //! Several points of one attack at once: evaluated, judged, and differentiated lane by lane.
 
 use super::attempt::{Attempt, confirm};
-use crate::attack::victim::decision;
 use crate::attack::{Session, Task};
 use crate::budget::StopReason;
 use crate::network::Workspace;
@@ -51,9 +50,9 @@ impl Block {
         &self.row
     }
 
-    /// Whether a lane is classified otherwise than the label.
-    pub fn crossed(&mut self, lane: usize, label: usize) -> bool {
-        decision(self.lane(lane)).is_some_and(|class| class != label)
+    /// Whether a lane is a success.
+    pub fn crossed(&mut self, lane: usize, task: &Task<'_>) -> bool {
+        task.success(self.lane(lane)).is_some()
     }
 
     /// The first of the points just evaluated that is adversarial within all limits.
@@ -62,7 +61,7 @@ impl Block {
     /// [`StopReason`] when the budget is used up.
     pub fn adversarial(&mut self, task: &Task<'_>, session: &mut Session<'_>, points: &[f32]) -> Attempt {
         for lane in 0..self.losses.len() {
-            if self.crossed(lane, task.label)
+            if self.crossed(lane, task)
                 && let Some(found) = confirm(task, session, self.point(points, lane))?
             {
                 return Ok(Some(found));

@@ -192,7 +192,7 @@ impl DeepXplore {
                 *x = (*x + STEP * g).max(low).min(high);
             }
             outputs = self.forward(&mut workspaces, &unit, session)?;
-            if decision(&outputs[0]).is_some_and(|class| class != task.label)
+            if task.success(&outputs[0]).is_some()
                 && let Some(found) = confirm(task, session, from_unit(task, &origin, &unit))?
             {
                 return Ok(Some(found));

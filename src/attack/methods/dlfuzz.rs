@@ -24,7 +24,6 @@ use super::attempt::{Attempt, confirm, outcome};
 use super::coverage::Neurons;
 use super::deepxplore::normalise;
 use super::{Method, NotUsable, Outcome, Preparation};
-use crate::attack::victim::decision;
 use crate::attack::{Session, Task};
 use crate::network::{Network, Workspace};
 use crate::random::Random;
@@ -126,7 +125,7 @@ impl DlFuzz {
                 step(task, &mut gradient, &mut point);
                 session.block(&mut workspace, &point, &mut outputs)?;
                 let gain = self.gain(network, &workspace, &mut times);
-                if decision(&outputs).is_some_and(|class| class != task.label) {
+                if task.success(&outputs).is_some() {
                     if let Some(found) = confirm(task, session, point.clone())? {
                         return Ok(Some(found));
                     }

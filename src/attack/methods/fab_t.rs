@@ -41,7 +41,7 @@ pub fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
     let mut steps = vec![0; lanes];
     loop {
         block.evaluate(session, kernel.points())?;
-        let crossed: Vec<bool> = (0..lanes).map(|lane| block.crossed(lane, task.label)).collect();
+        let crossed: Vec<bool> = (0..lanes).map(|lane| block.crossed(lane, task)).collect();
         for lane in (0..lanes).filter(|&lane| crossed[lane] && steps[lane] <= STEPS) {
             let point = block.point(kernel.points(), lane);
             if within(&point, task.image, &ball)

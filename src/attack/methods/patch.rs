@@ -13,8 +13,7 @@
 
 use super::attempt::{Attempt, outcome};
 use super::{Method, NotUsable, Outcome, Preparation};
-use crate::attack::victim::decision;
-use crate::attack::{Session, Task};
+use crate::attack::{Confidence, Session, Targets, Task};
 use crate::budget::StopReason;
 use crate::network::layered::bounds::Ranges;
 use crate::network::layered::{Edges, Layered};
@@ -109,6 +108,15 @@ impl Patch {
         Ok(Some(fewer.unwrap_or(best.image)))
     }
 
+    /// The reading, with the lead that is asked of a result.
+    fn reading_of(&self, task: &Task<'_>) -> Reading {
+        let lead = match task.confidence {
+            Confidence::Lead(lead) => f64::from(lead),
+            Confidence::Picture => 0.0,
+        };
+        Reading { margin: self.reading.margin.max(lead), ..self.reading }
+    }
+
     /// What the reading finds for one class.
     fn journey(
         &self,
@@ -119,9 +127,9 @@ impl Patch {
         let image = widen(task.image);
         let (lower, upper) = ends(task);
         let start = Start { input: &image, lower: &lower, upper: &upper };
-        let goal = property(task.label, aim);
+        let goal = property(task, aim);
         let margin = goal.margin(&image, &widen(session.outputs(task.image)?));
-        let mut journey = Journey::new(self.reading, goal.clone(), start, margin);
+        let mut journey = Journey::new(self.reading_of(task), goal.clone(), start, margin);
         loop {
             session.budget.check()?;
             let own;
@@ -141,8 +149,7 @@ impl Patch {
             let Ok(input) = shot else { return Ok(None) };
             let narrowed = narrow(&input, task);
             let outputs = session.outputs(&narrowed)?.to_vec();
-            let fooled = decision(&outputs).is_some_and(|class| class != task.label);
-            if fooled && task.keeps_limits(&narrowed) {
+            if task.success(&outputs).is_some() && task.keeps_limits(&narrowed) {
                 let (first, targets) = (network.first_edges(), journey.targets().to_vec());
                 let pixels = task.change(&narrowed).pixels;
                 return Ok(Some(Found { image: narrowed, pixels, input, first, targets }));
@@ -182,10 +189,18 @@ fn ends(task: &Task<'_>) -> (Vec<f64>, Vec<f64>) {
     (0..task.image.len()).map(|i| (f64::from(task.lower(i)), f64::from(task.upper(i)))).unzip()
 }
 
-/// The property whose witnesses are classified as `aim` before `label`.
-fn property(label: usize, aim: usize) -> Conjunction {
-    let outputs = vec![(label, 1.0), (aim, -1.0)];
-    Conjunction { rows: vec![Row { inputs: Vec::new(), outputs, bound: 0.0, kind: RowKind::AtMost }] }
+/// The property whose witnesses are classified as `aim` before the label, or before every other class where only this
+/// one counts.
+fn property(task: &Task<'_>, aim: usize) -> Conjunction {
+    let behind = |class: usize| {
+        let outputs = vec![(class, 1.0), (aim, -1.0)];
+        Row { inputs: Vec::new(), outputs, bound: 0.0, kind: RowKind::AtMost }
+    };
+    let rows = match task.targets {
+        Targets::Only(_) => (0..task.victim.classes()).filter(|&class| class != aim).map(behind).collect(),
+        Targets::RunnerUp | Targets::Strongest(_) | Targets::All => vec![behind(task.label)],
+    };
+    Conjunction { rows }
 }
 
 /// An input in the network's own type, within the limits; what a solver means by no change is none.

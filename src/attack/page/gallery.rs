@@ -59,12 +59,13 @@ fn figure(out: &mut String, content: &Content<'_>, subject: &Subject, found: &Fo
     }
     writeln!(
         out,
-        "<figcaption>image {}: {} taken for {}; {} values, L2 {:.3}, Linf {:.3}</figcaption></figure>",
+        "<figcaption>image {}: {} taken for {}; {} values, L2 {:.3}, Linf {:.3}{}</figcaption></figure>",
         subject.number,
         subject.label,
         found.class,
         found.distance.values,
         found.distance.l2,
-        found.distance.linf
+        found.distance.linf,
+        if found.picture.is_adversarial() { "" } else { "; as a picture of 8 bits it is not adversarial" }
     )
 }

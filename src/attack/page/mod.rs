@@ -86,9 +86,11 @@ fn keys(row: &Row) -> Vec<String> {
         part(row.successes, row.attacked),
         part(row.successes, row.images),
         number(row.leaves_range.then_some(row.own_successes as f64)),
+        part(row.pictures, row.successes + row.own_successes),
     ];
-    let statistics = [row.values, row.pixels, row.l1, row.l2, row.linf, row.similarity];
-    keys.extend(statistics.map(mean));
+    keys.extend([row.values, row.pixels].map(mean));
+    keys.push(number(row.pixel_share));
+    keys.extend([row.l1, row.l2, row.linf, row.similarity].map(mean));
     keys.extend([row.pielou, row.frechet].map(number));
     keys.extend([row.seconds, row.evaluations].map(mean));
     keys.extend(row.transfers.iter().map(|transfer| part(transfer.fooled, transfer.asked)));

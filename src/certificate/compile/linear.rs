@@ -1,8 +1,7 @@
-//! Matrix products, normalisations, reductions and softmax.
+//! Matrix products, normalisations and reductions.
 
 use std::sync::Arc;
 
-use super::super::allowances;
 use super::super::tape::{Form, Groups, Kind, Linear, Rounding, Scalar};
 use super::elementwise::{broadcast, places, weighed};
 use super::{Call, Compiler, Entry, Results, Value, View, format_of};
@@ -11,13 +10,11 @@ use crate::onnx::{Data, ElementType, Tensor};
 pub(super) const OPERATORS: &[Entry] = &[
     ("BatchNormalization", batch_norm),
     ("Gemm", gemm),
-    ("LogSoftmax", |_, _| Err("logarithms of shares have no enclosure".into())),
     ("MatMul", matmul),
     ("ReduceMax", |c, n| reduce(c, n, Reduction::Largest)),
     ("ReduceMean", |c, n| reduce(c, n, Reduction::Mean)),
     ("ReduceMin", |c, n| reduce(c, n, Reduction::Smallest)),
     ("ReduceSum", |c, n| reduce(c, n, Reduction::Sum)),
-    ("Softmax", softmax),
 ];
 
 /// Roundings that a runtime may add to those of a sum when it fuses scales and biases of neighbouring nodes into it.
@@ -377,35 +374,4 @@ fn gathered(
         Linear::new(Form::Sparse { starts: groups.starts, inputs: groups.members, weights }, Vec::new())
             .computed(reduction == Reduction::Sum || count.is_power_of_two());
     Ok(vec![compiler.push(shape, element, rounding, Kind::Linear(linear))])
-}
-
-/// Over one axis; before operator set 13 over all axes from the given one on.
-fn softmax(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
-    let x = compiler.view(&call.input(0)?.clone());
-    let rank = x.shape.len() as i64;
-    let axis = call.int("axis", if call.opset < 13 { 1 } else { -1 })?;
-    let axis = if axis < 0 { axis + rank } else { axis };
-    if !(0..rank.max(1)).contains(&axis) {
-        return Err(format!("axis {axis} of an operand with {rank} dimensions"));
-    }
-    let axis = axis as usize;
-    let outer: usize = x.shape[..axis.min(x.shape.len())].iter().product();
-    let (len, inner): (usize, usize) = if call.opset < 13 {
-        (x.shape[axis..].iter().product(), 1)
-    } else {
-        (x.shape[axis], x.shape[axis + 1..].iter().product())
-    };
-    let mut groups = Groups::default();
-    let mut order = Vec::with_capacity(x.numbers.len());
-    for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
-        let places = (0..len).map(|k| (o * len + k) * inner + i);
-        groups.push(places.clone().map(|at| x.numbers[at]));
-        order.extend(places);
-    }
-    let format = format_of(x.element)?;
-    let rounding = allowances::of_shares(format, len);
-    let made = compiler.tape.push(order.len(), rounding, Kind::Softmax { groups });
-    let mut numbers = vec![0; order.len()];
-    order.into_iter().zip(made).for_each(|(at, number)| numbers[at] = number);
-    Ok(vec![Value::Numbers(View { numbers, ..x })])
 }

@@ -11,6 +11,7 @@ mod constants;
 mod elementwise;
 mod linear;
 mod moves;
+mod shares;
 mod windows;
 
 use std::collections::HashMap;
@@ -78,7 +79,8 @@ type Results = Result<Vec<Value>, String>;
 /// An operator's name and its rule.
 type Entry = (&'static str, fn(&mut Compiler<'_>, &Call<'_>) -> Results);
 
-const TABLES: &[&[Entry]] = &[elementwise::OPERATORS, linear::OPERATORS, windows::OPERATORS];
+const TABLES: &[&[Entry]] =
+    &[elementwise::OPERATORS, linear::OPERATORS, shares::OPERATORS, windows::OPERATORS];
 
 impl Call<'_> {
     fn optional(&self, i: usize) -> Option<&Value> {

@@ -215,6 +215,7 @@ fn no_sample_leaves_its_enclosure() {
         let models = [
             end(layers(["Relu", "Relu"]), "Identity s -> y"),
             end(layers(["LeakyRelu", "Tanh"]), "Softmax s -> y"),
+            end(layers(["Tanh", "Relu"]), "LogSoftmax s -> y"),
             end(layers(["Sigmoid", "Relu"]), "Mul s s -> y"),
             end(layers(["Sin", "Cos"]), "Abs s -> y"),
             end(layers(["Sign", "Relu"]), "Exp s -> y"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::attack::methods::{Entry, TABLE};
-use crate::attack::{Limits, Order, Targets};
+use crate::attack::{Confidence, Limits, Order, Targets};
 use crate::cli::args;
 use crate::cli::config::{UsageError, reading, seconds, threads};
 use crate::search::patch::reading::Reading;
@@ -19,6 +19,8 @@ pub(super) struct Config {
     pub(super) limits: Limits,
     /// Classes to aim at.
     pub(super) targets: Targets,
+    /// By how much a class has to lead.
+    pub(super) confidence: Confidence,
     /// How flat inputs are read.
     pub(super) order: Option<Order>,
     /// What inputs are divided by, after `--mean` was subtracted.
@@ -64,7 +66,8 @@ impl TryFrom<&args::Attack> for Config {
             methods: TABLE.iter().filter(wanted).copied().collect(),
             all,
             limits: limits(&args.limits, args.pixels)?,
-            targets: targets(&args.targets)?,
+            targets: args.target_class.map_or_else(|| targets(&args.targets), |class| Ok(Targets::Only(class)))?,
+            confidence: confidence(&args.confidence)?,
             order: args.layout.map(|order| match order {
                 args::Order::Nchw => Order::ChannelsFirst,
                 args::Order::Nhwc => Order::ChannelsLast,
@@ -82,7 +85,7 @@ fn limits(texts: &[String], pixels: Option<usize>) -> Result<Limits, UsageError>
     for text in texts {
         let wrong = || UsageError::Limit(text.clone());
         let (norm, number) = text.split_once('=').ok_or_else(wrong)?;
-        let number = number.parse::<f32>().ok().filter(|x| *x > 0.0 && x.is_finite()).ok_or_else(wrong)?;
+        let number = fraction(number).filter(|x| *x > 0.0 && x.is_finite()).ok_or_else(wrong)?;
         match norm.trim() {
             "linf" => limits.linf = number,
             "l2" => limits.l2 = number,
@@ -90,6 +93,21 @@ fn limits(texts: &[String], pixels: Option<usize>) -> Result<Limits, UsageError>
         }
     }
     Ok(limits)
+}
+
+/// A number, or a quotient of two such as 8/255.
+fn fraction(text: &str) -> Option<f32> {
+    let Some((above, below)) = text.split_once('/') else { return text.trim().parse().ok() };
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    Some((number(above)? / number(below)?) as f32)
+}
+
+fn confidence(text: &str) -> Result<Confidence, UsageError> {
+    match (text, text.parse::<f32>()) {
+        ("picture", _) => Ok(Confidence::Picture),
+        (_, Ok(lead)) if lead >= 0.0 && lead.is_finite() => Ok(Confidence::Lead(lead)),
+        _ => Err(UsageError::Confidence(text.to_owned())),
+    }
 }
 
 fn targets(text: &str) -> Result<Targets, UsageError> {
@@ -112,8 +130,25 @@ mod tests {
         let read = |text: &str| limits(&text.split(',').map(str::to_owned).collect::<Vec<_>>(), Some(4)).ok();
         let both = Limits { linf: 0.5, l2: 2.0, pixels: 4 };
         assert_eq!(read("linf=0.5,l2=2"), Some(both));
-        for wrong in ["linf", "linf=", "l3=1", "linf=0", "l2=-1", "l2=inf", "l2=nan", ""] {
+        assert_eq!(read("linf=8/255,l2=1/2"), Some(Limits { linf: 8.0 / 255.0, l2: 0.5, pixels: 4 }));
+        for wrong in ["linf=8/0", "linf=/255", "linf=8/255/2", "linf", "linf=", "l3=1", "linf=0", "l2=-1", "l2=inf", "l2=nan", ""] {
             assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn confidence_is_a_word_or_a_number() {
+        let cases = [
+            ("picture", Some(Confidence::Picture)),
+            ("0", Some(Confidence::Lead(0.0))),
+            ("1.5", Some(Confidence::Lead(1.5))),
+            ("-1", None),
+            ("nan", None),
+            ("inf", None),
+            ("high", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(confidence(text).ok(), want, "{text}");
         }
     }
 

@@ -38,6 +38,11 @@ pub(super) enum FileError {
         "image {image} is of class {label}, the network has {classes} outputs (help: classes count from 0)"
     )]
     Label { image: String, label: usize, classes: usize },
+    /// A target that the network does not have.
+    #[error(
+        "{image} is to become class {target}, the network has {classes} outputs (help: classes count from 0)"
+    )]
+    Target { image: String, target: usize, classes: usize },
     /// The network cannot be read.
     #[error(transparent)]
     Model(#[from] onnx::ReadError),
@@ -99,7 +104,7 @@ fn pictures(root: &Path, files: Vec<(PathBuf, Option<usize>)>) -> Result<Set, Fi
     for (path, label) in files {
         let (shape, values) = parsed(&path, picture::read)?;
         let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-        let image = Image { name, values, label };
+        let image = Image { name, values, label, target: None };
         match &mut set {
             None => set = Some((Set { shape, images: vec![image] }, path)),
             Some((set, _)) if set.shape == shape => set.images.push(image),

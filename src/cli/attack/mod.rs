@@ -89,6 +89,7 @@ struct Settings {
     images: String,
     limits: String,
     targets: String,
+    confidence: String,
     reading: String,
     patching: String,
     round: bool,
@@ -117,7 +118,7 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
     let features = Source::new(args.features.as_deref(), &reading)?;
     let features = features.as_ref().map_or_else(|| Source::of_victim(&victim), Source::features)?;
 
-    let subjects = subjects(&set, &victim)?;
+    let subjects = subjects(&set, &victim, args.target_class)?;
     let attacked = chosen_images(&subjects, args.protocol);
     let chosen = methods(&config, &victim, &companions, &subjects, args.seed, args.quiet)?;
     let settings = settings(args, &config, mark(bytes), companion_marks, &set);
@@ -129,6 +130,7 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
         victim: &victim,
         limits: config.limits.clone(),
         targets: config.targets,
+        confidence: config.confidence,
         round: args.round,
         each: config.each,
         seed: args.seed,
@@ -209,23 +211,28 @@ fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The images as the victim reads them, classified.
-fn subjects(set: &Set, victim: &Victim) -> Result<Vec<Subject>, FileError> {
+/// The images as the victim reads them, classified. A class chosen for all is that of images that have none of their own.
+fn subjects(set: &Set, victim: &Victim, chosen: Option<usize>) -> Result<Vec<Subject>, FileError> {
     let classes = victim.classes();
     let one = |(number, image): (usize, &crate::attack::images::Image)| {
-        let label = image.label.unwrap_or(classes);
-        match label < classes {
-            true => Ok(Subject::new(victim, number, victim.reads(&image.values), label)),
-            false => Err(FileError::Label { image: image.name.clone(), label, classes }),
+        let (label, target) = (image.label.unwrap_or(classes), image.target.or(chosen));
+        if label >= classes {
+            return Err(FileError::Label { image: image.name.clone(), label, classes });
         }
+        if let Some(target) = target.filter(|&target| target >= classes) {
+            return Err(FileError::Target { image: format!("image {}", image.name), target, classes });
+        }
+        Ok(Subject::new(victim, number, victim.reads(&image.values), label, target))
     };
     set.images.iter().enumerate().map(one).collect()
 }
 
-/// The numbers of the images that are attacked: those classified correctly, or the first `protocol` of each class.
+/// The numbers of the images that are attacked: those classified correctly and not as what they are to become, or the
+/// first `protocol` of each class.
 fn chosen_images(subjects: &[Subject], protocol: Option<usize>) -> Vec<usize> {
     let mut taken: HashMap<usize, usize> = HashMap::new();
-    let correct = subjects.iter().filter(|subject| subject.is_correct());
+    let correct =
+        subjects.iter().filter(|subject| subject.is_correct() && subject.target != Some(subject.label));
     let wanted = correct.filter(|subject| {
         let taken = taken.entry(subject.label).or_insert(0);
         *taken += 1;
@@ -272,8 +279,9 @@ fn settings(
     set: &Set,
 ) -> Settings {
     let of_image = |image: &crate::attack::images::Image| {
-        let label = image.label.map_or(u64::MAX, |label| label as u64).to_le_bytes();
-        image.values.iter().flat_map(|value| value.to_le_bytes()).chain(label).collect::<Vec<u8>>()
+        let number = |class: Option<usize>| class.map_or(u64::MAX, |class| class as u64).to_le_bytes();
+        let classes = number(image.label).into_iter().chain(number(image.target));
+        image.values.iter().flat_map(|value| value.to_le_bytes()).chain(classes).collect::<Vec<u8>>()
     };
     Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -282,6 +290,7 @@ fn settings(
         images: mark(set.images.iter().flat_map(of_image)),
         limits: format!("{:?}", config.limits),
         targets: format!("{:?}", config.targets),
+        confidence: format!("{:?}", config.confidence),
         reading: format!("{:?}, mean {:?}, deviation {:?}", config.order, args.mean, config.deviation),
         patching: config.reading.to_string(),
         round: args.round,

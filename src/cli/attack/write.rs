@@ -1,4 +1,5 @@
-//! The files of a report: `report.html`, `results.csv`, `results.json` and a picture of everything. Each appears whole or not at all.
+//! The files of a report: `report.html`, `results.csv`, `results.json`, `adversarial.npz` and a picture of everything. Each
+//! appears whole or not at all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,9 +8,10 @@ use serde_json::Value;
 
 use crate::attack::Victim;
 use crate::attack::csv;
-use crate::attack::images::picture;
+use crate::attack::images::npy::Column;
+use crate::attack::images::{npz, picture};
 use crate::attack::page::{self, Content};
-use crate::attack::record::Record;
+use crate::attack::record::{Found, Record};
 use crate::attack::run::Subject;
 use crate::attack::summary::Summary;
 use crate::cli::args;
@@ -36,6 +38,7 @@ impl Report<'_> {
         let output = &self.args.output;
         let json = self.summary.to_json(settings, self.records);
         self.pictures()?;
+        whole(&output.join("adversarial.npz"), &self.arrays()?)?;
         whole(&output.join("results.csv"), csv::text(self.records, self.subjects, names).as_bytes())?;
         whole(&output.join("results.json"), format!("{json:#}\n").as_bytes())?;
         whole(&output.join("report.html"), self.page().as_bytes())?;
@@ -53,19 +56,62 @@ impl Report<'_> {
         })
     }
 
-    /// `images/METHOD/INDEX-original.png`, `-adversarial.png` and `-difference.png` of every success.
+    /// Every success with its image.
+    fn successes(&self) -> impl Iterator<Item = (&Record, &Subject, &Found)> {
+        self.records.iter().filter_map(|record| {
+            let subject = self.subjects.iter().find(|subject| subject.number == record.image)?;
+            Some((record, subject, record.found.as_ref()?))
+        })
+    }
+
+    /// Every success as numbers, exactly: `inputs` and `originals` as the network reads them (one row each), `labels`,
+    /// `classes` (what the network says), `images` (numbers of the set), `methods` and whether the picture is adversarial
+    /// too (`pictures`, 1 or 0).
+    fn arrays(&self) -> Result<Vec<u8>, WriteError> {
+        let width = self.victim.layout.len();
+        let inputs: Vec<f32> = self.successes().flat_map(|(.., found)| found.input.iter().copied()).collect();
+        let originals: Vec<f32> =
+            self.successes().flat_map(|(_, subject, _)| subject.input.iter().copied()).collect();
+        let numbers = |number: &dyn Fn(&Record, &Subject, &Found) -> usize| -> Vec<i64> {
+            let all = self.successes().map(|(record, subject, found)| number(record, subject, found));
+            all.map(|number| i64::try_from(number).unwrap_or(i64::MAX)).collect()
+        };
+        let labels = numbers(&|_, subject, _| subject.label);
+        let classes = numbers(&|_, _, found| found.class);
+        let images = numbers(&|record, _, _| record.image);
+        let pictures = numbers(&|_, _, found| usize::from(found.picture.is_adversarial()));
+        let methods: Vec<&str> = self.successes().map(|(record, ..)| record.method.as_str()).collect();
+        let arrays = [
+            ("inputs", Column::Floats(&inputs, width)),
+            ("originals", Column::Floats(&originals, width)),
+            ("labels", Column::Numbers(&labels)),
+            ("classes", Column::Numbers(&classes)),
+            ("images", Column::Numbers(&images)),
+            ("pictures", Column::Numbers(&pictures)),
+            ("methods", Column::Texts(&methods)),
+        ];
+        npz::write(&arrays).map_err(|error| WriteError {
+            path: self.args.output.join("adversarial.npz"),
+            source: std::io::Error::other(error),
+        })
+    }
+
+    /// `images/METHOD/INDEX-original.png`, `-adversarial.png` and `-difference.png` of every success; where 8 bits have
+    /// undone it the second is called `-lost-in-8-bits.png`.
     fn pictures(&self) -> Result<(), WriteError> {
         let shape = self.victim.shape();
-        for record in self.records {
-            let subject = self.subjects.iter().find(|subject| subject.number == record.image);
-            let (Some(subject), Some(found)) = (subject, &record.found) else { continue };
+        for (record, subject, found) in self.successes() {
             let below = self.args.output.join("images").join(&record.method);
             folder(&below)?;
             let (original, result) = (self.victim.shows(&subject.input), self.victim.shows(&found.input));
             let difference = picture::difference(&original, &result);
-            for (name, values) in
-                [("original", original), ("adversarial", result), ("difference", difference)]
-            {
+            let (own, other) = match found.picture.is_adversarial() {
+                true => ("adversarial", "lost-in-8-bits"),
+                false => ("lost-in-8-bits", "adversarial"),
+            };
+            // What an earlier run with other settings left.
+            let _ = fs::remove_file(below.join(format!("{}-{other}.png", record.image)));
+            for (name, values) in [("original", original), (own, result), ("difference", difference)] {
                 let path = below.join(format!("{}-{name}.png", record.image));
                 let bytes = picture::write(shape, &values).map_err(|error| WriteError {
                     path: path.clone(),

@@ -7,7 +7,7 @@ use super::*;
 use crate::attack::methods::TABLE;
 use crate::attack::methods::small::{self, dense};
 use crate::attack::testing::{attack_all, class, image, mlp, mlp_over, preparation};
-use crate::attack::{Layout, Limits, Order, Targets, Victim};
+use crate::attack::{Confidence, Layout, Limits, Order, Targets, Victim};
 use crate::budget::Budget;
 use crate::random::Random;
 
@@ -110,7 +110,7 @@ fn unboxed(victim: &Victim) -> Vec<(Vec<f32>, Vec<f32>)> {
     let (limits, targets) = (Limits::none(), Targets::RunnerUp);
     let attack = |seed| {
         let image = image(victim, seed);
-        let task = Task { victim, image: &image, label: class(victim, &image), limits: &limits, targets };
+        let task = Task { victim, image: &image, label: class(victim, &image), limits: &limits, targets, confidence: Confidence::Picture };
         match small::run(method.as_ref(), &task).0 {
             Outcome::Adversarial(input) => {
                 assert_ne!(class(victim, &input), task.label);

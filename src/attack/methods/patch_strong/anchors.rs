@@ -5,7 +5,7 @@
 //! gives another class, the nearest of each class first, and, where these do not help, black, white and random images.
 
 use super::beam::Found;
-use super::probe::{Probe, Spot, fools, lead};
+use super::probe::{Probe, Spot};
 use crate::attack::Preparation;
 use crate::attack::methods::{greedy_pixel, random_k};
 use crate::attack::victim::decision;
@@ -31,7 +31,7 @@ pub(super) fn first(probe: &mut Probe<'_, '_, '_>) -> Result<Option<Found>, Stop
     ended?;
     let spot = probe.spot(input);
     let outputs = probe.session.outputs(&spot.input)?;
-    let (class, safe) = (lead(outputs, task.label).0, fools(outputs, task.label));
+    let (class, safe) = (task.lead(outputs).0, task.success(outputs).is_some());
     Ok(safe.then_some(Found { spot, class }))
 }
 
@@ -53,9 +53,9 @@ impl Others {
     /// # Errors
     /// [`StopReason`] when the budget is used up.
     pub(super) fn anchors(&self, probe: &mut Probe<'_, '_, '_>) -> Result<Vec<Found>, StopReason> {
-        let (task, label) = (probe.task, probe.task.label);
+        let task = probe.task;
         let mut nearest: Vec<Option<(f32, Vec<f32>)>> = vec![None; task.victim.classes()];
-        for (class, image) in self.images.iter().filter(|(class, _)| *class != label) {
+        for (class, image) in self.images.iter().filter(|(class, _)| task.counts(*class)) {
             let input: Vec<f32> =
                 image.iter().enumerate().map(|(i, x)| x.clamp(task.lower(i), task.upper(i))).collect();
             let length: f32 = input.iter().zip(task.image).map(|(a, b)| (a - b).abs()).sum();
@@ -90,10 +90,10 @@ fn made(probe: &mut Probe<'_, '_, '_>) -> Vec<Vec<f32>> {
 
 /// The first few of these inputs that fool the network.
 fn fooling(probe: &mut Probe<'_, '_, '_>, inputs: Vec<Vec<f32>>) -> Result<Vec<Found>, StopReason> {
-    let label = probe.task.label;
+    let task = probe.task;
     let spots: Vec<Spot> = inputs.into_iter().map(|input| probe.spot(input)).collect();
     let answers = probe.outputs(&spots)?;
-    let results = answers.iter().zip(spots).filter(|(outputs, _)| fools(outputs, label));
-    let found = results.map(|(outputs, spot)| Found { class: lead(outputs, label).0, spot });
+    let results = answers.iter().zip(spots).filter(|(outputs, _)| task.success(outputs).is_some());
+    let found = results.map(|(outputs, spot)| Found { class: task.lead(outputs).0, spot });
     Ok(found.take(ANCHORS).collect())
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use super::probe::{Change, Probe, Spot, fools, lead};
+use super::probe::{Change, Probe, Spot};
 use super::trim;
 use crate::budget::StopReason;
 
@@ -96,7 +96,7 @@ pub(super) fn search_from(
 
 /// All children that are evaluated, and those that fool the network.
 fn expand(probe: &mut Probe<'_, '_, '_>, states: &[State]) -> Result<(Vec<Child>, Vec<Child>), StopReason> {
-    let label = probe.task.label;
+    let task = probe.task;
     let evaluations = probe.effort().evaluations;
     let asked: Vec<(&Spot, usize)> = states.iter().map(|state| (&state.spot, state.aim)).collect();
     let slopes = probe.slopes(&asked)?;
@@ -110,12 +110,12 @@ fn expand(probe: &mut Probe<'_, '_, '_>, states: &[State]) -> Result<(Vec<Child>
     let (mut children, mut results) = (Vec::with_capacity(changes.len()), Vec::new());
     for (outputs, &change) in answers.iter().zip(&changes) {
         let state = &states[change.parent];
-        let (class, best) = lead(outputs, label);
-        if fools(outputs, label) {
+        let (class, best) = task.lead(outputs);
+        if task.success(outputs).is_some() {
             let saved = spare(probe, state, &slopes[change.parent], change, best);
             results.push(Child { change, class, lead: saved });
         }
-        let lead = outputs[state.aim] - outputs[label];
+        let lead = task.toward(outputs, state.aim);
         children.push(Child { change, class: state.aim, lead });
     }
     Ok((children, results))

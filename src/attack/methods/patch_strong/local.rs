@@ -7,6 +7,7 @@
 use super::beam::Found;
 use super::front::Front;
 use super::probe::Probe;
+use crate::attack::Task;
 use crate::lp::{ColumnId, LinearProgram};
 use crate::network::Surrogate;
 use crate::network::frozen::piece;
@@ -30,6 +31,8 @@ struct Phase {
 /// The lead and the phases around an input.
 pub(super) struct Local {
     lead: Line,
+    /// What the lead has to be: twice what a result needs, so that rounding to single precision leaves enough.
+    needed: f64,
     phases: Vec<Phase>,
     /// From the input back to the image, one number a column.
     back: Vec<f64>,
@@ -81,9 +84,12 @@ impl Local {
     pub(super) fn around(probe: &Probe<'_, '_, '_>, found: &Found, columns: &[usize]) -> Self {
         let (task, here) = (probe.task, &found.spot.input);
         let input: Vec<f64> = here.iter().map(|&x| f64::from(x)).collect();
-        let (lead, phases) = match probe.front {
-            Some(front) => Self::of_layers(front, &input, columns, (found.class, task.label)),
-            None => (Self::of_slopes(probe, &input, columns, found.class), Vec::new()),
+        let (lead, outputs, phases) = match probe.front {
+            Some(front) => Self::of_layers(front, &input, columns, (task, found.class)),
+            None => {
+                let (lead, outputs) = Self::of_slopes(probe, &input, columns, found.class);
+                (lead, outputs, Vec::new())
+            }
         };
         let image = |i: usize| f64::from(task.image[i]);
         let room = |&i: &usize| {
@@ -92,6 +98,7 @@ impl Local {
         };
         Self {
             lead,
+            needed: 2.0 * f64::from(task.asked(&outputs)),
             phases,
             back: columns.iter().map(|&i| image(i) - input[i]).collect(),
             rooms: columns.iter().map(room).collect(),
@@ -104,8 +111,8 @@ impl Local {
         front: &Front,
         input: &[f64],
         columns: &[usize],
-        (class, label): (usize, usize),
-    ) -> (Line, Vec<Phase>) {
+        (task, class): (&Task<'_>, usize),
+    ) -> (Line, Vec<f32>, Vec<Phase>) {
         let trace = front.layered.simulate(input);
         let mut phases = Vec::new();
         // For each value that goes into a layer, its slopes in the columns.
@@ -141,24 +148,33 @@ impl Local {
         }
         let none = vec![0.0; columns.len()];
         let row = |class: usize| sources.get(class).filter(|row| !row.is_empty()).unwrap_or(&none);
-        let slopes = row(class).iter().zip(row(label)).map(|(a, b)| a - b).collect();
         let outputs = trace.outputs();
-        (Line { slopes, now: outputs[class] - outputs[label] }, phases)
+        let narrowed = narrow(outputs);
+        let rival = task.rival(&narrowed, class);
+        let slopes = row(class).iter().zip(row(rival)).map(|(a, b)| a - b).collect();
+        (Line { slopes, now: outputs[class] - outputs[rival] }, narrowed, phases)
     }
 
     /// The linearisation of the lead, from a backward pass in double precision.
-    fn of_slopes(probe: &Probe<'_, '_, '_>, input: &[f64], columns: &[usize], class: usize) -> Line {
+    fn of_slopes(
+        probe: &Probe<'_, '_, '_>,
+        input: &[f64],
+        columns: &[usize],
+        class: usize,
+    ) -> (Line, Vec<f32>) {
         let network = &probe.task.victim.double;
         let mut workspace = network.workspace(1);
         network.forward(&mut workspace, input);
         let (mut outputs, mut slopes) = (Vec::new(), Vec::new());
         network.outputs_into(&workspace, &mut outputs);
+        let narrowed = narrow(&outputs);
+        let rival = probe.task.rival(&narrowed, class);
         let mut weights = vec![0.0; outputs.len()];
-        (weights[class], weights[probe.task.label]) = (1.0, -1.0);
+        (weights[class], weights[rival]) = (1.0, -1.0);
         network.backward(&mut workspace, &weights, Surrogate::exact(), &mut slopes);
-        let now = outputs[class] - outputs[probe.task.label];
+        let now = outputs[class] - outputs[rival];
         let slopes = columns.iter().map(|&i| slopes[i]).collect();
-        Line { slopes, now }
+        (Line { slopes, now }, narrowed)
     }
 
     /// Number of phases.
@@ -177,20 +193,15 @@ impl Local {
         line.now + line.slopes.iter().zip(&self.back).map(|(s, back)| s * back).sum::<f64>()
     }
 
-    /// What the lead has to be: twice what a result needs, so that rounding to single precision leaves enough.
-    fn needed(&self) -> f64 {
-        2e-5 * (1.0 + self.lead.now.abs())
-    }
-
     /// The row of the lead; where the input itself does not reach what is asked, its own lead is asked.
     pub(super) fn keeps_lead(&self) -> Row<'_> {
-        let from = self.needed().min(self.lead.now) - self.at_image(&self.lead);
+        let from = self.needed.min(self.lead.now) - self.at_image(&self.lead);
         Row { slopes: &self.lead.slopes, from, to: f64::INFINITY }
     }
 
     /// The row of the lead, whatever the input's is.
     pub(super) fn leads(&self) -> Row<'_> {
-        Row { from: self.needed() - self.at_image(&self.lead), ..self.keeps_lead() }
+        Row { from: self.needed - self.at_image(&self.lead), ..self.keeps_lead() }
     }
 
     /// The row that holds a phase on its piece.
@@ -222,6 +233,11 @@ impl Local {
         };
         self.image.iter().zip(changes).map(value).collect()
     }
+}
+
+/// As the network's own type holds them.
+fn narrow(outputs: &[f64]) -> Vec<f32> {
+    outputs.iter().map(|&output| output as f32).collect()
 }
 
 fn tangent(f: impl Fn(f64) -> f64, z: f64) -> f64 {

@@ -10,7 +10,7 @@
 use super::anchors::Others;
 use super::beam::Found;
 use super::plane::{Ends, Norm, along, project};
-use super::probe::{Probe, Spot, fools, lead, safe_lead};
+use super::probe::{Probe, Spot};
 use crate::budget::StopReason;
 
 /// Points of a block: there are few walks.
@@ -69,19 +69,19 @@ fn step(
     ends: &Ends,
     norm: Norm,
 ) -> Result<(), StopReason> {
-    let (task, label) = (probe.task, probe.task.label);
+    let task = probe.task;
     let spots: Vec<Spot> = walks.iter().map(|walk| walk.spot.clone()).collect();
     let answers = probe.outputs(&spots)?;
     let asked: Vec<(&Spot, usize)> = walks.iter().map(|walk| (&walk.spot, walk.class)).collect();
     let slopes = probe.slopes(&asked)?;
     for ((walk, outputs), slopes) in walks.iter_mut().zip(answers.iter()).zip(&slopes) {
         let here = &walk.spot.input;
-        let next: Vec<f32> = if fools(outputs, label) {
+        let next: Vec<f32> = if task.success(outputs).is_some() {
             probe.offer(here)?;
-            walk.class = lead(outputs, label).0;
+            walk.class = task.lead(outputs).0;
             here.iter().zip(task.image).map(|(x, o)| o + BACKWARD as f32 * (x - o)).collect()
         } else {
-            let gap = f64::from(2.0 * safe_lead(outputs) - (outputs[walk.class] - outputs[label]));
+            let gap = f64::from(2.0 * task.asked(outputs) - task.toward(outputs, walk.class));
             match between(task.image, here, slopes, gap, ends, norm) {
                 Some(next) => next,
                 None => continue,
@@ -118,7 +118,7 @@ fn between(
 
 /// Draws the best result towards the image and projects the image on the plane at the border, as long as that helps.
 fn refine(probe: &mut Probe<'_, '_, '_>, ends: &Ends, norm: Norm) -> Result<(), StopReason> {
-    let (task, label) = (probe.task, probe.task.label);
+    let task = probe.task;
     for _ in 0..ROUNDS {
         let Some(here) = probe.best().map(<[f32]>::to_vec) else { return Ok(()) };
         let length = norm.of(task.image, &here);
@@ -126,9 +126,9 @@ fn refine(probe: &mut Probe<'_, '_, '_>, ends: &Ends, norm: Norm) -> Result<(), 
         let Some(here) = probe.best().map(<[f32]>::to_vec) else { return Ok(()) };
         let spot = probe.spot(here);
         let outputs = probe.session.outputs(&spot.input)?.to_vec();
-        let (class, now) = lead(&outputs, label);
+        let (class, now) = task.lead(&outputs);
         let slopes = &probe.slopes(&[(&spot, class)])?[0];
-        let gap = f64::from(2.0 * safe_lead(&outputs) - now) + along(slopes, task.image, &spot.input);
+        let gap = f64::from(2.0 * task.asked(&outputs) - now) + along(slopes, task.image, &spot.input);
         let aim = project(task.image, slopes, gap, ends, norm);
         // The plane may be another one there: points on the way are nearer too.
         let share = |k: usize, i: usize| spot.input[i] + (aim[i] - spot.input[i]) * (k as f32 / 8.0);
@@ -149,7 +149,7 @@ fn draw_in(probe: &mut Probe<'_, '_, '_>, here: &[f32]) -> Result<(), StopReason
     for _ in 0..12 {
         let middle = 0.5 * (inside + outside);
         let point: Vec<f32> = probe.task.image.iter().zip(here).map(|(o, x)| o + middle * (x - o)).collect();
-        if fools(probe.session.outputs(&point)?, probe.task.label) {
+        if probe.session.fools(probe.task, &point)? {
             outside = middle;
             probe.offer(&point)?;
         } else {

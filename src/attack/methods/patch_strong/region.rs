@@ -7,7 +7,7 @@
 
 use super::beam::Found;
 use super::local::{Local, Moves};
-use super::probe::{Probe, Spot, fools, lead};
+use super::probe::{Probe, Spot};
 use crate::budget::StopReason;
 use crate::lp::{LinearProgram, LpOptions, LpOutcome, Solver};
 
@@ -70,11 +70,11 @@ pub(super) fn closest(
         probe.moved(&found.spot, &changes)
     };
     let spots: Vec<Spot> = (1..=STEPS).rev().map(|step| between(step as f32 / STEPS as f32)).collect();
-    let label = probe.task.label;
+    let task = probe.task;
     let answers = probe.outputs(&spots)?;
     for (outputs, spot) in answers.iter().zip(spots) {
-        if fools(outputs, label) && probe.task.keeps_limits(&spot.input) {
-            return Ok(Some(Found { class: lead(outputs, label).0, spot }));
+        if task.success(outputs).is_some() && task.keeps_limits(&spot.input) {
+            return Ok(Some(Found { class: task.lead(outputs).0, spot }));
         }
     }
     Ok(None)

@@ -7,7 +7,7 @@
 
 use super::beam::Found;
 use super::plane::{Ends, Norm, along, project};
-use super::probe::{Probe, safe_lead};
+use super::probe::Probe;
 use super::region::closest;
 use super::trim::changed;
 use crate::budget::StopReason;
@@ -24,12 +24,12 @@ pub(super) fn spread(
     mut found: Found,
     ends: &Ends,
 ) -> Result<Found, StopReason> {
-    let (image, label) = (probe.task.image, probe.task.label);
+    let (task, image) = (probe.task, probe.task.image);
     for _ in 0..ROUNDS {
         let here = &found.spot.input;
         let columns = changed(probe, here);
         let outputs = probe.session.outputs(here)?;
-        let gap = f64::from(2.0 * safe_lead(outputs) - (outputs[found.class] - outputs[label]));
+        let gap = f64::from(2.0 * task.asked(outputs) - task.toward(outputs, found.class));
         let slopes = &probe.slopes(&[(&found.spot, found.class)])?[0];
         let of = |values: &[f32]| columns.iter().map(|&i| values[i]).collect::<Vec<f32>>();
         let (slopes, own) = (of(slopes), of(image));

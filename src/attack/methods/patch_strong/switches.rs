@@ -11,7 +11,7 @@
 
 use super::beam::Found;
 use super::local::{Local, Moves, Row};
-use super::probe::{Probe, fools, lead};
+use super::probe::Probe;
 use super::trim::changed;
 use crate::budget::StopReason;
 use crate::lp::{LinearProgram, MipOptions, mip};
@@ -38,7 +38,7 @@ pub(super) fn fewer(probe: &mut Probe<'_, '_, '_>, found: &Found) -> Result<Opti
     if !(2..=MOST).contains(&own.len()) {
         return Ok(None);
     }
-    let (image, label) = (probe.task.image, probe.task.label);
+    let (task, image) = (probe.task, probe.task.image);
     let mut around = found.clone();
     for _ in 0..ROUNDS {
         let columns = candidates(probe, &around, &own)?;
@@ -61,8 +61,8 @@ pub(super) fn fewer(probe: &mut Probe<'_, '_, '_>, found: &Found) -> Result<Opti
         let answers = probe.outputs(&spots)?;
         for (outputs, spot) in answers.iter().zip(&spots) {
             let fewer = changed(probe, &spot.input).len() < own.len();
-            if fewer && fools(outputs, label) && probe.task.keeps_limits(&spot.input) {
-                return Ok(Some(Found { class: lead(outputs, label).0, spot: spot.clone() }));
+            if fewer && task.success(outputs).is_some() && task.keeps_limits(&spot.input) {
+                return Ok(Some(Found { class: task.lead(outputs).0, spot: spot.clone() }));
             }
         }
         let [_, spot] = spots;
@@ -162,7 +162,7 @@ mod tests {
     use crate::attack::methods::patch_strong::best::fewest;
     use crate::attack::methods::patch_strong::front::Front;
     use crate::attack::testing::{class, image, mlp};
-    use crate::attack::{Limits, Session, Targets, Task};
+    use crate::attack::{Confidence, Limits, Session, Targets, Task};
     use crate::budget::Budget;
     use crate::lp::{LpOptions, LpOutcome, Solver};
     use crate::random::Random;
@@ -197,7 +197,7 @@ mod tests {
         let victim = mlp(&[10, 7, 6, 3], seed);
         let (front, original) = (Front::new(&victim.double), image(&victim, seed));
         let (limits, label) = (Limits::none(), class(&victim, &original));
-        let task = Task { victim: &victim, image: &original, label, limits: &limits, targets: Targets::All };
+        let task = Task { victim: &victim, image: &original, label, limits: &limits, targets: Targets::All, confidence: Confidence::Picture };
         let budget = Budget::unlimited();
         let mut session = Session::new(&victim.network, &budget, Random::new(1));
         let mut probe = Probe::new(&task, &mut session, front.as_ref(), 64, fewest);

@@ -4,7 +4,7 @@
 //! front, as many as a block holds at once.
 
 use super::beam::{Found, State, search_from};
-use super::probe::{Change, Probe, Spot, fools, lead};
+use super::probe::{Change, Probe, Spot};
 use crate::budget::StopReason;
 
 /// Subsets evaluated for a trade, at most.
@@ -54,14 +54,14 @@ fn drop_prefixes(probe: &mut Probe<'_, '_, '_>, mut found: Found) -> Result<Foun
         let steps = probe.lanes().max(16);
         let lengths = (1..=steps).map(|step| back.len() * step / (steps + 1));
         let spots: Vec<Spot> = lengths.map(|length| probe.moved(&found.spot, &back[..length])).collect();
-        let label = probe.task.label;
+        let task = probe.task;
         let answers = probe.outputs(&spots)?;
         let Some(best) =
-            (0..spots.len()).rev().find(|&i| answers.iter().nth(i).is_some_and(|o| fools(o, label)))
+            (0..spots.len()).rev().find(|&i| answers.iter().nth(i).is_some_and(|o| task.success(o).is_some()))
         else {
             return Ok(found);
         };
-        let class = answers.iter().nth(best).map_or(found.class, |outputs| lead(outputs, label).0);
+        let class = answers.iter().nth(best).map_or(found.class, |outputs| task.lead(outputs).0);
         let spot = spots.into_iter().nth(best).unwrap_or(found.spot);
         if changed(probe, &spot.input).len() >= order.len() {
             return Ok(Found { spot, class });
@@ -73,13 +73,13 @@ fn drop_prefixes(probe: &mut Probe<'_, '_, '_>, mut found: Found) -> Result<Foun
 
 /// Puts single values back, each time the one that leaves the largest lead.
 fn drop_single(probe: &mut Probe<'_, '_, '_>, mut found: Found) -> Result<Found, StopReason> {
-    let label = probe.task.label;
+    let task = probe.task;
     loop {
-        let back = |index: usize| Change { parent: 0, index, value: probe.task.image[index] };
+        let back = |index: usize| Change { parent: 0, index, value: task.image[index] };
         let back: Vec<Change> = changed(probe, &found.spot.input).into_iter().map(back).collect();
         let answers = probe.after(&[&found.spot], &back)?;
-        let fooling = answers.iter().zip(&back).filter(|(outputs, _)| fools(outputs, label));
-        let leads = fooling.map(|(outputs, &change)| (lead(outputs, label), change));
+        let fooling = answers.iter().zip(&back).filter(|(outputs, _)| task.success(outputs).is_some());
+        let leads = fooling.map(|(outputs, &change)| (task.lead(outputs), change));
         let Some(((class, _), change)) = leads.max_by(|a, b| a.0.1.total_cmp(&b.0.1)) else {
             return Ok(found);
         };
@@ -94,14 +94,14 @@ fn trade(probe: &mut Probe<'_, '_, '_>, found: &Found, size: usize) -> Result<Op
     if values.len() <= size || values.len() > MOST_TRADED {
         return Ok(None);
     }
-    let (image, label) = (probe.task.image, probe.task.label);
+    let (task, image) = (probe.task, probe.task.image);
     let without = subsets(probe, values.len(), size).into_iter().map(|subset| {
         let back: Vec<(usize, f32)> = subset.iter().map(|&at| (values[at], image[values[at]])).collect();
         probe.moved(&found.spot, &back)
     });
     let spots: Vec<Spot> = without.collect();
     let answers = probe.outputs(&spots)?;
-    let leads = answers.iter().map(|outputs| outputs[found.class] - outputs[label]);
+    let leads = answers.iter().map(|outputs| task.toward(outputs, found.class));
     let mut ranked: Vec<(f32, Spot)> = leads.zip(spots).collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
     let starts = probe.effort().starts;
