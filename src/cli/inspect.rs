@@ -105,6 +105,9 @@ fn of_network(network: &Computation) -> Vec<String> {
             activation.nodes, activation.values
         ));
     }
+    for (operator, count) in &network.plain {
+        lines.push(format!("computed by the plain engine, without gradients and bounds: {count} {operator}"));
+    }
     lines.push(match &network.bounds.reason {
         None => "sound bounds: yes".into(),
         Some(reason) => format!("sound bounds: no, {reason}"),

@@ -23,6 +23,8 @@ pub mod real;
 pub mod shape;
 pub mod simplify;
 
+use std::collections::BTreeMap;
+
 use crate::onnx::ElementType;
 pub use backward::Surrogate;
 pub use forward::Workspace;
@@ -106,12 +108,33 @@ impl<T: Real> Network<T> {
     /// ACAS Xu to TinyYOLO, forward and with the gradient: 64 is within a tenth of the best for networks of a few
     /// thousand values, 16 for those of a few hundred thousand (64 cost TinyYOLO four times the time of 16), and
     /// beyond that the memory of a block counts for more than its speed.
+    ///
+    /// What the plain engine computes has no use for a block; of that, a budget is looked at more often.
     pub fn block_lanes(&self) -> usize {
+        if self.plain_nodes().next().is_some() {
+            return if self.multiplications() < 1_000_000 { 8 } else { 1 };
+        }
         match self.values_per_lane() {
             0..=100_000 => 64,
             100_001..=1_500_000 => 16,
             _ => 1,
         }
+    }
+
+    /// The nodes that the plain engine computes: no gradient goes through them, and nothing bounds them.
+    pub fn plain_nodes(&self) -> impl Iterator<Item = &Node<T>> {
+        self.nodes.iter().filter(|node| node.varies && matches!(node.op, Op::Plain(_)))
+    }
+
+    /// What those nodes stand for: how many of each operator.
+    pub fn plain_operators(&self) -> BTreeMap<String, usize> {
+        let mut operators = BTreeMap::new();
+        for node in self.plain_nodes() {
+            if let Op::Plain(plain) = &node.op {
+                plain.operators().for_each(|name| *operators.entry(name.to_owned()).or_default() += 1);
+            }
+        }
+        operators
     }
 
     /// Multiplications a point, roughly: what an evaluation costs in time.

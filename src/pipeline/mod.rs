@@ -10,7 +10,7 @@ use vnnlib::Query;
 use crate::budget::{Budget, StopReason};
 use crate::certificate::{self, Certificate, Enclosure, Mending, Proof, Refusal, Token};
 use crate::error::Error;
-use crate::network::{Node, Real};
+use crate::network::{Network, Node, Real};
 use crate::onnx::Model;
 use crate::problem::{Problem, need_double};
 use crate::search::observer::{Event, Observer};
@@ -63,6 +63,9 @@ fn falsify_in<T: Real>(
     if let Some(why) = problem.property.numberless() {
         observer.event(&Event::Note(&why));
     }
+    if let Some(what) = left_to_the_plain_engine(&problem.network) {
+        observer.event(&Event::Note(&format!("{what}: searched without their gradients, and without a proof")));
+    }
     if problem.property.region_count() == 0 {
         return Ok(Verdict::Unknown(StopReason::NoNumbers));
     }
@@ -101,6 +104,13 @@ fn falsify_in<T: Real>(
         // The jury keeps whatever it confirms.
         (None, search::Ending::Found) => Verdict::Unknown(StopReason::Exhausted),
     })
+}
+
+/// Which operators the plain engine computes, in words; `None` where there are none.
+pub fn left_to_the_plain_engine<T: Real>(network: &Network<T>) -> Option<String> {
+    let operators = network.plain_operators();
+    let names: Vec<String> = operators.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    (!names.is_empty()).then(|| format!("computed by the plain engine, point by point: {}", names.join(", ")))
 }
 
 /// Multiplications of networks for which the judge is asked before the search: its first look then takes milliseconds.

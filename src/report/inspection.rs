@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::network::bounds::Bounder;
 use crate::network::op::Op;
 use crate::network::simplify::simplify;
-use crate::network::{self, Network, Node};
+use crate::network::{self, ImportError, Network, Node};
 use crate::onnx::live::Live;
 use crate::onnx::{self, Attribute, Data, Dim, Graph, Model, Tensor};
 use crate::reference;
@@ -76,6 +76,8 @@ pub struct Computation {
     pub multiplications: usize,
     /// What is not affine, by function.
     pub activations: BTreeMap<String, Activation>,
+    /// How many of which operators the plain engine computes, point by point, without gradients and bounds.
+    pub plain: BTreeMap<String, usize>,
     /// Whether there are sound bounds, which proofs of `unsat` need.
     pub bounds: Applies,
     /// Whether the patching method applies.
@@ -133,17 +135,15 @@ impl Inspection {
         };
         let replayed = reference::operators();
         inspection.count(&model.graph, &replayed);
-        for node in network::unsupported(model) {
-            // An operator that neither engine has is listed already.
-            let nodes = inspection.unsupported.entry(node.operator).or_default();
-            if !nodes.contains(&node.node) {
-                nodes.push(node.node);
-            }
-        }
         if inspection.unsupported.is_empty() {
             match network::import::<f64>(model) {
                 Ok(network) => inspection.network = Some(Computation::of(network)),
-                Err(error) => inspection.error = Some(error.to_string()),
+                Err(error @ ImportError::Model(_)) => inspection.error = Some(error.to_string()),
+                Err(ImportError::Unsupported(nodes)) => {
+                    for node in nodes {
+                        inspection.unsupported.entry(node.operator).or_default().push(node.node);
+                    }
+                }
             }
         }
         inspection
@@ -234,6 +234,7 @@ impl Computation {
             output_len: network.output_len(),
             multiplications: network.multiplications(),
             activations,
+            plain: network.plain_operators(),
             bounds: Applies::from(bounds),
             edge_layers: layers.iter().map(layer).collect(),
             behind_convolutions: outline.as_ref().is_ok_and(|outline| outline.behind_convolutions),
@@ -269,6 +270,7 @@ fn bend(network: &Network<f64>, node: &Node<f64>) -> Option<String> {
         Op::Softmax(op) => Some(if op.log { "LogSoftmax".into() } else { "Softmax".into() }),
         Op::Select(_) => Some("Where".into()),
         Op::Pick(_) => Some("Gather".into()),
+        Op::Plain(_) => Some("plain".into()),
         _ => None,
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 mod call;
 mod constant;
 mod ops;
+mod plain;
 mod reach;
 
 use crate::network::build::Builder;
@@ -20,6 +21,7 @@ use crate::network::{Network, NodeId, Real};
 use crate::onnx::live::Live;
 use crate::onnx::{Attribute, Dim, ElementType, Graph, Model, ModelError, Node, Place, Tensor, expand};
 use call::Call;
+use plain::Rescue;
 use reach::Reach;
 
 /// Why a model did not become a network.
@@ -82,6 +84,8 @@ pub(crate) struct Importer<T> {
     nodes_of_constants: HashMap<usize, (Arc<Tensor>, NodeId)>,
     /// Between which numbers the values of nodes lie, where more is known than their element type.
     pub(super) reaches: HashMap<NodeId, Reach>,
+    /// What computes the nodes that no builder can make.
+    rescue: Option<Rescue>,
 }
 
 /// Before this operator set, operators broadcast their operands in another way.
@@ -103,9 +107,24 @@ pub fn import<T: Real>(model: &Model) -> Result<Network<T>, ImportError> {
 
 /// As [`import`]; in front of the outputs come the values named in `hidden`, in that order.
 ///
+/// What no builder can make is left to the plain engine, if that knows it: node by node, else the whole model.
+///
 /// # Errors
 /// As [`import`]; also if the main graph has no value of such a name.
 pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Network<T>, ImportError> {
+    let refused = match attempt(model, hidden, None) {
+        Err(refused) if model.opset >= OLDEST_OPSET => refused,
+        answer => return answer,
+    };
+    let Some(rescue) = Rescue::new(model, &refused) else { return Err(refused) };
+    attempt(model, hidden, Some(rescue.clone())).or_else(|_| plain::whole(&rescue, hidden).map_err(|_| refused))
+}
+
+fn attempt<T: Real>(
+    model: &Model,
+    hidden: &[&str],
+    rescue: Option<Rescue>,
+) -> Result<Network<T>, ImportError> {
     if model.opset < OLDEST_OPSET {
         let what = format!("operator set {} is older than {OLDEST_OPSET}", model.opset);
         let error = ModelError::new(Place::File, what).help("convert the model with onnx.version_converter");
@@ -115,7 +134,7 @@ pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Net
     let wanted: Vec<&str> = outputs.chain(hidden.iter().copied()).collect();
     let mut unsupported = Vec::new();
     scan(&model.graph, &wanted, &mut unsupported);
-    if !unsupported.is_empty() {
+    if !unsupported.is_empty() && rescue.is_none() {
         return Err(ImportError::Unsupported(unsupported));
     }
     let mut importer = Importer::<T> {
@@ -124,6 +143,7 @@ pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Net
         scopes: vec![HashMap::new()],
         nodes_of_constants: HashMap::new(),
         reaches: HashMap::new(),
+        rescue,
     };
     for input in &model.graph.inputs {
         let place = || Place::Value(input.name.clone());
@@ -193,6 +213,10 @@ fn scan<'g>(graph: &'g Graph, wanted: &[&'g str], unsupported: &mut Vec<Unsuppor
     }
 }
 
+fn is_needed(name: &str, live: &Live<'_>) -> bool {
+    !name.is_empty() && live.names.contains(name)
+}
+
 impl<T: Real> Importer<T> {
     /// Builds what a graph's outputs and the values named in `hidden` need, the inputs being bound, and gives the outputs.
     pub(super) fn graph(&mut self, graph: &Graph, hidden: &[&str]) -> Result<Vec<Operand>, ModelError> {
@@ -240,18 +264,38 @@ impl<T: Real> Importer<T> {
                 })?),
             });
         }
-        let Some((_, build)) = ops::find::<T>(&node.operator) else {
+        let results = match self.built(node, operands, live) {
+            Ok(results) => results,
+            Err(refused) => self.plain(node, live).ok_or(refused)?,
+        };
+        for (name, result) in node.outputs.iter().zip(results).filter(|(name, _)| is_needed(name, live)) {
+            self.bind(name, result);
+        }
+        Ok(())
+    }
+
+    /// What the node's builder makes of it: all results that are needed.
+    fn built(
+        &mut self,
+        node: &Node,
+        operands: Vec<Option<Operand>>,
+        live: &Live<'_>,
+    ) -> Result<Vec<Operand>, ModelError> {
+        let standard = matches!(node.domain.as_str(), "" | "ai.onnx") || expand::is_for_network(node);
+        let Some((_, build)) = ops::find::<T>(&node.operator).filter(|_| standard) else {
             return Err(node.error("the operator is not supported"));
         };
         let results = build(&mut Call { importer: self, node, operands })?;
-        let needed = |name: &str| !name.is_empty() && live.names.contains(name);
-        for (i, name) in node.outputs.iter().enumerate().filter(|(_, name)| needed(name)) {
-            let Some(result) = results.get(i) else {
-                return Err(node.error(format!("result {i} ({name}) is not supported")));
-            };
-            self.bind(name, result.clone());
+        let missing = node.outputs.iter().enumerate().skip(results.len());
+        match missing.into_iter().find(|(_, name)| is_needed(name, live)) {
+            Some((i, name)) => Err(node.error(format!("result {i} ({name}) is not supported"))),
+            None => Ok(results),
         }
-        Ok(())
+    }
+
+    /// Whether nodes are those of the main graph.
+    fn is_outermost(&self) -> bool {
+        self.scopes.len() == 1
     }
 
     fn bind(&mut self, name: &str, operand: Operand) {

@@ -61,7 +61,7 @@ pub(super) fn of_result<T: Real>(op: &Op<T>, operands: &[Reach], shape: &[usize]
             hull(operands.iter().copied())
         }
         Op::Pick(_) => first,
-        Op::Input(_) | Op::Constant(_) | Op::Conv(_) | Op::Softmax(_) => EVERYTHING,
+        Op::Input(_) | Op::Constant(_) | Op::Conv(_) | Op::Softmax(_) | Op::Plain(_) => EVERYTHING,
     }
 }
 

@@ -17,6 +17,7 @@ pub mod conv;
 pub mod integer;
 pub mod matmul;
 pub mod max_pool;
+pub mod plain;
 pub mod rank;
 pub mod rearrange;
 pub mod reduce;
@@ -33,6 +34,7 @@ pub use conv::Conv;
 pub use integer::Integer;
 pub use matmul::MatMul;
 pub use max_pool::MaxPool;
+pub use plain::Plain;
 pub use rank::{ArgExtreme, TopK};
 pub use rearrange::Rearrange;
 pub use reduce::{Reduce, Reduction};
@@ -137,6 +139,8 @@ pub enum Op<T> {
     Select(Select),
     /// Rows named by indices that depend on the input.
     Pick(Pick),
+    /// Whatever the plain engine computes and this one has no operator for.
+    Plain(Plain),
 }
 
 /// A constant tensor, row-major.
@@ -167,6 +171,7 @@ macro_rules! each {
             Op::Softmax($inner) => $body,
             Op::Select($inner) => $body,
             Op::Pick($inner) => $body,
+            Op::Plain($inner) => $body,
         }
     };
 }
@@ -250,6 +255,7 @@ impl<T: Real> Op<T> {
             Op::Input(_) | Op::Constant(_) | Op::Reshape(_) => 0,
             Op::Affine(affine) => affine.multiplications(shape),
             Op::Conv(conv) => conv.multiplications() * shape[0],
+            Op::Plain(plain) => plain.multiplications(),
             _ => shape::len(shape),
         }
     }
@@ -274,6 +280,7 @@ impl<T: Real> Op<T> {
             Op::Softmax(op) => Op::Softmax(op.clone()),
             Op::Select(op) => Op::Select(op.clone()),
             Op::Pick(op) => Op::Pick(op.clone()),
+            Op::Plain(op) => Op::Plain(op.clone()),
         }
     }
 }

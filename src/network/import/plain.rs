@@ -1,0 +1,178 @@
+//! What the fast engine has no operator for, as operators of the plain engine ([`Plain`]): single nodes where their results
+//! have one shape whatever the input, else the model as a whole.
+//!
+//! Whether a shape depends on the input's values is not looked for in the graph but tried, at a few inputs. A point where
+//! it is another one after all has no result ([`Plain`]).
+
+use std::sync::Arc;
+
+use super::{ImportError, Importer, Operand};
+use crate::network::Real;
+use crate::network::build::{self, Builder};
+use crate::network::op::{Op, Plain};
+use crate::network::shape::{self, ShapeError};
+use crate::network::{Network, NodeId};
+use crate::onnx::live::Live;
+use crate::onnx::{Attribute, Dim, ElementType, Graph, Model, Node, ValueInfo};
+use crate::random::Random;
+use crate::reference::{Engine, Precision};
+
+/// Inputs at which shapes are tried: zeros, ones, and random numbers between them and from a wider range.
+const TRIES: u64 = 4;
+
+/// The plain engine of a model that is being imported.
+#[derive(Debug, Clone)]
+pub(crate) struct Rescue {
+    engine: Engine,
+}
+
+/// A value's name, element type and shape.
+type Declared = (String, ElementType, Vec<usize>);
+
+impl Rescue {
+    /// For a model that the importer has refused; `None` where the plain engine refuses it as well, or where it was refused
+    /// because it is too large for any engine.
+    pub(super) fn new(model: &Model, refused: &ImportError) -> Option<Self> {
+        let said = refused.to_string();
+        let too_large = [shape::MOST_VALUES, build::MOST_VALUES].map(|most| format!("more than {most} values"));
+        if too_large.iter().any(|words| said.contains(words)) {
+            return None;
+        }
+        Some(Self { engine: Engine::new(Arc::new(model.clone())).ok()? })
+    }
+
+    /// Type and shape of these values of the main graph, where they are the same at all inputs at which there are any.
+    fn declared(&self, names: &[&str]) -> Option<Vec<Declared>> {
+        let mut model = self.engine.model().clone();
+        model.graph.outputs.clear();
+        let engine = Engine::new(Arc::new(model)).ok()?;
+        let mut found: Option<Vec<Declared>> = None;
+        for number in 0..TRIES {
+            let inputs: Vec<Vec<f64>> =
+                engine.model().graph.inputs.iter().map(|info| tried(info, number)).collect::<Option<_>>()?;
+            let views: Vec<&[f64]> = inputs.iter().map(Vec::as_slice).collect();
+            let Ok(values) = engine.run_with_hidden(&views, Precision::Model, names) else { continue };
+            let declared: Vec<Declared> =
+                values.into_iter().map(|value| (value.name, value.element, value.shape)).collect();
+            match &found {
+                Some(before) if *before != declared => return None,
+                _ => found = Some(declared),
+            }
+        }
+        found
+    }
+}
+
+/// An input of the model to try.
+fn tried(info: &ValueInfo, number: u64) -> Option<Vec<f64>> {
+    let size = |dim: &Dim| if let Dim::Fixed(n) = dim { *n } else { 1 };
+    let shape: Vec<usize> = info.shape.as_ref()?.iter().map(size).collect();
+    let len = shape::checked_len(&shape).ok()?;
+    let mut random = Random::new(number);
+    let whole = !info.element.is_float();
+    let value = |random: &mut Random| match number {
+        0 => 0.0,
+        1 => 1.0,
+        2 => random.unit(),
+        _ => random.between(-3.0, 3.0),
+    };
+    let rounded = |x: f64| if whole { x.abs().round().min(1.0) } else { x };
+    Some((0..len).map(|_| rounded(value(&mut random))).collect())
+}
+
+/// The whole model as one operator an output.
+///
+/// # Errors
+/// If its outputs have no shape that is the same for all inputs.
+pub(super) fn whole<T: Real>(rescue: &Rescue, hidden: &[&str]) -> Result<Network<T>, ShapeError> {
+    let model = rescue.engine.model();
+    let outputs = model.graph.outputs.iter().map(|output| output.name.as_str());
+    let names: Vec<&str> = hidden.iter().copied().chain(outputs).collect();
+    let moves = || ShapeError("the shapes of the outputs depend on the input's values".into());
+    let declared = rescue.declared(&names).ok_or_else(moves)?;
+    let mut builder = Builder::<T>::default();
+    let mut inputs = Vec::new();
+    for info in &model.graph.inputs {
+        let size = |dim: &Dim| if let Dim::Fixed(n) = dim { *n } else { 1 };
+        let shape = info.shape.as_ref().ok_or_else(moves)?.iter().map(size).collect();
+        inputs.push(builder.input(&info.name, info.element, shape)?);
+    }
+    let mut ids = Vec::new();
+    for (name, element, shape) in declared {
+        let mut own = model.clone();
+        own.graph.outputs = vec![ValueInfo { name: name.clone(), element, shape: None }];
+        let engine = Engine::new(Arc::new(own)).map_err(|unsupported| ShapeError(unsupported.to_string()))?;
+        let plain = Op::Plain(Plain::new(Arc::new(engine), shape));
+        ids.push(builder.push(&name, plain, &inputs, element)?);
+    }
+    Ok(builder.finish(ids))
+}
+
+impl<T: Real> Importer<T> {
+    /// A node of the main graph as operators of the plain engine, one a result that is needed; `None` where that cannot be.
+    pub(super) fn plain(&mut self, node: &Node, live: &Live<'_>) -> Option<Vec<Operand>> {
+        let rescue = self.rescue.clone().filter(|_| self.is_outermost())?;
+        let needed: Vec<&str> = node
+            .outputs
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !name.is_empty() && live.names.contains(name))
+            .collect();
+        let declared = rescue.declared(&needed)?;
+        let (alone, operands) = self.alone(node, rescue.engine.model())?;
+        let mut results = Vec::new();
+        let mut declared = declared.into_iter();
+        for name in &node.outputs {
+            if !needed.contains(&name.as_str()) {
+                // Nobody asks for it.
+                results.push(Operand::list(Vec::new()));
+                continue;
+            }
+            let (_, element, shape) = declared.next()?;
+            let mut own = alone.clone();
+            own.graph.outputs = vec![ValueInfo { name: name.clone(), element, shape: None }];
+            let plain = Op::Plain(Plain::new(Arc::new(Engine::new(Arc::new(own)).ok()?), shape));
+            results.push(Operand::Node(self.builder.push(&node.name, plain, &operands, element).ok()?));
+        }
+        Some(results)
+    }
+
+    /// A model of one node, and the nodes that its inputs are.
+    fn alone(&self, node: &Node, model: &Model) -> Option<(Model, Vec<NodeId>)> {
+        let mut graph = Graph { nodes: vec![node.clone()], ..Graph::default() };
+        let mut operands = Vec::new();
+        for name in names_used(node) {
+            if graph.initializers.contains_key(name) || graph.inputs.iter().any(|info| info.name == name) {
+                continue;
+            }
+            match self.lookup(name) {
+                Some(Operand::Constant(tensor)) => {
+                    graph.initializers.insert(name.to_owned(), tensor);
+                }
+                Some(Operand::Node(id)) => {
+                    let dims = self.builder.shape(id).iter().map(|&n| Dim::Fixed(n)).collect();
+                    let element = self.builder.node(id).element;
+                    graph.inputs.push(ValueInfo { name: name.to_owned(), element, shape: Some(dims) });
+                    operands.push(id);
+                }
+                Some(Operand::List(_)) => return None,
+                // A name of an inner graph's own.
+                None => {}
+            }
+        }
+        let (path, ir_version, opset) = (model.path.clone(), model.ir_version, model.opset);
+        Some((Model { path, ir_version, opset, graph }, operands))
+    }
+}
+
+/// The names of a node's operands, and all names that its inner graphs use.
+fn names_used(node: &Node) -> Vec<&str> {
+    let mut names: Vec<&str> = node.inputs.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+    for attribute in node.attributes.values() {
+        if let Attribute::Graph(inner) = attribute {
+            inner.nodes.iter().for_each(|node| names.extend(names_used(node)));
+            names.extend(inner.outputs.iter().map(|output| output.name.as_str()));
+        }
+    }
+    names
+}
