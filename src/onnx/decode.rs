@@ -17,13 +17,14 @@ use super::external::Folder;
 use super::functions::{Functions, is_default};
 use super::guard;
 use super::model::{Attribute, Dim, Graph, Model, Node, ValueInfo};
+use super::older;
 use super::order;
 use super::outline::outline;
 use super::tensor::{ElementType, Tensor};
 use super::values;
 
 /// Versions of the default operator set that are read. The operators' meaning is checked against the ONNX project's
-/// tests up to 21; 22 to 25 add element types and operators, and change none of the old ones on floats.
+/// tests up to 21; of older sets what means the same in set 7 is read as set 7 ([`older`]); 22 to 25 add element types and operators, and change none of the old ones on floats.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
 
 /// Reads a model from the bytes of a file (already unpacked).
@@ -34,9 +35,13 @@ pub(super) fn model(bytes: &[u8], path: &Path, folder: &Folder) -> Result<Model,
     let graph_proto = proto.graph.take().ok_or_else(|| {
         ModelError::new(Place::File, "there is no graph in it").help("this is no ONNX model: check the path")
     })?;
-    let opset = opset(&proto.opset_import)?;
+    let declared = opset(&proto.opset_import)?;
+    let opset = declared.max(older::READ_AS);
     let reader = Reader { functions: Functions::new(&proto.functions, opset)?, folder };
     let mut graph = reader.graph(graph_proto, &outline.payloads, Level::Main)?;
+    if declared < opset {
+        older::check(&graph, declared)?;
+    }
     order::sort(&mut graph)?;
     expand::expand(&mut graph, opset)?;
     Ok(Model { path: path.to_path_buf(), ir_version: proto.ir_version, opset, graph })
@@ -59,11 +64,10 @@ fn opset(imports: &[OperatorSetIdProto]) -> Result<i64, ModelError> {
     let version = imports.iter().filter(|o| is_default(&o.domain)).map(|o| o.version).max();
     let fail = |what: String, help: &str| Err(ModelError::new(Place::File, what).help(help));
     match version {
-        Some(version) if OPSETS.contains(&version) => Ok(version),
-        Some(version) if version < *OPSETS.start() => fail(
-            format!("operator set {version} is older than {}", OPSETS.start()),
-            "convert the model with onnx.version_converter.convert_version(model, 13)",
-        ),
+        Some(version) if OPSETS.contains(&version) || (1..older::READ_AS).contains(&version) => Ok(version),
+        Some(version) if version < 1 => {
+            fail(format!("operator set {version} does not exist"), "export the model again")
+        }
         Some(version) => fail(
             format!("operator set {version} is newer than {}", OPSETS.end()),
             "convert the model with onnx.version_converter.convert_version(model, 21)",

@@ -13,6 +13,7 @@ mod functions;
 mod guard;
 pub mod live;
 pub mod model;
+mod older;
 mod order;
 mod outline;
 mod read;

@@ -3,7 +3,7 @@
 use std::panic;
 use std::path::{Path, PathBuf};
 
-use counterpatch::onnx::{self, Tensor};
+use counterpatch::onnx::{self, Data, ElementType, Tensor, ValueInfo};
 
 use super::{Run, compare};
 
@@ -38,8 +38,9 @@ impl Case {
             }
             let model = onnx::read(&self.folder.join("model.onnx")).map_err(|e| e.to_string())?;
             // Inputs are matched by position; a test may leave trailing optional ones out.
-            let expected = tensors(&folder, "output")?;
-            let results = run(model, tensors(&folder, "input")?)?;
+            let expected = declared(tensors(&folder, "output")?, &model.graph.outputs);
+            let inputs = declared(tensors(&folder, "input")?, &model.graph.inputs);
+            let results = run(model, inputs)?;
             if results.len() != expected.len() {
                 return Err(format!("{} results instead of {}", results.len(), expected.len()));
             }
@@ -57,4 +58,17 @@ fn tensors(folder: &Path, kind: &str) -> Result<Vec<Tensor>, String> {
         .take_while(|path| path.is_file())
         .map(|path| onnx::read_tensor(&path).map(|(_, tensor)| tensor).map_err(|e| e.to_string()))
         .collect()
+}
+
+/// Tensors with the types that the model declares: the suite keeps bfloat16 as the uint16 of its bits.
+fn declared(tensors: Vec<Tensor>, values: &[ValueInfo]) -> Vec<Tensor> {
+    let mut types = values.iter().map(|value| value.element);
+    let one = |tensor: Tensor| match (types.next(), &tensor.data) {
+        (Some(ElementType::BFloat16), Data::I64(bits)) if tensor.element == ElementType::UInt16 => {
+            let numbers = bits.iter().map(|&bits| f32::from_bits((bits as u32) << 16)).collect();
+            Tensor { element: ElementType::BFloat16, shape: tensor.shape, data: Data::F32(numbers) }
+        }
+        _ => tensor,
+    };
+    tensors.into_iter().map(one).collect()
 }

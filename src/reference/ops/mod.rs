@@ -10,6 +10,7 @@ mod einsum;
 mod gather;
 mod generate;
 mod linear;
+mod losses;
 mod normalise;
 mod pad;
 mod pool;
@@ -44,6 +45,7 @@ pub(super) const TABLES: &[&[Entry]] = &[
     gather::OPERATORS,
     generate::OPERATORS,
     linear::OPERATORS,
+    losses::OPERATORS,
     normalise::OPERATORS,
     pad::OPERATORS,
     pool::OPERATORS,
