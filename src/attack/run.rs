@@ -122,7 +122,7 @@ impl Plan<'_> {
         tidy::into_limits(task, &mut input);
         let survives = |session: &mut Session<'_>, input: &[f32]| {
             let picture = self.victim.pictured(input);
-            picture.is_some_and(|picture| session.fools(task, &picture).unwrap_or(false))
+            picture.is_none_or(|picture| session.fools(task, &picture).unwrap_or(false))
         };
         if !self.round && survives(session, &input) {
             return Outcome::Adversarial(input);

@@ -7,7 +7,7 @@ use crate::attack::methods;
 use crate::onnx::ElementType;
 use crate::problem::theories;
 use crate::search::table;
-use crate::{network, onnx, reference};
+use crate::{onnx, reference};
 
 /// Runs the command.
 pub(super) fn run(args: &args::Supports) -> Exit {

@@ -29,7 +29,7 @@ use crate::onnx::ElementType;
 pub use backward::Surrogate;
 pub use forward::Workspace;
 pub use import::{
-    ImportError, UnsupportedNode, import, import_with_hidden, supported_operators, unsupported,
+    ImportError, UnsupportedNode, import, import_with_hidden, unsupported,
 };
 use op::Op;
 pub use real::Real;

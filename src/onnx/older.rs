@@ -4,9 +4,8 @@
 //! operators mean the same before and after; a model of such nodes alone is one of set 7. Source: `Changelog.md` of
 //! the ONNX project, operator by operator.
 
-use super::attribute::Attribute;
 use super::error::ModelError;
-use super::model::{Graph, Node};
+use super::model::{Attribute, Graph, Node};
 
 /// The set that older ones are read as.
 pub(super) const READ_AS: i64 = 7;

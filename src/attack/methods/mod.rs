@@ -111,7 +111,7 @@ pub const TABLE: &[Entry] = &[
     },
     Entry {
         name: "patch-strong",
-        about: "fewest values by beam search, trades and programs in the region, then the least Euclidean length",
+        about: "ours beside the paper: fewest values by beam search, trades and programs in the region, then the least Euclidean length",
         leaves_range: false,
         searches_grid: true,
         make: patch_strong::make,

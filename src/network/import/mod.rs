@@ -185,13 +185,6 @@ pub fn unsupported(model: &Model) -> Vec<UnsupportedNode> {
     nodes
 }
 
-/// Names of all operators that have a builder, in alphabetical order.
-pub fn supported_operators() -> Vec<&'static str> {
-    let mut names: Vec<_> = ops::entries::<f32>().map(|entry| entry.0).chain(expand::for_network()).collect();
-    names.sort_unstable();
-    names
-}
-
 fn scan<'g>(graph: &'g Graph, wanted: &[&'g str], unsupported: &mut Vec<UnsupportedNode>) {
     for node in Live::of(graph, wanted.iter().copied()).filter(graph) {
         let default_domain = matches!(node.domain.as_str(), "" | "ai.onnx");

@@ -62,6 +62,7 @@ pub fn operators() -> Vec<String> {
 }
 
 /// Names of the operators that are written out for the fast network only.
+#[cfg(test)]
 pub(crate) fn for_network() -> impl Iterator<Item = &'static str> {
     quantized::FOR_NETWORK.iter().map(|entry| entry.1)
 }
