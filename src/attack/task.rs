@@ -24,7 +24,7 @@ pub enum Confidence {
     /// By more than the rounding of another engine; and methods that search the grid of 8-bit pictures leave nothing
     /// whose picture is not adversarial.
     Picture,
-    /// By so much, at least 0: at 0, results stand on the border.
+    /// By so much, at least 0, and in any case by more than that rounding: at 0, results stand on the border.
     Lead(f32),
 }
 
@@ -121,10 +121,11 @@ impl Task<'_> {
 
     /// The lead that is asked of a result.
     pub fn asked(&self, outputs: &[f32]) -> f32 {
+        // Single precision is good to 6e-8 of a number; sums of some hundred terms to 1e-5 of the largest.
+        let rounding = 1e-5 * (1.0 + outputs.iter().fold(0.0f32, |most, o| most.max(o.abs())));
         match self.confidence {
-            // Single precision is good to 6e-8 of a number; sums of some hundred terms to 1e-5 of the largest.
-            Confidence::Picture => 1e-5 * (1.0 + outputs.iter().fold(0.0f32, |most, o| most.max(o.abs()))),
-            Confidence::Lead(lead) => lead,
+            Confidence::Picture => rounding,
+            Confidence::Lead(lead) => lead.max(rounding),
         }
     }
 
@@ -183,7 +184,9 @@ mod tests {
         };
         let check = |targets, confidence, outputs: [f32; 3], lead, success| {
             let task = task(targets, confidence);
-            assert_eq!(task.lead(&outputs), lead, "{targets:?}: {outputs:?}");
+            let (class, by): (usize, f32) = task.lead(&outputs);
+            let (wanted, least): (usize, f32) = lead;
+            assert!(class == wanted && (by - least).abs() < 1e-6, "{targets:?}: {outputs:?}");
             assert_eq!(task.success(&outputs), success, "{targets:?}, {confidence:?}: {outputs:?}");
         };
         let (picture, border) = (Confidence::Picture, Confidence::Lead(0.0));
@@ -191,9 +194,8 @@ mod tests {
         check(Targets::All, picture, [1.0, 2.0, 3.0], (2, 1.0), Some(2));
         // Rounding may turn this one round.
         check(Targets::All, picture, [5.0, 5.0, 0.0], (0, 0.0), None);
-        // The decision is the first among equals.
-        check(Targets::All, border, [5.0, 5.0, 0.0], (0, 0.0), Some(0));
-        check(Targets::All, border, [0.0, 5.0, 5.0], (2, 0.0), None);
+        check(Targets::All, border, [5.0, 5.0, 0.0], (0, 0.0), None);
+        check(Targets::All, border, [5.001, 5.0, 0.0], (0, 0.001), Some(0));
         check(Targets::All, Confidence::Lead(1.5), [1.0, 2.0, 3.0], (2, 1.0), None);
         check(Targets::All, Confidence::Lead(1.0), [1.0, 2.0, 3.0], (2, 1.0), Some(2));
         check(Targets::Only(2), picture, [4.0, 2.0, 3.0], (2, -1.0), None);

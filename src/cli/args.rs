@@ -336,7 +336,7 @@ pub(super) struct Attack {
     pub(super) target_class: Option<usize>,
     /// By how much a wrong class has to lead over the label (a chosen one over every other), in units of the outputs.
     /// `picture`: by more than the rounding of another engine, and by enough that the 8-bit picture is adversarial too.
-    /// 0 leaves results on the border
+    /// 0 leaves results on the border of that rounding
     #[arg(long, value_name = "X|picture", default_value = "picture", allow_hyphen_values = true)]
     pub(super) confidence: String,
     /// How the method `patch` understands the paper (Khan, Madhukar, Sharma): pairs KEY=VALUE, separated by commas. phases:

@@ -71,15 +71,15 @@ fn check(engine: &str, run: Run, lists: &[&str], least: f64) {
 
 #[test]
 fn fast_engine() {
-    check("fast", fast::run, &["fast.txt"], 85.0);
+    check("fast", fast::run, &["fast.txt"], 97.0);
 }
 
 #[test]
 fn reference_engine() {
-    check("reference", reference, &["reference.txt"], 90.0);
+    check("reference", reference, &["reference.txt"], 98.0);
 }
 
 #[test]
 fn reference_engine_in_double_precision() {
-    check("reference, double", reference_in_double, &["reference.txt", "reference_double.txt"], 90.0);
+    check("reference, double", reference_in_double, &["reference.txt", "reference_double.txt"], 98.0);
 }

@@ -125,8 +125,9 @@ mod tests {
             let task = small::task(&victim, &small::IMAGE, &limits);
             assert_eq!(small::succeeds("apgd-ce", &task, &[]), want, "{pixels} {l2}");
         };
-        // The shortest way is 0.2 / √6, and 0.1 through the second pixel alone.
-        check(1, f32::INFINITY, true);
+        // The shortest way is 0.2 / √6. Of pixels that moved alike the first ones are kept: one is not enough.
+        check(1, f32::INFINITY, false);
+        check(2, f32::INFINITY, true);
         check(usize::MAX, 0.2, true);
         check(usize::MAX, 0.08, false);
     }

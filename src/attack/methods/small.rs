@@ -35,9 +35,9 @@ pub(super) fn seeded(seed: u64) -> (Victim, Vec<f32>, usize) {
     (victim, image, label)
 }
 
-/// A task on class 0, where a decision is a success by however little, as the comparators were published.
+/// A task on class 0.
 pub(super) fn task<'a>(victim: &'a Victim, image: &'a [f32], limits: &'a Limits) -> Task<'a> {
-    Task { victim, image, label: 0, limits, targets: Targets::All, confidence: Confidence::Lead(0.0) }
+    Task { victim, image, label: 0, limits, targets: Targets::All, confidence: Confidence::Picture }
 }
 
 /// Runs a method on a task: what came out, and what it cost.

@@ -3,6 +3,7 @@
 mod activation;
 mod arithmetic;
 mod arrange;
+mod boxes;
 mod cast;
 mod compare;
 mod conv;
@@ -38,6 +39,7 @@ pub(super) const TABLES: &[&[Entry]] = &[
     activation::OPERATORS,
     arithmetic::OPERATORS,
     arrange::OPERATORS,
+    boxes::OPERATORS,
     cast::OPERATORS,
     compare::OPERATORS,
     conv::OPERATORS,
