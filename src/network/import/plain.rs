@@ -17,8 +17,7 @@ use crate::onnx::{Attribute, Dim, ElementType, Graph, Model, Node, ValueInfo};
 use crate::random::Random;
 use crate::reference::{Engine, Precision};
 
-/// Between which numbers the inputs lie at which shapes are tried. Indices that are computed from them may be out of
-/// range at some: those say nothing.
+/// Between which numbers the inputs lie at which shapes are tried.
 const TRIES: [(f64, f64); 12] = [
     (0.0, 0.0),
     (1.0, 1.0),
@@ -33,8 +32,9 @@ const TRIES: [(f64, f64); 12] = [
     (0.0, 1.0),
     (0.0, 3.0),
 ];
-/// So many have to agree; more than the second number are not asked for, of a large network no more than the first.
-const AGREEING: std::ops::RangeInclusive<usize> = 2..=8;
+/// So many have to have the same shape; more answers than the second number are not asked for, of a large network no more
+/// than the first.
+const TRIED: std::ops::RangeInclusive<usize> = 2..=8;
 /// Constants from which on a network is large: one evaluation takes a tenth of a second and more.
 const LARGE: usize = 1_000_000;
 
@@ -59,14 +59,16 @@ impl Rescue {
         Some(Self { engine: Engine::new(Arc::new(model.clone())).ok()? })
     }
 
-    /// Type and shape of these values of the main graph, where they are the same at all inputs at which there are any.
+    /// Type and shape that these values of the main graph have at most of the inputs at which there are any: an index that
+    /// is computed may be out of range at some.
     fn declared(&self, names: &[&str]) -> Option<Vec<Declared>> {
         let mut model = self.engine.model().clone();
         model.graph.outputs.clear();
         let engine = Engine::new(Arc::new(model)).ok()?;
-        let mut found: Option<Vec<Declared>> = None;
-        let mut agreeing = 0;
+        let constants: usize = engine.model().graph.initializers.values().map(|tensor| tensor.len()).sum();
+        let most = if constants > LARGE { *TRIED.start() } else { *TRIED.end() };
         let mut random = Random::new(1);
+        let mut found: Vec<(Vec<Declared>, usize)> = Vec::new();
         for range in TRIES {
             let declared = engine.model().graph.inputs.iter();
             let inputs: Vec<Vec<f64>> =
@@ -75,18 +77,23 @@ impl Rescue {
             let Ok(values) = engine.run_with_hidden(&views, Precision::Model, names) else { continue };
             let declared: Vec<Declared> =
                 values.into_iter().map(|value| (value.name, value.element, value.shape)).collect();
-            match &found {
-                Some(before) if *before != declared => return None,
-                _ => (found, agreeing) = (Some(declared), agreeing + 1),
+            match found.iter_mut().find(|(before, _)| *before == declared) {
+                Some((_, count)) => *count += 1,
+                None => found.push((declared, 1)),
             }
-            let constants: usize = engine.model().graph.initializers.values().map(|tensor| tensor.len()).sum();
-            if agreeing >= if constants > LARGE { *AGREEING.start() } else { *AGREEING.end() } {
+            if found.iter().map(|(_, count)| count).sum::<usize>() == most {
                 break;
             }
         }
-        // What is empty at every point has one only where something else decides.
-        let is_empty = |declared: &Declared| declared.2.contains(&0);
-        found.filter(|declared| AGREEING.contains(&agreeing) && !declared.iter().any(is_empty))
+        let answers: usize = found.iter().map(|(_, count)| count).sum();
+        let (declared, count) = found.into_iter().max_by_key(|(_, count)| *count)?;
+        // What is empty nearly everywhere has numbers only where something else decides.
+        let is_empty = declared.iter().any(|(_, _, shape)| shape.contains(&0));
+        // Inputs that are integers or truth values are sizes, axes and lengths more often than not: of these, one exception
+        // is enough.
+        let are_numbers = engine.model().graph.inputs.iter().all(|info| info.element.is_float());
+        let agree = if are_numbers { 2 * count > answers } else { count == answers };
+        (count >= *TRIED.start() && agree && !is_empty).then_some(declared)
     }
 }
 

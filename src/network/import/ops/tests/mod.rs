@@ -13,6 +13,7 @@ mod bounds;
 mod composed;
 mod images;
 mod integers;
+mod plain;
 mod refused;
 
 /// A model of one node (or several) that a test writes in a few lines.
