@@ -121,7 +121,7 @@ impl<T: Real> Network<T> {
         }
     }
 
-    /// The nodes that the plain engine computes: no gradient goes through them, and nothing bounds them.
+    /// The nodes that the plain engine computes: point by point, with gradients by differences at best, and without bounds.
     pub fn plain_nodes(&self) -> impl Iterator<Item = &Node<T>> {
         self.nodes.iter().filter(|node| node.varies && matches!(node.op, Op::Plain(_)))
     }

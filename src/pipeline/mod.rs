@@ -64,7 +64,7 @@ fn falsify_in<T: Real>(
         observer.event(&Event::Note(&why));
     }
     if let Some(what) = left_to_the_plain_engine(&problem.network) {
-        observer.event(&Event::Note(&format!("{what}: searched without their gradients, and without a proof")));
+        observer.event(&Event::Note(&format!("{what}: searched more slowly, and without a proof")));
     }
     if problem.property.region_count() == 0 {
         return Ok(Verdict::Unknown(StopReason::NoNumbers));

@@ -76,7 +76,7 @@ pub struct Computation {
     pub multiplications: usize,
     /// What is not affine, by function.
     pub activations: BTreeMap<String, Activation>,
-    /// How many of which operators the plain engine computes, point by point, without gradients and bounds.
+    /// How many of which operators the plain engine computes, point by point and without bounds.
     pub plain: BTreeMap<String, usize>,
     /// Whether there are sound bounds, which proofs of `unsat` need.
     pub bounds: Applies,

@@ -1,9 +1,11 @@
-//! A part of a model that only the plain engine computes: point by point, without derivatives and without bounds.
+//! A part of a model that only the plain engine computes: point by point, with derivatives by differences where there are few
+//! operands, and without bounds.
 //!
 //! The fast engine knows the operators that networks are made of. What it has no operator for (a sampled grid, a
 //! deformable convolution, a slice whose start is computed from the input) is still evaluated, by the engine that
 //! replays counterexamples, so that such a network is searched: by samples, corners, coordinates and random search, and by
-//! gradients along the paths that go round it. What is found there is replayed as everything else.
+//! gradients, which differences give (one evaluation a number) or which go round it. What is found there is replayed as
+//! everything else.
 //!
 //! A result has one shape for all inputs, as everything in this engine. Where a point gives another shape, or the
 //! plain engine refuses it (an index out of range), the result is no number, and the point is no counterexample.
@@ -27,6 +29,16 @@ pub struct Plain {
 
 /// What an operation of the plain engine costs, in multiplications of the fast one (measured on small networks: 20 to 100).
 const PRICE: usize = 50;
+
+/// Numbers of an operand up to which differences are taken.
+const MOST_DIFFERENCES: usize = 256;
+/// The step of a difference, as a part of the number: half the digits of a double, with some to spare.
+const STEP: f64 = 1e-6;
+
+/// The values of one lane of a block.
+fn lane_of<T: Real>(values: &[T], lane: usize, lanes: usize) -> Vec<f64> {
+    values.iter().skip(lane).step_by(lanes).map(|x| x.widen()).collect()
+}
 
 impl Plain {
     /// An operator that computes the one output of a model, which has this shape.
@@ -67,13 +79,10 @@ impl<T: Real> Operator<T> for Plain {
     fn forward(&self, operands: Operands<'_, T>, output: &mut [T], pass: &mut Pass<'_, T>) {
         let lanes = pass.lanes;
         let precision = if T::zero().as_single().is_some() { Precision::Model } else { Precision::Double };
-        let lane_of = |values: &[T], lane: usize| -> Vec<f64> {
-            values.iter().skip(lane).step_by(lanes).map(|x| x.widen()).collect()
-        };
         let mut last: Option<(Vec<Vec<f64>>, Option<Vec<f64>>)> = None;
         for lane in 0..lanes {
             let point: Vec<Vec<f64>> =
-                (0..operands.count()).map(|i| lane_of(operands.get(i).data, lane)).collect();
+                (0..operands.count()).map(|i| lane_of(operands.get(i).data, lane, lanes)).collect();
             // Lanes that are not used repeat the one before them.
             let values = match last.take() {
                 Some((same, values)) if same == point => values,
@@ -86,14 +95,39 @@ impl<T: Real> Operator<T> for Plain {
         }
     }
 
-    /// Nothing is known of its derivatives.
+    /// Differences in double precision, one a number of a float operand; nothing where there are too many of them.
     fn vjp(
         &self,
-        _operands: Operands<'_, T>,
+        operands: Operands<'_, T>,
         _result: View<'_, T>,
-        _cotangent: &[T],
-        _gradients: &mut Gradients<'_, T>,
-        _pass: &mut Pass<'_, T>,
+        cotangent: &[T],
+        gradients: &mut Gradients<'_, T>,
+        pass: &mut Pass<'_, T>,
     ) {
+        let lanes = pass.lanes;
+        let floats: Vec<bool> =
+            self.engine.model().graph.inputs.iter().map(|info| info.element.is_float()).collect();
+        let few = |i: usize| operands.get(i).data.len() <= MOST_DIFFERENCES * lanes;
+        for i in (0..operands.count()).filter(|&i| floats[i] && few(i)) {
+            let Some(gradient) = gradients.wrt(i) else { continue };
+            for lane in 0..lanes {
+                let weights = lane_of(cotangent, lane, lanes);
+                let mut point: Vec<Vec<f64>> =
+                    (0..operands.count()).map(|i| lane_of(operands.get(i).data, lane, lanes)).collect();
+                let Some(base) = self.evaluate(&point, Precision::Double) else { continue };
+                for at in 0..point[i].len() {
+                    let x = point[i][at];
+                    let step = STEP * (1.0 + x.abs());
+                    point[i][at] = x + step;
+                    let moved = self.evaluate(&point, Precision::Double);
+                    point[i][at] = x;
+                    let Some(moved) = moved else { continue };
+                    let slope = moved.iter().zip(&base).zip(&weights).map(|((m, b), w)| w * (m - b)).sum::<f64>();
+                    if slope.is_finite() {
+                        gradient[at * lanes + lane] += T::of(slope / step);
+                    }
+                }
+            }
+        }
     }
 }

@@ -25,9 +25,17 @@ fn check(name: &str, model: Model, (low, high): (f64, f64)) -> usize {
         let near = of_lane(&outputs).iter().zip(&wanted[0].values).all(|(a, b)| (a - b).abs() < 1e-9);
         assert!(near, "{name}: {:?} and {:?}", of_lane(&outputs), wanted[0].values);
     }
+    // The sum of the outputs, by differences of the whole.
     let (mut gradient, ones) = (Vec::new(), vec![1.0; outputs.len()]);
     network.backward(&mut workspace, &ones, crate::network::Surrogate::exact(), &mut gradient);
-    assert!(gradient.iter().all(|slope| slope.is_finite()), "{name}: {gradient:?}");
+    let point: Vec<f64> = points.iter().step_by(lanes).copied().collect();
+    let sum = |point: &[f64]| network.evaluate(point).iter().sum::<f64>();
+    for at in 0..point.len() {
+        let mut moved = point.clone();
+        moved[at] += 1e-6;
+        let slope = (sum(&moved) - sum(&point)) / 1e-6;
+        assert!((gradient[at * lanes] - slope).abs() < 1e-4, "{name}: {} and {slope}", gradient[at * lanes]);
+    }
     network.plain_nodes().count()
 }
 
