@@ -59,8 +59,20 @@ def load_images(path):
     return images[..., None] if images.ndim == 3 else images, data["labels"].astype(numpy.int64)
 
 
+# Torch layers that are one ONNX operator on one operand, and what gives its attributes.
+PLAIN = {
+    "ReLU": ("Relu", lambda layer: {}),
+    "Flatten": ("Flatten", lambda layer: {}),
+    "Sigmoid": ("Sigmoid", lambda layer: {}),
+    "Tanh": ("Tanh", lambda layer: {}),
+    "GELU": ("Gelu", lambda layer: {}),
+    "LeakyReLU": ("LeakyRelu", lambda layer: {"alpha": layer.negative_slope}),
+    "Hardsigmoid": ("HardSigmoid", lambda layer: {"alpha": 1 / 6, "beta": 0.5}),
+}
+
+
 def write_onnx(layers, shape, path):
-    """Writes a chain of torch layers (Linear, Conv2d, ReLU, MaxPool2d, Flatten) as ONNX with one image a batch."""
+    """Writes a chain of torch layers (Linear, Conv2d, MaxPool2d and those of PLAIN) as ONNX with one image a batch."""
     nodes, weights, name = [], [], "input"
     for index, layer in enumerate(layers):
         out, inputs, kind = f"v{index}", [name], type(layer).__name__
@@ -78,8 +90,9 @@ def write_onnx(layers, shape, path):
         elif kind == "MaxPool2d":
             size = [layer.kernel_size] * 2
             nodes.append(helper.make_node("MaxPool", inputs, [out], kernel_shape=size, strides=size))
-        elif kind in ("ReLU", "Flatten"):
-            nodes.append(helper.make_node({"ReLU": "Relu"}.get(kind, kind), inputs, [out]))
+        elif kind in PLAIN:
+            operator, attributes = PLAIN[kind]
+            nodes.append(helper.make_node(operator, inputs, [out], **attributes(layer)))
         else:
             raise ValueError(f"layer {kind} is not written")
         name = out
@@ -89,6 +102,8 @@ def write_onnx(layers, shape, path):
     classes = layers[-1].out_features
     result = helper.make_tensor_value_info("output", float32, [1, classes])
     graph = helper.make_graph(nodes, "classifier", [given], [result], weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    # Gelu is an operator from 20 on.
+    opset = 20 if any(node.op_type == "Gelu" for node in nodes) else 13
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))

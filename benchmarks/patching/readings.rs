@@ -119,7 +119,7 @@ fn run(reading: &Reading, network: &Layered, region: &Region, place: &Place, sum
     let ranges = match reading.phases {
         Phases::Approximated => place.class.as_ref(),
         Phases::ApproximatedBox => place.of_box.as_ref(),
-        Phases::Free | Phases::Held | Phases::Monotone => None,
+        Phases::Free | Phases::Held | Phases::Monotone | Phases::Tangent => None,
     };
     let outcome = journey::run(reading, network, start, conjunction, ranges, &mut programs);
     sum.seconds += cpu_seconds() - before;

@@ -50,7 +50,12 @@ impl Sketch {
     }
 
     fn full(&mut self, inputs: usize, outputs: usize) {
-        let weights = self.weights(&[outputs, inputs], inputs);
+        self.full_of(inputs, outputs, 1);
+    }
+
+    /// Of weights so many times as large.
+    fn full_of(&mut self, inputs: usize, outputs: usize, times: usize) {
+        let weights = self.weights(&[outputs, inputs], (inputs / (times * times)).max(1));
         let bias = self.weights(&[outputs], 4);
         self.gemm(weights, bias);
     }
@@ -73,18 +78,28 @@ fn info(name: &str, shape: &[usize]) -> ValueInfo {
 
 /// Fully connected ReLU layers of these widths over images of one row, one channel.
 pub(crate) fn mlp(widths: &[usize], seed: u64) -> Victim {
+    activated("Relu", widths, seed)
+}
+
+/// Fully connected layers of these widths, with an activation between them, over images of one row, one channel.
+pub(crate) fn activated(operator: &str, widths: &[usize], seed: u64) -> Victim {
     let layout = Layout { channels: 1, height: 1, width: widths[0], order: Order::ChannelsFirst };
-    mlp_over(layout, widths, seed)
+    activated_over(layout, operator, widths, seed)
 }
 
 /// Fully connected ReLU layers over images of a layout.
 pub(crate) fn mlp_over(layout: Layout, widths: &[usize], seed: u64) -> Victim {
+    activated_over(layout, "Relu", widths, seed)
+}
+
+fn activated_over(layout: Layout, operator: &str, widths: &[usize], seed: u64) -> Victim {
     let mut sketch = Sketch::new(&[1, widths[0]], seed);
     for (at, pair) in widths.windows(2).enumerate() {
         if at > 0 {
-            sketch.push("Relu", vec![], &[]);
+            sketch.push(operator, vec![], &[]);
         }
-        sketch.full(pair[0], pair[1]);
+        // Functions that squash their sums leave small ones all alike.
+        sketch.full_of(pair[0], pair[1], if operator == "Relu" { 1 } else { 4 });
     }
     sketch.finish(widths[widths.len() - 1], layout)
 }

@@ -91,11 +91,13 @@ pub(super) struct Verify {
     #[arg(long, value_name = "NAME")]
     pub(super) without: Vec<String>,
     /// How the strategy `patch` understands the paper (Khan, Madhukar, Sharma): pairs KEY=VALUE, separated by commas. phases:
-    /// free (exact), held, monotone, approximated (bounds of a class), approximated-box. order: direct (the first layer at
-    /// once), middle-first (Algorithm 1). targets: exact, rectified, marked, elastic. shots: once, iterated. objective:
-    /// sum, largest, fewest. marks: off, paths, gradient. inputs: sum, largest, fewest. alpha, margin: numbers. proof: a
-    /// number of programs. The word `printed` stands for the paper's letter [default: phases=free, order=direct,
-    /// targets=rectified, shots=iterated, objective=sum, alpha=inf, marks=off, inputs=sum, margin=1e-4, proof=0]
+    /// free (exact), held, monotone, approximated (bounds of a class), approximated-box, tangent (linearised, and read again
+    /// from the patched network; what free comes to with smooth activations). order: direct (the first layer at once; of a
+    /// convolutional network the first behind the convolutions), middle-first (Algorithm 1), last (the last layer, all in
+    /// front of it linearised). targets: exact, rectified, marked, elastic. shots: once, iterated. objective: sum, largest,
+    /// fewest. marks: off, paths, gradient. inputs: sum, largest, fewest. alpha, margin: numbers. proof: a number of programs.
+    /// The word `printed` stands for the paper's letter [default: phases=free, order=direct, targets=rectified,
+    /// shots=iterated, objective=sum, alpha=inf, marks=off, inputs=sum, margin=1e-4, proof=0]
     #[arg(long, value_name = "KEY=VALUE,...")]
     pub(super) reading: Option<String>,
     /// Say on standard error what each strategy has spent and reached
@@ -340,11 +342,13 @@ pub(super) struct Attack {
     #[arg(long, value_name = "X|picture", default_value = "picture", allow_hyphen_values = true)]
     pub(super) confidence: String,
     /// How the method `patch` understands the paper (Khan, Madhukar, Sharma): pairs KEY=VALUE, separated by commas. phases:
-    /// free (exact), held, monotone, approximated (bounds of a class), approximated-box. order: direct (the first layer at
-    /// once), middle-first (Algorithm 1). targets: exact, rectified, marked, elastic. shots: once, iterated. objective:
-    /// sum, largest, fewest. marks: off, paths, gradient. inputs: sum, largest, fewest. alpha, margin: numbers. proof: a
-    /// number of programs. The word `printed` stands for the paper's letter [default: phases=free, order=direct,
-    /// targets=rectified, shots=iterated, objective=sum, alpha=inf, marks=off, inputs=sum, margin=1e-4, proof=0]
+    /// free (exact), held, monotone, approximated (bounds of a class), approximated-box, tangent (linearised, and read again
+    /// from the patched network; what free comes to with smooth activations). order: direct (the first layer at once; of a
+    /// convolutional network the first behind the convolutions), middle-first (Algorithm 1), last (the last layer, all in
+    /// front of it linearised). targets: exact, rectified, marked, elastic. shots: once, iterated. objective: sum, largest,
+    /// fewest. marks: off, paths, gradient. inputs: sum, largest, fewest. alpha, margin: numbers. proof: a number of programs.
+    /// The word `printed` stands for the paper's letter [default: phases=free, order=direct, targets=rectified,
+    /// shots=iterated, objective=sum, alpha=inf, marks=off, inputs=sum, margin=1e-4, proof=0]
     #[arg(long, value_name = "KEY=VALUE,...")]
     pub(super) reading: Option<String>,
     /// How the network reads a flat row of several channels [default: as the shape of its input says]

@@ -119,6 +119,9 @@ fn of_network(network: &Computation) -> Vec<String> {
         None => format!("patching: applies, to {} edge layers", network.edge_layers.len()),
         Some(reason) => format!("patching: does not apply, {reason}"),
     });
+    if !network.readings.is_empty() {
+        lines.push(format!("readings of patching: {}", network.readings.join(", ")));
+    }
     for (number, layer) in network.edge_layers.iter().enumerate() {
         let activation = layer.activation.as_deref().unwrap_or("output");
         lines.push(format!("edge layer {number}: {} → {}, {activation}", layer.sources, layer.targets));

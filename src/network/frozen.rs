@@ -75,30 +75,10 @@ pub struct Frozen<'a> {
     pub bends: Vec<NodeId>,
 }
 
-/// What a view may hold to a piece.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pieces {
-    /// Functions of one number.
-    Functions,
-    /// These, and the largest numbers of windows.
-    Maxima,
-}
-
 impl<'a> Frozen<'a> {
     /// The view of a network that is built of affine operators and piecewise-linear functions; `None` otherwise.
     pub fn new(network: &'a Network<f64>) -> Option<Self> {
-        Self::of(network, Pieces::Functions)
-    }
-
-    /// The same, where poolings may take the largest number of a window: each is held to the tap that it takes. Where
-    /// one takes another tap is not among [`bends`](Self::bends), so that this view knows the affine map and not the
-    /// whole region that it holds in.
-    pub fn with_maxima(network: &'a Network<f64>) -> Option<Self> {
-        Self::of(network, Pieces::Maxima)
-    }
-
-    fn of(network: &'a Network<f64>, pieces: Pieces) -> Option<Self> {
-        Some(Self { network, bends: bending_nodes(network, pieces)? })
+        Some(Self { network, bends: bends_of(network)? })
     }
 
     /// Evaluates the frozen network: lane 0 decides the pieces of all lanes.
@@ -128,10 +108,7 @@ impl<'a> Frozen<'a> {
                 }
             } else {
                 let mut pass = Pass { lanes, scratch: &mut workspace.scratch, surrogate: Surrogate::exact() };
-                match &node.op {
-                    Op::MaxPool(pool) => pool.forward_as_first(operands, &mut output, &mut pass),
-                    op => op.forward(operands, &mut output, &mut pass),
-                }
+                node.op.forward(operands, &mut output, &mut pass);
             }
             workspace.values[node.slot] = output;
         }
@@ -154,10 +131,6 @@ impl<'a> Frozen<'a> {
 /// The nodes of a network whose function of one number has several pieces, in order; `None` where the network is not
 /// built of affine operators and such functions.
 pub fn bends_of<T: Real>(network: &Network<T>) -> Option<Vec<NodeId>> {
-    bending_nodes(network, Pieces::Functions)
-}
-
-fn bending_nodes<T: Real>(network: &Network<T>, pieces: Pieces) -> Option<Vec<NodeId>> {
     let mut found = Vec::new();
     for (index, node) in network.nodes.iter().enumerate().filter(|(_, node)| node.varies) {
         let varying = node.inputs.iter().filter(|&&id| network.node(id).varies).count();
@@ -174,7 +147,6 @@ fn bending_nodes<T: Real>(network: &Network<T>, pieces: Pieces) -> Option<Vec<No
                 BinaryFunction::Div if network.node(node.inputs[0]).varies && varying == 1 => {}
                 _ => return None,
             },
-            Op::MaxPool(_) if pieces == Pieces::Maxima => {}
             op if op.is_affine() => {}
             _ => return None,
         }

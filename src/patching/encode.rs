@@ -27,6 +27,9 @@ pub enum Goal<'a> {
     Demands(&'a [Demand], f64),
     /// Its sums lie in these ranges at each point.
     Sums(&'a [Vec<(f64, f64)>], Wish),
+    /// Its sums come as near to these ranges as they can at each point. A unit missed has a price for each neuron, in
+    /// units of the norm.
+    Near(&'a [Vec<(f64, f64)>], &'a [f64]),
 }
 
 /// How strictly ranges are meant.
@@ -81,6 +84,25 @@ struct Value {
 }
 
 const END: f64 = f64::INFINITY;
+
+impl<'a> Goal<'a> {
+    /// Where it wants the last layer's sums at each point.
+    pub(super) fn ranges(self) -> Option<&'a [Vec<(f64, f64)>]> {
+        match self {
+            Self::Demands(..) => None,
+            Self::Sums(ranges, _) | Self::Near(ranges, _) => Some(ranges),
+        }
+    }
+
+    /// What a unit costs by which a neuron's sum misses its range; `None` where none may.
+    pub(super) fn price(self, neuron: usize) -> Option<f64> {
+        match self {
+            Self::Demands(..) | Self::Sums(_, Wish::Strict) => None,
+            Self::Sums(_, Wish::Elastic(price)) => Some(price),
+            Self::Near(_, prices) => Some(prices[neuron]),
+        }
+    }
+}
 
 impl Lever {
     /// What a unit of this lever does to its sum.
@@ -151,7 +173,7 @@ impl Query<'_> {
 
     /// Whether a layer's activation is left to switches: not where there is none, or the goal says its sums.
     pub(crate) fn is_switched(&self, layer: usize) -> bool {
-        let given = matches!(self.goal, Goal::Sums(..)) && layer + 1 == self.layers.len();
+        let given = self.goal.ranges().is_some() && layer + 1 == self.layers.len();
         self.layers[layer].activation.is_some() && !given && self.rules.phases == Phases::Free
     }
 
@@ -178,8 +200,11 @@ impl Query<'_> {
         }
         let switched = Switched { program, switches: Vec::new() };
         let mut encoded = Encoded { switched, levers, moves, relief: Vec::new() };
-        let needs_sums = self.rules.phases != Phases::Free;
-        let own = if needs_sums { self.sums(&[]) } else { Vec::new() };
+        let own = match self.rules.phases {
+            Phases::Free => Vec::new(),
+            Phases::Tangent(Some(tangents)) => tangents.sums.to_vec(),
+            _ => self.sums(&[]),
+        };
         for point in 0..self.sources.len() {
             self.add_point(&mut encoded, point, own.get(point).map(Vec::as_slice))?;
         }
@@ -233,10 +258,10 @@ impl Query<'_> {
         }
         for (k, layer) in self.layers.iter().enumerate() {
             let is_last = k + 1 == self.layers.len();
-            if let (Goal::Sums(ranges, wish), true) = (self.goal, is_last) {
-                sums.into_iter()
-                    .zip(&ranges[point])
-                    .for_each(|(sum, &range)| add_range(encoded, sum, range, wish));
+            if let (Some(ranges), true) = (self.goal.ranges(), is_last) {
+                for (neuron, (sum, &range)) in sums.into_iter().zip(&ranges[point]).enumerate() {
+                    add_range(encoded, sum, range, self.goal.price(neuron));
+                }
                 return Ok(());
             }
             let mut values = Vec::with_capacity(sums.len());
@@ -332,20 +357,17 @@ fn add_sum(program: &mut LinearProgram, sum: Value, (low, high): (f64, f64)) -> 
     z
 }
 
-/// A sum that has to lie in a range, or misses it by its relief.
-fn add_range(encoded: &mut Encoded, sum: Value, (low, high): (f64, f64), wish: Wish) {
+/// A sum that has to lie in a range, or misses it at a price.
+fn add_range(encoded: &mut Encoded, sum: Value, (low, high): (f64, f64), price: Option<f64>) {
     if low == -END && high == END {
         return;
     }
     let program = &mut encoded.switched.program;
-    let (most, price) = match wish {
-        Wish::Strict => (0.0, 0.0),
-        Wish::Elastic(price) => (END, price),
-    };
-    let (missing, excess) = (program.column(0.0, most, price), program.column(0.0, most, price));
+    let (most, cost) = price.map_or((0.0, 0.0), |price| (END, price));
+    let (missing, excess) = (program.column(0.0, most, cost), program.column(0.0, most, cost));
     let terms = sum.terms.into_iter().chain([(missing, 1.0), (excess, -1.0)]);
     program.row(low - sum.constant, terms, high - sum.constant);
-    if wish == Wish::Strict {
+    if price.is_none() {
         encoded.relief.extend([missing, excess]);
     }
 }

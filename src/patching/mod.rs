@@ -7,6 +7,8 @@
 //! are on, or lie between linear bounds. What the layers should do is a property ([`demand`]) or sums in ranges
 //! ([`Goal`]). "Small" is the sum of changes, the largest change, or the number of changed weights ([`Norm`]).
 //!
+//! Smooth activations are their tangents, read again until the changed network reaches the goal (`tangent`).
+//!
 //! Two searches over phases. [`mod@modify`] is quick: a few dozen linear programs, counted, never timed. `search` takes
 //! the time that it is given and proves its answer where it can: it descends over phases (`walk`), starts at
 //! projections (`tune`), and closes with branch and bound (`exact`).
@@ -21,6 +23,7 @@ pub mod modify;
 pub mod phases;
 pub(crate) mod search;
 pub mod switched;
+mod tangent;
 mod tune;
 pub(crate) mod walk;
 

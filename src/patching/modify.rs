@@ -5,6 +5,8 @@
 //! goal. A branch and bound over all phases may follow, of so many programs as are wanted: it finds what the descent
 //! missed, or proves that there is nothing.
 //!
+//! Where an activation is smooth, [tangents](tangent) take the place of phases.
+//!
 //! At a single point only the sums matter. The cheapest way to move a sum is its edge from the largest source, and
 //! with all edges moving alike the smallest largest change; so the layer is replaced by one edge a neuron, and the
 //! programs are as small as what stands behind the layer. A limit α needs all edges.
@@ -13,8 +15,10 @@ use super::encode::Encoded;
 use super::exact::{self, Exact, Scope};
 use super::fewest;
 use super::layer::{Layer, source_of};
+use super::phases::Phases;
 use super::search::{Best, COSTS, GAIN};
 use super::switched::Setting;
+use super::tangent;
 use super::tune::Tuning;
 use super::walk::{Landing, Walker};
 use super::{Change, Norm, Obstacle, Patch, Query, optimum};
@@ -125,9 +129,14 @@ fn search(
     budget: &Budget,
     spent: &mut Spent,
 ) -> Result<Modified, Obstacle> {
+    let patch = |changes| Patch { layer: 0, changes };
+    let is_smooth = query.rules.phases == Phases::Free && query.has_smooth();
+    if is_smooth || matches!(query.rules.phases, Phases::Tangent(_)) {
+        let changes = tangent::modify(query, budget, spent)?;
+        return Ok(Modified { patch: patch(changes), optimal: false });
+    }
     let encoded = query.encode()?;
     let program = &encoded.switched.program;
-    let patch = |changes| Patch { layer: 0, changes };
     if program.columns().is_empty() {
         return Ok(Modified { patch: patch(Vec::new()), optimal: true });
     }

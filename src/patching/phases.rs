@@ -2,7 +2,8 @@
 //!
 //! The paper has `max(0, ·)` in its programs and leaves it to a mixed-integer solver: phases are free. It also speaks
 //! of programs in which every neuron keeps its phase, of neurons that may only go on in their direction, and of linear
-//! bounds in place of phases ("Overcoming a Methodological Limitation"). A program here is any of these.
+//! bounds in place of phases ("Overcoming a Methodological Limitation"). A program here is any of these, or knows
+//! tangents only: smooth activations have no phases.
 
 use super::Obstacle;
 use crate::network::frozen::{Piece, kinks, piece};
@@ -22,6 +23,17 @@ pub enum Phases<'a> {
     /// Their values lie between linear bounds over these ranges of sums, widened to hold those without the change. A
     /// change may then miss its goal when it is simulated.
     Approximated(&'a Ranges),
+    /// Each is its tangent, read again from the changed network until that reaches the goal (`tangent`).
+    Tangent(Option<Tangents<'a>>),
+}
+
+/// Where activations are replaced by their tangents.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tangents<'a> {
+    /// The sums: `[point][layer][neuron]`.
+    pub sums: &'a [Vec<Vec<f64>>],
+    /// How far a sum may move from there.
+    pub radius: f64,
 }
 
 /// Which way a sum of the changed layer may move.
@@ -79,6 +91,11 @@ impl Phases<'_> {
                 envelope(function, range).ok_or(Obstacle::Activation)?;
                 Treatment::Between(function, range)
             }
+            Self::Tangent(at) => {
+                let radius = at.map_or(0.0, |at| at.radius);
+                let tangent = tangent(function, z).ok_or(Obstacle::Activation)?;
+                Treatment::Piece((z - radius, z + radius), tangent)
+            }
             Self::Held | Self::Monotone => {
                 let piece = piece(function, z).ok_or(Obstacle::Activation)?;
                 let mut range = (piece.from, piece.to);
@@ -91,6 +108,23 @@ impl Phases<'_> {
             }
         })
     }
+}
+
+/// The tangent at `z`; `None` where a function jumps, is flat nearly everywhere or is not defined everywhere.
+pub fn tangent(function: UnaryFunction, z: f64) -> Option<Piece> {
+    use UnaryFunction::*;
+    if let Some(piece) = piece(function, z) {
+        return Some(piece);
+    }
+    let is_smooth = match function {
+        Sigmoid | Tanh | Elu { .. } | Selu { .. } | Celu { .. } | Softplus | Softsign => true,
+        HardSwish | Mish | Gelu | GeluTanh | Swish { .. } | Erf | Sin | Cos | Atan | Asinh => true,
+        _ => false,
+    };
+    let value = function.value(z);
+    let slope = function.derivative(z, value);
+    let (from, to) = (f64::NEG_INFINITY, f64::INFINITY);
+    is_smooth.then_some(Piece { from, to, slope, shift: value - slope * z })
 }
 
 /// The slope of a piecewise-linear function right of its `kink`, less the one left of it.

@@ -61,7 +61,7 @@ impl Query<'_> {
         let own;
         let (demands, margin, slack) = match self.goal {
             Goal::Demands(demands, margin) => (demands, 1.02 * margin, 0.0),
-            Goal::Sums(ranges, _) => {
+            Goal::Sums(ranges, _) | Goal::Near(ranges, _) => {
                 own = ranges.iter().map(|ranges| Demand::within(ranges)).collect::<Vec<_>>();
                 (own.as_slice(), 0.0, NEAR * self.layers.last().map_or(0, Layer::outputs) as f64)
             }
@@ -132,7 +132,7 @@ impl Query<'_> {
         let (last, sums) = (self.layers.last()?, sums.last()?);
         Some(match self.goal {
             Goal::Demands(..) => last.values(sums),
-            Goal::Sums(..) => sums.clone(),
+            Goal::Sums(..) | Goal::Near(..) => sums.clone(),
         })
     }
 
@@ -140,7 +140,7 @@ impl Query<'_> {
     fn backwards(&self, mut back: Vec<f64>, sums: &[Vec<f64>], leak: f64) -> Vec<f64> {
         for (k, layer) in self.layers.iter().enumerate().rev() {
             let is_end = k + 1 == self.layers.len();
-            if !(is_end && matches!(self.goal, Goal::Sums(..))) {
+            if !(is_end && self.goal.ranges().is_some()) {
                 bend(layer, &sums[k], leak, &mut back);
             }
             if k == 0 {

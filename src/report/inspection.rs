@@ -82,6 +82,8 @@ pub struct Computation {
     pub bounds: Applies,
     /// Whether the patching method applies.
     pub patching: Applies,
+    /// The readings of patching that apply: parts of `--reading`, with the defaults for the rest.
+    pub readings: Vec<String>,
     /// The edge layers that patching changes, from the inputs to the outputs; empty where it does not apply.
     pub edge_layers: Vec<Layer>,
     /// Whether the edge layers begin behind the last convolution, the part in front being linearised.
@@ -223,6 +225,8 @@ impl Computation {
         let bounds =
             bounds.and_then(|()| Bounder::new(&network).map(drop).map_err(|error| error.to_string()));
         let outline = patch::strategy::applies(&network, &Reading::default());
+        let reads = |reading: &Reading| patch::strategy::applies(&network, reading).is_ok();
+        let readings = Reading::variants().into_iter().filter(|(_, reading)| reads(reading));
         let layers = outline.as_ref().map(|outline| outline.layers.as_slice()).unwrap_or_default();
         let layer = |layer: &crate::network::layered::LayerOutline| Layer {
             sources: layer.sources,
@@ -236,8 +240,9 @@ impl Computation {
             activations,
             plain: network.plain_operators(),
             bounds: Applies::from(bounds),
+            readings: readings.map(|(name, _)| name).collect(),
             edge_layers: layers.iter().map(layer).collect(),
-            behind_convolutions: outline.as_ref().is_ok_and(|outline| outline.behind_convolutions),
+            behind_convolutions: outline.as_ref().is_ok_and(|outline| outline.has_entry),
             patching: Applies::from(outline.map(|_| ()).map_err(|error| error.0.to_owned())),
         }
     }

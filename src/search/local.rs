@@ -73,7 +73,7 @@ pub(super) fn pieces(network: &Layered, trace: &Trace) -> Option<Vec<Vec<Piece>>
 /// The sums of each layer as affine functions of the inputs, with the neurons in front on the given pieces: one map
 /// more than there are layers of pieces.
 pub(super) fn maps(network: &Layered, pieces: &[Vec<Piece>]) -> Vec<Edges> {
-    let mut maps = vec![network.first_edges()];
+    let mut maps = vec![network.first_edges().clone()];
     for (pieces, layer) in pieces.iter().zip(&network.layers[1..]) {
         let Some(last) = maps.last() else { break };
         let mut values = last.clone();

@@ -59,7 +59,7 @@ pub(super) fn table<T: Real>() -> Vec<Entry<T>> {
         entry("target-propagation", target_propagation::make, 0.25, ByName),
         entry("minorant", minorant::make, 0.25, ByName),
         entry("phase-milp", phase_milp::make, 0.5, EveryThread),
-        entry("patch", patch::strategy::make, 0.1, EveryThread),
+        entry(patch::strategy::NAME, patch::strategy::make, 0.1, EveryThread),
         entry("line-sweep", line_sweep::make, 0.5, OneThread),
         entry("last-digits", last_digits::make, 0.25, EveryThread),
     ]

@@ -74,7 +74,7 @@ impl Step {
         let mut program = LinearProgram::maximise();
         let inputs = add_inputs(&mut program, lower, upper);
         let least = program.column(f64::NEG_INFINITY, f64::INFINITY, 1.0);
-        let wish = maps(network, &here.pieces[..p]).pop().unwrap_or_else(|| network.first_edges());
+        let wish = maps(network, &here.pieces[..p]).pop().unwrap_or_else(|| network.first_edges().clone());
         let worth = worth(network, here, p, property);
         let mut sums: Vec<ColumnId> = Vec::with_capacity(wish.outputs());
         for (neuron, &(low, high)) in ranges.sums[p].iter().enumerate() {

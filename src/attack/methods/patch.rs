@@ -18,10 +18,11 @@ use crate::budget::StopReason;
 use crate::network::layered::bounds::Ranges;
 use crate::network::layered::{Edges, Layered};
 use crate::property::{Conjunction, Row, RowKind};
-use crate::search::patch::journey::Journey;
+use crate::search::patch::journey::{Failure, Journey};
 use crate::search::patch::pullback::{Aim, Start, Wish, mod2adv};
 use crate::search::patch::reading::{Phases, Reading};
 use crate::search::patch::strategy::applies;
+use crate::search::patch::views::Views;
 use crate::search::programs::Programs;
 
 /// Inputs with switches, at most.
@@ -29,8 +30,9 @@ const MOST_SWITCHES: usize = 32;
 
 struct Patch {
     reading: Reading,
-    /// The view of a network without convolutions; others have one for each point.
-    whole: Option<Layered>,
+    /// The layers that the reading works on; where a part of the network is in front of them, it is linearised anew at
+    /// each point.
+    view: Layered,
     /// What the neurons do on the run's images of each class, or over the whole range of the inputs: where the reading
     /// wants that.
     ranges: Vec<Option<Ranges>>,
@@ -42,13 +44,12 @@ struct Patch {
 /// [`NotUsable`] where the network cannot be seen as edge layers, or its programs would be too large.
 pub fn make(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
     let network = &run.victim.double;
-    let outline = applies(network, &run.reading).map_err(|reason| NotUsable(reason.0.to_owned()))?;
-    let whole = match outline.behind_convolutions {
-        true => None,
-        false => Some(Layered::new(network).map_err(|reason| NotUsable(reason.to_string()))?),
-    };
-    let ranges = whole.as_ref().map_or(Vec::new(), |network| ranges(network, run));
-    Ok(Box::new(Patch { reading: run.reading, whole, ranges }))
+    let unusable = |reason: &'static str| NotUsable(reason.to_owned());
+    let outline = applies(network, &run.reading).map_err(|reason| unusable(reason.0))?;
+    let view = Layered::at(network, run.reading.extent(), &widen(&run.victim.lower));
+    let view = view.map_err(|reason| unusable(reason.reason()))?;
+    let ranges = if outline.has_entry { Vec::new() } else { ranges(&view, run) };
+    Ok(Box::new(Patch { reading: run.reading, view, ranges }))
 }
 
 /// By class.
@@ -65,7 +66,7 @@ fn ranges(network: &Layered, run: &Preparation<'_>) -> Vec<Option<Ranges>> {
             let of_box = Ranges::of_box(network, &widen(&run.victim.lower), &widen(&run.victim.upper));
             classes.map(|_| of_box.clone()).collect()
         }
-        Phases::Free | Phases::Held | Phases::Monotone => Vec::new(),
+        Phases::Free | Phases::Held | Phases::Monotone | Phases::Tangent => Vec::new(),
     }
 }
 
@@ -89,19 +90,47 @@ struct Found {
     targets: Vec<(f64, f64)>,
 }
 
+/// A journey towards one class.
+struct Trip {
+    goal: Conjunction,
+    journey: Journey,
+    views: Views,
+}
+
+/// What a journey came to so far.
+enum Progress {
+    Found(Found),
+    /// It would go on with other layers.
+    Turns,
+    Over,
+}
+
 impl Patch {
     fn search(&self, task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
         let aims = task.aims(session.outputs(task.image)?);
-        let mut best: Option<Found> = None;
+        let (mut best, mut waiting): (Option<Found>, Vec<Trip>) = (None, Vec::new());
         for aim in aims {
-            let found = match self.journey(aim, task, session) {
-                Ok(found) => found,
+            let mut trip = self.trip(aim, task, session)?;
+            match self.follow(&mut trip, task, session) {
+                Ok(Progress::Found(found)) => {
+                    let is_better = best.as_ref().is_none_or(|best| found.pixels < best.pixels);
+                    best = if is_better { Some(found) } else { best };
+                }
+                Ok(Progress::Turns) => waiting.push(trip),
+                Ok(Progress::Over) => {}
                 // What an earlier class gave is an answer.
                 Err(_) if best.is_some() => break,
                 Err(stop) => return Err(stop),
-            };
-            let better = |found: &Found| best.as_ref().is_none_or(|best| found.pixels < best.pixels);
-            best = found.filter(better).or(best);
+            }
+        }
+        // Other layers are dearer and change more: they are for images of which no class can be had without.
+        while best.is_none() && !waiting.is_empty() {
+            let mut trip = waiting.remove(0);
+            match self.follow(&mut trip, task, session)? {
+                Progress::Found(found) => best = Some(found),
+                Progress::Turns => waiting.push(trip),
+                Progress::Over => {}
+            }
         }
         let Some(best) = best else { return Ok(None) };
         let fewer = best.fewer(task, session)?;
@@ -117,44 +146,48 @@ impl Patch {
         Reading { margin: self.reading.margin.max(lead), ..self.reading }
     }
 
-    /// What the reading finds for one class.
-    fn journey(
-        &self,
-        aim: usize,
-        task: &Task<'_>,
-        session: &mut Session<'_>,
-    ) -> Result<Option<Found>, StopReason> {
+    fn trip(&self, aim: usize, task: &Task<'_>, session: &mut Session<'_>) -> Result<Trip, StopReason> {
         let image = widen(task.image);
         let (lower, upper) = ends(task);
         let start = Start { input: &image, lower: &lower, upper: &upper };
         let goal = property(task, aim);
         let margin = goal.margin(&image, &widen(session.outputs(task.image)?));
-        let mut journey = Journey::new(self.reading_of(task), goal.clone(), start, margin);
+        let has_entry = self.view.entry.is_some();
+        let journey = Journey::new(self.reading_of(task), goal.clone(), start, margin, has_entry);
+        Ok(Trip { goal, journey, views: Views::default() })
+    }
+
+    /// Follows a journey as far as it goes with the layers that it works on.
+    fn follow(
+        &self,
+        trip: &mut Trip,
+        task: &Task<'_>,
+        session: &mut Session<'_>,
+    ) -> Result<Progress, StopReason> {
+        let Trip { goal, journey, views } = trip;
+        let base = (&self.view, self.reading.extent());
+        let ranges = self.ranges.get(task.label).and_then(Option::as_ref);
         loop {
             session.budget.check()?;
-            let own;
-            let network = if let Some(whole) = &self.whole {
-                whole
-            } else {
-                let Ok(view) = Layered::behind_convolutions(&task.victim.double, journey.here()) else {
-                    return Ok(None);
-                };
-                own = view;
-                &own
-            };
+            let view = views.from_here(&task.victim.double, base, journey.extent(), journey.here());
+            let Ok(network) = view else { return Ok(Progress::Over) };
             let mut programs = Programs::new(session.budget);
-            let ranges = self.ranges.get(task.label).and_then(Option::as_ref);
             let shot = journey.shot(network, ranges, &mut programs);
             session.spent.programs += programs.solved;
-            let Ok(input) = shot else { return Ok(None) };
+            let input = match shot {
+                Ok(input) => input,
+                Err(Failure::Elsewhere) => return Ok(Progress::Turns),
+                Err(_) => return Ok(Progress::Over),
+            };
             let narrowed = narrow(&input, task);
             let outputs = session.outputs(&narrowed)?.to_vec();
             if task.success(&outputs).is_some() && task.keeps_limits(&narrowed) {
-                let (first, targets) = (network.first_edges(), journey.targets().to_vec());
+                let (first, targets) = journey.wish(network);
+                let (first, targets) = (first.clone(), targets.to_vec());
                 let pixels = task.change(&narrowed).pixels;
-                return Ok(Some(Found { image: narrowed, pixels, input, first, targets }));
+                return Ok(Progress::Found(Found { image: narrowed, pixels, input, first, targets }));
             }
-            journey.observe(&input, goal.margin(&image, &widen(&outputs)));
+            journey.observe(&input, goal.margin(&input, &widen(&outputs)));
         }
     }
 }
@@ -216,10 +249,10 @@ fn narrow(input: &[f64], task: &Task<'_>) -> Vec<f32> {
 mod tests {
     use super::*;
     use crate::attack::Limits;
-    use crate::attack::testing::{attack_all, changed, class, image, mlp, preparation};
+    use crate::attack::testing::{activated, attack_all, changed, class, image, preparation};
 
-    fn check(reading: &str, sizes: &[usize], least: usize) {
-        let victim = mlp(sizes, 3);
+    fn check(operator: &str, reading: &str, sizes: &[usize], least: usize) {
+        let victim = activated(operator, sizes, 3);
         let parsed = reading.parse().unwrap();
         let images: Vec<Vec<f32>> = (100..140).map(|seed| image(&victim, seed)).collect();
         let labels: Vec<usize> = images.iter().map(|image| class(&victim, image)).collect();
@@ -227,7 +260,7 @@ mod tests {
         let method = make(&run).unwrap();
         let results = attack_all(method.as_ref(), &victim, &Limits::none(), 0..20);
         let found: Vec<_> = results.iter().filter_map(|(a, b)| Some((a, b.as_ref()?))).collect();
-        assert!(found.len() >= least, "{reading}: {} of 20", found.len());
+        assert!(found.len() >= least, "{operator}, {reading}: {} of 20", found.len());
         // A vertex moves at most one value for each sum, and those that end at a limit.
         assert!(found.iter().all(|(image, input)| changed(image, input) < sizes[0]));
         let limits = Limits { linf: 0.5, l2: 1.5, pixels: 8 };
@@ -236,10 +269,20 @@ mod tests {
 
     #[test]
     fn patches_lead_to_images_that_fool_the_network() {
-        check("", &[40, 6, 6, 4], 18);
-        check("shots=once,targets=exact", &[40, 6, 6, 4], 10);
-        check("order=middle-first", &[40, 6, 6, 4], 10);
-        check("phases=held,order=middle-first,shots=once", &[40, 6, 6, 4], 1);
+        let sizes = [40, 6, 6, 4];
+        check("Relu", "", &sizes, 18);
+        check("Relu", "shots=once,targets=exact", &sizes, 10);
+        check("Relu", "order=middle-first", &sizes, 10);
+        check("Relu", "phases=held,order=middle-first,shots=once", &sizes, 1);
+        check("Relu", "phases=tangent", &sizes, 5);
+        check("Relu", "order=last", &sizes, 5);
+    }
+
+    #[test]
+    fn activations_other_than_relu_are_patched_by_their_pieces_or_their_tangents() {
+        for operator in ["LeakyRelu", "HardSigmoid", "Sigmoid", "Tanh", "Elu", "Softplus"] {
+            check(operator, "", &[40, 6, 6, 4], 15);
+        }
     }
 
     #[test]
@@ -248,6 +291,6 @@ mod tests {
         let method = make(&preparation(&victim)).unwrap();
         let results = attack_all(method.as_ref(), &victim, &Limits::none(), 0..20);
         let found = results.iter().filter(|(_, input)| input.is_some()).count();
-        assert!(found >= 1, "{found} of 20");
+        assert!(found >= 16, "{found} of 20");
     }
 }

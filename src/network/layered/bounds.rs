@@ -129,7 +129,7 @@ impl Ranges {
         let mut envelopes: Vec<Vec<Envelope>> = Vec::new();
         let mut post: Vec<(f64, f64)> = lower.iter().copied().zip(upper.iter().copied()).collect();
         for (at, layer) in network.layers.iter().enumerate() {
-            let edges = if at == 0 { &first } else { &layer.edges };
+            let edges = if at == 0 { first } else { &layer.edges };
             let outputs = 0..edges.outputs();
             let plain = outputs.map(|o| interval(edges.row(o), edges.bias[o], &post));
             let own: Vec<(f64, f64)> = plain
@@ -138,7 +138,7 @@ impl Ranges {
                     if at == 0 {
                         return plain;
                     }
-                    let back = Substitution { network, first: &first, envelopes: &envelopes, lower, upper };
+                    let back = Substitution { network, first, envelopes: &envelopes, lower, upper };
                     let least = back.least(at, edges.row(o), 1.0) + edges.bias[o];
                     let most = -back.least(at, edges.row(o), -1.0) + edges.bias[o];
                     (plain.0.max(least), plain.1.min(most))

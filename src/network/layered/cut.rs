@@ -1,9 +1,11 @@
 //! Cutting a network at its activations, and writing out what lies between.
 
-use super::{EdgeLayer, Edges, LayerOutline, Layered};
+use std::collections::HashSet;
+
+use super::{EdgeLayer, Edges, Entry, Extent, LayerOutline, Layered, Outline};
 use crate::network::backward::Surrogate;
-use crate::network::frozen::{self, Frozen};
-use crate::network::op::{Binary, BinaryFunction, Op, Operands, Pass, Unary, UnaryFunction};
+use crate::network::frozen;
+use crate::network::op::{Binary, BinaryFunction, Op, Operands, Pass, Rearrange, Unary, UnaryFunction};
 use crate::network::shape::split;
 use crate::network::{Network, NodeId, Workspace};
 
@@ -11,6 +13,8 @@ use crate::network::{Network, NodeId, Workspace};
 const MOST_ENTRIES: usize = 24_000_000;
 /// Unit vectors evaluated at once.
 const LANES: usize = 64;
+/// Sums differentiated at once.
+const ROWS: usize = 16;
 
 /// Why a network cannot be seen as edge layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,8 +26,6 @@ pub enum NotLayered {
     Branches,
     /// The written-out matrices are too large.
     TooLarge,
-    /// The part in front of the fully connected layers is not piecewise linear.
-    NotPiecewise,
 }
 
 impl NotLayered {
@@ -33,7 +35,6 @@ impl NotLayered {
             Self::Operator => "the network has an operator that is neither affine nor an activation",
             Self::Branches => "the network is not a chain of layers",
             Self::TooLarge => "the network's layers are too large to be written out",
-            Self::NotPiecewise => "the convolutional part is not piecewise linear",
         }
     }
 }
@@ -115,40 +116,71 @@ impl<'a> Cuts<'a> {
         }
     }
 
-    /// The activation or pooling behind the last convolution, and the level that begins there; `None` without
-    /// convolutions and poolings.
-    pub(super) fn features(&self) -> Result<Option<(NodeId, usize)>, NotLayered> {
-        let is_front = |&level: &usize| self.is_shared(level) || self.ends_with_maximum(level);
-        let Some(last) = (0..=self.bends.len()).rfind(is_front) else {
-            self.within_limits(0)?;
-            return Ok(None);
-        };
-        // A convolution in the last layer leaves nothing behind it that could be changed edge by edge.
-        let &(features, _) = self.bends.get(last).ok_or(NotLayered::Branches)?;
-        self.within_limits(last + 1)?;
-        if self.network.node(features).len().saturating_mul(self.network.input_len()) > MOST_ENTRIES {
-            return Err(NotLayered::TooLarge);
+    /// The level of the first edge layer.
+    fn first_level(&self, extent: Extent) -> Result<usize, NotLayered> {
+        let last = self.bends.len();
+        if extent == Extent::Last {
+            return Ok(last);
         }
-        Ok(Some((features, last + 1)))
+        let is_front = |&level: &usize| self.is_shared(level) || self.ends_with_maximum(level);
+        match (0..=last).rfind(is_front) {
+            // A convolution in the last layer leaves nothing behind it that could be changed edge by edge.
+            Some(level) if level == last => Err(NotLayered::Branches),
+            Some(level) => Ok(level + 1),
+            None => Ok(0),
+        }
     }
 
-    pub(super) fn behind_convolutions(&self, x: &[f64]) -> Result<Layered, NotLayered> {
-        let Some((features, level)) = self.features()? else { return self.layered() };
-        let frozen = Frozen::with_maxima(self.network).ok_or(NotLayered::NotPiecewise)?;
-        let entry = linearise(self.network, &frozen, features, x);
-        let layers = (level..=self.bends.len()).map(|level| self.layer(level)).collect();
-        Ok(Layered { entry: Some(entry), layers })
+    pub(super) fn view(&self, extent: Extent, x: &[f64]) -> Result<Layered, NotLayered> {
+        let first = self.first_level(extent)?;
+        self.within_limits(first)?;
+        let layers = (first..=self.bends.len()).map(|level| self.layer(level)).collect();
+        Ok(Layered { entry: (first > 0).then(|| self.entry(first, x)), layers })
     }
 
-    /// The sizes of the layers behind the convolutions.
-    pub(super) fn outline(&self) -> Result<Vec<LayerOutline>, NotLayered> {
-        let first = self.features()?.map_or(0, |(_, level)| level);
+    /// The sizes of a view's layers.
+    pub(super) fn outline(&self, extent: Extent) -> Result<Outline, NotLayered> {
+        let first = self.first_level(extent)?;
+        self.within_limits(first)?;
         let layer = |level| LayerOutline {
             sources: self.len(&self.sources(level)),
             targets: self.len(&self.targets(level)),
             activation: self.activation(level),
         };
-        Ok((first..=self.bends.len()).map(layer).collect())
+        Ok(Outline { has_entry: first > 0, layers: (first..=self.bends.len()).map(layer).collect() })
+    }
+
+    /// The part in front of a level, linearised at `x`.
+    pub(super) fn entry(&self, level: usize, x: &[f64]) -> Entry {
+        let network = self.network;
+        let targets = self.targets(level);
+        let (inputs, outputs) = (x.len(), self.len(&targets));
+        let lanes = ROWS.min(outputs);
+        let mut workspace = network.workspace(lanes);
+        let points: Vec<f64> = x.iter().flat_map(|&x| std::iter::repeat_n(x, lanes)).collect();
+        network.forward(&mut workspace, &points);
+        let values = |ids: &[NodeId]| -> Vec<f64> {
+            let lanes_of = |&id: &NodeId| workspace.value(network, id).iter().step_by(lanes).copied();
+            ids.iter().flat_map(lanes_of).collect()
+        };
+        let (sources, mut bias) = (values(&self.sources(level)), values(&targets));
+        let mut weights = vec![0.0; inputs * outputs];
+        let mut gradient = Vec::new();
+        let mut rows = weights.chunks_exact_mut(inputs.max(1));
+        for &id in &targets {
+            let len = network.node(id).len();
+            for start in (0..len).step_by(lanes) {
+                let mut cotangent = vec![0.0; len * lanes];
+                (start..len).zip(0..lanes).for_each(|(o, lane)| cotangent[o * lanes + lane] = 1.0);
+                network.backward_from(&mut workspace, id, &cotangent, Surrogate::exact(), &mut gradient);
+                for (lane, row) in (0..lanes.min(len - start)).zip(rows.by_ref()) {
+                    row.iter_mut().zip(gradient[lane..].iter().step_by(lanes)).for_each(|(w, &g)| *w = g);
+                }
+            }
+        }
+        let rows = weights.chunks_exact(inputs.max(1));
+        bias.iter_mut().zip(rows).for_each(|(bias, row)| *bias -= super::dot(row, x));
+        Entry { point: x.to_vec(), sources, edges: Edges { weights, bias, inputs }, level }
     }
 
     /// Values of some nodes together.
@@ -202,6 +234,8 @@ impl<'a> Cuts<'a> {
                     split.outer * split.inner != 1
                 }
                 Op::Unary(_) | Op::Binary(_) => false,
+                // A transposition in front of a matrix is another order of its columns.
+                Op::Rearrange(moved) => !is_injective(moved),
                 _ => true,
             }
         })
@@ -276,6 +310,12 @@ impl<'a> Cuts<'a> {
     }
 }
 
+/// Whether no number is moved to two places.
+fn is_injective(moved: &Rearrange) -> bool {
+    let mut seen = HashSet::new();
+    moved.map.iter().all(|&source| source == Rearrange::FILL || seen.insert(source))
+}
+
 /// Whether a node is an affine function of the operands that vary.
 fn is_affine(op: &Op<f64>, inputs: &[NodeId], network: &Network<f64>) -> bool {
     let varies = |i: usize| inputs.get(i).is_some_and(|&id| network.node(id).varies);
@@ -286,28 +326,4 @@ fn is_affine(op: &Op<f64>, inputs: &[NodeId], network: &Network<f64>) -> bool {
         Op::Binary(Binary(BinaryFunction::Div)) => !varies(1),
         op => op.is_affine(),
     }
-}
-
-/// The values of `node` as an affine function of the inputs, exact in the activation region of `x`.
-fn linearise(network: &Network<f64>, frozen: &Frozen<'_>, node: NodeId, x: &[f64]) -> Edges {
-    let (inputs, outputs) = (x.len(), network.node(node).len());
-    let mut edges = Edges { weights: vec![0.0; inputs * outputs], bias: vec![0.0; outputs], inputs };
-    let mut workspace = network.workspace(LANES);
-    for start in (0..inputs).step_by(LANES - 1) {
-        let mut points: Vec<f64> = x.iter().flat_map(|&x| std::iter::repeat_n(x, LANES)).collect();
-        for (lane, unit) in (1..LANES).zip(start..inputs) {
-            points[unit * LANES + lane] += 1.0;
-        }
-        frozen.forward(&mut workspace, &points);
-        for (o, lanes) in workspace.value(network, node).chunks_exact(LANES).enumerate() {
-            edges.bias[o] = lanes[0];
-            for (unit, &y) in (start..inputs).zip(&lanes[1..]) {
-                edges.weights[o * inputs + unit] = y - lanes[0];
-            }
-        }
-    }
-    for o in 0..outputs {
-        edges.bias[o] -= super::dot(edges.row(o), x);
-    }
-    edges
 }

@@ -6,10 +6,13 @@
 //! Skip connections have no such view.
 //!
 //! Writing out a convolution loses that its edges share their weights, so changing one of them is no change of the
-//! network. [`Layered::behind_convolutions`] is the answer of the patching paper (Khan, Madhukar, Sharma, footnote
-//! 5): the layers are those behind the last convolution or pooling, and the part in front, linearised at the input in
-//! question, is the *entry* through which a change is translated back to the input. Poolings by the largest number
-//! are linear there as well: each window takes the number that is largest at that input.
+//! network. [`Extent::BehindConvolutions`] is the answer of the patching paper (Khan, Madhukar, Sharma, footnote 5):
+//! the layers are those behind the last convolution or pooling, and the part in front, linearised at the input in
+//! question, is the *entry* through which a change is translated back to the input. [`Extent::Last`] leaves the last
+//! layer alone and linearises all in front of it.
+//!
+//! An entry is never written out as a whole (784 features of 784 inputs are a small one): what is wanted of it are
+//! the first layer's sums as functions of the inputs, one vector-Jacobian product a sum.
 
 pub mod bounds;
 mod cut;
@@ -17,7 +20,6 @@ mod cut;
 mod tests;
 
 use super::Network;
-use super::frozen::Frozen;
 use super::op::UnaryFunction;
 pub use cut::NotLayered;
 
@@ -43,11 +45,33 @@ pub struct EdgeLayer {
     pub shared: bool,
 }
 
+/// Which edge layers a view has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Those behind the last convolution or pooling; all, where there is none.
+    BehindConvolutions,
+    /// The last one.
+    Last,
+}
+
+/// The part in front of the first edge layer, linearised at a point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The point.
+    pub point: Vec<f64>,
+    /// What goes into the first edge layer there.
+    pub sources: Vec<f64>,
+    /// The first layer's sums as an affine function of the network's inputs.
+    pub edges: Edges,
+    /// Activations and maxima in front of the first edge layer.
+    level: usize,
+}
+
 /// A feed-forward network as edge layers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layered {
-    /// The part in front of the first edge layer, linearised at a point; `None` where the inputs come first.
-    pub entry: Option<Edges>,
+    /// The part in front of the first edge layer; `None` where the inputs come first.
+    pub entry: Option<Entry>,
     /// The edge layers, from the inputs to the outputs. Never empty; only the last has no activation.
     pub layers: Vec<EdgeLayer>,
 }
@@ -55,8 +79,8 @@ pub struct Layered {
 /// The sizes of a network's edge layers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outline {
-    /// Whether the layers begin behind the last convolution, with a linearised part in front.
-    pub behind_convolutions: bool,
+    /// Whether a part of the network is in front of the layers, and linearised.
+    pub has_entry: bool,
     /// From the inputs to the outputs.
     pub layers: Vec<LayerOutline>,
 }
@@ -131,34 +155,55 @@ impl Layered {
         cut::Cuts::of(network)?.layered()
     }
 
-    /// The view of the fully connected layers behind the last convolution, with the part in front linearised at `x`.
-    /// A network without convolutions is seen whole.
+    /// The view of some of the layers, with the part in front linearised at `x`.
     ///
     /// # Errors
-    /// [`NotLayered`] as in [`Layered::new`], or where the part in front is not piecewise linear.
-    pub fn behind_convolutions(network: &Network<f64>, x: &[f64]) -> Result<Self, NotLayered> {
-        cut::Cuts::of(network)?.behind_convolutions(x)
+    /// [`NotLayered`] as in [`Layered::new`].
+    pub fn at(network: &Network<f64>, extent: Extent, x: &[f64]) -> Result<Self, NotLayered> {
+        cut::Cuts::of(network)?.view(extent, x)
     }
 
-    /// Whether the view behind the convolutions exists, and whether there are any: cheap, nothing is written out.
+    /// Linearises the part in front of the layers at another point of the network that this is a view of.
     ///
     /// # Errors
-    /// [`NotLayered`] as in [`Layered::behind_convolutions`].
-    pub fn has_convolutions(network: &Network<f64>) -> Result<bool, NotLayered> {
-        let convolutions = cut::Cuts::of(network)?.features()?.is_some();
-        if convolutions && Frozen::with_maxima(network).is_none() {
-            return Err(NotLayered::NotPiecewise);
+    /// [`NotLayered`] as in [`Layered::new`].
+    pub fn move_to(&mut self, network: &Network<f64>, x: &[f64]) -> Result<(), NotLayered> {
+        if let Some(entry) = self.entry.as_mut().filter(|entry| entry.point != x) {
+            *entry = cut::Cuts::of(network)?.entry(entry.level, x);
         }
-        Ok(convolutions)
+        Ok(())
     }
 
-    /// The sizes of the edge layers that [`Layered::behind_convolutions`] would write out: cheap, for a first look.
+    /// The sizes of the edge layers that [`Layered::at`] would write out: cheap, for a first look.
     ///
     /// # Errors
-    /// [`NotLayered`] as in [`Layered::behind_convolutions`].
-    pub fn outline(network: &Network<f64>) -> Result<Outline, NotLayered> {
-        let behind_convolutions = Self::has_convolutions(network)?;
-        Ok(Outline { behind_convolutions, layers: cut::Cuts::of(network)?.outline()? })
+    /// [`NotLayered`] as in [`Layered::at`].
+    pub fn outline(network: &Network<f64>, extent: Extent) -> Result<Outline, NotLayered> {
+        cut::Cuts::of(network)?.outline(extent)
+    }
+
+    /// The layers from `level` on, with those in front of it linearised at `x`: every activation is its tangent there.
+    #[must_use]
+    pub fn from_layer(&self, level: usize, x: &[f64]) -> Self {
+        let trace = self.simulate(x);
+        let mut edges = self.layers[level].edges.clone();
+        for (at, layer) in self.layers[..level].iter().enumerate().rev() {
+            if let Some(function) = layer.activation {
+                let slopes =
+                    trace.sums[at].iter().zip(&trace.values[at]).map(|(&z, &h)| function.derivative(z, h));
+                let slopes: Vec<f64> = slopes.collect();
+                for row in edges.weights.chunks_exact_mut(slopes.len().max(1)) {
+                    row.iter_mut().zip(&slopes).for_each(|(weight, slope)| *weight *= slope);
+                }
+            }
+            edges = edges.after(if at == 0 { self.first_edges() } else { &layer.edges });
+        }
+        let here = |o: usize| trace.sums[level][o] - dot(edges.row(o), x);
+        edges.bias = (0..edges.outputs()).map(here).collect();
+        let (point, sources) = (x.to_vec(), trace.into_layer(level).to_vec());
+        let level_of_network = level + self.entry.as_ref().map_or(0, |entry| entry.level);
+        let entry = Entry { point, sources, edges, level: level_of_network };
+        Self { entry: (level > 0).then_some(entry), layers: self.layers[level..].to_vec() }
     }
 
     /// Number of edge layers.
@@ -168,27 +213,25 @@ impl Layered {
 
     /// Length of the input vector.
     pub fn input_len(&self) -> usize {
-        self.entry.as_ref().map_or(self.layers[0].edges.inputs, |entry| entry.inputs)
+        self.entry.as_ref().map_or(self.layers[0].edges.inputs, |entry| entry.edges.inputs)
     }
 
     /// The first edge layer as a map from the inputs, through the entry.
-    pub fn first_edges(&self) -> Edges {
-        match &self.entry {
-            Some(entry) => self.layers[0].edges.after(entry),
-            None => self.layers[0].edges.clone(),
-        }
+    pub fn first_edges(&self) -> &Edges {
+        self.entry.as_ref().map_or(&self.layers[0].edges, |entry| &entry.edges)
     }
 
-    /// Evaluates the network and keeps what every neuron does.
+    /// Evaluates the network and keeps what every neuron does. Behind an entry the sums are those of its linearisation,
+    /// and what goes into the first layer is that of its point.
     pub fn simulate(&self, x: &[f64]) -> Trace {
-        let sources = self.entry.as_ref().map_or_else(|| x.to_vec(), |entry| entry.apply(x));
-        let mut trace = Trace { sources, sums: Vec::new(), values: Vec::new() };
-        for layer in &self.layers {
-            let sums = layer.edges.apply(trace.values.last().unwrap_or(&trace.sources));
-            trace.values.push(layer.activate(&sums));
-            trace.sums.push(sums);
+        let sources = self.entry.as_ref().map_or_else(|| x.to_vec(), |entry| entry.sources.clone());
+        let mut sums = vec![self.first_edges().apply(x)];
+        let mut values = vec![self.layers[0].activate(&sums[0])];
+        for (at, layer) in self.layers.iter().enumerate().skip(1) {
+            sums.push(layer.edges.apply(&values[at - 1]));
+            values.push(layer.activate(&sums[at]));
         }
-        trace
+        Trace { sources, sums, values }
     }
 }
 

@@ -59,21 +59,59 @@ fn the_view_computes_what_the_network_does() {
 }
 
 #[test]
-fn the_part_behind_convolutions_is_exact_at_its_point_and_in_its_region() {
+fn a_linearised_part_in_front_is_exact_at_its_point_and_in_its_region() {
     let network = shared_then_full(UnaryFunction::Relu, 4);
     let mut random = Random::new(5);
-    for _ in 0..5 {
-        let x = draw(&mut random, 6);
-        let view = Layered::behind_convolutions(&network, &x).unwrap();
-        assert_eq!((view.depth(), view.input_len()), (2, 6));
-        let near: Vec<f64> = x.iter().map(|v| v + 1e-6 * random.normal()).collect();
-        for point in [&x, &near] {
-            assert_close(view.simulate(point).outputs(), &network.evaluate(point));
+    for (extent, depth) in [(Extent::BehindConvolutions, 2), (Extent::Last, 1)] {
+        let mut view = Layered::at(&network, extent, &[0.0; 6]).unwrap();
+        for _ in 0..5 {
+            let x = draw(&mut random, 6);
+            view.move_to(&network, &x).unwrap();
+            assert_eq!(view, Layered::at(&network, extent, &x).unwrap());
+            assert_eq!((view.depth(), view.input_len()), (depth, 6));
+            let near: Vec<f64> = x.iter().map(|v| v + 1e-6 * random.normal()).collect();
+            for point in [&x, &near] {
+                assert_close(view.simulate(point).outputs(), &network.evaluate(point));
+            }
+            let trace = view.simulate(&x);
+            assert_close(&trace.sums[0], &view.layers[0].edges.apply(&trace.sources));
         }
-        assert_close(&view.first_edges().apply(&near), &view.simulate(&near).sums[0]);
     }
-    let smooth = shared_then_full(UnaryFunction::Tanh, 4);
-    assert_eq!(Layered::behind_convolutions(&smooth, &[0.0; 6]), Err(NotLayered::NotPiecewise));
+}
+
+#[test]
+fn layers_in_front_are_linearised_as_a_pass_through_the_network_does() {
+    for activation in [UnaryFunction::Relu, UnaryFunction::Tanh] {
+        let network = shared_then_full(activation, 3);
+        let mut random = Random::new(7);
+        let x = draw(&mut random, 6);
+        let whole = Layered::new(&network).unwrap();
+        let cases = [(Extent::BehindConvolutions, 1), (Extent::Last, 2)];
+        for (extent, level) in cases {
+            let (twin, view) = (Layered::at(&network, extent, &x).unwrap(), whole.from_layer(level, &x));
+            assert_close(&view.first_edges().weights, &twin.first_edges().weights);
+            assert_close(&view.first_edges().bias, &twin.first_edges().bias);
+            assert_close(&view.simulate(&x).sources, &twin.simulate(&x).sources);
+            let mut moved = view.clone();
+            moved.move_to(&network, &draw(&mut random, 6)).unwrap();
+            moved.move_to(&network, &x).unwrap();
+            assert_close(&view.first_edges().weights, &moved.first_edges().weights);
+        }
+    }
+}
+
+#[test]
+fn a_smooth_part_in_front_has_its_tangent() {
+    let network = shared_then_full(UnaryFunction::Tanh, 4);
+    let mut random = Random::new(6);
+    for extent in [Extent::BehindConvolutions, Extent::Last] {
+        let x = draw(&mut random, 6);
+        let view = Layered::at(&network, extent, &x).unwrap();
+        assert_close(view.simulate(&x).outputs(), &network.evaluate(&x));
+        let near: Vec<f64> = x.iter().map(|v| v + 1e-6 * random.normal()).collect();
+        // The error is of second order.
+        assert_close(view.simulate(&near).outputs(), &network.evaluate(&near));
+    }
 }
 
 /// Three rows of four numbers through a shared matrix and an activation, the largest of each pair, and two full layers.
@@ -97,11 +135,11 @@ fn shared_then_largest(seed: u64) -> Network<f64> {
 fn poolings_by_the_largest_number_are_linear_where_they_stand() {
     let network = shared_then_largest(6);
     assert_eq!(Layered::new(&network), Err(NotLayered::Operator));
-    assert!(Layered::has_convolutions(&network).unwrap());
+    assert!(Layered::outline(&network, Extent::BehindConvolutions).unwrap().has_entry);
     let mut random = Random::new(8);
     for _ in 0..20 {
         let x = draw(&mut random, 6);
-        let view = Layered::behind_convolutions(&network, &x).unwrap();
+        let view = Layered::at(&network, Extent::BehindConvolutions, &x).unwrap();
         assert_eq!((view.depth(), view.input_len()), (2, 6));
         let near: Vec<f64> = x.iter().map(|v| v + 1e-7 * random.normal()).collect();
         for point in [&x, &near] {

@@ -24,27 +24,6 @@ impl MaxPool {
         Self { windows, rank, offsets }
     }
 
-    /// The affine map that the pooling is at lane 0: every window takes in all lanes the tap that is largest there, the
-    /// first among equals.
-    pub fn forward_as_first<T: Real>(
-        &self,
-        operands: Operands<'_, T>,
-        output: &mut [T],
-        pass: &mut Pass<'_, T>,
-    ) {
-        let lanes = pass.lanes;
-        self.each_channel(operands, output, pass, |planes, y| {
-            for (from, to, len) in self.rows(lanes) {
-                for window in (0..len).step_by(lanes) {
-                    let at = |offset: usize| from + window + offset * lanes;
-                    let larger = |a: usize, b: usize| if planes[at(b)] > planes[at(a)] { b } else { a };
-                    let Some(tap) = self.offsets.iter().copied().reduce(larger) else { continue };
-                    y[to + window..][..lanes].copy_from_slice(&planes[at(tap)..][..lanes]);
-                }
-            }
-        });
-    }
-
     /// Hands out each channel's planes, beyond the image `-∞`, and its part of the result.
     fn each_channel<T: Real>(
         &self,

@@ -6,27 +6,36 @@
 //! anew. A miss is worth no more than the linear picture of it, so steps stay within a *trust region* round the point
 //! where the patch was made: it grows after a gain of the margin, and shrinks after a step that lost.
 //!
+//! A patch may lead nowhere. An iterated reading then leaves the first layer to itself and works on those behind, with what
+//! is in front of them linearised at the point: it has fewer sums that matter, and the last layer's are the property's own. With 5 inputs
+//! and 30 active sums of the first layer (ACAS Xu) there is no other way on. Where a part of the network is linearised
+//! from the beginning (convolutions), the order is the other way round: the last layer's ten sums are met by few inputs,
+//! and the 256 of the layer in front only by many, but these lead out where the ten do not. If all layers bring nothing
+//! more, the journey begins anew from the start with other patches: first such as overshoot the property, because some
+//! of what they ask for will be missed, then such as come by tangents.
+//!
 //! Changes are measured from the start throughout, not from the last point: the input that is found in the end is the
 //! one that is near.
 
-use super::marking::gradient;
+use super::aims::Aims;
 use super::pullback::{Start, Wish, approach, mod2adv};
-use super::reading::{Order, Reading, Shots};
+use super::reading::{Order, Phases, Reading, Shots};
 use super::targets::Targets;
 use super::{FirstLayerModification, PRICE, Site, Stuck, find_first_layer_modification};
-use crate::network::layered::Layered;
 use crate::network::layered::bounds::Ranges;
-use crate::property::{Conjunction, Row};
+use crate::network::layered::{Edges, Extent, Layered};
+use crate::property::Conjunction;
 use crate::search::programs::{Obstacle, Programs};
 
 /// Half width of the trust region after the first shot, as a part of the box.
 const FIRST_RADIUS: f64 = 0.5;
 /// Below this a journey ends.
 const LEAST_RADIUS: f64 = 0.01;
-/// Shots of a journey.
-const MOST_SHOTS: usize = 16;
-/// What a miss of a sum that does nothing to the margin costs, in parts of the dearest.
-const LEAST_WORTH: f64 = 0.02;
+/// Shots at one layer in a row, and of a journey.
+const MOST_SHOTS: usize = 40;
+const MOST_OF_ALL: usize = 200;
+/// By how much a patch overshoots the property, in parts of what the start misses it by, when a journey begins anew.
+const OVERSHOOT: f64 = 0.25;
 /// A gain of the margin is one from this part of its size on.
 const GAIN: f64 = 1e-6;
 
@@ -42,15 +51,32 @@ pub enum Failure {
     /// The reading has no further shot, or the last ones brought nothing.
     #[error("nothing is left to try")]
     Over,
+    /// The journey goes on with other layers: it wants the view of another [extent](Journey::extent).
+    #[error("other layers are next")]
+    Elsewhere,
+}
+
+impl Failure {
+    /// Whether another layer's patch may succeed.
+    fn is_of_this_layer(&self) -> bool {
+        matches!(
+            self,
+            Self::Stuck(Stuck { obstacle: Obstacle::Infeasible, .. }) | Self::Pullback(Obstacle::Infeasible)
+        )
+    }
 }
 
 /// From one start, for one conjunction.
 #[derive(Debug)]
 pub struct Journey {
     reading: Reading,
+    /// The reading that was asked for, and how often the journey has begun anew with another.
+    asked: Reading,
+    begun_anew: usize,
     property: Conjunction,
-    /// Where it began: what changes are measured from.
+    /// Where it began: what changes are measured from, and the margin there.
     origin: Vec<f64>,
+    first_margin: f64,
     lower: Vec<f64>,
     upper: Vec<f64>,
     here: Vec<f64>,
@@ -59,15 +85,69 @@ pub struct Journey {
     /// The patch that was made at `here`.
     patched: Option<FirstLayerModification>,
     radius: f64,
+    /// The view that is wanted, and whether a part of the network is in front of its layers.
+    extent: Extent,
+    has_entry: bool,
+    /// The layer that is patched, counted from the view's first.
+    level: usize,
+    /// The view from that layer on, linearised at `here`, where it is not the first.
+    deeper: Option<Layered>,
+    /// Shots at it, and of the whole journey.
     shots: usize,
+    all_shots: usize,
+    /// Whether some shot has gained since the first layer's turn.
+    has_gained: bool,
 }
 
 impl Journey {
-    /// Begins at the start, where the property has this margin.
-    pub fn new(reading: Reading, property: Conjunction, start: Start<'_>, margin: f64) -> Self {
-        let (origin, lower, upper) = (start.input.to_vec(), start.lower.to_vec(), start.upper.to_vec());
-        let (here, patched, radius, shots) = (origin.clone(), None, f64::INFINITY, 0);
-        Self { reading, property, origin, lower, upper, here, margin, patched, radius, shots }
+    /// Begins at the start, where the property has this margin. `has_entry` says whether a part of the network is in
+    /// front of the reading's layers.
+    pub fn new(
+        reading: Reading,
+        property: Conjunction,
+        start: Start<'_>,
+        margin: f64,
+        has_entry: bool,
+    ) -> Self {
+        let mut journey = Self {
+            reading,
+            asked: reading,
+            begun_anew: 0,
+            property,
+            origin: start.input.to_vec(),
+            first_margin: margin,
+            lower: start.lower.to_vec(),
+            upper: start.upper.to_vec(),
+            here: start.input.to_vec(),
+            margin,
+            patched: None,
+            radius: f64::INFINITY,
+            extent: reading.extent(),
+            has_entry,
+            level: 0,
+            deeper: None,
+            shots: 0,
+            all_shots: 0,
+            has_gained: false,
+        };
+        journey.turn_to_first();
+        journey
+    }
+
+    /// Whether one layer follows another.
+    fn goes_on(&self) -> bool {
+        self.reading.shots == Shots::Iterated && self.reading.order != Order::Last
+    }
+
+    fn turn_to_first(&mut self) {
+        let from_behind = self.goes_on() && self.has_entry;
+        self.extent = if from_behind { Extent::Last } else { self.reading.extent() };
+        (self.level, self.deeper, self.has_gained) = (0, None, false);
+    }
+
+    /// Which view the next shot wants.
+    pub fn extent(&self) -> Extent {
+        self.extent
     }
 
     fn start(&self) -> Start<'_> {
@@ -79,9 +159,10 @@ impl Journey {
         &self.here
     }
 
-    /// The ranges of the first layer's sums that the last shot's patch asked for.
-    pub fn targets(&self) -> &[(f64, f64)] {
-        self.patched.as_ref().map_or(&[], |patched| &patched.targets)
+    /// What the last shot's patch asked for: sums of a layer as a map from the inputs, and their ranges.
+    pub fn wish<'a>(&'a self, network: &'a Layered) -> (&'a Edges, &'a [(f64, f64)]) {
+        let first = self.deeper.as_ref().unwrap_or(network).first_edges();
+        (first, self.patched.as_ref().map_or(&[], |patched| &patched.targets))
     }
 
     /// The next input.
@@ -95,22 +176,97 @@ impl Journey {
         programs: &mut Programs<'_>,
     ) -> Result<Vec<f64>, Failure> {
         let most = if self.reading.shots == Shots::Once { 1 } else { MOST_SHOTS };
-        if self.shots >= most || self.radius < LEAST_RADIUS {
-            return Err(Failure::Over);
+        let mut failed = Failure::Over;
+        if self.reading.order == Order::Last {
+            self.level = network.depth() - 1;
         }
-        self.shots += 1;
-        let (patched, is_new) = match self.patched.take() {
-            Some(patched) => (patched, false),
+        loop {
+            if self.shots >= most || self.radius < LEAST_RADIUS {
+                let extent = self.extent;
+                if !self.turn(network) {
+                    return Err(failed);
+                }
+                if self.extent != extent {
+                    return Err(Failure::Elsewhere);
+                }
+            }
+            (self.shots, self.all_shots) = (self.shots + 1, self.all_shots + 1);
+            if self.level > 0 && self.patched.is_none() {
+                self.deeper = Some(network.from_layer(self.level, &self.here));
+            }
+            match self.patch_and_pull(self.deeper.as_ref().unwrap_or(network), ranges, programs) {
+                Ok((patched, input)) => {
+                    self.patched = Some(patched);
+                    return Ok(input);
+                }
+                Err(failure) if failure.is_of_this_layer() => (failed, self.shots) = (failure, most),
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    fn patch_and_pull(
+        &self,
+        network: &Layered,
+        ranges: Option<&Ranges>,
+        programs: &mut Programs<'_>,
+    ) -> Result<(FirstLayerModification, Vec<f64>), Failure> {
+        let (patched, is_new) = match &self.patched {
+            Some(patched) => (patched.clone(), false),
             None => {
                 let trace = network.simulate(&self.here);
-                let site =
-                    Site { network, input: &self.here, trace: &trace, property: &self.property, ranges };
+                let behind = ranges.map(|ranges| Ranges { sums: ranges.sums[self.level..].to_vec() });
+                let (input, property, ranges) = (self.here.as_slice(), &self.property, behind.as_ref());
+                let site = Site { network, input, trace: &trace, property, ranges };
                 (find_first_layer_modification(site, &self.reading, programs)?, true)
             }
         };
-        let found = self.pull(network, &patched, is_new, programs);
-        self.patched = Some(patched);
-        found.map_err(Failure::Pullback)
+        let input = self.pull(network, &patched, is_new, programs).map_err(Failure::Pullback)?;
+        Ok((patched, input))
+    }
+
+    /// Goes on with the next layer, after the last with the first again if that was worth it, or begins anew; `false`
+    /// where nothing is left.
+    fn turn(&mut self, network: &Layered) -> bool {
+        if self.reading.shots == Shots::Once || self.all_shots >= MOST_OF_ALL {
+            return false;
+        }
+        (self.shots, self.radius, self.patched) = (0, FIRST_RADIUS, None);
+        if !self.goes_on() {
+            return self.begin_anew();
+        }
+        // With a part in front the last layer has had its turn.
+        let layers = network.depth() - usize::from(self.has_entry);
+        if self.has_entry && self.extent == Extent::Last {
+            self.extent = Extent::BehindConvolutions;
+            true
+        } else if self.level + 1 < layers {
+            self.level += 1;
+            true
+        } else if self.has_gained {
+            self.turn_to_first();
+            true
+        } else {
+            self.begin_anew()
+        }
+    }
+
+    /// From the start, with patches of another kind.
+    fn begin_anew(&mut self) -> bool {
+        self.begun_anew += 1;
+        self.reading = match self.begun_anew {
+            _ if self.has_entry => return false,
+            1 => {
+                let margin = self.asked.margin.max(OVERSHOOT * self.first_margin.abs());
+                Reading { margin, ..self.asked }
+            }
+            2 if self.asked.phases == Phases::Free => Reading { phases: Phases::Tangent, ..self.asked },
+            _ => return false,
+        };
+        self.here.clone_from(&self.origin);
+        (self.margin, self.radius) = (self.first_margin, f64::INFINITY);
+        self.turn_to_first();
+        true
     }
 
     /// The input for the patch: one that meets it (a new one: the same would be no further shot), else where the
@@ -124,41 +280,21 @@ impl Journey {
     ) -> Result<Vec<f64>, Obstacle> {
         let (first, targets) = (network.first_edges(), patched.targets.as_slice());
         let aim = self.reading.inputs;
+        let (lower, upper) = self.region();
+        let region = Start { lower: &lower, upper: &upper, input: &self.origin };
         if self.reading.targets != Targets::Elastic && is_new {
-            match mod2adv(&first, targets, self.start(), aim, Wish::Strict, programs) {
+            // What meets the sums behind a linearised part need not violate, and the less so the farther it is.
+            let within = if network.entry.is_some() { region } else { self.start() };
+            match mod2adv(first, targets, within, aim, Wish::Strict, programs) {
                 Err(Obstacle::Infeasible) if self.reading.shots == Shots::Iterated => {}
                 found => return found,
             }
         }
-        let (lower, upper) = self.region();
-        let region = Start { lower: &lower, upper: &upper, input: &self.origin };
         if self.reading.shots == Shots::Once {
-            return mod2adv(&first, targets, region, aim, Wish::Elastic(PRICE), programs);
+            return mod2adv(first, targets, region, aim, Wish::Elastic(PRICE), programs);
         }
-        let (ranges, worth) = self.aims(network, patched);
-        approach(&first, (&ranges, &worth), region, PRICE, programs)
-    }
-
-    /// The ranges for a step that may miss them, and what a miss of each costs: what it does to the margin of the
-    /// patched network. Where going beyond a sum raises the margin, that is no miss.
-    fn aims(&self, network: &Layered, patched: &FirstLayerModification) -> (Vec<(f64, f64)>, Vec<f64>) {
-        let mut sums = vec![patched.sums.clone()];
-        let mut values = network.layers[0].activate(&patched.sums);
-        for layer in &network.layers[1..] {
-            let next = layer.edges.apply(&values);
-            values = layer.activate(&next);
-            sums.push(next);
-        }
-        let margin = |row: &Row| row.margin(&self.here, &values);
-        let least = self.property.rows.iter().min_by(|a, b| margin(a).total_cmp(&margin(b)));
-        let of_row = |row| gradient(network, &sums, row).into_iter().next();
-        let gradient = least.and_then(of_row).unwrap_or_else(|| vec![0.0; patched.sums.len()]);
-        let most = gradient.iter().map(|g| g.abs()).fold(f64::MIN_POSITIVE, f64::max);
-        let range = |(&(low, high), &g): (&(f64, f64), &f64)| {
-            (if g < 0.0 { f64::NEG_INFINITY } else { low }, if g > 0.0 { f64::INFINITY } else { high })
-        };
-        let ranges = patched.targets.iter().zip(&gradient).map(range).collect();
-        (ranges, gradient.iter().map(|g| (g.abs() / most).max(LEAST_WORTH)).collect())
+        let aims = Aims::of(&network.layers, &patched.sums, targets, &self.property);
+        approach(first, &aims, region, programs)
     }
 
     /// The trust region.
@@ -179,6 +315,7 @@ impl Journey {
             // As far as the step went is how far it can be trusted.
             self.radius = (2.0 * self.step(input)).clamp(LEAST_RADIUS, 1.0);
             (self.here, self.margin, self.patched) = (input.to_vec(), margin, None);
+            self.has_gained = true;
         } else {
             self.radius = (0.5 * self.step(input)).min(FIRST_RADIUS).min(0.5 * self.radius);
         }
@@ -206,7 +343,7 @@ pub fn run(
     programs: &mut Programs<'_>,
 ) -> Result<Vec<f64>, Failure> {
     let margin = |x: &[f64]| property.margin(x, network.simulate(x).outputs());
-    let mut journey = Journey::new(*reading, property.clone(), start, margin(start.input));
+    let mut journey = Journey::new(*reading, property.clone(), start, margin(start.input), false);
     let mut last = None;
     loop {
         match journey.shot(network, ranges, programs) {
@@ -225,7 +362,6 @@ pub fn run(
 
 /// The readings that `benchmarks/patching.md` compares, from the paper's letter to the default.
 pub fn readings() -> Vec<(&'static str, Reading)> {
-    use super::reading::Phases;
     let once = Reading { shots: Shots::Once, ..Reading::default() };
     let printed = Reading::printed();
     let middle = Reading { order: Order::MiddleFirst, ..once };
@@ -249,6 +385,8 @@ pub fn readings() -> Vec<(&'static str, Reading)> {
         ("direct, exact", Reading { targets: Targets::Exact, ..once }),
         ("direct, rectified", once),
         ("direct, elastic", Reading { targets: Targets::Elastic, ..once }),
+        ("last layer", Reading { order: Order::Last, ..Reading::default() }),
+        ("tangents", Reading { phases: Phases::Tangent, ..Reading::default() }),
         ("default", Reading::default()),
     ]
 }

@@ -7,7 +7,7 @@
 //! two; here, as in the patching paper, it is neutral.
 
 use crate::network::frozen::piece;
-use crate::network::layered::{Layered, Trace};
+use crate::network::layered::{EdgeLayer, Layered, Trace};
 use crate::network::op::UnaryFunction;
 use crate::property::{Conjunction, Row};
 
@@ -118,7 +118,7 @@ fn by_gradient(network: &Layered, trace: &Trace, property: &Conjunction) -> Vec<
     let mut marks: Vec<Vec<Mark>> =
         network.layers.iter().map(|layer| vec![Mark::Idle; layer.edges.outputs()]).collect();
     for row in &property.rows {
-        for (marks, gradient) in marks.iter_mut().zip(gradient(network, &trace.sums, row)) {
+        for (marks, gradient) in marks.iter_mut().zip(gradient(&network.layers, &trace.sums, row)) {
             for (mark, g) in marks.iter_mut().zip(gradient) {
                 *mark = mark.join(Mark::Increment.through(g));
             }
@@ -127,12 +127,12 @@ fn by_gradient(network: &Layered, trace: &Trace, property: &Conjunction) -> Vec<
     marks
 }
 
-/// What a unit more of each sum does to the margin of a row, by layer, where the sums are these.
-pub fn gradient(network: &Layered, sums: &[Vec<f64>], row: &Row) -> Vec<Vec<f64>> {
-    let mut of_values = vec![0.0; network.layers.last().map_or(0, |layer| layer.edges.outputs())];
+/// What a unit more of each sum does to the margin of a row, by layer, where the last layers have these sums.
+pub fn gradient(layers: &[EdgeLayer], sums: &[Vec<f64>], row: &Row) -> Vec<Vec<f64>> {
+    let mut of_values = vec![0.0; layers.last().map_or(0, |layer| layer.edges.outputs())];
     row.outputs.iter().for_each(|&(output, coefficient)| of_values[output] -= coefficient);
-    let mut gradient = Vec::with_capacity(network.depth());
-    for (layer, sums) in network.layers.iter().zip(sums).rev() {
+    let mut gradient = Vec::with_capacity(layers.len());
+    for (layer, sums) in layers.iter().zip(sums).rev() {
         let slopes = sums.iter().map(|&z| slope(layer.activation, z));
         let of_sums: Vec<f64> = of_values.iter().zip(slopes).map(|(g, slope)| g * slope).collect();
         of_values = vec![0.0; layer.edges.inputs];

@@ -10,8 +10,10 @@
 //! - [`marking`]: which way each neuron should move; fixes the signs of the changes.
 //! - [`modify`]: `modifyEdgeLayer`, the smallest change of one layer. The programs are those of repairs.
 //! - [`targets`]: φ′, what an earlier change has to bring about.
+//! - [`aims`]: what it is worth to meet it, where not all of it can be met.
 //! - [`pullback`]: `mod2adv`, from the first layer's new sums to an input.
 //! - [`journey`]: from a start to an input, once or until the property is violated.
+//! - [`views`]: the layers that it works on, seen from where it is.
 //! - [`encode`]: sums and activations as rows of a program, for the strategies built on this one.
 //! - [`strategy`]: the method as a strategy of the portfolio.
 //!
@@ -20,6 +22,7 @@
 //!
 //! [`modify`]: mod@crate::patching::modify
 
+pub mod aims;
 pub mod encode;
 pub mod journey;
 pub mod marking;
@@ -29,6 +32,7 @@ pub mod strategy;
 pub mod targets;
 #[cfg(test)]
 mod tests;
+pub mod views;
 
 use super::programs::{Obstacle, Programs};
 use crate::network::layered::bounds::Ranges;
@@ -36,8 +40,9 @@ use crate::network::layered::{Layered, Trace};
 use crate::patching::encode::Wish;
 use crate::patching::{self, Demand, Effort, Goal, Layer, Patch, Query, Way};
 use crate::property::Conjunction;
+use aims::Aims;
 use marking::{Mark, Marking};
-use reading::{Order, Phases, Reading};
+use reading::{Order, Phases, Reading, Shots};
 use targets::Targets;
 
 /// What a miss of one unit costs where targets are elastic, in units of what is to be small. As in the prototypes.
@@ -96,11 +101,12 @@ pub fn find_first_layer_modification(
     let layers: Vec<Layer<'_>> = site.network.layers.iter().map(Layer::from).collect();
     let demands = [Demand::of(site.property, site.input)];
     let mut ranges: Vec<Vec<(f64, f64)>> = Vec::new();
+    let mut aims: Option<Aims> = None;
     let mut end = layers.len();
     loop {
         let p = match reading.order {
             Order::MiddleFirst => middle(end),
-            Order::Direct => 0,
+            Order::Direct | Order::Last => 0,
         };
         let wish = match reading.targets {
             Targets::Elastic => Wish::Elastic(PRICE),
@@ -111,13 +117,24 @@ pub fn find_first_layer_modification(
             false => Goal::Sums(&ranges, wish),
         };
         let stage = Stage { site, layers: &layers[p..end], p, goal, marks: &marks[p] };
-        let patch =
-            modify_edge_layer(&stage, reading, programs).map_err(|obstacle| Stuck { layer: p, obstacle })?;
+        let patch = match (modify_edge_layer(&stage, reading, programs), &aims) {
+            // What has to be met will be asked for again from where this leads.
+            (Err(Obstacle::Infeasible), Some(Aims { ranges, prices }))
+                if reading.shots == Shots::Iterated =>
+            {
+                let ranges = [ranges.clone()];
+                let stage = Stage { goal: Goal::Near(&ranges, prices), ..stage };
+                modify_edge_layer(&stage, reading, programs)
+            }
+            (found, _) => found,
+        };
+        let patch = patch.map_err(|obstacle| Stuck { layer: p, obstacle })?;
         let sums = layers[p].changed_sums(&patch.changes, site.trace.into_layer(p));
         let targets = reading.targets.around(&sums, &marks[p], layers[p].activation);
         if p == 0 {
             return Ok(FirstLayerModification { patch, sums, targets });
         }
+        aims = Some(Aims::of(&site.network.layers[p..], &sums, &targets, site.property));
         (ranges, end) = (vec![targets], p + 1);
     }
 }
@@ -151,6 +168,7 @@ pub fn modify_edge_layer(
         Phases::Free => patching::Phases::Free,
         Phases::Held => patching::Phases::Held,
         Phases::Monotone => patching::Phases::Monotone,
+        Phases::Tangent => patching::Phases::Tangent(None),
         Phases::Approximated | Phases::ApproximatedBox => {
             let sums = &stage.site.ranges.ok_or(Obstacle::Activation)?.sums[stage.p..];
             ranges = Ranges { sums: sums.to_vec() };

@@ -16,6 +16,8 @@
 //! The wish is often out of reach: there may be more sums than inputs, and inputs end at their box.
 //! [`Wish::Elastic`] then asks for the input that misses it least.
 
+use super::PRICE;
+use super::aims::Aims;
 use crate::lp::{ColumnId, LinearProgram};
 use crate::network::layered::Edges;
 pub use crate::patching::encode::Wish;
@@ -63,8 +65,8 @@ struct Wanted<'a> {
     first: &'a Edges,
     targets: &'a [(f64, f64)],
     start: Start<'a>,
-    /// What a miss of each sum costs, in parts of the price; `None` is all the same.
-    worth: Option<&'a [f64]>,
+    /// What a miss of each sum costs, if not all the same.
+    prices: Option<&'a [f64]>,
 }
 
 /// A program for an input, and the columns in it that have a meaning.
@@ -89,7 +91,7 @@ pub fn mod2adv(
     wish: Wish,
     programs: &mut Programs<'_>,
 ) -> Result<Vec<f64>, Obstacle> {
-    let wanted = Wanted { first, targets, start, worth: None };
+    let wanted = Wanted { first, targets, start, prices: None };
     let all: Vec<usize> = (0..start.input.len()).collect();
     let can_move = start.lower.iter().zip(start.upper).any(|(low, high)| low < high);
     if !can_move {
@@ -125,19 +127,18 @@ enum Pulled {
     Nearest(Vec<f64>),
 }
 
-/// The input that misses the ranges least, where a miss of each sum costs its part of the price.
+/// The input that misses the ranges least, where a miss of each sum has its own price.
 ///
 /// # Errors
 /// [`Obstacle`] if the program was not solved.
 pub fn approach(
     first: &Edges,
-    (targets, worth): (&[(f64, f64)], &[f64]),
+    aims: &Aims,
     start: Start<'_>,
-    price: f64,
     programs: &mut Programs<'_>,
 ) -> Result<Vec<f64>, Obstacle> {
-    let wanted = Wanted { first, targets, start, worth: Some(worth) };
-    let (Pulled::Met(input) | Pulled::Nearest(input)) = least_total(wanted, Wish::Elastic(price), programs)?;
+    let wanted = Wanted { first, targets: &aims.ranges, start, prices: Some(&aims.prices) };
+    let (Pulled::Met(input) | Pulled::Nearest(input)) = least_total(wanted, Wish::Elastic(PRICE), programs)?;
     Ok(input)
 }
 
@@ -262,7 +263,7 @@ impl Pull {
             terms.extend(down.map(|column| (column, -row[i])));
         }
         if let Wish::Elastic(price) = wish {
-            let price = price * wanted.worth.map_or(1.0, |worth| worth[neuron]);
+            let price = wanted.prices.map_or(price, |prices| prices[neuron]);
             let program = &mut self.program;
             let miss = (program.column(0.0, f64::INFINITY, price), program.column(0.0, f64::INFINITY, price));
             terms.extend([(miss.0, 1.0), (miss.1, -1.0)]);

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::marking::Marking;
 use super::pullback::Aim;
 use super::targets::Targets;
+use crate::network::layered::Extent;
 use crate::patching::Norm;
 
 /// How the method is to be understood, where the paper offers or leaves a choice.
@@ -37,7 +38,8 @@ pub struct Reading {
 /// How the programs of a patch treat activations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phases {
-    /// Exactly: `max(0, ·)` as in Eqns. 6 to 11.
+    /// Exactly: `max(0, ·)` as in Eqns. 6 to 11, and so every piecewise-linear one. Where one is smooth, all are as
+    /// [`Tangent`](Self::Tangent).
     Free,
     /// Every neuron stays on the piece of its activation that it is on at the input.
     Held,
@@ -47,6 +49,8 @@ pub enum Phases {
     Approximated,
     /// Linear bounds over what the neurons can do on the whole box.
     ApproximatedBox,
+    /// Every activation is its tangent, read again from the patched network until that does what it should.
+    Tangent,
 }
 
 /// Which layer is changed first.
@@ -54,8 +58,10 @@ pub enum Phases {
 pub enum Order {
     /// Algorithm 1: the middle layer, then the middle of what is in front of it, down to the first.
     MiddleFirst,
-    /// The first layer at once.
+    /// The first layer at once; of a convolutional network the first behind the last convolution (footnote 5).
     Direct,
+    /// The last layer alone: whatever is in front of it is linearised.
+    Last,
 }
 
 /// How often patch and pull-back follow each other.
@@ -86,6 +92,22 @@ impl Default for Reading {
 }
 
 impl Reading {
+    /// The edge layers that it works on.
+    pub fn extent(&self) -> Extent {
+        match self.order {
+            Order::MiddleFirst | Order::Direct => Extent::BehindConvolutions,
+            Order::Last => Extent::Last,
+        }
+    }
+
+    /// The default with each other way to treat phases and each other order, by name.
+    pub fn variants() -> Vec<(String, Self)> {
+        let default = Self::default();
+        let phases = PHASES.map(|(name, phases)| (format!("phases={name}"), Self { phases, ..default }));
+        let orders = ORDERS.map(|(name, order)| (format!("order={name}"), Self { order, ..default }));
+        phases.into_iter().chain(orders).collect()
+    }
+
     /// Algorithm 1 and `mod2adv` as they are printed: exact phases, the middle layer first, the same sums, once.
     pub fn printed() -> Self {
         Self {
@@ -119,14 +141,16 @@ pub enum ReadingError {
     },
 }
 
-const PHASES: [(&str, Phases); 5] = [
+const PHASES: [(&str, Phases); 6] = [
     ("free", Phases::Free),
     ("held", Phases::Held),
     ("monotone", Phases::Monotone),
     ("approximated", Phases::Approximated),
     ("approximated-box", Phases::ApproximatedBox),
+    ("tangent", Phases::Tangent),
 ];
-const ORDERS: [(&str, Order); 2] = [("direct", Order::Direct), ("middle-first", Order::MiddleFirst)];
+const ORDERS: [(&str, Order); 3] =
+    [("direct", Order::Direct), ("middle-first", Order::MiddleFirst), ("last", Order::Last)];
 const TARGETS: [(&str, Targets); 4] = [
     ("exact", Targets::Exact),
     ("rectified", Targets::Rectified),

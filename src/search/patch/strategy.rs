@@ -4,17 +4,22 @@
 //! conjunction that is nearest there, and follows one reading from it: the default one, or that of `--reading`. A round
 //! is one shot. Deviation: an input that `mod2adv` returns is looked at together with the ray through it, which costs little more than the single
 //! point, and a journey goes on from the best point of the ray.
+//!
+//! In the portfolio it takes part where the network's programs are small; asked for by name it also works behind
+//! convolutions.
 
 use std::collections::HashMap;
 
-use super::journey::Journey;
+use super::journey::{Failure, Journey};
 use super::pullback::Start;
 use super::reading::{Phases, Reading};
+use super::views::Views;
 use crate::network::frozen::piece;
 use crate::network::layered::bounds::{Ranges, envelope};
 use crate::network::layered::{Layered, Outline};
 use crate::network::op::UnaryFunction;
 use crate::network::{Network, Real};
+use crate::patching::phases::tangent;
 use crate::problem::Problem;
 use crate::property::Region;
 use crate::search::centre::middle;
@@ -26,6 +31,11 @@ use crate::search::{Config, Falsifier, Halt, NotApplicable, Oracle, Progress};
 
 /// Weights of the layers together over which the programs cost more than they find.
 const MOST_WEIGHTS: usize = 2_000_000;
+/// Multiplications to linearise what is in front of the layers, a pass for each of the first one's sums.
+const MOST_MULTIPLICATIONS: usize = 4_000_000_000;
+/// What the strategy is called.
+pub const NAME: &str = "patch";
+const TOO_LARGE: NotApplicable = NotApplicable("the patching programs would be too large");
 /// Entries of a first shot's programs, in weights of the network.
 const PROGRAMS: usize = 12;
 
@@ -39,7 +49,9 @@ struct Patch<T> {
     points: Vec<T>,
     /// Bounds over the box, where the reading wants them.
     of_box: Option<Ranges>,
-    has_convolutions: bool,
+    /// The layers where something is in front of them, and as they are seen from where the journey is.
+    base: Option<Layered>,
+    views: Views,
     /// What the samples nearest to each conjunction do: the classes of the linear approximation.
     classes: HashMap<u32, Ranges>,
 }
@@ -49,26 +61,33 @@ struct Patch<T> {
 /// # Errors
 /// [`NotApplicable`] where it does not work on a network.
 pub fn applies(network: &Network<f64>, reading: &Reading) -> Result<Outline, NotApplicable> {
-    let outline = Layered::outline(network).map_err(|reason| NotApplicable(reason.reason()))?;
-    affordable(network)?;
-    let functions: Vec<UnaryFunction> = outline.layers.iter().filter_map(|layer| layer.activation).collect();
-    let has_pieces = functions.iter().all(|&function| piece(function, 0.0).is_some());
-    let has_bounds = functions.iter().all(|&function| envelope(function, (-1.0, 1.0)).is_some());
-    match reading.phases {
-        Phases::Free | Phases::Held | Phases::Monotone if has_pieces => Ok(outline),
-        Phases::Approximated | Phases::ApproximatedBox if has_bounds => Ok(outline),
-        _ if has_bounds => Err(NotApplicable(
-            "an activation is not piecewise linear, and only readings with approximated phases patch it",
-        )),
-        _ => Err(NotApplicable("no reading of patching knows one of the activations")),
+    let outline =
+        Layered::outline(network, reading.extent()).map_err(|reason| NotApplicable(reason.reason()))?;
+    let weights: usize = outline.layers.iter().map(|layer| layer.sources * layer.targets).sum();
+    let rows = outline.layers.first().map_or(0, |layer| layer.targets);
+    let in_front = if outline.has_entry { rows.saturating_mul(network.multiplications()) } else { 0 };
+    if weights > MOST_WEIGHTS || in_front > MOST_MULTIPLICATIONS {
+        return Err(TOO_LARGE);
     }
-}
-
-/// Whether the programs are small enough: asked before a copy in double precision is made.
-fn affordable<T: Real>(network: &Network<T>) -> Result<(), NotApplicable> {
-    match network.multiplications() <= MOST_WEIGHTS {
-        true => Ok(()),
-        false => Err(NotApplicable("the patching programs would be too large")),
+    if outline.has_entry && network.jumps() {
+        return Err(NotApplicable("the part in front of the layers jumps, so that it has no tangent"));
+    }
+    let functions: Vec<UnaryFunction> = outline.layers.iter().filter_map(|layer| layer.activation).collect();
+    let all = |known: fn(UnaryFunction) -> bool| functions.iter().all(|&function| known(function));
+    let has_tangents = all(|function| tangent(function, 0.0).is_some());
+    let applies = match reading.phases {
+        Phases::Free | Phases::Tangent => has_tangents,
+        Phases::Held | Phases::Monotone => all(|function| piece(function, 0.0).is_some()),
+        Phases::Approximated | Phases::ApproximatedBox => {
+            all(|function| envelope(function, (-1.0, 1.0)).is_some())
+        }
+    };
+    match applies {
+        true => Ok(outline),
+        false if has_tangents => Err(NotApplicable(
+            "of one of the activations only readings with free phases or tangents know enough",
+        )),
+        false => Err(NotApplicable("no reading of patching knows one of the activations")),
     }
 }
 
@@ -79,7 +98,10 @@ pub fn make<T: Real>(
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let sampler = Sampler::new(region, seed)?;
-    affordable(&problem.network)?;
+    // Asked before a copy in double precision is made.
+    if problem.network.multiplications() > MOST_MULTIPLICATIONS {
+        return Err(TOO_LARGE);
+    }
     Ok(Box::new(Patch {
         reading: Reading::default(),
         journey: None,
@@ -87,7 +109,8 @@ pub fn make<T: Real>(
         started: false,
         points: Vec::new(),
         of_box: None,
-        has_convolutions: false,
+        base: None,
+        views: Views::default(),
         classes: HashMap::new(),
     }))
 }
@@ -95,7 +118,15 @@ pub fn make<T: Real>(
 impl<T: Real> Falsifier<T> for Patch<T> {
     fn configure(&mut self, problem: &Problem<T>, config: &Config) -> Result<(), NotApplicable> {
         self.reading = config.reading.unwrap_or_default();
-        self.has_convolutions = applies(problem.double(), &self.reading)?.behind_convolutions;
+        if problem.network.multiplications() > MOST_WEIGHTS && !config.names(NAME) {
+            return Err(TOO_LARGE);
+        }
+        let network = problem.double();
+        if applies(network, &self.reading)?.has_entry {
+            let origin = vec![0.0; network.input_len()];
+            let view = Layered::at(network, self.reading.extent(), &origin);
+            self.base = Some(view.map_err(|reason| NotApplicable(reason.reason()))?);
+        }
         Ok(())
     }
 
@@ -112,28 +143,27 @@ impl<T: Real> Falsifier<T> for Patch<T> {
                 None => return Ok(Progress::More),
             },
         };
-        let own;
         let problem = oracle.problem;
-        let network = if self.has_convolutions {
-            let Ok(view) = Layered::behind_convolutions(problem.double(), journey.here()) else {
-                return Ok(Progress::Exhausted);
-            };
-            own = view;
-            &own
-        } else {
-            let Ok(whole) = problem.layered() else { return Ok(Progress::Exhausted) };
-            whole
+        let network = match &self.base {
+            Some(base) => {
+                let base = (base, self.reading.extent());
+                self.views.from_here(problem.double(), base, journey.extent(), journey.here())
+            }
+            None => problem.layered(),
         };
+        let Ok(network) = network else { return Ok(Progress::Exhausted) };
         let ranges = match self.reading.phases {
             Phases::Approximated => self.classes.get(&target),
             Phases::ApproximatedBox => self.of_box.as_ref(),
-            Phases::Free | Phases::Held | Phases::Monotone => None,
+            Phases::Free | Phases::Held | Phases::Monotone | Phases::Tangent => None,
         };
         let mut programs = Programs::new(oracle.budget());
         let outcome = journey.shot(network, ranges, &mut programs);
         let (solved, entries) = (programs.solved, programs.entries);
         oracle.tally.count_programs(solved, entries);
-        if let Ok(input) = outcome {
+        if outcome == Err(Failure::Elsewhere) {
+            self.journey = Some((journey, target));
+        } else if let Ok(input) = outcome {
             let here = journey.here().to_vec();
             let through = input.iter().copied().enumerate();
             let (margin, best) = look_along(oracle, &mut self.points, &here, through, target as usize)?;
@@ -151,7 +181,7 @@ impl<T: Real> Patch<T> {
         let property = region.conjunctions[target as usize].clone();
         let margin = property.margin(start, &oracle.problem.double().evaluate(start));
         let from = Start { input: start, lower: &region.lower, upper: &region.upper };
-        Journey::new(self.reading, property, from, margin)
+        Journey::new(self.reading, property, from, margin, self.base.is_some())
     }
 
     /// A point and the conjunction nearest there: the centre, then the best of a block of samples.
@@ -166,7 +196,7 @@ impl<T: Real> Patch<T> {
             }
         }
         oracle.evaluate(&self.points)?;
-        if !self.started && !self.has_convolutions && self.reading.phases == Phases::ApproximatedBox {
+        if !self.started && self.base.is_none() && self.reading.phases == Phases::ApproximatedBox {
             let region = &oracle.region;
             let of_box = |view| Ranges::of_box(view, &region.lower, &region.upper);
             self.of_box = oracle.problem.layered().ok().and_then(of_box);
@@ -182,7 +212,7 @@ impl<T: Real> Patch<T> {
     /// Adds a few of the last block's points to their classes.
     fn learn(&mut self, oracle: &Oracle<'_, T>) {
         const A_BLOCK: usize = 8;
-        if self.has_convolutions || self.reading.phases != Phases::Approximated {
+        if self.base.is_some() || self.reading.phases != Phases::Approximated {
             return;
         }
         let Ok(network) = oracle.problem.layered() else { return };

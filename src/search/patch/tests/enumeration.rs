@@ -300,7 +300,7 @@ fn an_elastic_wish_is_missed_as_little_as_can_be() {
     let run = |wish| {
         let targets = [(3.0, 3.0), (0.0, 0.0)];
         let mut programs = Programs::new(&budget);
-        mod2adv(&network.first_edges(), &targets, start, Aim::LeastTotal, wish, &mut programs)
+        mod2adv(network.first_edges(), &targets, start, Aim::LeastTotal, wish, &mut programs)
     };
     assert_eq!(run(Wish::Strict), Err(Obstacle::Infeasible));
     assert_close(&run(Wish::Elastic(100.0)).unwrap(), &[1.0, 1.0]);
