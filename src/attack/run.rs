@@ -88,7 +88,8 @@ impl Plan<'_> {
             }
         };
         let method = chosen.entry.name.to_owned();
-        Some(Record { image: subject.number, method, ending, seconds, spent: session.spent, found })
+        let Session { spent, proved, .. } = session;
+        Some(Record { image: subject.number, method, ending, seconds, spent, proved, found })
     }
 
     /// Puts a result into the limits and has the reference engine classify it.
