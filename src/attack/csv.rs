@@ -3,8 +3,7 @@
 use super::record::Record;
 use super::run::Subject;
 
-const NAMES: &str =
-    "method,image,file,label,ending,class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs,norm,bound,gap,proved\n";
+const NAMES: &str = "method,image,file,label,ending,class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs,norm,bound,gap,proved\n";
 
 /// The table; `names` are those of the images, by number.
 pub fn text(records: &[Record], subjects: &[Subject], names: &[String]) -> String {

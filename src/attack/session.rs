@@ -41,7 +41,16 @@ impl<'a> Session<'a> {
     /// A session of one network.
     pub fn new(network: &'a Network<f32>, budget: &'a Budget, random: Random) -> Self {
         let (single, spent) = (network.workspace(1), Spent::default());
-        Self { random, spent, proved: None, budget, network, single, outputs: Vec::new(), gradient: Vec::new() }
+        Self {
+            random,
+            spent,
+            proved: None,
+            budget,
+            network,
+            single,
+            outputs: Vec::new(),
+            gradient: Vec::new(),
+        }
     }
 
     /// The outputs at one point.

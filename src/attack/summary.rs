@@ -196,7 +196,8 @@ fn row(material: &Material<'_>, entry: &Entry) -> Row {
         pielou: pielou(&classes),
         classes,
         frechet: distance_of_features(material, &found),
-        proved: proves.then(|| records.iter().filter(|record| record.proved.is_some_and(|p| p.optimal)).count()),
+        proved: proves
+            .then(|| records.iter().filter(|record| record.proved.is_some_and(|p| p.optimal)).count()),
         gaps: Statistic::of(records.iter().filter_map(|record| record.proved).map(|proved| proved.gap)),
         transfers: transfers(material, &found),
         curve_values: against(|found| found.distance.values as f64),

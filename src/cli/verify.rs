@@ -182,7 +182,8 @@ fn in_words(norm: Norm, point: &str, answer: &Nearest) -> String {
         };
         return format!("{norm} around {point}: {known}; {ending}; {effort}");
     };
-    let state = if answer.is_optimal() { "optimal".to_owned() } else { format!("not proved optimal ({ending})") };
+    let state =
+        if answer.is_optimal() { "optimal".to_owned() } else { format!("not proved optimal ({ending})") };
     let gap = 100.0 * answer.gap();
     format!(
         "{norm} distance {distance:.9} from {point}, proved that none is nearer than {bound:.9} (gap {gap:.4}%), {state}; \

@@ -79,7 +79,8 @@ impl<'q, 'j> Best<'q, 'j> {
     fn drawn_in(&self, way: &Way, x: Vec<f64>) -> Vec<f64> {
         let nominal = self.question.nominal;
         let at = |share: f64| -> Vec<f64> {
-            let value = |i: usize| (nominal[i] + share * (x[i] - nominal[i])).max(way.lower[i]).min(way.upper[i]);
+            let value =
+                |i: usize| (nominal[i] + share * (x[i] - nominal[i])).max(way.lower[i]).min(way.upper[i]);
             (0..x.len()).map(value).collect()
         };
         if margin(self.question, way, &at(0.9999)) < 0.0 {

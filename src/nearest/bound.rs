@@ -10,7 +10,7 @@ use super::intervals::{Decision, intervals};
 use super::program::{Advice, Corner, Interface, Parts, Program, ease, usable};
 use super::reach::Reach;
 use super::rounding::{Account, above, below};
-use super::sweep::{Choices, Intervals, Plane, Sizes, plane};
+use super::sweep::{Choices, Intervals, Plane, Sizes, chord, plane};
 use super::{Hinges, Norm, Question, Way, planes};
 use crate::budget::Budget;
 use crate::property::Row;
@@ -110,7 +110,9 @@ impl Bounder<'_> {
         let floor = self.proven(reach.floor(), reach.floor()).max(part.bound);
         let known = part.known.as_ref().filter(|(within, _)| *within >= radius).map(|(_, known)| &**known);
         let excluded = |known| Bounded { bound: radius, next: Next::Nothing, known, corners: Vec::new() };
-        let Some((intervals, sizes)) = intervals(network, &reach, radius, &part.decisions, known, self.budget) else {
+        let Some((intervals, sizes)) =
+            intervals(network, &reach, radius, &part.decisions, known, self.budget)
+        else {
             return excluded(None);
         };
         let mut state = State {
@@ -130,7 +132,7 @@ impl Bounder<'_> {
                 false => self.by_programs(&mut state, part, &plain, enough, look),
             }
         }
-        let next = if self.cuts_inputs { state.steepest(&plain) } else { state.next(network) };
+        let next = if self.cuts_inputs { state.loosest_input(network, &plain) } else { state.next(network) };
         let State { bound, corners, .. } = state;
         Bounded { bound, next, known: Some(Rc::new(intervals)), corners }
     }
@@ -170,7 +172,9 @@ impl Bounder<'_> {
             account.add(-weight * row.bound);
             for &(o, c) in &row.outputs {
                 coefficients[o] += weight * c;
-                account.charge(4.0 * f64::EPSILON * (rows.len() + 2) as f64 * (weight * c).abs() * self.output(state, o));
+                account.charge(
+                    4.0 * f64::EPSILON * (rows.len() + 2) as f64 * (weight * c).abs() * self.output(state, o),
+                );
             }
             for &(i, c) in &row.inputs {
                 let size = state.reach.lower[i].abs().max(state.reach.upper[i].abs());
@@ -196,11 +200,12 @@ impl Bounder<'_> {
         let price = self.price(state, plain);
         let weighted = match plain {
             [_] => None,
-            _ => planes::weights(plain, &state.reach, price, self.budget).ok(),
+            _ => planes::best_sum(plain, &state.reach, price, self.budget).ok(),
         };
         let mut proposals: Vec<Plane> = plain.to_vec();
-        if let Some((weights, programs)) = weighted {
+        if let Some(planes::Sum { weights, point, programs }) = weighted {
             self.programs += programs;
+            look(&point);
             let rows: Vec<(&Row, f64)> = rows.into_iter().zip(weights).collect();
             proposals.push(self.plane_of(state, &rows, &[]));
         }
@@ -268,7 +273,8 @@ impl Bounder<'_> {
             }
             gains.push(state.bound - before);
             let recent: f64 = gains.iter().rev().take(PATIENCE).sum();
-            if is_settled || (!is_leaf && gains.len() > PATIENCE && recent < LITTLE * state.bound.max(1e-12)) {
+            if is_settled || (!is_leaf && gains.len() > PATIENCE && recent < LITTLE * state.bound.max(1e-12))
+            {
                 break;
             }
             let known = state.corners.len();
@@ -322,7 +328,9 @@ impl State<'_> {
         };
         let mut taken: Vec<Rc<Corner>> = corners.iter().filter(inside).cloned().collect();
         if self.reach.norm == Norm::L0 {
-            let counted = |corner: Rc<Corner>| Rc::new(Corner { distance: self.reach.cost(&corner.x), ..(*corner).clone() });
+            let counted = |corner: Rc<Corner>| {
+                Rc::new(Corner { distance: self.reach.cost(&corner.x), ..(*corner).clone() })
+            };
             taken = taken.into_iter().map(counted).collect();
         }
         self.corners = taken;
@@ -375,7 +383,7 @@ impl State<'_> {
                 let (c, z) = (plane.values[layer][neuron], advice.sums[layer][neuron]);
                 let value = (slopes.0 * z).max(slopes.1 * z);
                 let loss = if c < 0.0 {
-                    let (slope, shift) = super::sweep::chord(interval, slopes);
+                    let (slope, shift) = chord(interval, slopes);
                     -c * (slope * z + shift - value)
                 } else {
                     c * (value - advice.choices[layer].slopes[neuron] * z)
@@ -395,19 +403,51 @@ impl State<'_> {
         }
     }
 
-    /// The input whose interval moves the planes most, within the radius.
-    fn steepest(&self, planes: &[Plane]) -> Next {
+    /// How wide an input's interval is within the radius.
+    fn width(&self, i: usize) -> f64 {
         let Reach { nominal, lower, upper, .. } = self.reach;
-        let width = |i: usize| {
-            let radius = if self.reach.norm == Norm::L0 { f64::INFINITY } else { self.radius };
-            upper[i].min(nominal[i] + radius) - lower[i].max(nominal[i] - radius)
+        (upper[i].min(nominal[i] + self.radius) - lower[i].max(nominal[i] - self.radius)).max(0.0)
+    }
+
+    /// The input to which the loss of the open neurons is due, in the plane that is nearest to excluding the part: each
+    /// neuron's loss is shared out among the inputs by how much they move its sum.
+    fn loosest_input(&self, network: &Hinges, planes: &[Plane]) -> Next {
+        let reach = |plane: &Plane| plane.constant + self.reach.least(&plane.slopes, self.radius);
+        let Some(plane) = planes.iter().max_by(|a, b| reach(a).total_cmp(&reach(b))) else {
+            return Next::Nothing;
         };
-        let moves = |i: usize| {
-            let most = planes.iter().map(|plane| plane.slopes[i].abs()).fold(0.0, f64::max);
-            (most * width(i), i)
+        let widths: Vec<f64> = (0..self.reach.nominal.len()).map(|i| self.width(i)).collect();
+        let mut shares = vec![0.0; widths.len()];
+        let mut map = network.layers[0].edges.clone();
+        for (layer, intervals) in self.intervals.iter().enumerate() {
+            let own = &network.layers[layer];
+            for (neuron, &interval) in intervals.iter().enumerate() {
+                let is_open = interval.0 < 0.0 && interval.1 > 0.0;
+                let c = plane.values[layer][neuron];
+                let row = map.row(neuron);
+                if is_open && c != 0.0 {
+                    let loss = c.abs() * chord(interval, (own.low, own.high)).1;
+                    let moves: f64 = row.iter().zip(&widths).map(|(w, width)| w.abs() * width).sum();
+                    if moves > 0.0 {
+                        let each = row.iter().zip(&widths).map(|(w, width)| loss * w.abs() * width / moves);
+                        shares.iter_mut().zip(each).for_each(|(share, own)| *share += own);
+                    }
+                }
+                let slope = match interval {
+                    (low, _) if low >= 0.0 => own.high,
+                    (_, high) if high <= 0.0 => own.low,
+                    _ => 0.5 * (own.low + own.high),
+                };
+                let inputs = map.inputs;
+                map.weights[neuron * inputs..(neuron + 1) * inputs].iter_mut().for_each(|w| *w *= slope);
+            }
+            map = network.layers[layer + 1].edges.after(&map);
+        }
+        let by = |score: &dyn Fn(usize) -> f64| {
+            let all = (0..widths.len()).map(|i| (score(i), i)).filter(|(score, _)| *score > 0.0);
+            all.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, i)| Next::Input(i))
         };
-        let all = (0..nominal.len()).map(moves).filter(|(moves, _)| *moves > 0.0);
-        all.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(Next::Nothing, |(_, i)| Next::Input(i))
+        by(&|i| shares[i]).or_else(|| by(&|i| plane.slopes[i].abs() * widths[i])).unwrap_or(Next::Nothing)
     }
 
     /// Under L0, the pixel that an optimum changes most, of those that may still be left alone.
@@ -415,7 +455,9 @@ impl State<'_> {
         if self.reach.norm != Norm::L0 {
             return None;
         }
-        let change = |&i: &usize| (mixture[i] - self.reach.nominal[i]).abs() / (self.reach.upper[i] - self.reach.lower[i]);
+        let change = |&i: &usize| {
+            (mixture[i] - self.reach.nominal[i]).abs() / (self.reach.upper[i] - self.reach.lower[i])
+        };
         let pixels = self.reach.pixels.all().enumerate().filter(|(pixel, _)| !self.reach.on.contains(pixel));
         let changes = pixels.map(|(pixel, members)| {
             let open = members.iter().filter(|&&i| self.reach.lower[i] < self.reach.upper[i]);
@@ -429,7 +471,9 @@ impl State<'_> {
     fn widest(&self, network: &Hinges) -> Next {
         let mut most: Option<(f64, Next)> = None;
         for (layer, intervals) in self.intervals.iter().enumerate().take(network.bent()) {
-            for (neuron, &(low, high)) in intervals.iter().enumerate().filter(|(_, (l, h))| *l < 0.0 && *h > 0.0) {
+            for (neuron, &(low, high)) in
+                intervals.iter().enumerate().filter(|(_, (l, h))| *l < 0.0 && *h > 0.0)
+            {
                 let width = (-low).min(high);
                 if most.is_none_or(|(other, _)| width > other) {
                     most = Some((width, Next::Phase { layer, neuron }));

@@ -33,7 +33,9 @@ pub enum NotExact {
     )]
     Activation(String),
     /// The part in front of the layers was linearised at a point.
-    #[error("the network's layers are seen at one point only (help: give a network of fully connected layers)")]
+    #[error(
+        "the network's layers are seen at one point only (help: give a network of fully connected layers)"
+    )]
     Entry,
 }
 

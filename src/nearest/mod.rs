@@ -93,7 +93,9 @@ pub enum Refusal {
     #[error("{0}, which --nearest needs (help: verify without --nearest)")]
     NotLayered(NotLayered),
     /// An input has no bounds.
-    #[error("an input of the property has no bounds, or no number of its type (help: bound every input from both sides)")]
+    #[error(
+        "an input of the property has no bounds, or no number of its type (help: bound every input from both sides)"
+    )]
     Unbounded,
     /// The property is a long formula.
     #[error("the property has more than {0} ways to be violated (help: verify its operands one by one)")]

@@ -1,107 +1,112 @@
 //! Which sum of a few planes says most: the least distance at which all of them can hold together.
 //!
 //! Where inputs are few, boxes are cut until the network is nearly affine in each, and the planes of the property's rows are
-//! all that there is to know. Their best sum comes from a program with a column an input, solved with cuts for the distance as
-//! in [`program`](super::program), and again only its duals are used.
+//! all that there is to know. Their best sum comes from a program with a row a plane, over mixtures of corners as in
+//! [`program`](super::program); of its duals [`bound`](super::bound) makes a plane, and its optimum is a point to look at.
 
 use super::reach::Reach;
 use super::sweep::Plane;
 use crate::budget::Budget;
 use crate::lp::{ColumnId, LinearProgram, LpError, LpOptions, LpOutcome, RowId, Solver};
 
-/// Solves, at most.
-const MOST_SOLVES: u64 = 12;
+/// Solves, at most; each asks for two corners.
+const MOST_SOLVES: usize = 16;
+
+/// The best sum of some planes.
+#[derive(Debug, Clone)]
+pub(super) struct Sum {
+    /// The weight of each plane, not negative.
+    pub(super) weights: Vec<f64>,
+    /// The nearest point known that satisfies them all, or nearly.
+    pub(super) point: Vec<f64>,
+    /// Programs solved.
+    pub(super) programs: u64,
+}
 
 /// The program of some planes.
-struct Planes<'p> {
+struct Mixtures<'p> {
     planes: &'p [Plane],
     reach: &'p Reach<'p>,
     solver: Solver,
-    distance: ColumnId,
-    inputs: Vec<ColumnId>,
     rows: Vec<RowId>,
+    whole: RowId,
+    /// Columns of the corners, and empty ones for those to come.
+    columns: Vec<ColumnId>,
+    corners: Vec<Vec<f64>>,
 }
 
-/// The weights of the planes in the best sum, none negative, and how many programs it took. `price` is that of a unit by
-/// which they may be missed, in units of distance.
+/// The best sum of planes. `price` is that of a unit by which they may be missed, in units of distance.
 ///
 /// # Errors
 /// If the solver fails.
-pub(super) fn weights(
+pub(super) fn best_sum(
     planes: &[Plane],
     reach: &Reach<'_>,
     price: f64,
     budget: &Budget,
-) -> Result<(Vec<f64>, u64), LpError> {
-    let mut program = Planes::new(planes, reach, price, budget)?;
-    let mut best = vec![0.0; planes.len()];
-    for solved in 1..=MOST_SOLVES {
-        let LpOutcome::Optimal(solution) = program.solver.solve()? else { return Ok((best, solved)) };
-        best = program.rows.iter().map(|row| (-solution.row_duals[row.index()]).max(0.0)).collect();
-        let (slopes, constant) = sum(planes, &best);
-        let (at, radius) = (solution.values[program.distance.index()], reach.radius(&slopes, constant));
-        if radius - at <= 1e-9 * radius || !radius.is_finite() {
-            return Ok((best, solved));
-        }
-        program.cut(&slopes, at)?;
-        program.cut(&slopes, radius)?;
+) -> Result<Sum, LpError> {
+    let mut mixtures = Mixtures::new(planes, reach, price, budget)?;
+    mixtures.add((0..reach.nominal.len()).map(|i| reach.base(i)).collect())?;
+    for plane in planes {
+        mixtures.add(reach.point(&plane.slopes, reach.radius(&plane.slopes, plane.constant)))?;
     }
-    Ok((best, MOST_SOLVES))
+    let mut sum = Sum { weights: vec![0.0; planes.len()], point: mixtures.corners[0].clone(), programs: 0 };
+    for _ in 0..MOST_SOLVES {
+        sum.programs += 1;
+        let LpOutcome::Optimal(solution) = mixtures.solver.solve()? else { break };
+        let weight = |row: &RowId| (-solution.row_duals[row.index()]).max(0.0);
+        sum.weights = mixtures.rows.iter().map(weight).collect();
+        sum.point = mixtures.mixture(&solution.values);
+        let (slopes, constant) = combined(planes, &sum.weights);
+        let radius = reach.radius(&slopes, constant);
+        if radius >= solution.objective * (1.0 - 1e-7) - 1e-12 {
+            break;
+        }
+        mixtures.add(reach.priced(&slopes))?;
+        mixtures.add(reach.point(&slopes, radius))?;
+    }
+    Ok(sum)
 }
 
-impl<'p> Planes<'p> {
-    fn new(
-        planes: &'p [Plane],
-        reach: &'p Reach<'p>,
-        price: f64,
-        budget: &Budget,
-    ) -> Result<Self, LpError> {
+impl<'p> Mixtures<'p> {
+    fn new(planes: &'p [Plane], reach: &'p Reach<'p>, price: f64, budget: &Budget) -> Result<Self, LpError> {
         let mut program = LinearProgram::minimise();
-        let distance = program.column(0.0, f64::INFINITY, 1.0);
         let missing = program.column(0.0, f64::INFINITY, price);
-        let ends = reach.lower.iter().zip(reach.upper);
-        let inputs: Vec<ColumnId> = ends.map(|(&low, &high)| program.column(low, high, 0.0)).collect();
-        let rows = planes.iter().map(|plane| {
-            let terms = inputs.iter().copied().zip(plane.slopes.iter().copied());
-            program.at_most(terms.chain([(missing, -1.0)]), -plane.constant)
-        });
-        let rows = rows.collect();
+        let room = 1 + planes.len() + 2 * MOST_SOLVES;
+        let columns = (0..room).map(|_| program.column(0.0, 0.0, 0.0)).collect();
+        let row = |plane: &Plane| program.at_most([(missing, -1.0)], -plane.constant);
+        let rows = planes.iter().map(row).collect();
+        let whole = program.equal([], 1.0);
         let mut solver = Solver::new(&program, &LpOptions::default())?;
         solver.obey(budget)?;
-        let mut made = Self { planes, reach, solver, distance, inputs, rows };
-        made.begin()?;
-        Ok(made)
+        Ok(Self { planes, reach, solver, rows, whole, columns, corners: Vec::new() })
     }
 
-    /// Cuts along every input and every plane, at the distance of the farthest plane.
-    fn begin(&mut self) -> Result<(), LpError> {
-        let radii = self.planes.iter().map(|plane| self.reach.radius(&plane.slopes, plane.constant));
-        let t = radii.filter(|radius| radius.is_finite()).fold(self.reach.floor(), f64::max);
-        for input in 0..self.inputs.len() {
-            for sign in [1.0, -1.0] {
-                let mut slopes = vec![0.0; self.inputs.len()];
-                slopes[input] = sign;
-                self.cut(&slopes, t)?;
-            }
+    fn add(&mut self, x: Vec<f64>) -> Result<(), LpError> {
+        let Some(&column) = self.columns.get(self.corners.len()) else { return Ok(()) };
+        for (plane, &row) in self.planes.iter().zip(&self.rows) {
+            let value = plane.slopes.iter().zip(&x).map(|(slope, x)| slope * x).sum();
+            self.solver.set_coefficient(row, column, value)?;
         }
-        let planes = self.planes;
-        planes.iter().try_for_each(|plane| self.cut(&plane.slopes, t))
-    }
-
-    /// Adds the tangent of a direction's support function.
-    fn cut(&mut self, slopes: &[f64], t: f64) -> Result<(), LpError> {
-        let (value, slope) = self.reach.tangent(slopes, t);
-        let terms = self.inputs.iter().copied().zip(slopes.iter().copied());
-        let from = value - slope * t;
-        if from.is_finite() {
-            self.solver.add_row(from, terms.chain([(self.distance, -slope)]), f64::INFINITY)?;
-        }
+        self.solver.set_coefficient(self.whole, column, 1.0)?;
+        self.solver.set_cost(column, self.reach.cost(&x))?;
+        self.solver.set_bounds(column, 0.0, f64::INFINITY)?;
+        self.corners.push(x);
         Ok(())
+    }
+
+    fn mixture(&self, values: &[f64]) -> Vec<f64> {
+        let mut point = vec![0.0; self.reach.nominal.len()];
+        for (corner, column) in self.corners.iter().zip(&self.columns) {
+            let share = values[column.index()];
+            point.iter_mut().zip(corner).for_each(|(sum, x)| *sum += share * x);
+        }
+        point
     }
 }
 
 /// The weighted sum: slopes and constant, computed plainly.
-fn sum(planes: &[Plane], weights: &[f64]) -> (Vec<f64>, f64) {
+fn combined(planes: &[Plane], weights: &[f64]) -> (Vec<f64>, f64) {
     let mut slopes = vec![0.0; planes.first().map_or(0, |plane| plane.slopes.len())];
     let mut constant = 0.0;
     for (plane, weight) in planes.iter().zip(weights) {

@@ -332,11 +332,7 @@ impl Writer<'_> {
     }
 
     /// `Σ w · value` of what goes into a layer, as terms.
-    fn affine(
-        &self,
-        layer: usize,
-        weights: impl Iterator<Item = (usize, f64)>,
-    ) -> Vec<(ColumnId, f64)> {
+    fn affine(&self, layer: usize, weights: impl Iterator<Item = (usize, f64)>) -> Vec<(ColumnId, f64)> {
         let term = |(source, w): (usize, f64)| match layer {
             0 => Some((self.inputs[source], w)),
             _ => match self.values[source] {

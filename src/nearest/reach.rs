@@ -71,7 +71,9 @@ impl Reach<'_> {
     pub(super) fn floor(&self) -> f64 {
         let gaps = (0..self.nominal.len()).map(|i| (self.nominal[i] - self.base(i)).abs());
         let least = match self.norm {
-            Norm::L0 => return self.pixels.all().enumerate().filter(|(p, m)| self.is_on(*p, m)).count() as f64,
+            Norm::L0 => {
+                return self.pixels.all().enumerate().filter(|(p, m)| self.is_on(*p, m)).count() as f64;
+            }
             Norm::Linf => below(gaps.fold(0.0, f64::max)),
             Norm::L1 => {
                 let mut account = Account::default();

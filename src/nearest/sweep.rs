@@ -28,9 +28,7 @@ pub(super) struct Choices {
 /// `row ≥ slopes · x + constant` wherever the sums lie in their intervals.
 #[derive(Debug, Clone)]
 pub(super) struct Plane {
-    /// Coefficients at the sums of the first layer.
-    pub(super) sums: Vec<f64>,
-    /// The same over the inputs.
+    /// Coefficients over the inputs.
     pub(super) slopes: Vec<f64>,
     /// Coefficients at the values of each layer in front of the row, on the way.
     pub(super) values: Vec<Vec<f64>>,
@@ -120,7 +118,7 @@ pub(super) fn plane(
     for (neuron, c) in row.iter().enumerate().filter(|(_, c)| **c != 0.0) {
         account.charge(c.abs() * sizes.charge(network, 0, neuron));
     }
-    Plane { slopes: transposed(first, &row), sums: row, values, constant: account.least() }
+    Plane { slopes: transposed(first, &row), values, constant: account.least() }
 }
 
 /// From coefficients at a layer's values to those at its sums.

@@ -176,7 +176,13 @@ fn the_nearest_input_is_that_of_all_patterns() {
 #[test]
 fn the_fewest_changes_are_those_of_all_patterns_and_sets() {
     let found = (0..10).filter(|&seed| {
-        check(Norm::L0, if seed % 2 == 0 { &[3, 3, 2, 2] } else { &[4, 3, 2, 2] }, UnaryFunction::Relu, seed, false)
+        check(
+            Norm::L0,
+            if seed % 2 == 0 { &[3, 3, 2, 2] } else { &[4, 3, 2, 2] },
+            UnaryFunction::Relu,
+            seed,
+            false,
+        )
     });
     assert!(found.count() >= 5);
 }

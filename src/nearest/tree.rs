@@ -119,7 +119,17 @@ impl Tree<'_, '_> {
             let (lower, upper) = (Rc::new(way.hull_lower.clone()), Rc::new(way.hull_upper.clone()));
             let bound = reach(self.question, (&lower, &upper), &[]).floor();
             let (decisions, on) = Default::default();
-            self.waiting.push(Waiting(Part { way: index, lower, upper, decisions, on, bound, within: None, known: None, corners: Vec::new() }));
+            self.waiting.push(Waiting(Part {
+                way: index,
+                lower,
+                upper,
+                decisions,
+                on,
+                bound,
+                within: None,
+                known: None,
+                corners: Vec::new(),
+            }));
         }
     }
 
@@ -200,7 +210,9 @@ impl Tree<'_, '_> {
     fn farthest(&self, (lower, upper): (&[f64], &[f64])) -> f64 {
         let nominal = self.question.nominal;
         let ends = lower.iter().zip(upper).zip(nominal);
-        let end = |((&low, &high), &x): ((&f64, &f64), &f64)| if (x - low).abs() > (high - x).abs() { low } else { high };
+        let end = |((&low, &high), &x): ((&f64, &f64), &f64)| {
+            if (x - low).abs() > (high - x).abs() { low } else { high }
+        };
         let far: Vec<f64> = ends.map(end).collect();
         match self.question.norm {
             Norm::L0 => self.question.pixels.count() as f64,
@@ -224,7 +236,10 @@ impl Tree<'_, '_> {
         if bound >= radius && self.question.norm == Norm::L0 {
             part.bound = part.bound.max(radius.floor() + 1.0);
         }
-        if part.bound >= radius && self.best.distance.is_infinite() && radius >= self.farthest((&part.lower, &part.upper)) {
+        if part.bound >= radius
+            && self.best.distance.is_infinite()
+            && radius >= self.farthest((&part.lower, &part.upper))
+        {
             // Nothing in the whole box.
             part.bound = f64::INFINITY;
         }
@@ -324,8 +339,10 @@ impl Tree<'_, '_> {
 fn pattern(network: &super::Hinges, point: &[f64]) -> Vec<Decision> {
     let sums = network.sums(point);
     let of_layer = |(layer, sums): (usize, &Vec<f64>)| -> Vec<Decision> {
-        let decision = |(neuron, &z): (usize, &f64)| {
-            Decision { layer, neuron, phase: if z > 0.0 { Phase::Active } else { Phase::Inactive } }
+        let decision = |(neuron, &z): (usize, &f64)| Decision {
+            layer,
+            neuron,
+            phase: if z > 0.0 { Phase::Active } else { Phase::Inactive },
         };
         sums.iter().enumerate().map(decision).collect()
     };

@@ -146,9 +146,8 @@ fn regions(problem: &Problem<f64>) -> Result<Vec<(Way, Literals)>, Unusable> {
             ways.push((way, region.literals.clone()));
         }
     }
-    let is_finite = |(way, _): &(Way, Literals)| {
-        way.hull_lower.iter().chain(&way.hull_upper).all(|end| end.is_finite())
-    };
+    let is_finite =
+        |(way, _): &(Way, Literals)| way.hull_lower.iter().chain(&way.hull_upper).all(|end| end.is_finite());
     if ways.iter().all(is_finite) { Ok(ways) } else { Err(Unusable::Refused(Refusal::Unbounded)) }
 }
 

@@ -109,7 +109,11 @@ fn leads(class: usize, label: usize) -> Conjunction {
 fn fools(task: &Task<'_>, session: &mut Session<'_>, x: &[f64]) -> bool {
     let input = narrow(x);
     let by_both = session.fools(task, &input).unwrap_or(false)
-        && task.victim.replay(&input).and_then(|outputs| decision(&outputs)).is_some_and(|class| class != task.label);
+        && task
+            .victim
+            .replay(&input)
+            .and_then(|outputs| decision(&outputs))
+            .is_some_and(|class| class != task.label);
     by_both && task.keeps_limits(&input)
 }
 
@@ -139,12 +143,10 @@ mod tests {
 
     #[test]
     fn no_other_method_is_nearer() {
-        let largest = |a: &[f32], b: &[f32]| {
-            a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
-        };
-        let length = |a: &[f32], b: &[f32]| {
-            a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
-        };
+        let largest =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
+        let length =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
         let count = |a: &[f32], b: &[f32]| changed(a, b) as f64;
         check(Norm::Linf, super::super::patch_strong::make_linf, largest);
         check(Norm::L2, super::super::patch_strong::make_l2, length);
