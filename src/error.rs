@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::lp::LpError;
+use crate::nearest::Refusal;
 use crate::onnx;
 use crate::problem::{ModelsError, ProblemError};
 use crate::property::PropertyError;
@@ -93,6 +94,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: Box<JobError>,
+    },
+    /// The nearest counterexample cannot be found.
+    #[error("{}: {source}", shown(.path))]
+    Nearest {
+        /// The network's file.
+        path: PathBuf,
+        /// Why.
+        source: Refusal,
     },
     /// A linear program could not be solved.
     #[error(transparent)]

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod error;
 pub mod escape;
 pub mod lp;
+pub mod nearest;
 pub mod network;
 pub mod onnx;
 mod pack;

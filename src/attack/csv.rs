@@ -4,7 +4,7 @@ use super::record::{Picture, Record};
 use super::run::Subject;
 
 const NAMES: &str =
-    "method,image,file,label,target,ending,class,picture,picture_class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs\n";
+    "method,image,file,label,target,ending,class,picture,picture_class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs,norm,bound,gap,proved\n";
 
 /// The table; `names` are those of the images, by number.
 pub fn text(records: &[Record], subjects: &[Subject], names: &[String]) -> String {
@@ -33,6 +33,10 @@ pub fn text(records: &[Record], subjects: &[Subject], names: &[String]) -> Strin
             record.spent.evaluations.to_string(),
             record.spent.gradients.to_string(),
             record.spent.programs.to_string(),
+            number(record.proved.map(|proved| proved.norm.to_string())),
+            number(record.proved.and_then(|proved| proved.bound).map(|bound| bound.to_string())),
+            number(record.proved.map(|proved| proved.gap.to_string())),
+            number(record.proved.map(|proved| proved.optimal.to_string())),
         ];
         out += &cells.join(",");
         out.push('\n');

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::measures::distance::Distance;
 use super::session::Spent;
+use crate::nearest::Norm;
 
 /// How an attack on one image ended, after the result was put into the limits and classified by the reference engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,8 +52,28 @@ pub struct Record {
     pub seconds: f64,
     /// What it has spent.
     pub spent: Spent,
+    /// What is proved of how near a result can be, by a method that proves something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved: Option<Proved>,
     /// The result, of a success.
     pub found: Option<Found>,
+}
+
+/// A lower bound of the distance of every adversarial image, and how far the best one known is from it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Proved {
+    /// The norm.
+    pub norm: Norm,
+    /// The distance of the best image; `None` without one.
+    pub distance: Option<f64>,
+    /// No adversarial image is nearer; `None` if it is proved that there is none at all.
+    pub bound: Option<f64>,
+    /// By what part of the distance the bound is below it.
+    pub gap: f64,
+    /// Whether the search has ended: the bound meets the distance, up to a ten-thousandth of it.
+    pub optimal: bool,
+    /// Parts of the branch and bound.
+    pub parts: u64,
 }
 
 /// A confirmed result.
@@ -135,6 +156,7 @@ mod tests {
             ending: Ending::Adversarial,
             seconds: 0.125,
             spent: Spent { evaluations: 5, gradients: 1, programs: 0 },
+            proved: None,
             found: Some(found),
         };
         let line = serde_json::to_string(&record).unwrap();

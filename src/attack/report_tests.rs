@@ -19,7 +19,7 @@ fn record(method: &str, image: usize, ending: Ending, input: Option<[f32; 4]>) -
         Found { class: 1 + image % 2, distance, picture, input: input.to_vec() }
     });
     let spent = Spent { evaluations: 10 * (image as u64 + 1), gradients: 2, programs: 0 };
-    Record { image, method: method.to_owned(), ending, seconds: 0.25, spent, found }
+    Record { image, method: method.to_owned(), ending, seconds: 0.25, spent, proved: None, found }
 }
 
 /// What `show` makes of a run of two methods on three of four images, the fourth being wrong without any change.

@@ -98,7 +98,8 @@ impl Plan<'_> {
             }
         };
         let method = chosen.entry.name.to_owned();
-        Some(Record { image: subject.number, method, ending, seconds, spent: session.spent, found })
+        let Session { spent, proved, .. } = session;
+        Some(Record { image: subject.number, method, ending, seconds, spent, proved, found })
     }
 
     fn task<'a>(&'a self, subject: &'a Subject) -> Task<'a> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Task;
+use super::record::Proved;
 use crate::budget::{Budget, StopReason};
 use crate::network::{Network, Surrogate, Workspace};
 use crate::random::Random;
@@ -25,6 +26,8 @@ pub struct Session<'a> {
     pub random: Random,
     /// What has been spent.
     pub spent: Spent,
+    /// What is proved of how near a result can be, by a method that proves something.
+    pub proved: Option<Proved>,
     /// The time that may be spent on this image.
     pub budget: &'a Budget,
     network: &'a Network<f32>,
@@ -37,7 +40,16 @@ impl<'a> Session<'a> {
     /// A session of one network.
     pub fn new(network: &'a Network<f32>, budget: &'a Budget, random: Random) -> Self {
         let (single, spent) = (network.workspace(1), Spent::default());
-        Self { random, spent, budget, network, single, outputs: Vec::new(), gradient: Vec::new() }
+        Self {
+            random,
+            spent,
+            proved: None,
+            budget,
+            network,
+            single,
+            outputs: Vec::new(),
+            gradient: Vec::new(),
+        }
     }
 
     /// The outputs at one point.

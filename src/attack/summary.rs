@@ -92,6 +92,10 @@ pub struct Row {
     pub pielou: Option<f64>,
     /// Fréchet distance between originals and results.
     pub frechet: Option<f64>,
+    /// Images whose closest result is proved, of a method that proves something.
+    pub proved: Option<usize>,
+    /// By what part of its distance a result may be too far, of such a method.
+    pub gaps: Option<Statistic>,
     /// Other networks.
     pub transfers: Vec<Transfer>,
     /// Success against L0 in values.
@@ -142,6 +146,7 @@ impl Summary {
                 "class": record.found.as_ref().map(|found| found.class),
                 "picture": record.found.as_ref().map(|found| found.picture),
                 "distance": record.found.as_ref().map(|found| found.distance),
+                "proved": record.proved,
             })
         };
         json!({
@@ -170,6 +175,7 @@ fn row(material: &Material<'_>, entry: &Entry) -> Row {
     let against = |measure: fn(&Found) -> f64| Curve {
         points: curve(found.iter().map(|(_, found)| measure(found)), attacked.len()),
     };
+    let proves = records.iter().any(|record| record.proved.is_some());
     let mut classes = vec![0; victim.classes()];
     found.iter().for_each(|(_, found)| classes[found.class] += 1);
     Row {
@@ -198,6 +204,9 @@ fn row(material: &Material<'_>, entry: &Entry) -> Row {
         pielou: pielou(&classes),
         classes,
         frechet: distance_of_features(material, &found),
+        proved: proves
+            .then(|| records.iter().filter(|record| record.proved.is_some_and(|p| p.optimal)).count()),
+        gaps: Statistic::of(records.iter().filter_map(|record| record.proved).map(|proved| proved.gap)),
         transfers: transfers(material, &found),
         curve_values: against(|found| found.distance.values as f64),
         curve_l2: against(|found| found.distance.l2),

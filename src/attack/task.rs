@@ -3,6 +3,7 @@
 use super::Victim;
 use super::measures::distance::Distance;
 use super::victim::decision;
+use crate::property::{Conjunction, Row, RowKind};
 
 /// Which wrong classes are aimed at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,20 @@ impl Task<'_> {
     /// By how much a class leads over the one that it has to get past.
     pub fn toward(&self, outputs: &[f32], class: usize) -> f32 {
         outputs[class] - outputs[self.rival(outputs, class)]
+    }
+
+    /// What outputs have to do to be classified as a class: before the label, or before every other class where this one
+    /// alone counts.
+    pub fn property(&self, class: usize) -> Conjunction {
+        let behind = |other: usize| {
+            let outputs = vec![(other, 1.0), (class, -1.0)];
+            Row { inputs: Vec::new(), outputs, bound: 0.0, kind: RowKind::AtMost }
+        };
+        let rows = match self.targets {
+            Targets::Only(_) => (0..self.victim.classes()).filter(|&o| o != class).map(behind).collect(),
+            Targets::RunnerUp | Targets::Strongest(_) | Targets::All => vec![behind(self.label)],
+        };
+        Conjunction { rows }
     }
 
     /// The lead that is asked of a result.

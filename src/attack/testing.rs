@@ -193,6 +193,7 @@ pub(crate) fn preparation(victim: &Victim) -> crate::attack::Preparation<'_> {
         labels: &[],
         seed: 1,
         reading: Default::default(),
+        norm: crate::nearest::Norm::Linf,
     }
 }
 

@@ -100,6 +100,17 @@ pub(super) struct Verify {
     /// shots=iterated, objective=sum, alpha=inf, marks=off, inputs=sum, margin=1e-4, proof=0]
     #[arg(long, value_name = "KEY=VALUE,...")]
     pub(super) reading: Option<String>,
+    /// Look for the nearest counterexample to this point, and prove how near one can be: a file of one point (as of
+    /// `repair --points`), or `centre`, the middle of the property's box. A search for any counterexample comes first and has
+    /// a quarter of the time. What is known when the time is up is said: distance, lower bound, gap
+    #[arg(long, value_name = "POINT")]
+    pub(super) nearest: Option<String>,
+    /// How distance is measured
+    #[arg(long, value_enum, default_value_t = Distance::Linf, requires = "nearest")]
+    pub(super) norm: Distance,
+    /// The part of the distance by which the lower bound may be below it: then the search is over
+    #[arg(long, value_name = "X", default_value = "1e-4", requires = "nearest", allow_hyphen_values = true)]
+    pub(super) gap: String,
     /// Say on standard error what each strategy has spent and reached
     #[arg(long)]
     pub(super) stats: bool,
@@ -295,6 +306,30 @@ pub(super) enum Norm {
     L0,
 }
 
+/// How far an input is from the nominal one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Distance {
+    /// The number of changed inputs; of images, of changed pixels
+    L0,
+    /// The sum of all changes
+    L1,
+    /// The Euclidean length of the change
+    L2,
+    /// The largest change
+    Linf,
+}
+
+impl From<Distance> for crate::nearest::Norm {
+    fn from(distance: Distance) -> Self {
+        match distance {
+            Distance::L0 => Self::L0,
+            Distance::L1 => Self::L1,
+            Distance::L2 => Self::L2,
+            Distance::Linf => Self::Linf,
+        }
+    }
+}
+
 /// How a decision is read from the outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Decision {
@@ -351,6 +386,10 @@ pub(super) struct Attack {
     /// shots=iterated, objective=sum, alpha=inf, marks=off, inputs=sum, margin=1e-4, proof=0]
     #[arg(long, value_name = "KEY=VALUE,...")]
     pub(super) reading: Option<String>,
+    /// What the method `nearest` makes small: it looks for the closest image that fools the network, of any wrong class,
+    /// and proves how close one can be
+    #[arg(long, value_enum, default_value_t = Distance::Linf)]
+    pub(super) norm: Distance,
     /// How the network reads a flat row of several channels [default: as the shape of its input says]
     #[arg(long, value_enum, value_name = "ORDER")]
     pub(super) layout: Option<Order>,

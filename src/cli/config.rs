@@ -136,6 +136,8 @@ pub(super) struct Verify {
     pub(super) timeout: Option<Duration>,
     /// Settings of the search.
     pub(super) search: Config,
+    /// The part of the distance by which the nearest counterexample's bound may be below it.
+    pub(super) gap: f64,
 }
 
 impl TryFrom<&args::Verify> for Verify {
@@ -153,7 +155,8 @@ impl TryFrom<&args::Verify> for Verify {
             reading: args.reading.as_deref().map(reading).transpose()?,
         };
         check_strategies(&search)?;
-        Ok(Self { networks, property, timeout, search })
+        let gap = positive("--gap", &args.gap)?;
+        Ok(Self { networks, property, timeout, search, gap })
     }
 }
 

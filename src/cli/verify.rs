@@ -18,8 +18,11 @@ use super::watchdog::{Signals, Watchdog};
 use super::{args, certificate, input};
 use crate::budget::{self, Budget};
 use crate::error::Error;
+use crate::nearest::{Nearest, Norm};
+use crate::pipeline::nearest::Wish;
 use crate::pipeline::{self, Verdict};
 use crate::property::doubt::{self, Doubt};
+use crate::repair::points::PointsError;
 use crate::report::{JsonLines, Progress, Statistics};
 use crate::search::observer::{Event, Listeners, Observer};
 use crate::witness::{Answer, Certainty, Witness, write};
@@ -135,7 +138,57 @@ fn search(
         listeners.event(&Event::Warning { variable: variable.as_deref(), lines, text });
     }
     notes.iter().for_each(|note| listeners.event(&Event::Note(note)));
-    Ok(Found::Verdict(pipeline::falsify(query, models, &config.search, budget, &listeners)?))
+    let Some(point) = &args.nearest else {
+        return Ok(Found::Verdict(pipeline::falsify(query, models, &config.search, budget, &listeners)?));
+    };
+    let wish = Wish {
+        point: nominal(point, &query)?,
+        norm: args.norm.into(),
+        gap: config.gap,
+        accept_thin: args.accept_thin,
+    };
+    let (verdict, answer) =
+        pipeline::nearest::nearest(query, models, &wish, &config.search, budget, &listeners)?;
+    if let Some(answer) = answer.filter(|_| !args.quiet) {
+        say!("nearest: {}", in_words(wish.norm, point, &answer));
+    }
+    Ok(Found::Verdict(verdict))
+}
+
+/// The point of `--nearest`; `None` for the middle of the box.
+fn nominal(point: &str, query: &Query) -> Result<Option<Vec<f64>>, Failure> {
+    if point == "centre" {
+        return Ok(None);
+    }
+    let path = Path::new(point);
+    let mut points = input::points(path, query)?;
+    match points.len() {
+        1 => Ok(points.pop()),
+        several => {
+            let what = format!("{several} points, where one is wanted (help: keep one)");
+            Err(Error::Points { path: path.to_path_buf(), source: PointsError::Unfit(what) }.into())
+        }
+    }
+}
+
+/// What is known of the nearest counterexample, in a line.
+fn in_words(norm: Norm, point: &str, answer: &Nearest) -> String {
+    let Nearest { distance, bound, ending, parts, programs, .. } = answer;
+    let effort = format!("{parts} parts, {programs} programs");
+    let Some(_) = answer.input else {
+        let known = match bound.is_infinite() {
+            true => "no real input violates the property".to_owned(),
+            false => format!("none was found, and proved that none is nearer than {bound:.9}"),
+        };
+        return format!("{norm} around {point}: {known}; {ending}; {effort}");
+    };
+    let state =
+        if answer.is_optimal() { "optimal".to_owned() } else { format!("not proved optimal ({ending})") };
+    let gap = 100.0 * answer.gap();
+    format!(
+        "{norm} distance {distance:.9} from {point}, proved that none is nearer than {bound:.9} (gap {gap:.4}%), {state}; \
+         {effort}"
+    )
 }
 
 /// Says what the property's author may not have meant, a line each: no option hides it, because it turns the meaning of a

@@ -1,5 +1,6 @@
 //! The whole way from models and a query to a verdict, as one function.
 
+pub mod nearest;
 mod transcript;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Map, Value, json};
 
 use crate::escape::escaped_json;
+use crate::nearest::{Nearest, Norm};
 use crate::search::observer::{Ended, Event, Observer};
 use crate::witness::{Answer, Witness};
 
@@ -62,8 +63,24 @@ fn of_event(event: &Event<'_>) -> Value {
         Event::Warning { variable, lines, text } => {
             json!({ "event": "warning", "variable": variable, "lines": lines, "text": text })
         }
+        Event::Nearest { norm, answer } => of_nearest(norm, answer),
         Event::Note(text) => json!({ "event": "note", "text": text }),
     }
+}
+
+/// Distances that are infinite are `null`: of the best, that none is known; of the bound, that there is none.
+fn of_nearest(norm: Norm, answer: &Nearest) -> Value {
+    json!({
+        "event": "nearest",
+        "norm": norm,
+        "distance": answer.distance,
+        "bound": answer.bound,
+        "gap": answer.gap(),
+        "optimal": answer.is_optimal(),
+        "ended": answer.ending.to_string(),
+        "parts": answer.parts,
+        "programs": answer.programs,
+    })
 }
 
 fn of_ended(ended: Ended<'_>) -> String {

@@ -95,7 +95,10 @@ impl Observer for Statistics {
             Event::CandidateRejected { .. } => state.rejected += 1,
             Event::ThinWitness { .. } => state.thin += 1,
             Event::Note(note) => state.notes.push(note.to_owned()),
-            Event::StrategyStarted { .. } | Event::BestMargin { .. } | Event::Warning { .. } => {}
+            Event::StrategyStarted { .. }
+            | Event::BestMargin { .. }
+            | Event::Nearest { .. }
+            | Event::Warning { .. } => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::budget::StopReason;
+use crate::nearest::{Nearest, Norm};
 
 /// Listens to a search. Strategies on several threads report to the same observer.
 pub trait Observer: Sync {
@@ -84,6 +85,13 @@ pub enum Event<'a> {
     ThinWitness {
         /// By how much the margin falls short of what is asked.
         short_by: f64,
+    },
+    /// What is known of the nearest counterexample, when the search for it ends.
+    Nearest {
+        /// How distance is measured.
+        norm: Norm,
+        /// What was found, and the bound.
+        answer: &'a Nearest,
     },
     /// Something about the property that its author may not have meant.
     Warning {

@@ -322,6 +322,7 @@ mod tests {
             labels: &[0],
             seed: 0,
             reading: Default::default(),
+            norm: crate::nearest::Norm::Linf,
         };
         assert!(make(&preparation).is_err_and(|error| error.0.contains("at least two others")));
         let companions = [constant(0.0), small::deep().0];

@@ -15,6 +15,7 @@ pub mod fab_t;
 pub mod fgsm;
 pub mod greedy_pixel;
 pub mod losses;
+pub mod nearest;
 pub mod odi;
 pub mod patch;
 pub mod patch_strong;
@@ -25,6 +26,7 @@ pub mod square;
 
 use super::{Session, Task, Victim};
 use crate::budget::StopReason;
+use crate::nearest::Norm;
 use crate::search::patch::reading::Reading;
 
 /// How an attack on one image ended.
@@ -53,6 +55,8 @@ pub struct Preparation<'a> {
     pub seed: u64,
     /// How the paper's method is to be understood.
     pub reading: Reading,
+    /// What the closest image is closest in.
+    pub norm: Norm,
 }
 
 /// One attack. It is made once a run and shared by the threads: it has no state that one image leaves to another.
@@ -129,6 +133,13 @@ pub const TABLE: &[Entry] = &[
         leaves_range: false,
         searches_grid: true,
         make: patch_strong::make_linf,
+    },
+    Entry {
+        name: "nearest",
+        about: "the closest image in the norm of --norm, with a proved lower bound: branch and bound over phases",
+        leaves_range: false,
+        searches_grid: false,
+        make: nearest::make,
     },
     Entry {
         name: "aigent-published",

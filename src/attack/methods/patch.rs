@@ -13,11 +13,11 @@
 
 use super::attempt::{Attempt, outcome};
 use super::{Method, NotUsable, Outcome, Preparation};
-use crate::attack::{Confidence, Session, Targets, Task};
+use crate::attack::{Confidence, Session, Task};
 use crate::budget::StopReason;
 use crate::network::layered::bounds::Ranges;
 use crate::network::layered::{Edges, Layered};
-use crate::property::{Conjunction, Row, RowKind};
+use crate::property::Conjunction;
 use crate::search::patch::journey::{Failure, Journey};
 use crate::search::patch::pullback::{Aim, Start, Wish, mod2adv};
 use crate::search::patch::reading::{Phases, Reading};
@@ -150,7 +150,7 @@ impl Patch {
         let image = widen(task.image);
         let (lower, upper) = ends(task);
         let start = Start { input: &image, lower: &lower, upper: &upper };
-        let goal = property(task, aim);
+        let goal = task.property(aim);
         let margin = goal.margin(&image, &widen(session.outputs(task.image)?));
         let has_entry = self.view.entry.is_some();
         let journey = Journey::new(self.reading_of(task), goal.clone(), start, margin, has_entry);
@@ -220,20 +220,6 @@ impl Found {
 /// The ends of the inputs' ranges within the limits.
 fn ends(task: &Task<'_>) -> (Vec<f64>, Vec<f64>) {
     (0..task.image.len()).map(|i| (f64::from(task.lower(i)), f64::from(task.upper(i)))).unzip()
-}
-
-/// The property whose witnesses are classified as `aim` before the label, or before every other class where only this
-/// one counts.
-fn property(task: &Task<'_>, aim: usize) -> Conjunction {
-    let behind = |class: usize| {
-        let outputs = vec![(class, 1.0), (aim, -1.0)];
-        Row { inputs: Vec::new(), outputs, bound: 0.0, kind: RowKind::AtMost }
-    };
-    let rows = match task.targets {
-        Targets::Only(_) => (0..task.victim.classes()).filter(|&class| class != aim).map(behind).collect(),
-        Targets::RunnerUp | Targets::Strongest(_) | Targets::All => vec![behind(task.label)],
-    };
-    Conjunction { rows }
 }
 
 /// An input in the network's own type, within the limits; what a solver means by no change is none.

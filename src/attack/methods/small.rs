@@ -58,6 +58,7 @@ pub(super) fn method(name: &str, task: &Task<'_>, companions: &[Victim]) -> Box<
         labels: &[task.label],
         seed: 1,
         reading: Default::default(),
+        norm: crate::nearest::Norm::Linf,
     };
     let entry = TABLE.iter().find(|entry| entry.name == name).expect("a row of the table");
     (entry.make)(&preparation).unwrap_or_else(|error| panic!("{name}: {error}"))

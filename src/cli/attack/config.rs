@@ -6,6 +6,7 @@ use crate::attack::methods::{Entry, TABLE};
 use crate::attack::{Confidence, Limits, Order, Targets};
 use crate::cli::args;
 use crate::cli::config::{UsageError, reading, seconds, threads};
+use crate::nearest::Norm;
 use crate::search::patch::reading::Reading;
 
 /// The meaning of `attack`'s arguments.
@@ -31,6 +32,8 @@ pub(super) struct Config {
     pub(super) threads: usize,
     /// How the method `patch` understands the paper.
     pub(super) reading: Reading,
+    /// What the closest image is closest in.
+    pub(super) norm: Norm,
 }
 
 impl TryFrom<&args::Attack> for Config {
@@ -76,6 +79,7 @@ impl TryFrom<&args::Attack> for Config {
             each: seconds("budget", &args.budget)?,
             threads: threads(args.threads)?,
             reading: args.reading.as_deref().map(reading).transpose()?.unwrap_or_default(),
+            norm: args.norm.into(),
         })
     }
 }

@@ -92,6 +92,7 @@ struct Settings {
     confidence: String,
     reading: String,
     patching: String,
+    norm: String,
     round: bool,
     budget: f64,
     seed: u64,
@@ -252,8 +253,9 @@ fn methods(
 ) -> Result<Vec<Chosen>, Failure> {
     let images: Vec<Vec<f32>> = subjects.iter().map(|subject| subject.input.clone()).collect();
     let labels: Vec<usize> = subjects.iter().map(|subject| subject.label).collect();
-    let reading = config.reading;
-    let preparation = Preparation { victim, companions, images: &images, labels: &labels, seed, reading };
+    let (reading, norm) = (config.reading, config.norm);
+    let preparation =
+        Preparation { victim, companions, images: &images, labels: &labels, seed, reading, norm };
     let mut chosen = Vec::new();
     for &entry in &config.methods {
         match (entry.make)(&preparation) {
@@ -293,6 +295,7 @@ fn settings(
         confidence: format!("{:?}", config.confidence),
         reading: format!("{:?}, mean {:?}, deviation {:?}", config.order, args.mean, config.deviation),
         patching: config.reading.to_string(),
+        norm: config.norm.to_string(),
         round: args.round,
         budget: config.each.as_secs_f64(),
         seed: args.seed,

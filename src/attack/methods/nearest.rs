@@ -1,0 +1,167 @@
+//! The closest adversarial image, the paper's future work: branch and bound over activation phases around the image, with a
+//! proved lower bound of the distance (see [`nearest`](crate::nearest), and there what the bound is of).
+//!
+//! All wrong classes count, whatever `--targets` says, unless one alone is chosen: the nearest image of some classes is not
+//! the nearest. The norm is the run's; under L0 a pixel is all of its channels. The time of one image ends the search, and what is known by then is
+//! reported: the best image, the bound, the gap between them.
+
+use super::attempt::{Attempt, outcome};
+use super::{Method, NotUsable, Outcome, Preparation};
+use crate::attack::{Layout, Session, Task};
+use crate::nearest::{GAP, Hinges, Nearest as Answer, Norm, Pixels, Question, Way, nearest};
+use crate::network::layered::Layered;
+
+struct Nearest {
+    network: Hinges,
+    norm: Norm,
+    pixels: Pixels,
+}
+
+/// Makes the method.
+///
+/// # Errors
+/// [`NotUsable`] where the network is no chain of layers, or has an activation that is not piecewise linear.
+pub fn make(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
+    let layered = Layered::new(&run.victim.double.clone().up_to_order()).map_err(|reason| {
+        NotUsable(format!(
+            "{reason}, which the closest image needs (help: patch-strong-linf, patch-strong-l2 and fab-t look for close \
+             images of such networks, without a bound)"
+        ))
+    })?;
+    let network = Hinges::of(&layered).map_err(|reason| NotUsable(reason.to_string()))?;
+    Ok(Box::new(Nearest { network, norm: run.norm, pixels: pixels(run.victim.layout) }))
+}
+
+/// The values of each pixel.
+fn pixels(layout: Layout) -> Pixels {
+    let members = |pixel| (0..layout.channels).map(|channel| layout.index(pixel, channel)).collect();
+    Pixels::of((0..layout.pixels()).map(members).collect())
+}
+
+impl Method for Nearest {
+    fn attack(&self, task: &Task<'_>, session: &mut Session<'_>) -> Outcome {
+        outcome(self.search(task, session))
+    }
+}
+
+impl Nearest {
+    fn search(&self, task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
+        session.budget.check()?;
+        let inputs = 0..task.image.len();
+        let (lower, upper): (Vec<f64>, Vec<f64>) =
+            inputs.map(|i| (f64::from(task.lower(i)), f64::from(task.upper(i)))).unzip();
+        let ways: Vec<Way> = (0..task.victim.classes())
+            .filter(|&class| task.counts(class))
+            .map(|class| Way {
+                lower: lower.clone(),
+                upper: upper.clone(),
+                hull_lower: lower.clone(),
+                hull_upper: upper.clone(),
+                conjunction: task.property(class),
+            })
+            .collect();
+        let nominal: Vec<f64> = task.image.iter().map(|&x| f64::from(x)).collect();
+        let question = Question {
+            network: &self.network,
+            nominal: &nominal,
+            norm: self.norm,
+            pixels: &self.pixels,
+            ways: &ways,
+            seeds: &[],
+            snap: &|_, x| f64::from(x as f32),
+            gap: GAP,
+        };
+        let budget = session.budget;
+        let mut judge = |_: usize, x: &[f64]| fools(task, session, x);
+        let answer = nearest(&question, &mut judge, budget);
+        session.spent.programs += answer.programs;
+        session.proved = Some(proved(self.norm, &answer));
+        Ok(answer.input.map(|input| narrow(&input)))
+    }
+}
+
+/// What the report says of an answer.
+fn proved(norm: Norm, answer: &Answer) -> crate::attack::record::Proved {
+    let finite = |x: f64| x.is_finite().then_some(x);
+    crate::attack::record::Proved {
+        norm,
+        distance: finite(answer.distance),
+        bound: finite(answer.bound),
+        gap: answer.gap(),
+        optimal: answer.is_optimal(),
+        parts: answer.parts,
+    }
+}
+
+fn narrow(input: &[f64]) -> Vec<f32> {
+    input.iter().map(|&x| x as f32).collect()
+}
+
+/// Whether both engines call an image a success, within the limits.
+fn fools(task: &Task<'_>, session: &mut Session<'_>, x: &[f64]) -> bool {
+    let input = narrow(x);
+    let by_both = session.fools(task, &input).unwrap_or(false)
+        && task.victim.replay(&input).is_some_and(|outputs| task.success(&narrow(&outputs)).is_some());
+    by_both && task.keeps_limits(&input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::Limits;
+    use crate::attack::testing::{attack_all, changed, cnn, image, mlp, preparation};
+
+    /// The nearest image is no farther than what another method finds.
+    fn check(norm: Norm, other: super::super::Make, distance: fn(&[f32], &[f32]) -> f64) {
+        let victim = mlp(&[20, 6, 5, 3], 3);
+        let run = Preparation { norm, ..preparation(&victim) };
+        let (own, other) = (make(&run).unwrap(), other(&run).unwrap());
+        let own = attack_all(own.as_ref(), &victim, &Limits::none(), 0..8);
+        let others = attack_all(other.as_ref(), &victim, &Limits::none(), 0..8);
+        let mut compared = 0;
+        for ((image, own), (_, other)) in own.iter().zip(&others) {
+            let Some(other) = other else { continue };
+            let own = own.as_ref().expect("there is an adversarial image");
+            let (own, other) = (distance(image, own), distance(image, other));
+            assert!(own <= other * (1.0 + 3e-3) + 1e-6, "{norm}: {own} against {other}");
+            compared += 1;
+        }
+        assert!(compared >= 5, "{norm}: only {compared} compared");
+    }
+
+    #[test]
+    fn no_other_method_is_nearer() {
+        let largest =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
+        let length =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+        let count = |a: &[f32], b: &[f32]| changed(a, b) as f64;
+        check(Norm::Linf, super::super::patch_strong::make_linf, largest);
+        check(Norm::L2, super::super::patch_strong::make_l2, length);
+        check(Norm::L0, super::super::greedy_pixel::make, count);
+    }
+
+    #[test]
+    fn what_is_proved_is_on_the_record() {
+        let victim = mlp(&[12, 5, 3], 2);
+        let run = Preparation { norm: Norm::L1, ..preparation(&victim) };
+        let method = make(&run).unwrap();
+        let (image, limits) = (image(&victim, 1), Limits::none());
+        let label = crate::attack::testing::class(&victim, &image);
+        let targets = crate::attack::Targets::RunnerUp;
+        let task = Task { victim: &victim, image: &image, label, limits: &limits, targets, confidence: crate::attack::Confidence::Picture };
+        let budget = crate::budget::Budget::unlimited();
+        let mut session = Session::new(&victim.network, &budget, crate::random::Random::new(1));
+        let found = method.attack(&task, &mut session);
+        let proved = session.proved.unwrap();
+        assert!(matches!(found, Outcome::Adversarial(_)) && proved.optimal, "{proved:?}");
+        assert!(proved.bound <= proved.distance && proved.gap <= GAP);
+    }
+
+    #[test]
+    fn networks_with_poolings_are_refused_with_a_remedy() {
+        let victim = cnn(1);
+        let refused = make(&preparation(&victim)).err().unwrap().to_string();
+        assert!(refused.contains("help: patch-strong-linf"), "{refused}");
+    }
+}
