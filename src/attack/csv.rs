@@ -3,8 +3,7 @@
 use super::record::{Picture, Record};
 use super::run::Subject;
 
-const NAMES: &str =
-    "method,image,file,label,target,ending,class,picture,picture_class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs,norm,bound,gap,proved\n";
+const NAMES: &str = "method,image,file,label,target,ending,class,picture,picture_class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs,norm,bound,gap,proved\n";
 
 /// The table; `names` are those of the images, by number.
 pub fn text(records: &[Record], subjects: &[Subject], names: &[String]) -> String {
@@ -22,7 +21,9 @@ pub fn text(records: &[Record], subjects: &[Subject], names: &[String]) -> Strin
             number(subject.and_then(|subject| subject.target).map(|target| target.to_string())),
             record.ending.words().to_owned(),
             number(record.found.as_ref().map(|found| found.class.to_string())),
-            picture.map_or("", |picture| if picture.is_adversarial() { "adversarial" } else { "lost" }).to_owned(),
+            picture
+                .map_or("", |picture| if picture.is_adversarial() { "adversarial" } else { "lost" })
+                .to_owned(),
             number(picture.and_then(Picture::class).map(|class| class.to_string())),
             number(distance.map(|distance| distance.values.to_string())),
             number(distance.map(|distance| distance.pixels.to_string())),

@@ -91,7 +91,9 @@ impl Search<'_, '_, '_> {
             let one = self.task.level(next);
             let by = (missing / one).ceil().max(1.0) * one;
             let moved = self.task.on_grid(next, input[next] + way * by);
-            let end = self.task.on_grid(next, if way > 0.0 { self.task.upper(next) } else { self.task.lower(next) });
+            let end = self
+                .task
+                .on_grid(next, if way > 0.0 { self.task.upper(next) } else { self.task.lower(next) });
             input[next] = if (moved - input[next]) * way > 0.0 { moved } else { end };
         }
         Ok(None)
@@ -224,7 +226,8 @@ mod tests {
     /// A task on an image of whole levels, and an input of another class than the image's: a corner of the range, drawn
     /// towards it until just before the decision changes.
     fn case(victim: &Victim, seed: u64) -> Option<(Vec<f32>, usize, Vec<f32>)> {
-        let levels = |image: Vec<f32>| image.iter().map(|x| (x * 255.0).round() / 255.0).collect::<Vec<f32>>();
+        let levels =
+            |image: Vec<f32>| image.iter().map(|x| (x * 255.0).round() / 255.0).collect::<Vec<f32>>();
         let from = levels(image(victim, seed));
         let label = class(victim, &from);
         let corner = |seed: u64| image(victim, seed).iter().map(|x| x.round()).collect::<Vec<f32>>();
@@ -254,7 +257,10 @@ mod tests {
                 for i in (0..found.len()).filter(|&i| found[i] != image[i]) {
                     let mut other = found.clone();
                     other[i] = image[i];
-                    assert!(task.success(&victim.network.evaluate(&other)).is_none(), "value {i} is not needed");
+                    assert!(
+                        task.success(&victim.network.evaluate(&other)).is_none(),
+                        "value {i} is not needed"
+                    );
                 }
             }
             assert!(changed(&image, &found) <= image.len());
@@ -279,7 +285,8 @@ mod tests {
         let victim = mlp(&[2, 2], 1);
         let limits = Limits { linf: 0.25, ..Limits::none() };
         let (targets, confidence) = (Targets::All, Confidence::Picture);
-        let task = Task { victim: &victim, image: &[0.5, 0.0], label: 0, limits: &limits, targets, confidence };
+        let task =
+            Task { victim: &victim, image: &[0.5, 0.0], label: 0, limits: &limits, targets, confidence };
         for (x, level) in [(0.502, 128.0), (0.503, 128.0), (0.9, 191.0), (0.1, 64.0)] {
             assert_eq!(task.on_grid(0, x), level / 255.0, "{x}");
         }

@@ -15,7 +15,8 @@ const NAMES: [&str; 4] = ["0", "cat, black.png", "2", "3"];
 fn record(method: &str, image: usize, ending: Ending, input: Option<[f32; 4]>) -> Record {
     let distance = Distance { values: 1, pixels: 1, l1: 0.5, l2: 0.5, linf: 0.5 };
     let found = input.map(|input| {
-        let picture = if image % 3 == 0 { Picture::Lost(Some(0)) } else { Picture::Adversarial(1 + image % 2) };
+        let picture =
+            if image % 3 == 0 { Picture::Lost(Some(0)) } else { Picture::Adversarial(1 + image % 2) };
         Found { class: 1 + image % 2, distance, picture, input: input.to_vec() }
     });
     let spent = Spent { evaluations: 10 * (image as u64 + 1), gradients: 2, programs: 0 };
@@ -25,8 +26,13 @@ fn record(method: &str, image: usize, ending: Ending, input: Option<[f32; 4]>) -
 /// What `show` makes of a run of two methods on three of four images, the fourth being wrong without any change.
 fn check(show: impl Fn(&Summary, &Material<'_>) -> String) -> String {
     let victim = mlp(&[4, 5, 3], 1);
-    let subject =
-        |number, class| Subject { number, input: vec![0.1, 0.2, 0.3, number as f32 / 4.0], label: 0, target: None, class };
+    let subject = |number, class| Subject {
+        number,
+        input: vec![0.1, 0.2, 0.3, number as f32 / 4.0],
+        label: 0,
+        target: None,
+        class,
+    };
     let subjects = [subject(0, Some(0)), subject(1, Some(0)), subject(2, Some(0)), subject(3, Some(2))];
     let entry = |name, leaves_range| Entry {
         name,

@@ -55,7 +55,14 @@ mod tests {
         let mut random = Random::new(2);
         for _ in 0..200 {
             let image: Vec<f32> = (0..6).map(|_| (random.below(256) as f32) / 255.0).collect();
-            let task = Task { victim: &victim, image: &image, label: 0, limits, targets: Targets::All, confidence: Confidence::Picture };
+            let task = Task {
+                victim: &victim,
+                image: &image,
+                label: 0,
+                limits,
+                targets: Targets::All,
+                confidence: Confidence::Picture,
+            };
             let mut input: Vec<f32> = (0..6).map(|_| random.between(-1.0, 2.0) as f32).collect();
             input[0] = image[0];
             into_limits(&task, &mut input);
@@ -93,8 +100,14 @@ mod tests {
     fn too_many_pixels_are_not_within() {
         let victim = mlp(&[4, 3, 2], 1);
         let limits = Limits { pixels: 1, ..Limits::none() };
-        let task =
-            Task { victim: &victim, image: &[0.5; 4], label: 0, limits: &limits, targets: Targets::All, confidence: Confidence::Picture };
+        let task = Task {
+            victim: &victim,
+            image: &[0.5; 4],
+            label: 0,
+            limits: &limits,
+            targets: Targets::All,
+            confidence: Confidence::Picture,
+        };
         assert!(within(&task, &[0.5, 1.0, 0.5, 0.5]));
         assert!(!within(&task, &[0.5, 1.0, 0.0, 0.5]));
         assert!(!within(&task, &[0.5, 1.5, 0.5, 0.5]));

@@ -106,7 +106,9 @@ fn of_network(network: &Computation) -> Vec<String> {
         ));
     }
     for (operator, count) in &network.plain {
-        lines.push(format!("computed by the plain engine, point by point and without bounds: {count} {operator}"));
+        lines.push(format!(
+            "computed by the plain engine, point by point and without bounds: {count} {operator}"
+        ));
     }
     lines.push(match &network.bounds.reason {
         None => "sound bounds: yes".into(),

@@ -28,9 +28,7 @@ use std::collections::BTreeMap;
 use crate::onnx::ElementType;
 pub use backward::Surrogate;
 pub use forward::Workspace;
-pub use import::{
-    ImportError, UnsupportedNode, import, import_with_hidden, unsupported,
-};
+pub use import::{ImportError, UnsupportedNode, import, import_with_hidden, unsupported};
 use op::Op;
 pub use real::Real;
 

@@ -90,7 +90,8 @@ const PAIRS: &[&str] = &["Add", "And", "Div", "Equal", "Greater", "Less", "Mul",
 pub(super) fn check(graph: &Graph, version: i64) -> Result<(), ModelError> {
     for node in &graph.nodes {
         if !means_the_same(node, version) {
-            let what = format!("this operator means something else in operator set {version} than in set {READ_AS}");
+            let what =
+                format!("this operator means something else in operator set {version} than in set {READ_AS}");
             let help = "convert the model with onnx.version_converter.convert_version(model, 13)";
             return Err(node.error(what).help(help));
         }

@@ -103,7 +103,8 @@ fn a_chosen_class_is_the_only_success() {
     let run = attack(&program, "out", &["--method", "greedy-pixel,patch-strong", "--target-class", "2"]);
     assert_eq!(run.exit, Some(0), "{run:?}");
     let json = figures(&program, "out");
-    let found: Vec<&Value> = json["attacks"].as_array().unwrap().iter().map(|attack| &attack["class"]).collect();
+    let found: Vec<&Value> =
+        json["attacks"].as_array().unwrap().iter().map(|attack| &attack["class"]).collect();
     assert!(found.iter().filter(|class| class.is_number()).count() > 20, "{json}");
     assert!(found.iter().all(|class| class.is_null() || **class == 2), "{json}");
     let archive = fs::read(program.path().join("out/adversarial.npz")).unwrap();

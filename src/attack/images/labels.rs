@@ -87,7 +87,9 @@ fn columns(first: Option<&Row>) -> Columns {
         first.cells.iter().position(|cell| names.iter().any(|name| cell.eq_ignore_ascii_case(name)))
     };
     match (named(&["index", "file", "name", "image"]), named(&["label", "class", "true_label"])) {
-        (Some(key), Some(label)) => Columns { key, label, target: named(&["target", "target_class"]), begin: 1 },
+        (Some(key), Some(label)) => {
+            Columns { key, label, target: named(&["target", "target_class"]), begin: 1 }
+        }
         _ => unnamed,
     }
 }

@@ -149,7 +149,14 @@ mod tests {
         let (image, limits) = (image(&victim, 1), Limits::none());
         let label = crate::attack::testing::class(&victim, &image);
         let targets = crate::attack::Targets::RunnerUp;
-        let task = Task { victim: &victim, image: &image, label, limits: &limits, targets, confidence: crate::attack::Confidence::Picture };
+        let task = Task {
+            victim: &victim,
+            image: &image,
+            label,
+            limits: &limits,
+            targets,
+            confidence: crate::attack::Confidence::Picture,
+        };
         let budget = crate::budget::Budget::unlimited();
         let mut session = Session::new(&victim.network, &budget, crate::random::Random::new(1));
         let found = method.attack(&task, &mut session);

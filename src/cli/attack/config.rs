@@ -69,7 +69,9 @@ impl TryFrom<&args::Attack> for Config {
             methods: TABLE.iter().filter(wanted).copied().collect(),
             all,
             limits: limits(&args.limits, args.pixels)?,
-            targets: args.target_class.map_or_else(|| targets(&args.targets), |class| Ok(Targets::Only(class)))?,
+            targets: args
+                .target_class
+                .map_or_else(|| targets(&args.targets), |class| Ok(Targets::Only(class)))?,
             confidence: confidence(&args.confidence)?,
             order: args.layout.map(|order| match order {
                 args::Order::Nchw => Order::ChannelsFirst,
@@ -135,7 +137,19 @@ mod tests {
         let both = Limits { linf: 0.5, l2: 2.0, pixels: 4 };
         assert_eq!(read("linf=0.5,l2=2"), Some(both));
         assert_eq!(read("linf=8/255,l2=1/2"), Some(Limits { linf: 8.0 / 255.0, l2: 0.5, pixels: 4 }));
-        for wrong in ["linf=8/0", "linf=/255", "linf=8/255/2", "linf", "linf=", "l3=1", "linf=0", "l2=-1", "l2=inf", "l2=nan", ""] {
+        for wrong in [
+            "linf=8/0",
+            "linf=/255",
+            "linf=8/255/2",
+            "linf",
+            "linf=",
+            "l3=1",
+            "linf=0",
+            "l2=-1",
+            "l2=inf",
+            "l2=nan",
+            "",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

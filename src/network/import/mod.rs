@@ -117,7 +117,8 @@ pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Net
         answer => return answer,
     };
     let Some(rescue) = Rescue::new(model, &refused) else { return Err(refused) };
-    attempt(model, hidden, Some(rescue.clone())).or_else(|_| plain::whole(&rescue, hidden).map_err(|_| refused))
+    attempt(model, hidden, Some(rescue.clone()))
+        .or_else(|_| plain::whole(&rescue, hidden).map_err(|_| refused))
 }
 
 fn attempt<T: Real>(

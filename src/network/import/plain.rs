@@ -52,7 +52,8 @@ impl Rescue {
     /// because it is too large for any engine.
     pub(super) fn new(model: &Model, refused: &ImportError) -> Option<Self> {
         let said = refused.to_string();
-        let too_large = [shape::MOST_VALUES, build::MOST_VALUES].map(|most| format!("more than {most} values"));
+        let too_large =
+            [shape::MOST_VALUES, build::MOST_VALUES].map(|most| format!("more than {most} values"));
         if too_large.iter().any(|words| said.contains(words)) {
             return None;
         }
@@ -197,7 +198,8 @@ impl<T: Real> Importer<T> {
 
 /// The names of a node's operands, and all names that its inner graphs use.
 fn names_used(node: &Node) -> Vec<&str> {
-    let mut names: Vec<&str> = node.inputs.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+    let mut names: Vec<&str> =
+        node.inputs.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
     for attribute in node.attributes.values() {
         if let Attribute::Graph(inner) = attribute {
             inner.nodes.iter().for_each(|node| names.extend(names_used(node)));

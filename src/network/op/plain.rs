@@ -122,7 +122,8 @@ impl<T: Real> Operator<T> for Plain {
                     let moved = self.evaluate(&point, Precision::Double);
                     point[i][at] = x;
                     let Some(moved) = moved else { continue };
-                    let slope = moved.iter().zip(&base).zip(&weights).map(|((m, b), w)| w * (m - b)).sum::<f64>();
+                    let slope =
+                        moved.iter().zip(&base).zip(&weights).map(|((m, b), w)| w * (m - b)).sum::<f64>();
                     if slope.is_finite() {
                         gradient[at * lanes + lane] += T::of(slope / step);
                     }

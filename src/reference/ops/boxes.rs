@@ -56,7 +56,8 @@ fn suppress(call: &Call<'_>) -> Results {
     for (batch, class) in (0..batches).flat_map(|batch| (0..classes).map(move |class| (batch, class))) {
         let corners = |i: usize| Corners::new(&boxes[(batch * count + i) * 4..][..4], from_centre);
         let scores = &scores[(batch * classes + class) * count..][..count];
-        let mut order: Vec<usize> = (0..count).filter(|&i| least.is_none_or(|least| scores[i] > least)).collect();
+        let mut order: Vec<usize> =
+            (0..count).filter(|&i| least.is_none_or(|least| scores[i] > least)).collect();
         // Among equals the first box comes first.
         order.sort_by(|&a, &b| scores[b].partial_cmp(&scores[a]).unwrap_or(Ordering::Equal));
         let mut kept: Vec<usize> = Vec::new();

@@ -110,7 +110,14 @@ fn unboxed(victim: &Victim) -> Vec<(Vec<f32>, Vec<f32>)> {
     let (limits, targets) = (Limits::none(), Targets::RunnerUp);
     let attack = |seed| {
         let image = image(victim, seed);
-        let task = Task { victim, image: &image, label: class(victim, &image), limits: &limits, targets, confidence: Confidence::Picture };
+        let task = Task {
+            victim,
+            image: &image,
+            label: class(victim, &image),
+            limits: &limits,
+            targets,
+            confidence: Confidence::Picture,
+        };
         match small::run(method.as_ref(), &task).0 {
             Outcome::Adversarial(input) => {
                 assert_ne!(class(victim, &input), task.label);

@@ -277,7 +277,14 @@ mod tests {
             let image = image(&victim, 4);
             let limits = Limits::none();
             let label = class(&victim, &image);
-            let task = Task { victim: &victim, image: &image, label, limits: &limits, targets: Targets::All, confidence: Confidence::Picture };
+            let task = Task {
+                victim: &victim,
+                image: &image,
+                label,
+                limits: &limits,
+                targets: Targets::All,
+                confidence: Confidence::Picture,
+            };
             let budget = Budget::unlimited();
             for front in [None, front.as_ref()] {
                 let mut session = Session::new(&victim.network, &budget, Random::new(1));

@@ -197,7 +197,14 @@ mod tests {
         let victim = mlp(&[10, 7, 6, 3], seed);
         let (front, original) = (Front::new(&victim.double), image(&victim, seed));
         let (limits, label) = (Limits::none(), class(&victim, &original));
-        let task = Task { victim: &victim, image: &original, label, limits: &limits, targets: Targets::All, confidence: Confidence::Picture };
+        let task = Task {
+            victim: &victim,
+            image: &original,
+            label,
+            limits: &limits,
+            targets: Targets::All,
+            confidence: Confidence::Picture,
+        };
         let budget = Budget::unlimited();
         let mut session = Session::new(&victim.network, &budget, Random::new(1));
         let mut probe = Probe::new(&task, &mut session, front.as_ref(), 64, fewest);

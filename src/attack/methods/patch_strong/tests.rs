@@ -59,7 +59,14 @@ fn the_first_anchor_is_greedys_and_stays_when_the_search_is_stopped() {
         for (image, greedy) in attack_all(greedy.as_ref(), &victim, &Limits::none(), 0..8) {
             let (interrupt, limits, label) = (Interrupt::default(), Limits::none(), class(&victim, &image));
             let targets = Targets::Strongest(3);
-            let task = Task { victim: &victim, image: &image, label, limits: &limits, targets, confidence: Confidence::Picture };
+            let task = Task {
+                victim: &victim,
+                image: &image,
+                label,
+                limits: &limits,
+                targets,
+                confidence: Confidence::Picture,
+            };
             let budget = Budget::unlimited().with_interrupt(interrupt.clone());
             let mut session = Session::new(&victim.network, &budget, Random::new(1));
             let mut probe = Probe::new(&task, &mut session, None, usize::MAX, best::fewest);

@@ -56,8 +56,9 @@ fn drop_prefixes(probe: &mut Probe<'_, '_, '_>, mut found: Found) -> Result<Foun
         let spots: Vec<Spot> = lengths.map(|length| probe.moved(&found.spot, &back[..length])).collect();
         let task = probe.task;
         let answers = probe.outputs(&spots)?;
-        let Some(best) =
-            (0..spots.len()).rev().find(|&i| answers.iter().nth(i).is_some_and(|o| task.success(o).is_some()))
+        let Some(best) = (0..spots.len())
+            .rev()
+            .find(|&i| answers.iter().nth(i).is_some_and(|o| task.success(o).is_some()))
         else {
             return Ok(found);
         };

@@ -53,9 +53,12 @@ fn window(operator: &str) -> Model {
     let sketch = match operator {
         "Slice" => sketch.node("Slice", &["x", "start", "end"], &["y"], &[]),
         // As many values as the first one says: no shape is that of all inputs, but the sum has one.
-        _ => sketch
-            .node("Slice", &["x", "zero", "end"], &["some"], &[])
-            .node("ReduceSum", &["some"], &["y"], &[("keepdims", Attribute::Int(0))]),
+        _ => sketch.node("Slice", &["x", "zero", "end"], &["some"], &[]).node(
+            "ReduceSum",
+            &["some"],
+            &["y"],
+            &[("keepdims", Attribute::Int(0))],
+        ),
     };
     sketch.output("y").model()
 }
