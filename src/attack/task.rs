@@ -120,12 +120,12 @@ impl Task<'_> {
         outputs[class] - outputs[self.rival(outputs, class)]
     }
 
-    /// What outputs have to do to be classified as a class: before the label, or before every other class where this one
-    /// alone counts.
-    pub fn property(&self, class: usize) -> Conjunction {
+    /// What outputs have to do to be classified as a class: lead by so much over the label, or over every other class where
+    /// this one alone counts.
+    pub fn property(&self, class: usize, lead: f32) -> Conjunction {
         let behind = |other: usize| {
             let outputs = vec![(other, 1.0), (class, -1.0)];
-            Row { inputs: Vec::new(), outputs, bound: 0.0, kind: RowKind::AtMost }
+            Row { inputs: Vec::new(), outputs, bound: -f64::from(lead), kind: RowKind::AtMost }
         };
         let rows = match self.targets {
             Targets::Only(_) => (0..self.victim.classes()).filter(|&o| o != class).map(behind).collect(),

@@ -13,7 +13,7 @@ use crate::program::{Program, shipped};
 /// Put behind a copy of the page: presses a heading twice and says what is there.
 const PROBE: &str = r##"<pre id="probe"></pre><script>
 addEventListener("load", () => {
-  const column = 13;
+  const column = 15;
   const values = () => [...document.querySelectorAll("#methods tbody tr")].map((row) => Number(row.children[column].dataset.value));
   const button = document.querySelectorAll("#methods th button")[column];
   button.click();

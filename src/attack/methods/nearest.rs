@@ -2,7 +2,7 @@
 //! proved lower bound of the distance (see [`nearest`](crate::nearest), and there what the bound is of).
 //!
 //! All wrong classes count, whatever `--targets` says, unless one alone is chosen: the nearest image of some classes is not
-//! the nearest. The norm is the run's; under L0 a pixel is all of its channels. The time of one image ends the search, and what is known by then is
+//! the nearest. What is proved is of images that lead by what `--confidence` asks at the image. The norm is the run's; under L0 a pixel is all of its channels. The time of one image ends the search, and what is known by then is
 //! reported: the best image, the bound, the gap between them.
 
 use super::attempt::{Attempt, outcome};
@@ -47,6 +47,7 @@ impl Method for Nearest {
 impl Nearest {
     fn search(&self, task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
         session.budget.check()?;
+        let lead = task.asked(session.outputs(task.image)?);
         let inputs = 0..task.image.len();
         let (lower, upper): (Vec<f64>, Vec<f64>) =
             inputs.map(|i| (f64::from(task.lower(i)), f64::from(task.upper(i)))).unzip();
@@ -57,7 +58,7 @@ impl Nearest {
                 upper: upper.clone(),
                 hull_lower: lower.clone(),
                 hull_upper: upper.clone(),
-                conjunction: task.property(class),
+                conjunction: task.property(class, lead),
             })
             .collect();
         let nominal: Vec<f64> = task.image.iter().map(|&x| f64::from(x)).collect();
@@ -113,7 +114,7 @@ mod tests {
 
     /// The nearest image is no farther than what another method finds.
     fn check(norm: Norm, other: super::super::Make, distance: fn(&[f32], &[f32]) -> f64) {
-        let victim = mlp(&[20, 6, 5, 3], 3);
+        let victim = mlp(&[30, 12, 4], 1);
         let run = Preparation { norm, ..preparation(&victim) };
         let (own, other) = (make(&run).unwrap(), other(&run).unwrap());
         let own = attack_all(own.as_ref(), &victim, &Limits::none(), 0..8);

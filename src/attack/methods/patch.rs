@@ -150,7 +150,7 @@ impl Patch {
         let image = widen(task.image);
         let (lower, upper) = ends(task);
         let start = Start { input: &image, lower: &lower, upper: &upper };
-        let goal = task.property(aim);
+        let goal = task.property(aim, 0.0);
         let margin = goal.margin(&image, &widen(session.outputs(task.image)?));
         let has_entry = self.view.entry.is_some();
         let journey = Journey::new(self.reading_of(task), goal.clone(), start, margin, has_entry);
