@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """images.py DATA [--binary target/release/counterpatch] [--work FOLDER] [--budget 3] [--protocol N] [--only NAME]
-          [--activations FOLDER] [--imagenette FOLDER]
+          [--all-by-default] [--activations FOLDER] [--imagenette FOLDER]
 
 The paper's method in each reading on images: success, values, distances, time and programs, one table a network.
 
 DATA holds mnist/ and cifar10/ as published with the paper. Only images that a network classifies correctly are attacked, in
 [0, 1], on one thread; a success is a changed label that the reference engine confirms. --activations and --imagenette name
 the outputs of activations.py and of ../attack/imagenette.py; they are attacked with the default reading alone.
---protocol takes the first N correctly classified images of each class for all readings but the default, which takes all.
+--protocol takes the first N correctly classified images of each class; --all-by-default all of them for the default.
 --work keeps the runs: an interrupted one goes on. --only takes networks whose name contains it."""
 import argparse
 import json
@@ -60,7 +60,7 @@ def table(args, network, images, layout, readings):
     print(f'### {network.stem}\n\n{HEAD}', flush=True)
     for number, (name, reading) in enumerate(readings):
         folder = args.work / f'{network.stem}-{number}-{reading.replace(",", "-").replace("=", "-") or "default"}'
-        protocol = args.protocol if reading else None
+        protocol = None if args.all_by_default and not reading else args.protocol
         print(row(name, attack(args, network, images, layout, reading, protocol, folder)), flush=True)
     print(flush=True)
 
@@ -73,9 +73,11 @@ def main():
     parser.add_argument('--budget', default='3')
     parser.add_argument('--protocol', type=int)
     parser.add_argument('--only', default='')
+    parser.add_argument('--all-by-default', action='store_true')
     parser.add_argument('--activations', type=Path)
     parser.add_argument('--imagenette', type=Path)
     args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
     for family, name, layout in PAPER:
         if args.only in name:
             folder = args.data / family

@@ -147,8 +147,7 @@ fn stage(failure: &Failure) -> String {
     match failure {
         Failure::Stuck(stuck) => format!("layer {}{}", stuck.layer + 1, reason(&stuck.obstacle)),
         Failure::Pullback(obstacle) => format!("mod2adv{}", reason(obstacle)),
-        Failure::Over => "the end of its shots".to_owned(),
-        Failure::Elsewhere => "other layers are asked for".to_owned(),
+        Failure::Over | Failure::Elsewhere => "the end of its shots".to_owned(),
     }
 }
 

@@ -3,7 +3,10 @@
 # ../shared/benchmarks) and, for the planted formulas, Python (PYTHON) with scripts/networks/requirements.txt.
 # SECONDS_EACH is the processor time of a strategy on an instance, SEEDS how many runs on ACAS Xu (elsewhere two), PARTS a
 # folder that keeps the tables: one that is there is not made again, so that a run that was interrupted goes on. All times
-# are processor times. TOOL names the program where it is built already.
+# are processor times, but those on images, which are of the clock. TOOL names the program where it is built already.
+# PAPER_DATA is the paper's networks and images (../shared/paper_data), BINARY counterpatch itself, BUDGET its seconds an image,
+# PROTOCOL the images of each class for readings other than the default, PYTORCH a Python with torch and onnx for the networks of
+# activations.py and ../attack/imagenette.py (without it they are left out).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 each=${SECONDS_EACH:-5}
@@ -38,13 +41,40 @@ part() {
     cat "$parts/$name.md"
 }
 
+images() {
+    local more=()
+    if [ -n "${PYTORCH:-}" ]; then
+        [ -e "$parts/activations" ] ||
+            "$PYTORCH" benchmarks/patching/activations.py "$data/mnist/images.npz" --output "$parts/activations" >&2
+        [ -e "$parts/imagenette" ] ||
+            "$PYTORCH" benchmarks/attack/imagenette.py "$data/imagenette/images_64x64_hwc.npz" --output "$parts/imagenette" >&2
+        more=(--activations "$parts/activations" --imagenette "$parts/imagenette")
+    fi
+    "${PYTHON:-python3}" benchmarks/patching/images.py "$data" --binary "$binary" --work "$parts/images" \
+        --budget "${BUDGET:-10}" --protocol "${PROTOCOL:-3}" --all-by-default "${more[@]}"
+}
+
+data=${PAPER_DATA:-../shared/paper_data}
+binary=${BINARY:-}
+if [ -z "$binary" ]; then
+    cargo build --release --quiet --bin counterpatch
+    binary=${CARGO_TARGET_DIR:-target}/release/counterpatch
+fi
+
 {
 printf '# What patching finds\n\nMade by `SECONDS_EACH=%s SEEDS=%s benchmarks/patching/run.sh` (release build).\n' "$each" "$seeds"
+printf 'Commit %s, %s, %s, load %s.\n' "$(git rev-parse --short HEAD)" "$(date -u +%F)" \
+    "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(cut -d ' ' -f 1 /proc/loadavg)"
 cat <<'TEXT'
 Times are processor times of the one thread. Inside the box always; a witness is one that plain evaluation confirms
 in single and in double precision.
 
-## The paper's method, reading by reading
+## On images, reading by reading
+
+TEXT
+images
+cat <<'TEXT'
+## The paper's method on properties, reading by reading
 
 Algorithm 1 and `mod2adv` from the centre of the box and five sampled points of it. *found* counts starts, *no answer
 at* the edge layer whose program was infeasible (counted from 1) or the last step, *no witness* inputs that were
