@@ -141,7 +141,7 @@ impl Search<'_, '_, '_> {
     }
 
     /// Puts one value back: at once to the image, or by one level.
-    fn shortened(&mut self, input: &mut Vec<f32>, i: usize) -> Result<bool, StopReason> {
+    fn shortened(&mut self, input: &mut [f32], i: usize) -> Result<bool, StopReason> {
         for value in [self.task.image[i], self.nearer(input, i)] {
             let before = std::mem::replace(&mut input[i], value);
             match self.accepts(input) {

@@ -15,8 +15,11 @@ const NAMES: [&str; 4] = ["0", "cat, black.png", "2", "3"];
 fn record(method: &str, image: usize, ending: Ending, input: Option<[f32; 4]>) -> Record {
     let distance = Distance { values: 1, pixels: 1, l1: 0.5, l2: 0.5, linf: 0.5 };
     let found = input.map(|input| {
-        let picture =
-            if image % 3 == 0 { Picture::Lost(Some(0)) } else { Picture::Adversarial(1 + image % 2) };
+        let picture = if image.is_multiple_of(3) {
+            Picture::Lost(Some(0))
+        } else {
+            Picture::Adversarial(1 + image % 2)
+        };
         Found { class: 1 + image % 2, distance, picture, input: input.to_vec() }
     });
     let spent = Spent { evaluations: 10 * (image as u64 + 1), gradients: 2, programs: 0 };

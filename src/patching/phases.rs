@@ -116,11 +116,13 @@ pub fn tangent(function: UnaryFunction, z: f64) -> Option<Piece> {
     if let Some(piece) = piece(function, z) {
         return Some(piece);
     }
-    let is_smooth = match function {
-        Sigmoid | Tanh | Elu { .. } | Selu { .. } | Celu { .. } | Softplus | Softsign => true,
-        HardSwish | Mish | Gelu | GeluTanh | Swish { .. } | Erf | Sin | Cos | Atan | Asinh => true,
-        _ => false,
-    };
+    let is_bent_softly =
+        matches!(function, Sigmoid | Tanh | Elu { .. } | Selu { .. } | Celu { .. } | Softplus | Softsign);
+    let is_wave_or_gate = matches!(
+        function,
+        HardSwish | Mish | Gelu | GeluTanh | Swish { .. } | Erf | Sin | Cos | Atan | Asinh
+    );
+    let is_smooth = is_bent_softly || is_wave_or_gate;
     let value = function.value(z);
     let slope = function.derivative(z, value);
     let (from, to) = (f64::NEG_INFINITY, f64::INFINITY);

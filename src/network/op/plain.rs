@@ -79,19 +79,18 @@ impl<T: Real> Operator<T> for Plain {
     fn forward(&self, operands: Operands<'_, T>, output: &mut [T], pass: &mut Pass<'_, T>) {
         let lanes = pass.lanes;
         let precision = if T::zero().as_single().is_some() { Precision::Model } else { Precision::Double };
-        let mut last: Option<(Vec<Vec<f64>>, Option<Vec<f64>>)> = None;
+        let (mut last, mut values) = (Vec::new(), None);
         for lane in 0..lanes {
             let point: Vec<Vec<f64>> =
                 (0..operands.count()).map(|i| lane_of(operands.get(i).data, lane, lanes)).collect();
             // Lanes that are not used repeat the one before them.
-            let values = match last.take() {
-                Some((same, values)) if same == point => values,
-                _ => self.evaluate(&point, precision),
-            };
+            if lane == 0 || point != last {
+                values = self.evaluate(&point, precision);
+            }
             for (at, to) in output.iter_mut().skip(lane).step_by(lanes).enumerate() {
                 *to = values.as_ref().map_or(T::nan(), |values| T::of(values[at]));
             }
-            last = Some((point, values));
+            last = point;
         }
     }
 

@@ -258,7 +258,7 @@ fn the_fewest_inputs_are_those_of_the_smallest_set_that_may_move() {
         let (lower, upper) = ([0.0; 6], [1.0; 6]);
         let run = |aim, lower: &[f64], upper: &[f64]| {
             let start = Start { input: &input, lower, upper };
-            mod2adv(&edges, &wish, start, aim, Wish::Strict, &mut Programs::new(&budget)).ok()
+            mod2adv(edges, &wish, start, aim, Wish::Strict, &mut Programs::new(&budget)).ok()
         };
         let moved = |x: &[f64]| x.iter().zip(&input).filter(|(a, b)| (*a - *b).abs() > 1e-9).count();
         let Some(fewest) = run(Aim::FewestInputs, &lower, &upper) else { continue };
@@ -286,7 +286,7 @@ fn the_fewest_inputs_are_those_of_the_smallest_set_that_may_move() {
         let start = Start { input: &input, lower: &lower, upper: &upper };
         let mut programs = Programs::new(&budget);
         let elastic =
-            mod2adv(&edges, &wish, start, Aim::LeastTotal, Wish::Elastic(1e3), &mut programs).unwrap();
+            mod2adv(edges, &wish, start, Aim::LeastTotal, Wish::Elastic(1e3), &mut programs).unwrap();
         assert!((sum(&elastic) - sum(&total)).abs() < 1e-6, "an elastic wish is met where it can be");
     }
     assert!(feasible > 10, "{feasible}");
