@@ -72,13 +72,13 @@ fn the_table_as_the_terminal_shows_it() {
 fn every_attack_is_a_line_of_the_csv() {
     let text = check(|_, material| csv::text(material.records, material.subjects, &NAMES.map(str::to_owned)));
     insta::assert_snapshot!(text, @r#"
-    method,image,file,label,ending,class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs
-    inside,0,0,0,adversarial,1,1,1,0.5,0.5,0.5,0.250000,10,2,0
-    inside,1,"cat, black.png",0,adversarial,2,1,1,0.5,0.5,0.5,0.250000,20,2,0
-    inside,2,2,0,time up,,,,,,,0.250000,30,2,0
-    outside,0,0,0,own definition only,1,1,1,0.5,0.5,0.5,0.250000,10,2,0
-    outside,1,"cat, black.png",0,gave up,,,,,,,0.250000,20,2,0
-    outside,2,2,0,not confirmed,,,,,,,0.250000,30,2,0
+    method,image,file,label,ending,class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs,norm,bound,gap,proved
+    inside,0,0,0,adversarial,1,1,1,0.5,0.5,0.5,0.250000,10,2,0,,,,
+    inside,1,"cat, black.png",0,adversarial,2,1,1,0.5,0.5,0.5,0.250000,20,2,0,,,,
+    inside,2,2,0,time up,,,,,,,0.250000,30,2,0,,,,
+    outside,0,0,0,own definition only,1,1,1,0.5,0.5,0.5,0.250000,10,2,0,,,,
+    outside,1,"cat, black.png",0,gave up,,,,,,,0.250000,20,2,0,,,,
+    outside,2,2,0,not confirmed,,,,,,,0.250000,30,2,0,,,,
     "#);
 }
 
