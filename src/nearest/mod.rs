@@ -15,7 +15,7 @@
 //!
 //! **What the bound is of.** The function over the real numbers that the layers' weights define, read in double precision, over
 //! the box of the property as its decimals say: no input of the box that is nearer than the bound violates the property. Every
-//! step that the bound rests on is computed with directed rounding ([`sweep`], [`reach`], [`intervals`]); linear programs only
+//! step that the bound rests on is computed with directed rounding (`sweep.rs`, `reach.rs`, `intervals.rs`); linear programs only
 //! propose multipliers. The network as computed in its own type differs from that function by its rounding, so that it may be
 //! violated nearer by as much as rounding moves the border (a millionth of the distance, in practice). What is reported as
 //! found was judged as computed.
