@@ -13,6 +13,7 @@ import csv
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -57,13 +58,21 @@ def images(program, data, network, norm, seconds, each):
             "--method", "nearest", "--norm", norm, "--protocol", str(each), "--budget", str(seconds),
             "--threads", "1", "--quiet", "--json", "--output", folder,
         ]
+        before = cpu()
         run = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
         attacks = json.loads(run.stdout)["attacks"]
     keep = ("image", "ending", "seconds", "spent", "distance", "proved")
-    return [{key: attack[key] for key in keep} for attack in attacks]
+    return {"attacks": [{key: attack[key] for key in keep} for attack in attacks], "cpu": cpu() - before}
 
 
-def row_of_images(network, norm, seconds, attacks):
+def cpu():
+    """CPU seconds of all processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def row_of_images(network, norm, seconds, result):
+    attacks = result["attacks"]
     proved = [attack["proved"] for attack in attacks]
     found = [p for p in proved if p["distance"] is not None]
     optimal = [p for p in proved if p["optimal"]]
@@ -74,7 +83,7 @@ def row_of_images(network, norm, seconds, attacks):
         f"| {network} | {norm} | {seconds:g} s | {len(attacks)} | {len(found)} | {len(optimal)} "
         f"({100 * len(optimal) / len(attacks):.0f}%) | {percent(statistics.median(gaps))} | {percent(max(gaps))} "
         f"| {statistics.median(distances):.4g} | {statistics.median(times):.2f} / {max(times):.2f} "
-        f"| {statistics.median(p['parts'] for p in proved):g} |"
+        f"| {result['cpu'] / len(attacks):.3f} | {statistics.median(p['parts'] for p in proved):g} |"
     )
 
 
@@ -84,21 +93,21 @@ def acas(program, benchmarks, norm, seconds):
         instances = [row for row in csv.DictReader(file)
                      if row["benchmark"].startswith("acasxu") and row["truth"] == "sat"]
     for row in instances:
-        name = f"{Path(row["onnx"]).name[13:16]} {Path(row['vnnlib']).name.split('.')[0]}"
+        name = f"{Path(row['onnx']).name[13:16]} {Path(row['vnnlib']).name.split('.')[0]}"
         command = [
             program, "verify", benchmarks / row["onnx"], benchmarks / row["vnnlib"], "--nearest", "centre",
             "--norm", norm, "--timeout", str(seconds), "--threads", "1", "--json", "--quiet",
         ]
 
         def make(command=command):
-            begin = time.monotonic()
+            begin, before = time.monotonic(), cpu()
             run = subprocess.run(list(map(str, command)), capture_output=True, text=True)
             lines = [json.loads(line) for line in run.stdout.splitlines()]
             events = {line["event"]: line for line in lines}
             verdict = events.get("verdict", {})
             return {
                 "verdict": verdict.get("verdict"), "certainty": verdict.get("certainty"),
-                "nearest": events.get("nearest"), "seconds": time.monotonic() - begin,
+                "nearest": events.get("nearest"), "seconds": time.monotonic() - begin, "cpu": cpu() - before,
             }
 
         yield name, make
@@ -111,7 +120,7 @@ def row_of_acas(name, result):
     optimal = "yes" if nearest.get("optimal") else "no"
     return (
         f"| {name} | {result['verdict']}, {result['certainty']} | {number('distance')} | {number('bound')} | {gap} "
-        f"| {optimal} | {number('parts')} | {result['seconds']:.1f} |"
+        f"| {optimal} | {number('parts')} | {result['seconds']:.1f} | {result['cpu']:.1f} |"
     )
 
 
@@ -139,18 +148,18 @@ def main():
           f"load {os.getloadavg()[0]:.1f} at the start.\n")
     if options.data:
         print("| network | norm | limit | images | found | proved | gap, median | gap, largest | distance, median "
-              "| seconds, median / largest | parts, median |")
-        print("|---|---|---|---|---|---|---|---|---|---|---|")
+              "| seconds, median / largest | CPU seconds an image, mean | parts, median |")
+        print("|---|---|---|---|---|---|---|---|---|---|---|---|")
         for network in options.networks:
             for norm in options.norms:
                 key = f"images {network} {norm} {options.image_seconds} {options.each}"
-                attacks = journal.result(key, lambda: images(
+                result = journal.result(key, lambda: images(
                     options.program, options.data, network, norm, options.image_seconds, options.each))
-                print(row_of_images(network, norm, options.image_seconds, attacks), flush=True)
+                print(row_of_images(network, norm, options.image_seconds, result), flush=True)
         print()
     if options.benchmarks:
-        print("| network and property | verdict | distance | bound | gap | proved | parts | seconds |")
-        print("|---|---|---|---|---|---|---|---|")
+        print("| network and property | verdict | distance | bound | gap | proved | parts | seconds | CPU seconds |")
+        print("|---|---|---|---|---|---|---|---|---|")
         results = []
         for name, make in acas(options.program, options.benchmarks, options.acas_norm, options.acas_seconds):
             results.append(journal.result(f"acas {name} {options.acas_norm} {options.acas_seconds}", make))

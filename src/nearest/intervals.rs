@@ -118,7 +118,8 @@ fn plain(
     let sum = |o: usize| {
         let (mut low, mut high) = (Account::default(), Account::default());
         let charge = sizes.charge(network, layer, o);
-        (low.charge(charge), high.charge(charge));
+        low.charge(charge);
+        high.charge(charge);
         low.add(edges.bias[o]);
         high.add(-edges.bias[o]);
         for (w, (l, u)) in edges.row(o).iter().zip(&values) {

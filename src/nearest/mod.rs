@@ -15,7 +15,7 @@
 //!
 //! **What the bound is of.** The function over the real numbers that the layers' weights define, read in double precision, over
 //! the box of the property as its decimals say: no input of the box that is nearer than the bound violates the property. Every
-//! step that the bound rests on is computed with directed rounding ([`sweep`], [`reach`], [`intervals`]); linear programs only
+//! step that the bound rests on is computed with directed rounding (`sweep.rs`, `reach.rs`, `intervals.rs`); linear programs only
 //! propose multipliers. The network as computed in its own type differs from that function by its rounding, so that it may be
 //! violated nearer by as much as rounding moves the border (a millionth of the distance, in practice). What is reported as
 //! found was judged as computed.
@@ -152,7 +152,7 @@ impl Nearest {
     /// By what part of the distance the bound is below it: 0 where they meet, 1 where nothing is known.
     pub fn gap(&self) -> f64 {
         match (self.distance, self.bound) {
-            (distance, _) if distance == 0.0 => 0.0,
+            (0.0, _) => 0.0,
             (distance, bound) if distance.is_finite() => ((distance - bound) / distance).clamp(0.0, 1.0),
             (_, bound) if bound.is_infinite() => 0.0,
             _ => 1.0,

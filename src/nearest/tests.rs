@@ -121,7 +121,7 @@ fn check(norm: Norm, widths: &[usize], function: UnaryFunction, seed: u64, outsi
     let layered = network(widths, function, &mut random);
     let hinges = Hinges::of(&layered).unwrap();
     let inputs = widths[0];
-    let ways = ways(inputs, &mut random, seed % 3 == 0);
+    let ways = ways(inputs, &mut random, seed.is_multiple_of(3));
     let spread = if outside { 2.0 } else { 0.4 };
     let nominal: Vec<f64> = (0..inputs).map(|_| random.between(-spread, spread)).collect();
     let pixels = Pixels::single(inputs);

@@ -9,6 +9,7 @@ mod check;
 mod claims;
 mod inspect;
 mod model;
+mod nearest;
 mod pair;
 mod program;
 mod repair;

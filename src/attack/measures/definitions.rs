@@ -5,7 +5,7 @@ use crate::attack::summary::Summary;
 /// Names of figures with their definitions, in the order of the table.
 pub fn all(summary: &Summary) -> Vec<(&'static str, String)> {
     let text = |text: &str| text.to_owned();
-    vec![
+    let mut all = vec![
         (
             "defects",
             text(
@@ -71,5 +71,14 @@ pub fn all(summary: &Summary) -> Vec<(&'static str, String)> {
                 "of methods that, as published, leave the valid range and the limits (marked *): their successes are counted here and never as valid; their distances are those of these results",
             ),
         ),
-    ]
+    ];
+    if summary.rows.iter().any(|row| row.proved.is_some()) {
+        all.push((
+            "proved, gap",
+            text(
+                "of methods that prove how near a result can be (results.csv, results.json): no adversarial image of the network over                  real numbers is nearer than the bound; gap is (distance - bound) / distance; proved where the search has ended",
+            ),
+        ));
+    }
+    all
 }
