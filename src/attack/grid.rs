@@ -124,7 +124,7 @@ impl Search<'_, '_, '_> {
     }
 
     /// Puts values back, level by level, as long as the input stays a success.
-    fn trimmed(&mut self, input: &mut Vec<f32>) -> Result<(), StopReason> {
+    fn trimmed(&mut self, input: &mut [f32]) -> Result<(), StopReason> {
         loop {
             let (_, _, slopes) = self.slopes(input)?;
             let mut order = self.changed(input);

@@ -24,7 +24,7 @@ use super::tensor::{ElementType, Tensor};
 use super::values;
 
 /// Versions of the default operator set that are read. The operators' meaning is checked against the ONNX project's
-/// tests up to 21; of older sets what means the same in set 7 is read as set 7 ([`older`]); 22 to 25 add element types and operators, and change none of the old ones on floats.
+/// tests up to 21; of older sets what means the same in set 7 is read as set 7 (`older.rs`); 22 to 25 add element types and operators, and change none of the old ones on floats.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
 
 /// Reads a model from the bytes of a file (already unpacked).

@@ -5,7 +5,7 @@
 //! goal. A branch and bound over all phases may follow, of so many programs as are wanted: it finds what the descent
 //! missed, or proves that there is nothing.
 //!
-//! Where an activation is smooth, [tangents](tangent) take the place of phases.
+//! Where an activation is smooth, tangents (`tangent.rs`) take the place of phases.
 //!
 //! At a single point only the sums matter. The cheapest way to move a sum is its edge from the largest source, and
 //! with all edges moving alike the smallest largest change; so the layer is replaced by one edge a neuron, and the
