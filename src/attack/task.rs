@@ -136,12 +136,16 @@ impl Task<'_> {
 
     /// The lead that is asked of a result.
     pub fn asked(&self, outputs: &[f32]) -> f32 {
-        // Single precision is good to 6e-8 of a number; sums of some hundred terms to 1e-5 of the largest.
-        let rounding = 1e-5 * (1.0 + outputs.iter().fold(0.0f32, |most, o| most.max(o.abs())));
         match self.confidence {
-            Confidence::Picture => rounding,
-            Confidence::Lead(lead) => lead.max(rounding),
+            Confidence::Picture => rounding(outputs),
+            Confidence::Lead(lead) => lead.max(rounding(outputs)),
         }
+    }
+
+    /// Whether a result leads by what is asked, and by so much more that the reference engine says so, too.
+    pub fn is_safe(&self, outputs: &[f32]) -> bool {
+        let enough = self.lead(outputs).1 >= self.asked(outputs) + rounding(outputs);
+        enough && self.success(outputs).is_some()
     }
 
     /// The class of a success: the network's decision, if it counts and leads by as much as is asked.
@@ -172,6 +176,12 @@ impl Task<'_> {
         });
         classes
     }
+}
+
+/// By how much engines may differ: single precision is good to 6e-8 of a number, sums of some hundred terms to 1e-5 of the
+/// largest.
+fn rounding(outputs: &[f32]) -> f32 {
+    1e-5 * (1.0 + outputs.iter().fold(0.0f32, |most, o| most.max(o.abs())))
 }
 
 /// The class other than `but` with the largest output; the first among equals.
