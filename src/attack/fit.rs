@@ -2,8 +2,7 @@
 
 use super::images::{Shape, picture};
 use super::victim::{Layout, Order, Scaling, Victim};
-use crate::onnx::Model;
-use crate::onnx::model::Dim;
+use crate::onnx::{Model, ValueInfo};
 
 /// The network does not say how it reads images.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,11 +37,7 @@ pub enum FitError {
 /// If nothing tells.
 pub fn layout(model: &Model, shape: Shape, order: Option<Order>) -> Result<Layout, FitError> {
     let Shape { height, width, channels } = shape;
-    let declared: Vec<usize> =
-        model.graph.inputs.first().and_then(|input| input.shape.as_ref()).map_or(Vec::new(), |sizes| {
-            let size = |dim: &Dim| if let Dim::Fixed(size) = dim { *size } else { 1 };
-            sizes.iter().map(size).collect()
-        });
+    let declared = model.graph.inputs.first().and_then(ValueInfo::closed_shape).unwrap_or_default();
     let last = |wanted: [usize; 3]| declared.ends_with(&wanted);
     let found = match (last([channels, height, width]), last([height, width, channels])) {
         (true, false) => Some(Order::ChannelsFirst),

@@ -55,7 +55,7 @@ impl Search<'_, '_, '_> {
     fn accepts(&mut self, input: &[f32]) -> Result<bool, StopReason> {
         self.left = self.left.checked_sub(1).ok_or(StopReason::Exhausted)?;
         // Values go back until the last evaluation that is a success: with no more than what is asked, the replay might
-        // say otherwise (4 of 150 results on CIFAR-10).
+        // say otherwise (4 of 150 results on colour images).
         Ok(self.task.keeps_limits(input) && self.task.is_safe(self.session.outputs(input)?))
     }
 

@@ -137,8 +137,7 @@ impl Plan<'_> {
     /// What the reference engine says of an input: its class, and the class if it is a success.
     fn success(&self, task: &Task<'_>, input: &[f32]) -> (Option<usize>, Option<usize>) {
         let outputs = self.victim.replay(input).unwrap_or_default();
-        let narrow: Vec<f32> = outputs.iter().map(|&output| output as f32).collect();
-        (decision(&outputs), if narrow.is_empty() { None } else { task.success(&narrow) })
+        (decision(&outputs), task.confirmed(&outputs))
     }
 
     /// What comes of the PNG file of a result of this class when it is read back.

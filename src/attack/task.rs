@@ -154,6 +154,12 @@ impl Task<'_> {
         (self.lead(outputs).1 >= self.asked(outputs)).then_some(class)
     }
 
+    /// The same of what the reference engine computes; an input that it cannot compute is none.
+    pub fn confirmed(&self, outputs: &[f64]) -> Option<usize> {
+        let narrow: Vec<f32> = outputs.iter().map(|&output| output as f32).collect();
+        if narrow.is_empty() { None } else { self.success(&narrow) }
+    }
+
     /// Whether a decision for this class is a success.
     pub fn counts(&self, class: usize) -> bool {
         match self.targets {

@@ -52,6 +52,14 @@ pub struct ValueInfo {
     pub shape: Option<Vec<Dim>>,
 }
 
+impl ValueInfo {
+    /// The declared shape with open dimensions as 1, as this program sets them; `None` where the file gives none.
+    pub fn closed_shape(&self) -> Option<Vec<usize>> {
+        let size = |dim: &Dim| if let Dim::Fixed(n) = dim { *n } else { 1 };
+        self.shape.as_ref().map(|dims| dims.iter().map(size).collect())
+    }
+}
+
 /// One declared dimension.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dim {

@@ -4,9 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::onnx::{
-    Attribute, Data, Dim, ElementType, Graph, Model, ModelError, Node, Place, Tensor, ValueInfo,
-};
+use crate::onnx::{Attribute, Data, ElementType, Graph, Model, ModelError, Node, Place, Tensor, ValueInfo};
 
 use crate::onnx::live::Live;
 
@@ -124,10 +122,7 @@ pub(crate) fn run_node(
 
 /// The shape of an input that `len` values are given for; symbolic dimensions are 1.
 pub(super) fn input_shape(info: &ValueInfo, len: usize) -> Result<Vec<usize>, ModelError> {
-    let shape: Vec<usize> = match &info.shape {
-        Some(dims) => dims.iter().map(|d| if let Dim::Fixed(n) = d { *n } else { 1 }).collect(),
-        None => vec![len],
-    };
+    let shape = info.closed_shape().unwrap_or_else(|| vec![len]);
     if shape.iter().product::<usize>() == len {
         return Ok(shape);
     }

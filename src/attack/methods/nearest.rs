@@ -102,7 +102,7 @@ fn narrow(input: &[f64]) -> Vec<f32> {
 fn fools(task: &Task<'_>, session: &mut Session<'_>, x: &[f64]) -> bool {
     let input = narrow(x);
     let by_both = session.fools(task, &input).unwrap_or(false)
-        && task.victim.replay(&input).is_some_and(|outputs| task.success(&narrow(&outputs)).is_some());
+        && task.victim.replay(&input).is_some_and(|outputs| task.confirmed(&outputs).is_some());
     by_both && task.keeps_limits(&input)
 }
 

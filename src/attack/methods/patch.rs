@@ -146,6 +146,7 @@ impl Patch {
         Reading { margin: self.reading.margin.max(lead), ..self.reading }
     }
 
+    /// A journey towards one class, not yet begun.
     fn trip(&self, aim: usize, task: &Task<'_>, session: &mut Session<'_>) -> Result<Trip, StopReason> {
         let image = widen(task.image);
         let (lower, upper) = ends(task);

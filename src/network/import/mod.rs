@@ -19,7 +19,7 @@ use crate::network::build::Builder;
 use crate::network::shape::ShapeError;
 use crate::network::{Network, NodeId, Real};
 use crate::onnx::live::Live;
-use crate::onnx::{Attribute, Dim, ElementType, Graph, Model, ModelError, Node, Place, Tensor, expand};
+use crate::onnx::{Attribute, ElementType, Graph, Model, ModelError, Node, Place, Tensor, expand};
 use call::Call;
 use plain::Rescue;
 use reach::Reach;
@@ -148,13 +148,12 @@ fn attempt<T: Real>(
     };
     for input in &model.graph.inputs {
         let place = || Place::Value(input.name.clone());
-        let Some(dims) = &input.shape else {
+        let Some(shape) = input.closed_shape() else {
             let error = ModelError::new(place(), "the input has no declared shape")
                 .help("run onnx.shape_inference, or declare the shape when exporting");
             return Err(error.into());
         };
-        let dim = |d: &Dim| if let Dim::Fixed(n) = d { *n } else { 1 };
-        let node = importer.builder.input(&input.name, input.element, dims.iter().map(dim).collect());
+        let node = importer.builder.input(&input.name, input.element, shape);
         let node = node.map_err(|error| ModelError::new(place(), error.0))?;
         importer.bind(&input.name, Operand::Node(node));
     }

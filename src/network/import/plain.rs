@@ -15,7 +15,7 @@ use crate::network::{Network, NodeId};
 use crate::onnx::live::Live;
 use crate::onnx::{Attribute, Dim, ElementType, Graph, Model, Node, ValueInfo};
 use crate::random::Random;
-use crate::reference::{Engine, Precision};
+use crate::reference::{Engine, Precision, Unsupported};
 
 /// Between which numbers the inputs lie at which shapes are tried.
 const TRIES: [(f64, f64); 12] = [
@@ -100,9 +100,7 @@ impl Rescue {
 
 /// An input of the model to try.
 fn tried(info: &ValueInfo, (low, high): (f64, f64), random: &mut Random) -> Option<Vec<f64>> {
-    let size = |dim: &Dim| if let Dim::Fixed(n) = dim { *n } else { 1 };
-    let shape: Vec<usize> = info.shape.as_ref()?.iter().map(size).collect();
-    let len = shape::checked_len(&shape).ok()?;
+    let len = shape::checked_len(&info.closed_shape()?).ok()?;
     let value = |x: f64| match info.element {
         ElementType::Bool => f64::from(u8::from(x >= 0.5)),
         element if element.is_float() => x,
@@ -124,19 +122,23 @@ pub(super) fn whole<T: Real>(rescue: &Rescue, hidden: &[&str]) -> Result<Network
     let mut builder = Builder::<T>::default();
     let mut inputs = Vec::new();
     for info in &model.graph.inputs {
-        let size = |dim: &Dim| if let Dim::Fixed(n) = dim { *n } else { 1 };
-        let shape = info.shape.as_ref().ok_or_else(moves)?.iter().map(size).collect();
+        let shape = info.closed_shape().ok_or_else(moves)?;
         inputs.push(builder.input(&info.name, info.element, shape)?);
     }
     let mut ids = Vec::new();
-    for (name, element, shape) in declared {
-        let mut own = model.clone();
-        own.graph.outputs = vec![ValueInfo { name: name.clone(), element, shape: None }];
-        let engine = Engine::new(Arc::new(own)).map_err(|unsupported| ShapeError(unsupported.to_string()))?;
-        let plain = Op::Plain(Plain::new(Arc::new(engine), shape));
+    for value in declared {
+        let (name, element) = (value.0.clone(), value.1);
+        let plain = operator(model, value).map_err(|unsupported| ShapeError(unsupported.to_string()))?;
         ids.push(builder.push(&name, plain, &inputs, element)?);
     }
     Ok(builder.finish(ids))
+}
+
+/// A model as the operator that computes one of its values.
+fn operator<T>(model: &Model, (name, element, shape): Declared) -> Result<Op<T>, Unsupported> {
+    let mut own = model.clone();
+    own.graph.outputs = vec![ValueInfo { name, element, shape: None }];
+    Ok(Op::Plain(Plain::new(Arc::new(Engine::new(Arc::new(own))?), shape)))
 }
 
 impl<T: Real> Importer<T> {
@@ -159,10 +161,9 @@ impl<T: Real> Importer<T> {
                 results.push(Operand::list(Vec::new()));
                 continue;
             }
-            let (_, element, shape) = declared.next()?;
-            let mut own = alone.clone();
-            own.graph.outputs = vec![ValueInfo { name: name.clone(), element, shape: None }];
-            let plain = Op::Plain(Plain::new(Arc::new(Engine::new(Arc::new(own)).ok()?), shape));
+            let value = declared.next()?;
+            let element = value.1;
+            let plain = operator(&alone, value).ok()?;
             results.push(Operand::Node(self.builder.push(&node.name, plain, &operands, element).ok()?));
         }
         Some(results)
