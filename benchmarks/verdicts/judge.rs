@@ -38,10 +38,10 @@ impl Judge {
         for (node, engine) in graph.nodes.iter().zip(&self.nodes) {
             let operands: Vec<Arc<Tensor>> =
                 node.inputs.iter().map(|name| values.get(name.as_str()).cloned()).collect::<Option<_>>()?;
-            let result = match sums(node, &operands) {
-                Some((shape, rows)) => {
-                    let add = |row: Vec<Vec<f64>>| added(element, row, random);
-                    Arc::new(tensor(element, shape, rows.into_iter().map(add).collect()))
+            let result = match open(node, &operands) {
+                Some((shape, results)) => {
+                    let compute = |result: Open| Type(element).compute(result, random);
+                    Arc::new(tensor(element, shape, results.into_iter().map(compute).collect()))
                 }
                 None => {
                     let own = operands.iter().map(|t| Tensor::clone(t)).collect();
@@ -81,26 +81,54 @@ fn tensor(element: ElementType, shape: Vec<usize>, values: Vec<f64>) -> Tensor {
     Tensor { element, shape, data }
 }
 
-/// The terms of a sum: products of factors.
-type Terms = Vec<Vec<f64>>;
+/// How a result comes about that ONNX leaves open.
+enum Open {
+    Sum(Sum),
+    Normal(Normal),
+}
 
-/// Each result of a matrix product, a convolution or a sum as a list of terms; `None` for other nodes.
-fn sums(node: &Node, operands: &[Arc<Tensor>]) -> Option<(Vec<usize>, Vec<Terms>)> {
+/// `scale · Σ product of factors + Σ added`.
+#[derive(Default)]
+struct Sum {
+    products: Vec<Vec<f64>>,
+    scale: Option<f64>,
+    added: Vec<f64>,
+}
+
+/// `(x − mean) / spread · scale + bias`.
+struct Normal {
+    x: f64,
+    mean: f64,
+    spread: f64,
+    scale: f64,
+    bias: f64,
+}
+
+/// The results of a node, with their shape; `None` for nodes that leave nothing open.
+fn open(node: &Node, operands: &[Arc<Tensor>]) -> Option<(Vec<usize>, Vec<Open>)> {
     let values: Vec<Vec<f64>> = operands.iter().map(|t| t.to_f64()).collect();
+    let all = |shape: Vec<usize>, sums: Vec<Sum>| Some((shape, sums.into_iter().map(Open::Sum).collect()));
+    let alone = |numbers: &[f64]| numbers.iter().map(|&x| vec![x]).collect::<Vec<_>>();
+    let mean = |numbers: &[f64]| Sum {
+        products: alone(numbers),
+        scale: Some(1.0 / numbers.len() as f64),
+        added: Vec::new(),
+    };
     match node.operator.as_str() {
         "MatMul" | "Gemm" => {
             let (x, w) = (&values[0], &values[1]);
             let flipped = node.int("transB").ok()?.unwrap_or(0) == 1;
-            let scale = node.float("alpha").ok()?.unwrap_or(1.0);
+            let alpha = f64::from(node.float("alpha").ok()?.unwrap_or(1.0) as f32);
+            let beta = f64::from(node.float("beta").ok()?.unwrap_or(1.0) as f32);
             let n = x.len();
             let m = w.len() / n;
             let at = |i: usize, j: usize| if flipped { w[j * n + i] } else { w[i * m + j] };
-            let row = |j: usize| {
-                let mut terms: Terms = (0..n).map(|i| vec![scale, x[i], at(i, j)]).collect();
-                terms.extend(values.get(2).map(|c| vec![c[j]]));
-                terms
+            let row = |j: usize| Sum {
+                products: (0..n).map(|i| vec![x[i], at(i, j)]).collect(),
+                scale: (alpha != 1.0).then_some(alpha),
+                added: values.get(2).map(|c| beta * c[j]).into_iter().collect(),
             };
-            Some((vec![1, m], (0..m).map(row).collect()))
+            all(vec![1, m], (0..m).map(row).collect())
         }
         "Conv" => {
             let (x, w, b) = (&values[0], &values[1], &values[2]);
@@ -108,44 +136,123 @@ fn sums(node: &Node, operands: &[Arc<Tensor>]) -> Option<(Vec<usize>, Vec<Terms>
             let places = x.len() + 1 - kernel;
             let row = |at: usize| {
                 let (channel, place) = (at / places, at % places);
-                let mut terms: Terms =
-                    (0..kernel).map(|k| vec![x[place + k], w[channel * kernel + k]]).collect();
-                terms.push(vec![b[channel]]);
-                terms
+                let product = |k: usize| vec![x[place + k], w[channel * kernel + k]];
+                Sum { products: (0..kernel).map(product).collect(), scale: None, added: vec![b[channel]] }
             };
-            Some((vec![1, b.len(), places], (0..b.len() * places).map(row).collect()))
+            all(vec![1, b.len(), places], (0..b.len() * places).map(row).collect())
         }
-        "ReduceSum" => Some((vec![1, 1], vec![values[0].iter().map(|&x| vec![x]).collect()])),
+        "AveragePool" => {
+            let kernel = *node.ints("kernel_shape").ok()??.first()? as usize;
+            let windows: Vec<Sum> = values[0].windows(kernel).map(mean).collect();
+            all(vec![1, 1, windows.len()], windows)
+        }
+        "ReduceMean" => all(vec![1, 1], vec![mean(&values[0])]),
+        "ReduceSum" => all(vec![1, 1], vec![Sum { products: alone(&values[0]), ..Sum::default() }]),
+        "BatchNormalization" => {
+            let epsilon = f64::from(node.float("epsilon").ok()?.unwrap_or(1e-5) as f32);
+            let number = |i: usize| {
+                Open::Normal(Normal {
+                    x: values[0][i],
+                    scale: values[1][i],
+                    bias: values[2][i],
+                    mean: values[3][i],
+                    spread: (values[4][i] + epsilon).sqrt(),
+                })
+            };
+            Some((operands[0].shape.clone(), (0..values[0].len()).map(number).collect()))
+        }
         _ => None,
     }
 }
 
-/// A sum in random order: two partial sums at a time, or one term after the other without rounding its product.
-fn added(element: ElementType, mut terms: Terms, random: &mut Random) -> f64 {
-    for i in (1..terms.len()).rev() {
-        terms.swap(i, random.below(i + 1));
+/// Numbers of a type, with what its operators round.
+#[derive(Clone, Copy)]
+struct Type(ElementType);
+
+impl Type {
+    fn add(self, a: f64, b: f64) -> f64 {
+        in_type(self.0, a + b)
     }
-    if random.below(3) == 0 && element != ElementType::Float64 {
-        return terms.iter().fold(0.0, |sum, term| {
-            let [product, factor] = match term.as_slice() {
-                [a, b, c] => [in_type(element, a * b), *c],
-                [a, b] => [*a, *b],
-                _ => [term[0], 1.0],
-            };
-            match element {
-                ElementType::Float32 => f64::from((product as f32).mul_add(factor as f32, sum as f32)),
-                _ => in_type(element, product * factor + sum),
+
+    fn times(self, a: f64, b: f64) -> f64 {
+        in_type(self.0, a * b)
+    }
+
+    fn over(self, a: f64, b: f64) -> f64 {
+        in_type(self.0, a / b)
+    }
+
+    /// `a · b + c`, rounded once.
+    fn fused(self, a: f64, b: f64, c: f64) -> f64 {
+        match self.0 {
+            ElementType::Float32 => f64::from((a as f32).mul_add(b as f32, c as f32)),
+            ElementType::Float64 => a.mul_add(b, c),
+            _ => in_type(self.0, a * b + c),
+        }
+    }
+
+    fn compute(self, open: Open, random: &mut Random) -> f64 {
+        match open {
+            Open::Sum(sum) => self.sum(sum, random),
+            Open::Normal(normal) => self.normal(&normal, random),
+        }
+    }
+
+    /// A sum in random order: two partial sums at a time, or one term after the other without rounding its product. The scale comes
+    /// last, or first to one of the factors.
+    fn sum(self, Sum { mut products, scale, added }: Sum, random: &mut Random) -> f64 {
+        let Some(scale) = scale else {
+            products.extend(added.into_iter().map(|x| vec![x]));
+            return self.products(products, random);
+        };
+        let factor = match random.below(3) {
+            0 => {
+                let sum = self.products(products, random);
+                let mut terms = vec![vec![self.times(scale, sum)]];
+                terms.extend(added.into_iter().map(|x| vec![x]));
+                return self.products(terms, random);
             }
-        });
+            1 => 0,
+            _ => 1,
+        };
+        for product in &mut products {
+            let at = factor.min(product.len() - 1);
+            product[at] = self.times(scale, product[at]);
+        }
+        products.extend(added.into_iter().map(|x| vec![x]));
+        self.products(products, random)
     }
-    let product = |term: &Vec<f64>| term.iter().copied().reduce(|a, b| in_type(element, a * b));
-    let mut parts: Vec<f64> = terms.iter().filter_map(product).collect();
-    while parts.len() > 1 {
-        let a = parts.swap_remove(random.below(parts.len()));
-        let b = parts.swap_remove(random.below(parts.len()));
-        parts.push(in_type(element, a + b));
+
+    fn products(self, mut terms: Vec<Vec<f64>>, random: &mut Random) -> f64 {
+        for i in (1..terms.len()).rev() {
+            terms.swap(i, random.below(i + 1));
+        }
+        if random.below(3) == 0 {
+            let factors = |term: &[f64]| (term[0], term.get(1).copied().unwrap_or(1.0));
+            return terms.iter().map(|term| factors(term)).fold(0.0, |sum, (a, b)| self.fused(a, b, sum));
+        }
+        let product = |term: &Vec<f64>| term.iter().copied().reduce(|a, b| self.times(a, b));
+        let mut parts: Vec<f64> = terms.iter().filter_map(product).collect();
+        while parts.len() > 1 {
+            let a = parts.swap_remove(random.below(parts.len()));
+            let b = parts.swap_remove(random.below(parts.len()));
+            parts.push(self.add(a, b));
+        }
+        parts.pop().unwrap_or(0.0)
     }
-    parts.pop().unwrap_or(0.0)
+
+    fn normal(self, &Normal { x, mean, spread, scale, bias }: &Normal, random: &mut Random) -> f64 {
+        let spread = in_type(self.0, spread);
+        let (factor, centred) = (self.over(1.0, spread), self.add(x, -mean));
+        let slope = if random.below(2) == 0 { self.times(scale, factor) } else { self.over(scale, spread) };
+        match random.below(5) {
+            0 => self.add(self.times(self.times(centred, factor), scale), bias),
+            1 => self.add(self.times(self.over(centred, spread), scale), bias),
+            2 => self.add(self.times(self.times(centred, scale), factor), bias),
+            3 => self.fused(centred, slope, bias),
+            _ => self.fused(x, slope, self.add(bias, -self.times(mean, slope))),
+        }
+    }
 }
 
 /// A point of a box: a corner, the middle, a float beside one of them, or anything.

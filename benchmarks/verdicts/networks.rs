@@ -202,8 +202,12 @@ impl<'r> Maker<'r> {
         let flipped = self.random.below(2);
         let w = if flipped == 1 { self.weights(&[m, n]) } else { self.weights(&[n, m]) };
         let c = self.weights(&[m]);
-        let scale = [1.0, 1.0, 0.1, 0.5, 3.0][self.random.below(5)];
-        let attributes = [("transB", Attribute::Int(flipped as i64)), ("alpha", Attribute::Float(scale))];
+        let mut scale = || [1.0, 1.0, 0.1, 0.5, 3.0, 1e-4, 1000.0][self.random.below(7)];
+        let attributes = [
+            ("transB", Attribute::Int(flipped as i64)),
+            ("alpha", Attribute::Float(scale())),
+            ("beta", Attribute::Float(scale())),
+        ];
         self.then("Gemm", &[x, &w, &c], m, &attributes);
     }
 

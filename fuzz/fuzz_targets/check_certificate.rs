@@ -24,11 +24,10 @@ fn relu() -> Arc<Model> {
         attributes: Default::default(),
     };
     let graph = Graph {
-        name: String::new(),
         inputs: vec![info("x")],
         outputs: vec![info("y")],
         nodes: vec![node],
-        initializers: Default::default(),
+        ..Graph::default()
     };
     Arc::new(Model { path: "relu.onnx".into(), ir_version: 8, opset: 13, graph })
 }

@@ -42,7 +42,11 @@ fuzz_target!(|data: &[u8]| {
             let Some(values) = judge.permuted(&point, &mut random) else { continue };
             for (value, (low, high)) in values.iter().zip(&outputs) {
                 let is_open = low.is_infinite() || high.is_infinite();
-                assert!(is_open || (low <= value && value <= high), "{value} is outside of [{low}, {high}] at {point:?}");
+                assert!(
+                    is_open || (low <= value && value <= high),
+                    "{value} is outside of [{low}, {high}] at {point:?}, tightened: {tightened}, {ranges:?}: {:#?}",
+                    model.graph
+                );
             }
         }
     }

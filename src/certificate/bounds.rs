@@ -10,7 +10,8 @@
 use super::directed::{Interval, gamma, up};
 use super::format::{self, Format, exp2};
 use super::functions::{Function, Line, Lines};
-use super::tape::{Comparison, Groups, Kind, Linear, Rounding, Scalar, Step, Tape};
+use super::tape::{Comparison, Form, Groups, Kind, Linear, Rounding, Scalar, Step, Tape};
+use crate::network::kernel::dispatch::vectorized;
 
 /// Room for the operations that compute an allowance.
 const ROOM: f64 = 1.0 + 1e-12;
@@ -91,11 +92,13 @@ impl Bounds {
             }
             Kind::Linear(linear) => {
                 let is_unknown = |&x: &Scalar| !self.of(x).is_finite();
-                let unknown = linear.unweighed.iter().any(is_unknown);
-                self.each(step, |bounds, i| match unknown {
-                    true => Number::ANY,
-                    false => bounds.linear(step, linear, i),
-                });
+                match &linear.form {
+                    _ if linear.unweighed.iter().any(is_unknown) => self.each(step, |_, _| Number::ANY),
+                    Form::Dense { width, outputs, inputs, weights } if *width > 0 => {
+                        self.dense(step, linear, (*width, *outputs), inputs, weights);
+                    }
+                    _ => self.each(step, |bounds, i| bounds.linear(step, linear, i)),
+                }
             }
             Kind::Unary { function, operands } => {
                 for (i, &x) in operands.iter().enumerate() {
@@ -122,21 +125,59 @@ impl Bounds {
     }
 
     fn linear(&self, step: &Step, linear: &Linear, i: usize) -> Number {
-        let bias = linear.bias_of(i);
-        let (mut low, mut high, mut size, mut grain) = (bias, bias, bias.abs(), format::OF_ZERO);
-        // Zero times what is no finite number is no number: this sum then is NaN, as a runtime's is.
+        let mut sums = Sums::default();
+        let mut grain = format::OF_ZERO;
         linear.visit(i, |x, w| {
             let x = x as usize;
-            let (l, h) = (self.low[x], self.high[x]);
-            let (below, above) = if w >= 0.0 { (l, h) } else { (h, l) };
-            low += w * below;
-            high += w * above;
-            size += w.abs() * l.abs().max(h.abs());
+            sums.add(w, self.low[x], self.high[x], self.low[x].abs().max(self.high[x].abs()));
             grain = grain.min(self.grain[x]);
         });
+        self.summed(step, linear, i, sums, grain)
+    }
+
+    /// The same for a matrix product: the operands of a row are gathered once for all its sums.
+    fn dense(
+        &mut self,
+        step: &Step,
+        linear: &Linear,
+        (width, outputs): (usize, usize),
+        inputs: &[Scalar],
+        weights: &[f64],
+    ) {
+        let (mut low, mut high, mut size) = (vec![0.0; width], vec![0.0; width], vec![0.0; width]);
+        let mut sums = vec![Sums::default(); outputs];
+        for (row, numbers) in inputs.chunks_exact(width).enumerate() {
+            let mut grain = format::OF_ZERO;
+            for (k, &x) in numbers.iter().enumerate() {
+                (low[k], high[k]) = (self.low[x as usize], self.high[x as usize]);
+                size[k] = self.of(x).magnitude();
+                grain = grain.min(self.grain_of(x));
+            }
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (sums, w) in sums.iter_mut().zip(weights.chunks_exact(width)) {
+                        *sums = Sums::of(w, &low, &high, &size);
+                    }
+                },
+            );
+            for (column, &sums) in sums.iter().enumerate() {
+                let i = row * outputs + column;
+                let number = self.summed(step, linear, i, sums, grain);
+                self.set(step.first + i, number);
+            }
+        }
+    }
+
+    /// A sum of so much, and its bias. `grain` divides the operands.
+    fn summed(&self, step: &Step, linear: &Linear, i: usize, sums: Sums, grain: i32) -> Number {
+        let bias = linear.bias_of(i);
+        let (low, high, size) = (sums.low + bias, sums.high + bias, sums.size + bias.abs());
+        // Zero times what is no finite number is no number: this sum then is NaN, as a runtime's is.
         if size.is_nan() {
             return Number::ANY;
         }
+        let way = self.way(step, linear, i, grain);
         let grain = match linear.exact {
             true => (grain + linear.grain).min(format::grain(bias)).max(format::UNKNOWN),
             false => format::UNKNOWN,
@@ -146,9 +187,25 @@ impl Bounds {
         let size = times(size, 1.0 + 2.0 * off);
         let range = snapped(Interval::new(low, high).widened(times(off, size)), grain);
         let hidden = linear.hidden.get(i).copied().unwrap_or(0.0);
-        let mut number = rounded(step.rounding, range, size + hidden, grain);
+        let mut number = rounded_on(way, step.rounding, range, size + hidden, grain);
         number.price += times(gamma(step.fan + 4), size);
         number
+    }
+
+    /// What may happen on the way to a sum of products of three factors. `grain` divides its numbers.
+    fn way(&self, step: &Step, linear: &Linear, i: usize, grain: i32) -> Way {
+        let (Some(chain), Rounding::Sum { format, .. }) = (linear.chain_of(i), step.rounding) else {
+            return Way::default();
+        };
+        let (mut peak, mut lost) = (0.0, 0.0);
+        linear.visit(i, |x, w| {
+            let (most, loss) = chain.term(w, self.of(x).magnitude());
+            peak += most;
+            lost += loss;
+        });
+        let room = 1.0 + 2.0 * gamma(linear.terms + 8);
+        let is_kept = linear.exact && exp2(chain.grain(grain, linear.grain)) >= format.tiny;
+        Way { peak: peak * room, lost: if is_kept { 0.0 } else { lost * format.tiny * room } }
     }
 
     /// The interval and the lines of a function's value; `below` asks for a slope of the line below.
@@ -283,17 +340,72 @@ impl Bounds {
     }
 }
 
+/// The ends of a sum of products, and what bounds its partial sums.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    low: f64,
+    high: f64,
+    size: f64,
+}
+
+impl Sums {
+    #[inline(always)]
+    fn add(&mut self, w: f64, low: f64, high: f64, size: f64) {
+        let (below, above) = if w >= 0.0 { (low, high) } else { (high, low) };
+        self.low += w * below;
+        self.high += w * above;
+        self.size += w.abs() * size;
+    }
+
+    /// Of one row of a matrix, in eight sums of each: the interval loop is most of a check otherwise.
+    #[inline(always)]
+    fn of(weights: &[f64], low: &[f64], high: &[f64], size: &[f64]) -> Self {
+        let (w, w_rest) = weights.as_chunks::<8>();
+        let (l, l_rest) = low.as_chunks::<8>();
+        let (h, h_rest) = high.as_chunks::<8>();
+        let (s, s_rest) = size.as_chunks::<8>();
+        let (mut lows, mut highs, mut sizes) = ([0.0; 8], [0.0; 8], [0.0; 8]);
+        for (((w, l), h), s) in w.iter().zip(l).zip(h).zip(s) {
+            for k in 0..8 {
+                lows[k] += w[k] * if w[k] >= 0.0 { l[k] } else { h[k] };
+                highs[k] += w[k] * if w[k] >= 0.0 { h[k] } else { l[k] };
+                sizes[k] += w[k].abs() * s[k];
+            }
+        }
+        let mut lanes: [Self; 8] =
+            std::array::from_fn(|k| Self { low: lows[k], high: highs[k], size: sizes[k] });
+        for k in 0..w_rest.len() {
+            lanes[k].add(w_rest[k], l_rest[k], h_rest[k], s_rest[k]);
+        }
+        let sum = |of: fn(&Self) -> f64| lanes.iter().map(of).sum();
+        Self { low: sum(|s| s.low), high: sum(|s| s.high), size: sum(|s| s.size) }
+    }
+}
+
 /// A product in which nothing times infinity is nothing.
 fn times(a: f64, b: f64) -> f64 {
     if a == 0.0 || b == 0.0 { 0.0 } else { up::mul(a, b) }
 }
 
-/// A number after rounding: its interval widened, everything where it may overflow. `size` bounds all terms and partial sums.
+/// What a computation passes on the way to a result that says nothing of it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Way {
+    /// The largest absolute value.
+    peak: f64,
+    /// What is lost where small values are flushed to zero.
+    lost: f64,
+}
+
 fn rounded(rounding: Rounding, range: Interval, size: f64, grain: i32) -> Number {
+    rounded_on(Way::default(), rounding, range, size, grain)
+}
+
+/// A number after rounding: its interval widened, everything where it may overflow. `size` bounds all terms and partial sums.
+fn rounded_on(way: Way, rounding: Rounding, range: Interval, size: f64, grain: i32) -> Number {
     let (format, off, grain) = match rounding {
         Rounding::Exact => return Number { range, grain, price: 0.0 },
         Rounding::Sum { format, roundings } => {
-            (format, off_sum(format, roundings, range, size, grain), grain)
+            (format, off_sum(format, roundings, range, size, grain) + way.lost, grain)
         }
         Rounding::Function { format, ulps, absolute } => {
             let off = 2.0 * ulps * format.unit() * range.magnitude() + absolute + format.tiny;
@@ -308,7 +420,8 @@ fn rounded(rounding: Rounding, range: Interval, size: f64, grain: i32) -> Number
         _ if off > 0.0 => range.widened(off),
         _ => range,
     };
-    if size.is_nan() || size + off > format.largest || widened.magnitude() > format.largest {
+    let largest = (size + off).max(way.peak);
+    if size.is_nan() || largest > format.largest || widened.magnitude() > format.largest {
         return Number::ANY;
     }
     let stored = match format.digits {

@@ -125,6 +125,8 @@ pub(super) struct Linear {
     pub(super) bias: Vec<f64>,
     /// Absolute values that were added up on the way to the bias, where that rounds too; or none.
     pub(super) hidden: Vec<f64>,
+    /// Where terms are products of three factors: one for all numbers, one a number, or none.
+    pub(super) chains: Vec<Chain>,
     /// Divides all weights.
     pub(super) grain: i32,
     /// Whether weights and biases are the numbers that a runtime has: not quotients or products that were rounded here, so that
@@ -134,6 +136,34 @@ pub(super) struct Linear {
     pub(super) unweighed: Vec<Scalar>,
     /// Terms of the longest sum, the bias not counted.
     pub(super) terms: usize,
+}
+
+/// Terms `scale · share · (number + offset)` with `scale · share` as their weight. A runtime may multiply any two of the factors first,
+/// or scale the sum as a whole: what is computed on the way may be too large or too small where the term is neither.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Chain {
+    /// Not zero.
+    pub(super) scale: f64,
+    /// Not negative.
+    pub(super) offset: f64,
+}
+
+impl Chain {
+    /// How large anything on the way to a term may be, and what it loses if that is flushed to zero, in units of the smallest number.
+    #[inline(always)]
+    pub(super) fn term(self, weight: f64, size: f64) -> (f64, f64) {
+        let (scale, share, size) = (self.scale.abs(), (weight / self.scale).abs(), size + self.offset);
+        let most = scale.max(1.0) * share.max(1.0) * size.max(1.0);
+        // A factor of one rounds nothing.
+        let folded = if share == 1.0 { 0.0 } else { size };
+        (most, scale + share + weight.abs() + folded + 2.0)
+    }
+
+    /// What divides everything on the way, where numbers and weights are multiples of two to these powers.
+    pub(super) fn grain(self, numbers: i32, weights: i32) -> i32 {
+        let scale = format::grain(self.scale);
+        numbers + scale.min(0) + (weights - scale).min(0)
+    }
 }
 
 /// Which weights belong to which numbers.
@@ -176,12 +206,26 @@ impl Linear {
             }
         };
         let grain = weights.iter().map(|&w| format::grain(w)).min().unwrap_or(format::OF_ZERO);
-        Self { form, bias, hidden: Vec::new(), grain, exact: true, unweighed: Vec::new(), terms }
+        let (hidden, chains, unweighed) = (Vec::new(), Vec::new(), Vec::new());
+        Self { form, bias, hidden, chains, grain, exact: true, unweighed, terms }
     }
 
     /// The same, with weights or biases that were rounded here unless `exact` says that they were not.
     pub(super) fn computed(self, exact: bool) -> Self {
         Self { exact: self.exact && exact, ..self }
+    }
+
+    /// The same, with terms of three factors of which one is the same for all.
+    pub(super) fn scaled_by(mut self, scale: f64) -> Self {
+        if scale != 1.0 {
+            self.chains = vec![Chain { scale, offset: 0.0 }];
+        }
+        self
+    }
+
+    /// How the terms of one sum come about.
+    pub(super) fn chain_of(&self, output: usize) -> Option<Chain> {
+        if self.chains.len() == 1 { self.chains.first() } else { self.chains.get(output) }.copied()
     }
 
     /// Calls `visit` with each term of one sum.
@@ -192,13 +236,18 @@ impl Linear {
                 let (row, column) = (output / outputs, output % outputs);
                 let numbers = &inputs[row * width..][..*width];
                 let weights = &weights[column * width..][..*width];
-                numbers.iter().zip(weights).for_each(|(&x, &w)| visit(x, w));
+                // Loops, not `for_each`: what that calls is compiled by itself, for the oldest processor.
+                for (&x, &w) in numbers.iter().zip(weights) {
+                    visit(x, w);
+                }
             }
             Form::Windows(windows) => windows.visit(output, visit),
             Form::Sparse { starts, inputs, weights } => {
                 let end = starts.get(output + 1).copied().unwrap_or(inputs.len());
                 let range = starts[output]..end;
-                inputs[range.clone()].iter().zip(&weights[range]).for_each(|(&x, &w)| visit(x, w));
+                for (&x, &w) in inputs[range.clone()].iter().zip(&weights[range]) {
+                    visit(x, w);
+                }
             }
         }
     }
@@ -237,7 +286,9 @@ impl Windows {
             let from = (image * self.in_channels + group * depth + d) * self.in_places;
             let numbers = &self.inputs[from..][..self.in_places];
             let weights = &self.weights[(channel * depth + d) * self.kernel..][..self.kernel];
-            taps.iter().for_each(|&(at, tap)| visit(numbers[at as usize], weights[tap as usize]));
+            for &(at, tap) in taps {
+                visit(numbers[at as usize], weights[tap as usize]);
+            }
         }
     }
 }
@@ -285,7 +336,10 @@ impl Step {
     fn for_each_use(&self, mut count: impl FnMut(Scalar, usize)) {
         match &self.kind {
             Kind::Input | Kind::Constant(_) | Kind::Compare { .. } => {}
-            Kind::Linear(linear) => (0..self.len).for_each(|i| linear.visit(i, |x, _| count(x, 1))),
+            Kind::Linear(linear) => match &linear.form {
+                Form::Dense { outputs, inputs, .. } => inputs.iter().for_each(|&x| count(x, *outputs)),
+                _ => (0..self.len).for_each(|i| linear.visit(i, |x, _| count(x, 1))),
+            },
             // The line, and the multiplier of a decided phase.
             Kind::Unary { operands, .. } => operands.iter().for_each(|&x| count(x, 2)),
             Kind::Extreme { groups, .. } => groups.members.iter().for_each(|&x| count(x, 1)),

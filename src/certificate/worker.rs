@@ -69,7 +69,7 @@ impl Worker {
         enclosure.tape.steps.iter().for_each(|step| self.bounds.compute(step));
     }
 
-    /// Intervals of all numbers over a box, those that functions bend in tightened by rows of their own. `false` if that was ended.
+    /// The same, with numbers that functions bend in tightened by rows of their own. `false` if that was ended.
     pub(super) fn tighten(
         &mut self,
         enclosure: &Enclosure,

@@ -18,7 +18,7 @@ use super::proof::{self, Parts};
 use super::pseudo_costs::{PseudoCosts, gain};
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress, whole};
 use crate::network::Real;
-use crate::network::bounds::{Bounder, LinearBound, Row as BoundRow, Tightening};
+use crate::network::bounds::{Bounder, LinearBound, Phases, Row as BoundRow, Tightening};
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region, Row, RowKind};
 
@@ -80,6 +80,8 @@ struct Rest {
     hope: f64,
     /// The bound of the row that decides.
     guide: LinearBound,
+    /// Phases that are decided in the box, and so in its halves: of most neurons a half need not be asked again.
+    phases: Phases,
 }
 
 /// A box and what is left of it, if anything.
@@ -163,25 +165,26 @@ impl<T: Real> Falsifier<T> for Split<T> {
 fn bound<T: Real>(
     bounder: &mut Bounder<'_>,
     (lower, upper): (&[f64], &[f64]),
-    open: impl Iterator<Item = u32>,
+    (open, known): (impl Iterator<Item = u32>, &Phases),
     oracle: &mut Oracle<'_, T>,
 ) -> Result<Option<Rest>, Obstacle> {
     let keep_going = || oracle.check().is_ok();
-    if !bounder.intervals(lower, upper, Tightening::OpenPhases, &keep_going) {
+    if !bounder.intervals_within(known, lower, upper, Tightening::OpenPhases, &keep_going) {
         oracle.check()?;
         return Err(Obstacle::Unbounded);
     }
     oracle.tally.count_bounds(bounder.swept());
     if let Some(condition) = &oracle.region.condition {
         let rest = whole::hope_of(bounder, condition);
-        return Ok(rest.map(|(hope, guide)| Rest { open: Vec::new(), hope, guide }));
+        let phases = bounder.phases();
+        return Ok(rest.map(|(hope, guide)| Rest { open: Vec::new(), hope, guide, phases }));
     }
     let mut rest: Option<Rest> = None;
     for number in open {
         let conjunction = &oracle.region.conjunctions[number as usize];
         let Some((hope, guide)) = hope_of(bounder, conjunction) else { continue };
         match &mut rest {
-            None => rest = Some(Rest { open: vec![number], hope, guide }),
+            None => rest = Some(Rest { open: vec![number], hope, guide, phases: bounder.phases() }),
             Some(rest) => {
                 rest.open.push(number);
                 if hope > rest.hope {
@@ -238,7 +241,7 @@ impl<T: Real> Split<T> {
     fn begin(&mut self, bounder: &mut Bounder<'_>, oracle: &mut Oracle<'_, T>) -> Result<(), Obstacle> {
         let (lower, upper) = (oracle.region.hull_lower.clone(), oracle.region.hull_upper.clone());
         let all = 0..oracle.region.conjunctions.len() as u32;
-        let rest = bound(bounder, (&lower, &upper), all, oracle)?;
+        let rest = bound(bounder, (&lower, &upper), (all, &Phases::default()), oracle)?;
         self.looked_at += 1;
         self.keep(Half { lower, upper, rest }, 0, 0);
         Ok(())
@@ -310,7 +313,8 @@ impl<T: Real> Split<T> {
         let mut half = |is_high: bool| -> Result<Half, Obstacle> {
             let (mut lower, mut upper) = (part.lower.clone(), part.upper.clone());
             *(if is_high { &mut lower[input] } else { &mut upper[input] }) = cut;
-            let rest = bound(bounder, (&lower, &upper), part.rest.open.iter().copied(), oracle)?;
+            let open = part.rest.open.iter().copied();
+            let rest = bound(bounder, (&lower, &upper), (open, &part.rest.phases), oracle)?;
             Ok(Half { lower, upper, rest })
         };
         let halves = [half(false)?, half(true)?];

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::tape::{Form, Groups, Kind, Linear, Rounding, Scalar};
+use super::super::tape::{Chain, Form, Groups, Kind, Linear, Rounding, Scalar};
 use super::elementwise::{broadcast, places, weighed};
 use super::{Call, Compiler, Entry, Results, Value, View, format_of};
 use crate::onnx::{Data, ElementType, Tensor};
@@ -31,6 +31,12 @@ struct Matrix {
     exact: bool,
 }
 
+/// Values of a constant: all of them, or those that it lists.
+enum Found {
+    All(Vec<f64>),
+    Listed(Vec<(usize, f64)>),
+}
+
 enum Entries {
     Dense(Vec<f64>),
     /// By output: which columns, and what stands there.
@@ -51,35 +57,58 @@ impl Matrix {
             let (row, column) = (at / columns, at % columns);
             if transposed { (row, column) } else { (column, row) }
         };
-        let (indices, values): (Vec<usize>, Vec<f64>) = match &tensor.data {
+        let found = match &tensor.data {
             Data::SparseF32(sparse) => {
-                (sparse.indices.clone(), sparse.values.iter().map(|&x| f64::from(x)).collect())
+                let values = sparse.values.iter().map(|&x| f64::from(x));
+                Found::Listed(sparse.indices.iter().copied().zip(values).collect())
             }
-            Data::SparseF64(sparse) => (sparse.indices.clone(), sparse.values.clone()),
-            _ => {
-                let values = tensor.to_f64();
-                (
-                    (0..values.len()).filter(|&i| values[i] != 0.0).collect(),
-                    values.into_iter().filter(|&x| x != 0.0).collect(),
-                )
+            Data::SparseF64(sparse) => {
+                Found::Listed(sparse.indices.iter().copied().zip(sparse.values.iter().copied()).collect())
             }
+            _ => Found::All(tensor.to_f64()),
         };
-        if values.iter().any(|x| !x.is_finite()) {
+        let is_single = |x: f64| f64::from(x as f32) == x;
+        let (mut count, mut finite, mut single) = (0, true, true);
+        let mut look = |x: f64| {
+            count += usize::from(x != 0.0);
+            finite &= x.is_finite();
+            single &= is_single(x);
+        };
+        match &found {
+            Found::All(values) => values.iter().for_each(|&x| look(x)),
+            Found::Listed(list) => list.iter().for_each(|&(_, x)| look(x)),
+        }
+        if !finite {
             return Err("weights that are no finite numbers have no enclosure".into());
         }
-        let entries = indices.iter().zip(&values).map(|(&at, &x)| (place(at), x * scale));
-        let dense = values.len() as f64 >= SPARSE * (rows * columns) as f64;
-        let entries = if dense {
-            let mut weights = vec![0.0; outputs * width];
-            entries.for_each(|((output, at), x)| weights[output * width + at] = x);
-            Entries::Dense(weights)
-        } else {
-            let mut by_output = vec![Vec::new(); outputs];
-            entries.for_each(|((output, at), x)| by_output[output].push((at, x)));
-            Entries::Sparse(by_output)
+        let exact = scale == 1.0 || (single && is_single(scale));
+        let dense = count as f64 >= SPARSE * (rows * columns) as f64;
+        let entries = match (found, dense) {
+            (Found::All(values), true) if transposed => {
+                Entries::Dense(values.into_iter().map(|x| x * scale).collect())
+            }
+            (Found::All(values), true) => {
+                let mut weights = vec![0.0; outputs * width];
+                for (at, row) in values.chunks_exact(columns.max(1)).enumerate() {
+                    row.iter().enumerate().for_each(|(output, x)| weights[output * width + at] = x * scale);
+                }
+                Entries::Dense(weights)
+            }
+            (found, _) => {
+                let mut by_output = vec![Vec::new(); outputs];
+                let mut put = |at: usize, x: f64| {
+                    let (output, column) = place(at);
+                    if x != 0.0 {
+                        by_output[output].push((column, x * scale));
+                    }
+                };
+                match found {
+                    Found::All(values) => values.into_iter().enumerate().for_each(|(at, x)| put(at, x)),
+                    Found::Listed(list) => list.into_iter().for_each(|(at, x)| put(at, x)),
+                }
+                Entries::Sparse(by_output)
+            }
         };
-        let is_single = |x: &f64| f64::from(*x as f32) == *x;
-        let exact = scale == 1.0 || values.iter().chain([&scale]).all(is_single);
         Ok(Self { outputs, width, entries, exact })
     }
 
@@ -242,6 +271,9 @@ fn gemm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     };
     let (m, k) = if call.int("transA", 0)? == 0 { (*rows, *columns) } else { (*columns, *rows) };
     let (alpha, beta) = (call.float("alpha", 1.0)?, call.float("beta", 1.0)?);
+    if alpha == 0.0 || !alpha.is_finite() {
+        return Err(format!("a factor alpha of {alpha} has no enclosure"));
+    }
     let matrix = Matrix::new(b, *b_rows, *b_columns, call.int("transB", 0)? != 0, alpha)?;
     if matrix.width != k {
         return Err(format!("a product of operands of shapes {:?} and {:?}", a.shape, b.shape));
@@ -262,7 +294,7 @@ fn gemm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     // alpha and beta round once each.
     let rounding = Rounding::Sum { format, roundings: k + 1 + FUSED };
     let short = beta == 1.0 || format.digits <= 24;
-    let linear = matrix.times(compiler, inputs, bias)?.computed(short);
+    let linear = matrix.times(compiler, inputs, bias)?.computed(short).scaled_by(alpha);
     let product = compiler.push(shape.clone(), a.element, rounding, Kind::Linear(linear));
     let (Some(c), Value::Numbers(product)) = (addend, product.clone()) else { return Ok(vec![product]) };
     let map = places(&c.shape, &shape);
@@ -290,8 +322,9 @@ fn batch_norm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     }
     let inner: usize = x.shape[2..].iter().product();
     let channel = |i: usize| i / inner.max(1) % channels;
+    let spreads: Vec<f64> = variance.iter().map(|v| 1.0 / (v + epsilon).sqrt()).collect();
     let factors: Vec<f64> = scale.iter().zip(&variance).map(|(s, v)| s / (v + epsilon).sqrt()).collect();
-    if factors.iter().chain(&mean).chain(&bias).any(|x| !x.is_finite()) {
+    if spreads.iter().chain(&factors).chain(&mean).chain(&bias).any(|x| !x.is_finite()) {
         return Err("parameters that are no finite numbers have no enclosure".into());
     }
     let format = format_of(x.element)?;
@@ -303,6 +336,8 @@ fn batch_norm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let shift = |c: usize| bias[c] - mean[c] * factors[c];
     // Sums and quotients that are exact here need not be so on a runtime's way.
     let mut linear = weighed(terms, (0..count).map(|i| shift(channel(i))).collect()).computed(false);
+    let chain = |c: usize| Chain { scale: spreads[c], offset: mean[c].abs() };
+    linear.chains = (0..count).map(|i| chain(channel(i))).collect();
     linear.hidden = (0..count).map(channel).map(|c| bias[c].abs() + (mean[c] * factors[c]).abs()).collect();
     // Root, quotient, difference, product, sum, and what they may be fused with.
     let rounding = Rounding::Sum { format, roundings: 6 + FUSED };
@@ -372,6 +407,7 @@ fn gathered(
     let rounding = Rounding::Sum { format: format_of(element)?, roundings: count + 2 };
     let linear =
         Linear::new(Form::Sparse { starts: groups.starts, inputs: groups.members, weights }, Vec::new())
-            .computed(reduction == Reduction::Sum || count.is_power_of_two());
+            .computed(reduction == Reduction::Sum || count.is_power_of_two())
+            .scaled_by(weight);
     Ok(vec![compiler.push(shape, element, rounding, Kind::Linear(linear))])
 }

@@ -1,6 +1,6 @@
 //! Convolutions and poolings.
 
-use super::super::tape::{Form, Groups, Kind, Linear, Rounding, Windows};
+use super::super::tape::{Chain, Form, Groups, Kind, Linear, Rounding, Windows};
 use super::linear::FUSED;
 use super::{Call, Compiler, Entry, Results, View, format_of};
 
@@ -274,7 +274,10 @@ fn average_pool(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let most = windows.iter().map(|(taps, _)| taps.len()).max().unwrap_or(0);
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: most + 2 };
     let exact = weights.iter().all(|&weight: &f64| weight.to_bits() << 12 == 0);
+    let chain = |&start: &usize| Chain { scale: weights.get(start).copied().unwrap_or(1.0), offset: 0.0 };
+    let chains = starts.iter().map(chain).collect();
     let linear = Linear::new(Form::Sparse { starts, inputs, weights }, Vec::new()).computed(exact);
+    let linear = Linear { chains, ..linear };
     Ok(vec![compiler.push(shape, x.element, rounding, Kind::Linear(linear))])
 }
 
@@ -314,6 +317,7 @@ fn global_pool(compiler: &mut Compiler<'_>, call: &Call<'_>, mean: bool) -> Resu
     let starts = (0..images * channels).map(|i| i * places).collect();
     let weights = vec![1.0 / places as f64; x.numbers.len()];
     let linear = Linear::new(Form::Sparse { starts, inputs: x.numbers, weights }, Vec::new())
-        .computed(places.is_power_of_two());
+        .computed(places.is_power_of_two())
+        .scaled_by(1.0 / places as f64);
     Ok(vec![compiler.push(shape, x.element, rounding, Kind::Linear(linear))])
 }

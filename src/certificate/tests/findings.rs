@@ -229,3 +229,48 @@ fn what_is_added_may_come_first() {
     let query = query(&[(0.75, 0.75); 4], 1, "(>= Y_0 8388612)");
     assert!(!proved(&model, &query));
 }
+
+/// Two factors of three may be multiplied first: what is too small is flushed to zero, what is too large is infinite, and the
+/// third factor does not bring it back.
+#[test]
+fn a_product_of_three_has_three_ways() {
+    let gemm = |alpha: f32, w: f32| {
+        let node = ("Gemm x w -> y", [("alpha", float(alpha))]);
+        one().of(ElementType::Float16).constant("w", &[1, 1], &[w]).node_with(node.0, &node.1).build()
+    };
+    let check = |name: &str, model: &Arc<Model>, range: (f64, f64), holds: &str, fails: &str| {
+        let proves = |assertion: &str| proved(model, &query(&[range], 1, assertion));
+        assert!(proves(holds), "{name}: {holds}");
+        assert!(!proves(fails), "{name}: {fails}");
+    };
+    // 0.1 · 5.5e-4 is no normal half.
+    check("alpha first", &gemm(0.1, 1000.0), (5.5e-4, 6e-4), "(<= Y_0 -0.05)", "(<= Y_0 0.03)");
+    check("beside a normal one", &gemm(0.1, 1000.0), (0.01, 0.02), "(<= Y_0 0.8)", "(<= Y_0 1.1)");
+    // 1000 · 1000 is no half either.
+    check("alpha last", &gemm(0.01, 100.0), (100.0, 101.0), "(<= Y_0 98)", "(<= Y_0 101)");
+    assert!(!proved(&gemm(0.01, 1000.0), &query(&[(100.0, 101.0)], 1, "(<= Y_0 98)")));
+    let mean = |shape: &[usize], node: &str| {
+        let attributes = [("kernel_shape", Attribute::Ints(vec![4]))];
+        let pooled = if node.starts_with("AveragePool") { &attributes[..] } else { &[] };
+        Builder::new(shape).of(ElementType::Float16).node_with(node, pooled).build()
+    };
+    for model in [
+        mean(&[1, 4], "ReduceMean x -> y"),
+        mean(&[1, 1, 4], "AveragePool x -> y"),
+        mean(&[1, 1, 4], "GlobalAveragePool x -> y"),
+    ] {
+        let name = &model.graph.nodes[0].operator;
+        let proves = |size: f64| proved(&model, &query(&[(size, size); 4], 1, "(<= Y_0 10)"));
+        assert!(proves(10_000.0) && !proves(30_000.0), "{name}: a sum of halves is infinite");
+        assert!(proved(&model, &query(&[(20.0, 21.0); 4], 1, "(<= Y_0 19.5)")), "{name}");
+    }
+    let normal = |x: f64, mean: f32, variance: f32| {
+        let builder = one().of(ElementType::Float16).constant("s", &[1], &[1000.0]);
+        let builder = builder.constant("b", &[1], &[0.0]).constant("m", &[1], &[mean]);
+        let model =
+            builder.constant("v", &[1], &[variance]).node("BatchNormalization x s b m v -> y").build();
+        proved(&model, &query(&[(x, x)], 1, "(<= Y_0 0.01)"))
+    };
+    // A spread of 100: a difference of 0.001 over it is no normal half, times 1000 it is one.
+    assert!(!normal(0.001, 0.0, 10_000.0) && normal(1.0, 0.0, 10_000.0));
+}

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::range::{EVERYTHING, range};
-use super::{Bounder, Rule, above, below};
+use super::relax::lines;
+use super::{AffineRule, Bounder, Rule, above, below, magnitude_of};
 use crate::network::op::{BinaryFunction, Op, Operands, Pass, UnaryFunction};
 use crate::network::{Node, NodeId, Surrogate, frozen};
 
@@ -16,6 +17,29 @@ pub enum Tightening {
     OpenPhases,
 }
 
+/// Phases of neurons that are decided in a box, two bits a neuron: they are so in every part of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Phases {
+    bits: Vec<u64>,
+}
+
+/// Neurons of networks whose phases are handed on: a quarter of a byte each, of every box that waits.
+const MOST_NEURONS: usize = 8192;
+
+impl Phases {
+    /// Whether the neuron's pre-activation is at least zero, and at most zero.
+    fn of(&self, neuron: usize) -> [bool; 2] {
+        let word = self.bits.get(neuron / 32).copied().unwrap_or(0) >> (2 * (neuron % 32));
+        [word & 1 != 0, word & 2 != 0]
+    }
+
+    fn push(&mut self, neuron: usize, [active, inactive]: [bool; 2]) {
+        self.bits.resize(neuron / 32 + 1, 0);
+        let bits = u64::from(active) | u64::from(inactive) << 1;
+        self.bits[neuron / 32] |= bits << (2 * (neuron % 32));
+    }
+}
+
 impl Bounder<'_> {
     /// Bounds all values over the box `lower ≤ x ≤ upper` of flat inputs. Tightening a large network takes long:
     /// `keep_going` is asked now and then, and once it says no, the answer is `false` and there are no bounds.
@@ -26,7 +50,20 @@ impl Bounder<'_> {
         tightening: Tightening,
         keep_going: &dyn Fn() -> bool,
     ) -> bool {
+        self.intervals_within(&Phases::default(), lower, upper, tightening, keep_going)
+    }
+
+    /// The same in a box that lies in another one: the phases that are decided there need not be found again.
+    pub fn intervals_within(
+        &mut self,
+        known: &Phases,
+        lower: &[f64],
+        upper: &[f64],
+        tightening: Tightening,
+        keep_going: &dyn Fn() -> bool,
+    ) -> bool {
         self.swept = 0;
+        let mut neurons = 0;
         let mut at = 0;
         for &id in &self.network.inputs {
             let slot = self.network.node(id).slot;
@@ -41,11 +78,15 @@ impl Bounder<'_> {
             match &rules[index] {
                 Rule::Leaf => {}
                 Rule::Unary(function) => {
-                    let open = tightening == Tightening::OpenPhases && frozen::bends(*function);
+                    let bends = frozen::bends(*function);
+                    if bends {
+                        self.take_phases(known, node.inputs[0], &mut neurons);
+                    }
+                    let open = tightening == Tightening::OpenPhases && bends;
                     if open && !self.tighten(node.inputs[0], keep_going) {
                         return false;
                     }
-                    self.unary(node, *function);
+                    self.unary(NodeId(index), *function);
                 }
                 Rule::Product => self.product(node),
                 Rule::Ends => self.ends(node),
@@ -59,6 +100,43 @@ impl Bounder<'_> {
         true
     }
 
+    fn take_phases(&mut self, known: &Phases, operand: NodeId, neurons: &mut usize) {
+        let slot = self.network.node(operand).slot;
+        let ends = self.lower[slot].iter_mut().zip(&mut self.upper[slot]);
+        for (neuron, (low, high)) in (*neurons..).zip(ends).filter(|_| !known.bits.is_empty()) {
+            let [active, inactive] = known.of(neuron);
+            // Rounding may have moved the other end past zero.
+            if active {
+                (*low, *high) = (low.max(0.0), high.max(0.0));
+            }
+            if inactive {
+                (*low, *high) = (low.min(0.0), high.min(0.0));
+            }
+        }
+        *neurons += self.lower[slot].len();
+    }
+
+    /// The phases that are decided in the box; none of large networks.
+    pub fn phases(&self) -> Phases {
+        let mut phases = Phases::default();
+        let mut neurons = 0;
+        for (node, rule) in self.network.nodes.iter().zip(self.rules.iter()) {
+            let Rule::Unary(function) = rule else { continue };
+            if !frozen::bends(*function) {
+                continue;
+            }
+            let (lower, upper) = self.interval_of(node.inputs[0]);
+            for (low, high) in lower.iter().zip(upper) {
+                if neurons == MOST_NEURONS {
+                    return Phases::default();
+                }
+                phases.push(neurons, [*low >= 0.0, *high <= 0.0]);
+                neurons += 1;
+            }
+        }
+        phases
+    }
+
     /// Infinities that met leave nothing that is known.
     fn replace_nan(&mut self, slot: usize) {
         for (l, u) in self.lower[slot].iter_mut().zip(&mut self.upper[slot]) {
@@ -68,13 +146,19 @@ impl Bounder<'_> {
         }
     }
 
-    fn unary(&mut self, node: &Node<f64>, function: UnaryFunction) {
+    fn unary(&mut self, id: NodeId, function: UnaryFunction) {
+        let node = self.network.node(id);
         let from = self.network.node(node.inputs[0]).slot;
+        let mut around = std::mem::take(&mut self.lines[id.0]);
+        around.clear();
         for i in 0..self.lower[node.slot].len() {
-            let (low, high) = range(function, self.lower[from][i], self.upper[from][i]);
+            let (from_low, from_high) = (self.lower[from][i], self.upper[from][i]);
+            let (low, high) = range(function, from_low, from_high);
             self.lower[node.slot][i] = low;
             self.upper[node.slot][i] = high;
+            around.push(lines(function, from_low, from_high));
         }
+        self.lines[id.0] = around;
     }
 
     /// Applies the operator to all lower ends and to all upper ends: right for what grows with its operands.
@@ -96,33 +180,53 @@ impl Bounder<'_> {
         let Some(magnitude) = &rule.magnitude else { return self.simple(node) };
         let terms = rule.unit;
         let from = network.node(node.inputs[0]).slot;
+        let ends = |bounder: &Self, i: usize| (bounder.lower[from][i], bounder.upper[from][i]);
+        let centre = |(low, high): (f64, f64)| low * 0.5 + high * 0.5;
+        let width = self.temporary[from].len();
         // Centre and radius: |W x + b − fl(W c + b)| ≤ |W| (r + γ |c|) + γ |b|.
-        let mut centre = std::mem::take(&mut self.temporary[from]);
-        for (c, (&l, &u)) in centre.iter_mut().zip(self.lower[from].iter().zip(&self.upper[from])) {
-            *c = l * 0.5 + u * 0.5;
+        for i in 0..width {
+            self.temporary[from][i] = centre(ends(self, i));
         }
-        self.temporary[from] = centre;
-        let middle = self.run(node, &node.op);
-        for i in 0..self.temporary[from].len() {
-            let c = self.temporary[from][i];
-            let radius = (self.upper[from][i] - c).max(c - self.lower[from][i]);
-            self.temporary[from][i] = above(radius) + terms * c.abs();
+        let mut middle = std::mem::take(&mut self.lower[node.slot]);
+        self.run(node, &node.op, &mut middle);
+        for i in 0..width {
+            let (low, high) = ends(self, i);
+            let c = centre((low, high));
+            self.temporary[from][i] = above((high - c).max(c - low)) + terms * c.abs();
         }
-        let radius = self.run(node, magnitude);
+        let mut radius = std::mem::take(&mut self.upper[node.slot]);
+        self.run(node, magnitude, &mut radius);
         for i in 0..middle.len() {
             let r = radius[i] * (1.0 + 2.0 * terms) + 2.0 * terms * rule.at_zero[i].abs();
-            self.lower[node.slot][i] = below(middle[i] - r);
-            self.upper[node.slot][i] = above(middle[i] + r);
+            (middle[i], radius[i]) = (below(middle[i] - r), above(middle[i] + r));
         }
+        (self.lower[node.slot], self.upper[node.slot]) = (middle, radius);
+        self.price(id, magnitude, rule);
     }
 
-    fn run(&self, node: &Node<f64>, op: &Op<f64>) -> Vec<f64> {
-        let mut output = vec![0.0; self.lower[node.slot].len()];
+    /// What sweeps are charged at an affine node: `(|W| H + |b|)` bounds what the rounding of `W x + b` can change, where `H` is how
+    /// large its operand's values may be.
+    fn price(&mut self, id: NodeId, magnitude: &Op<f64>, rule: &AffineRule) {
+        let node = self.network.node(id);
+        let from = self.network.node(node.inputs[0]).slot;
+        let ends = self.lower[from].iter().zip(&self.upper[from]);
+        for (value, (&low, &high)) in self.temporary[from].iter_mut().zip(ends) {
+            *value = magnitude_of(low, high);
+        }
+        let mut sizes = std::mem::take(&mut self.rounding[id.0]);
+        sizes.resize(node.len(), 0.0);
+        self.run(node, magnitude, &mut sizes);
+        for (size, bias) in sizes.iter_mut().zip(&rule.at_zero) {
+            *size = rule.unit * (*size + bias.abs());
+        }
+        self.rounding[id.0] = sizes;
+    }
+
+    /// Applies an operator to the temporary values.
+    fn run(&mut self, node: &Node<f64>, op: &Op<f64>, output: &mut [f64]) {
         let operands = Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };
-        let mut scratch = Vec::new();
-        let mut pass = Pass { lanes: 1, scratch: &mut scratch, surrogate: Surrogate::exact() };
-        op.forward(operands, &mut output, &mut pass);
-        output
+        let mut pass = Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
+        op.forward(operands, output, &mut pass);
     }
 
     /// Operators that copy, add or scale single numbers: run on the ends, swapped where they fall.

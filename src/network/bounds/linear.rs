@@ -13,7 +13,7 @@ use super::passes::Bend;
 use super::range::times;
 use super::{Bounder, Rule, gamma, len_of, magnitude_of, relax};
 use crate::network::backward::Gradients;
-use crate::network::op::{Op, Operands, Pass, Softmax, UnaryFunction, View};
+use crate::network::op::{Op, Operands, Pass, Softmax, View};
 use crate::network::{Network, NodeId, Surrogate};
 
 /// Rows bounded in one sweep, at most.
@@ -96,7 +96,12 @@ impl Bounder<'_> {
                 }
             }
         }
-        self.sweep(network.nodes.len(), rows.len(), sums, multipliers, bounds);
+        self.sweep(network.nodes.len(), &mut sums, multipliers);
+        for lane in 0..rows.len() {
+            let mut slopes = Vec::with_capacity(network.input_len());
+            let least = self.least(lane, &sums, |slope| slopes.push(slope));
+            bounds.push(LinearBound { least, slopes });
+        }
     }
 
     /// A row's bound by the intervals of its values alone: the lines of a function may be looser than its range.
@@ -134,12 +139,14 @@ impl Bounder<'_> {
                 self.cotangents[slot][neuron * LANES + 2 * pair] = 1.0;
                 self.cotangents[slot][neuron * LANES + 2 * pair + 1] = -1.0;
             }
-            self.sweep(operand.0 + 1, 2 * part.len(), Sums::<LANES>::new(), None, &mut bounds);
+            let mut sums = Sums::<LANES>::new();
+            self.sweep(operand.0 + 1, &mut sums, None);
+            bounds.extend((0..2 * part.len()).map(|lane| self.least(lane, &sums, |_| {})));
         }
         for (&neuron, pair) in neurons.iter().zip(bounds.chunks_exact(2)) {
             let (low, high) = (&mut self.lower[slot][neuron], &mut self.upper[slot][neuron]);
-            *low = low.max(pair[0].least);
-            *high = high.min(-pair[1].least);
+            *low = low.max(pair[0]);
+            *high = high.min(-pair[1]);
             // Rounding may let the two ends pass each other on a box that is nearly a point.
             if *low > *high {
                 (*low, *high) = (*high, *low);
@@ -179,18 +186,10 @@ impl Bounder<'_> {
         }
     }
 
-    fn sweep<const L: usize>(
-        &mut self,
-        end: usize,
-        count: usize,
-        mut sums: Sums<L>,
-        multipliers: Option<&Multipliers>,
-        bounds: &mut Vec<LinearBound>,
-    ) {
+    fn sweep<const L: usize>(&mut self, end: usize, sums: &mut Sums<L>, multipliers: Option<&Multipliers>) {
         let network = self.network;
-        let multiplications = network.nodes[..end].iter().map(|node| node.op.multiplications(&node.shape));
         // A single row costs as much as two: the loops over it have nothing to vectorise.
-        self.swept += multiplications.sum::<usize>() * L.max(2);
+        self.swept += self.work[end] * L.max(2);
         let rules = Arc::clone(&self.rules);
         for index in (0..end).rev() {
             let node = &network.nodes[index];
@@ -198,16 +197,14 @@ impl Bounder<'_> {
                 continue;
             }
             let cotangent = std::mem::take(&mut self.cotangents[node.slot]);
-            self.account(node.slot, &cotangent, &mut sums);
+            self.account(node.slot, &cotangent, sums);
             match &rules[index] {
-                Rule::Unary(function) => {
-                    self.through_unary(NodeId(index), *function, &cotangent, &mut sums, multipliers);
-                }
-                Rule::Product => self.through_product(NodeId(index), &cotangent, &mut sums),
-                Rule::Affine(_) => self.through_affine(NodeId(index), &cotangent, &mut sums),
+                Rule::Unary(_) => self.through_unary(NodeId(index), &cotangent, sums, multipliers),
+                Rule::Product => self.through_product(NodeId(index), &cotangent, sums),
+                Rule::Affine(_) => self.through_affine(NodeId(index), &cotangent, sums),
                 Rule::Extremum | Rule::Ends => match &node.op {
                     Op::Softmax(op @ Softmax { log: false, .. }) => {
-                        self.through_softmax(node, op, &cotangent, &mut sums);
+                        self.through_softmax(node, op, &cotangent, sums);
                     }
                     // A node without lines: its interval's ends.
                     _ => sums.settle(&cotangent, &self.lower[node.slot], &self.upper[node.slot]),
@@ -216,7 +213,6 @@ impl Bounder<'_> {
             }
             self.cotangents[node.slot] = cotangent;
         }
-        self.concretise(count, &sums, bounds);
     }
 
     /// Rounding of the coefficients that were added up at a value: one addition for each use, and one more where a
@@ -231,13 +227,12 @@ impl Bounder<'_> {
     pub(super) fn bend_at(
         &self,
         id: NodeId,
-        function: UnaryFunction,
         from: usize,
         i: usize,
         multipliers: Option<&Multipliers>,
     ) -> Bend {
         let (low, high) = (self.lower[from][i], self.upper[from][i]);
-        let (mut under, over) = relax::lines(function, low, high);
+        let (mut under, over) = self.lines[id.0][i];
         let (slope, push) = multipliers.map_or((None, 0.0), |multipliers| multipliers.at(id, i, low, high));
         if let Some(slope) = slope.filter(|_| low < 0.0 && high > 0.0 && low.is_finite() && high.is_finite())
         {
@@ -249,7 +244,6 @@ impl Bounder<'_> {
     fn through_unary<const L: usize>(
         &mut self,
         id: NodeId,
-        function: UnaryFunction,
         cotangent: &[f64],
         sums: &mut Sums<L>,
         multipliers: Option<&Multipliers>,
@@ -258,7 +252,7 @@ impl Bounder<'_> {
         let mut bends = std::mem::take(&mut self.bends);
         bends.clear();
         let neurons = 0..self.lower[from].len();
-        bends.extend(neurons.map(|i| self.bend_at(id, function, from, i, multipliers)));
+        bends.extend(neurons.map(|i| self.bend_at(id, from, i, multipliers)));
         sums.bend(cotangent, &mut self.cotangents[from], &bends);
         self.bends = bends;
     }
@@ -271,12 +265,8 @@ impl Bounder<'_> {
             let ends = self.lower[node.slot].iter().zip(&self.upper[node.slot]);
             sums.add_rounding(cotangent, ends.map(|(&l, &u)| rule.unit * magnitude_of(l, u)));
         }
-        // Σ_i |A_i| (|W| H + |b|)_i bounds what the rounding of A W and A b can change.
-        if let Some(magnitude) = &rule.magnitude {
-            let sizes = self.sizes(id, magnitude);
-            let biased =
-                sizes.into_iter().zip(&rule.at_zero).map(|(size, bias)| rule.unit * (size + bias.abs()));
-            sums.add_rounding(cotangent, biased);
+        if rule.magnitude.is_some() {
+            sums.add_rounding(cotangent, self.rounding[id.0].iter().copied());
         }
         sums.add_constants(cotangent, &rule.at_zero);
         let operands = Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };
@@ -287,44 +277,23 @@ impl Bounder<'_> {
         node.op.vjp(operands, result, cotangent, &mut gradients, &mut pass);
     }
 
-    /// `|W| H` of an affine node, where `H` is how large its operand's values may be.
-    fn sizes(&mut self, id: NodeId, magnitude: &Op<f64>) -> Vec<f64> {
-        let node = self.network.node(id);
-        let from = self.network.node(node.inputs[0]).slot;
-        let ends = self.lower[from].iter().zip(&self.upper[from]);
-        for (value, (&l, &u)) in self.temporary[from].iter_mut().zip(ends) {
-            *value = magnitude_of(l, u);
-        }
-        let mut sizes = vec![0.0; self.lower[node.slot].len()];
-        let operands = Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };
-        let mut pass = Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
-        magnitude.forward(operands, &mut sizes, &mut pass);
-        sizes
-    }
-
-    /// The least value of each row over the input box.
-    fn concretise<const L: usize>(&self, count: usize, sums: &Sums<L>, bounds: &mut Vec<LinearBound>) {
-        let dimensions: usize = self.network.input_len();
-        for lane in 0..count {
-            let (mut least, mut absolute) = (sums.constant[lane], sums.absolute[lane]);
-            let mut slopes = Vec::with_capacity(dimensions);
-            for &id in &self.network.inputs {
-                let slot = self.network.node(id).slot;
-                for i in 0..self.lower[slot].len() {
-                    let c = self.cotangents[slot][i * L + lane];
-                    let term = times(c, if c >= 0.0 { self.lower[slot][i] } else { self.upper[slot][i] });
-                    least += term;
-                    absolute += times(c.abs(), magnitude_of(self.lower[slot][i], self.upper[slot][i]));
-                    slopes.push(c);
-                }
+    /// The least value over the input box of the row in a lane. Its slopes are handed on one by one.
+    fn least<const L: usize>(&self, lane: usize, sums: &Sums<L>, mut slope: impl FnMut(f64)) -> f64 {
+        let (mut least, mut absolute) = (sums.constant[lane], sums.absolute[lane]);
+        for &id in &self.network.inputs {
+            let slot = self.network.node(id).slot;
+            for (i, (&low, &high)) in self.lower[slot].iter().zip(&self.upper[slot]).enumerate() {
+                let c = self.cotangents[slot][i * L + lane];
+                least += times(c, if c >= 0.0 { low } else { high });
+                absolute += times(c.abs(), magnitude_of(low, high));
+                slope(c);
             }
-            // Terms of the constant: at most three for each value of the network (a quotient), one for each input.
-            let terms = 3 * self.lower.iter().map(Vec::len).sum::<usize>() + dimensions;
-            let rounding = gamma(terms) * absolute + 1.01 * sums.rounding[lane];
-            let least = super::below(least - rounding);
-            let least = if least.is_nan() { f64::NEG_INFINITY } else { least };
-            bounds.push(LinearBound { least, slopes });
         }
+        // Terms of the constant: at most three for each value of the network (a quotient), one for each input.
+        let terms = 3 * self.values + self.network.input_len();
+        let rounding = gamma(terms) * absolute + 1.01 * sums.rounding[lane];
+        let least = super::below(least - rounding);
+        if least.is_nan() { f64::NEG_INFINITY } else { least }
     }
 }
 

@@ -25,7 +25,7 @@ mod softmax;
 
 use std::sync::Arc;
 
-pub use interval::Tightening;
+pub use interval::{Phases, Tightening};
 pub use linear::{LinearBound, Row};
 pub use multipliers::{Effort, Multipliers, Neuron, Phase, Snapshot};
 
@@ -102,13 +102,21 @@ pub struct Bounder<'n> {
     rules: Arc<Vec<Rule>>,
     /// How many nodes use each slot.
     uses: Arc<Vec<usize>>,
+    /// Multiplications of the nodes before each one, and of all.
+    work: Vec<usize>,
+    /// How many values there are.
+    values: usize,
     /// Interval ends, one buffer a slot.
     lower: Vec<Vec<f64>>,
     upper: Vec<Vec<f64>>,
+    /// The lines around bending functions, by node and number.
+    lines: Vec<Vec<relax::Lines>>,
+    /// What the sums of affine nodes may be off by, by node and number: right for smaller boxes, too.
+    rounding: Vec<Vec<f64>>,
     scratch: Vec<f64>,
     temporary: Vec<Vec<f64>>,
     cotangents: Vec<Vec<f64>>,
-    /// The lines of one node.
+    /// The lines of one node, with what was chosen.
     bends: Vec<passes::Bend>,
     swept: usize,
 }
@@ -151,12 +159,20 @@ impl<'n> Bounder<'n> {
                 _ => ends[node.slot].resize(node.len(), 0.0),
             }
         }
+        let work = network.nodes.iter().scan(0, |sum, node| {
+            *sum += node.op.multiplications(&node.shape);
+            Some(*sum)
+        });
         Self {
             network,
             rules,
             uses,
+            work: std::iter::once(0).chain(work).collect(),
+            values: ends.iter().map(Vec::len).sum(),
             lower: ends.clone(),
             upper: ends.clone(),
+            lines: vec![Vec::new(); network.nodes.len()],
+            rounding: vec![Vec::new(); network.nodes.len()],
             temporary: ends,
             scratch: Vec::new(),
             cotangents: vec![Vec::new(); network.slots],

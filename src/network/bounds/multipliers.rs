@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use super::linear::{LinearBound, Row};
+use super::relax::{Lines, lines};
 use super::{Bounder, Rule};
 use crate::network::op::{Op, Operands, Pass, UnaryFunction};
 use crate::network::{NodeId, Surrogate};
@@ -53,6 +54,8 @@ struct Choice {
 pub struct Snapshot {
     lower: Vec<Vec<f64>>,
     upper: Vec<Vec<f64>>,
+    lines: Vec<Vec<Lines>>,
+    rounding: Vec<Vec<f64>>,
 }
 
 /// How hard a row is tried.
@@ -161,13 +164,16 @@ impl Bounder<'_> {
 
     /// All intervals as they are.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { lower: self.lower.clone(), upper: self.upper.clone() }
+        let (lower, upper) = (self.lower.clone(), self.upper.clone());
+        Snapshot { lower, upper, lines: self.lines.clone(), rounding: self.rounding.clone() }
     }
 
     /// Goes back to intervals of this network, and counts multiplications from here.
     pub fn restore(&mut self, snapshot: &Snapshot) {
         self.lower.clone_from(&snapshot.lower);
         self.upper.clone_from(&snapshot.upper);
+        self.lines.clone_from(&snapshot.lines);
+        self.rounding.clone_from(&snapshot.rounding);
         self.swept = 0;
     }
 
@@ -180,7 +186,9 @@ impl Bounder<'_> {
             Phase::Active => self.lower[from][i] = self.lower[from][i].max(0.0),
             Phase::Inactive => self.upper[from][i] = self.upper[from][i].min(0.0),
         }
-        let (low, high) = super::range::range(function, self.lower[from][i], self.upper[from][i]);
+        let (from_low, from_high) = (self.lower[from][i], self.upper[from][i]);
+        self.lines[neuron.node.0][i] = lines(function, from_low, from_high);
+        let (low, high) = super::range::range(function, from_low, from_high);
         self.lower[node.slot][i] = self.lower[node.slot][i].max(low);
         self.upper[node.slot][i] = self.upper[node.slot][i].min(high);
     }
@@ -298,10 +306,10 @@ impl Bounder<'_> {
             }
             let mut values = std::mem::take(&mut self.temporary[node.slot]);
             match &rules[index] {
-                Rule::Unary(function) => {
+                Rule::Unary(_) => {
                     let from = network.node(node.inputs[0]).slot;
                     for (i, value) in values.iter_mut().enumerate() {
-                        let bend = self.bend_at(NodeId(index), *function, from, i, Some(multipliers));
+                        let bend = self.bend_at(NodeId(index), from, i, Some(multipliers));
                         let line = if self.cotangents[node.slot][i] >= 0.0 { bend.under } else { bend.over };
                         *value = line.slope * self.temporary[from][i] + line.shift;
                     }

@@ -13,8 +13,11 @@ pub(super) struct Line {
     pub(super) shift: f64,
 }
 
+/// A line below and a line above.
+pub(super) type Lines = (Line, Line);
+
 /// A line below and a line above the function on `[low, high]`, valid there whatever the rounding.
-pub(super) fn lines(function: UnaryFunction, low: f64, high: f64) -> (Line, Line) {
+pub(super) fn lines(function: UnaryFunction, low: f64, high: f64) -> Lines {
     use UnaryFunction::*;
     match function {
         Relu => relu(low, high, 0.0),

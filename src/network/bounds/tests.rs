@@ -40,6 +40,26 @@ fn check(function: UnaryFunction, seed: u64, width: f64, tightening: Tightening)
     let lower: Vec<f64> = (0..3).map(|_| random.between(-1.0, 1.0)).collect();
     let upper: Vec<f64> = lower.iter().map(|l| l + width).collect();
     assert!(bounder.intervals(&lower, &upper, tightening, &|| true));
+    check_box(&network, &mut bounder, function, (&lower, &upper), &mut random);
+    // A part of the box, with what is known of the whole.
+    let known = bounder.phases();
+    let part: Vec<f64> = lower.iter().zip(&upper).map(|(l, u)| random.between(*l, *u)).collect();
+    assert!(bounder.intervals_within(&known, &part, &upper, tightening, &|| true));
+    check_box(&network, &mut bounder, function, (&part, &upper), &mut random);
+    let both = bounder.phases();
+    assert!(bounder.intervals_within(&both, &part, &upper, tightening, &|| true));
+    assert_eq!(bounder.phases(), both, "{function:?}: a phase that was decided is open again");
+}
+
+/// Samples of the box whose intervals were computed last.
+fn check_box(
+    network: &Network<f64>,
+    bounder: &mut Bounder<'_>,
+    function: UnaryFunction,
+    (lower, upper): (&[f64], &[f64]),
+    random: &mut Random,
+) {
+    let width = upper[0] - lower[0];
     let terms: [&[(usize, f64)]; 3] = [&[(0, 1.0)], &[(0, -1.0), (1, 0.5)], &[(1, 1.0)]];
     let inputs: &[(usize, f64)] = &[(2, -0.7)];
     let rows: Vec<Row<'_>> = terms.iter().map(|&outputs| Row { inputs, outputs }).collect();
@@ -51,7 +71,7 @@ fn check(function: UnaryFunction, seed: u64, width: f64, tightening: Tightening)
         network.forward(&mut workspace, &x);
         for index in 0..network.nodes().len() {
             let (low, high) = bounder.interval_of(NodeId(index));
-            for (i, &value) in workspace.value(&network, NodeId(index)).iter().enumerate() {
+            for (i, &value) in workspace.value(network, NodeId(index)).iter().enumerate() {
                 assert!(
                     low[i] <= value && value <= high[i],
                     "{function:?} node {index}: {value} not in [{}, {}]",
