@@ -508,3 +508,48 @@ fn share(ranges: &[Interval], k: usize) -> Interval {
         most * (1.0 + slack) + f64::MIN_POSITIVE,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::random::Random;
+
+    /// The interval loop over a matrix and its plain twin, a list of terms.
+    #[test]
+    fn dense_sums_are_those_of_their_terms() {
+        let mut random = Random::new(7);
+        for (width, outputs) in [(1, 1), (7, 3), (8, 4), (50, 5), (131, 2)] {
+            let weights: Vec<f64> = (0..width * outputs).map(|_| random.normal()).collect();
+            let mut tape = Tape::default();
+            let x: Vec<Scalar> = tape.push(2 * width, Rounding::Exact, Kind::Input).collect();
+            let dense = Form::Dense { width, outputs, inputs: x.clone(), weights: Arc::new(weights.clone()) };
+            let rows = x.chunks_exact(width).flat_map(|row| (0..outputs).map(move |_| row));
+            let sparse = Form::Sparse {
+                starts: (0..2 * outputs).map(|i| i * width).collect(),
+                inputs: rows.flatten().copied().collect(),
+                weights: weights.repeat(2),
+            };
+            let rounding = Rounding::Sum { format: Format::F32, roundings: width };
+            let bias: Vec<f64> = (0..2 * outputs).map(|_| random.normal()).collect();
+            let made = [dense, sparse].map(|form| {
+                let kind = Kind::Linear(Linear::new(form, bias.clone()).computed(false));
+                tape.push(2 * outputs, rounding, kind)
+            });
+            tape.count_uses();
+            let mut bounds = Bounds::new(&tape);
+            for x in x {
+                let low = random.normal();
+                bounds.set_input(x, Interval::new(low, low + random.unit()), Some(Format::F32));
+            }
+            tape.steps.iter().for_each(|step| bounds.compute(step));
+            let [dense, sparse] = made;
+            for (d, s) in dense.zip(sparse) {
+                let (d, s) = (bounds.of(d), bounds.of(s));
+                let near = |a: f64, b: f64| (a - b).abs() <= 1e-12 * (1.0 + s.magnitude());
+                assert!(d.is_finite() && near(d.low, s.low) && near(d.high, s.high), "{d:?} {s:?}");
+            }
+        }
+    }
+}
