@@ -11,6 +11,16 @@ setup:
 build:
     cargo build --release
 
+# Install the program for this user, with completions for bash, zsh and fish and the manual's pages.
+install:
+    ./scripts/setup.sh
+    cargo install --locked --path .
+    counterpatch man --output ~/.local/share/man/man1
+    mkdir -p ~/.local/share/bash-completion/completions ~/.local/share/zsh/site-functions ~/.config/fish/completions
+    counterpatch completions bash >~/.local/share/bash-completion/completions/counterpatch
+    counterpatch completions zsh >~/.local/share/zsh/site-functions/_counterpatch
+    counterpatch completions fish >~/.config/fish/completions/counterpatch.fish
+
 # Run the tests.
 test *ARGS:
     cargo nextest run --workspace {{ARGS}}

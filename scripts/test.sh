@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 
-readonly STEPS=(needs format lints nodes tests documentation release setup_scripts competition_scripts conformance operators instances)
+readonly STEPS=(needs format lints nodes tests documentation release setup_scripts competition_scripts conformance operators instances tables)
 
 needs() { ./scripts/setup.sh --for-tests; }
 
@@ -19,7 +19,7 @@ lints() {
     # The fuzz targets are a workspace of their own, which nothing else compiles.
     cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}" -- -D warnings
     if command -v shellcheck >/dev/null 2>&1; then
-        shellcheck scripts/*.sh .ci/run
+        shellcheck scripts/*.sh benchmarks/*.sh .ci/run
     else
         printf '*** SKIPPED: shellcheck is not installed: the shell scripts are not linted ***\n' >&2
     fi
@@ -84,6 +84,9 @@ instances() {
         --per-bench 1 --timeout 2 --out out/smoke-unsat.csv
     .venv-judge/bin/python scripts/smoke_verdict.py out/smoke-sat.csv out/smoke-unsat.csv
 }
+
+# Which of the documents' tables are older than what they measure.
+tables() { ./benchmarks/stale.sh; }
 
 steps=("${STEPS[@]}")
 if [ $# != 0 ]; then steps=("$@"); fi

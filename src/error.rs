@@ -7,6 +7,7 @@ use crate::nearest::Refusal;
 use crate::onnx;
 use crate::problem::{ModelsError, ProblemError};
 use crate::property::PropertyError;
+use crate::property::around::AroundError;
 use crate::repair::JobError;
 use crate::repair::points::PointsError;
 use crate::unpack::{FileError, shown};
@@ -79,6 +80,12 @@ pub enum Error {
     /// The results file cannot be written.
     #[error(transparent)]
     Write(#[from] write::WriteError),
+    /// A point and what was said of it make no property.
+    #[error("{source}")]
+    Around {
+        /// Why.
+        source: AroundError,
+    },
     /// A list of points cannot be used.
     #[error("{}: {source}", shown(.path))]
     Points {

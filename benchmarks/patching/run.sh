@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes benchmarks/patching.md: every table in it is made here. Needs the instances (COUNTERPATCH_BENCHMARKS, or
+# Writes benchmarks/patching.md (or OUTPUT): every table in it is made here. Needs the instances (COUNTERPATCH_BENCHMARKS, or
 # ../shared/benchmarks) and, for the planted formulas, Python (PYTHON) with scripts/networks/requirements.txt.
 # SECONDS_EACH is the processor time of a strategy on an instance, SEEDS how many runs on ACAS Xu (elsewhere two), PARTS a
 # folder that keeps the tables: one that is there is not made again, so that a run that was interrupted goes on. All times
@@ -147,4 +147,4 @@ intervals that `coordinate` and `square` try are local search on the formula its
 kinds, faster than the programs. Formulas are no argument for programs where such moves are tried too.
 TEXT
 } > "$parts/patching.md"
-mv "$parts/patching.md" benchmarks/patching.md
+cat "$parts/patching.md" >"${OUTPUT:-benchmarks/patching.md}"

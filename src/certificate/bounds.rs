@@ -364,16 +364,16 @@ impl Sums {
         let (l, l_rest) = low.as_chunks::<8>();
         let (h, h_rest) = high.as_chunks::<8>();
         let (s, s_rest) = size.as_chunks::<8>();
-        let (mut lows, mut highs, mut sizes) = ([0.0; 8], [0.0; 8], [0.0; 8]);
+        let (mut below, mut above, mut sizes) = ([0.0; 8], [0.0; 8], [0.0; 8]);
         for (((w, l), h), s) in w.iter().zip(l).zip(h).zip(s) {
             for k in 0..8 {
-                lows[k] += w[k] * if w[k] >= 0.0 { l[k] } else { h[k] };
-                highs[k] += w[k] * if w[k] >= 0.0 { h[k] } else { l[k] };
+                below[k] += w[k] * if w[k] >= 0.0 { l[k] } else { h[k] };
+                above[k] += w[k] * if w[k] >= 0.0 { h[k] } else { l[k] };
                 sizes[k] += w[k].abs() * s[k];
             }
         }
         let mut lanes: [Self; 8] =
-            std::array::from_fn(|k| Self { low: lows[k], high: highs[k], size: sizes[k] });
+            std::array::from_fn(|k| Self { low: below[k], high: above[k], size: sizes[k] });
         for k in 0..w_rest.len() {
             lanes[k].add(w_rest[k], l_rest[k], h_rest[k], s_rest[k]);
         }

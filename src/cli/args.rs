@@ -38,11 +38,35 @@ pub(super) enum Command {
     Guard(Guard),
     /// Write a VNN-LIB 1.0 property as VNN-LIB 2.0
     Convert(Convert),
+    /// Write the property that nothing bad happens near a point
+    Property(Property),
+    /// Say how far from a point the nearest counterexample is: what is found, and what is proved
+    Radius(Radius),
     /// Say which of the claims in results files to believe
     Audit(Audit),
     /// Say what this program can do
     #[command(alias = "capabilities")]
     Supports(Supports),
+    /// Write what a shell needs to complete this program's arguments to standard output
+    Completions(Completions),
+    /// Write the manual, a page a command
+    Man(Man),
+}
+
+/// `counterpatch completions`
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// `counterpatch man`
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// The folder for counterpatch.1, counterpatch-verify.1 and so on
+    #[arg(short = 'o', long, value_name = "FOLDER")]
+    pub(super) output: PathBuf,
 }
 
 /// `counterpatch verify`
@@ -61,12 +85,12 @@ pub(super) struct Verify {
     /// the property's declarations say, else 1]
     #[arg(long = "dim", value_name = "NAME=N", value_parser = dimension)]
     pub(super) dims: Vec<(String, usize)>,
-    /// Seconds that the whole run may take, counted from the start of the process; a decimal number, at most a
-    /// year [default: no limit]
-    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    /// Seconds that the whole run may take, counted from the start of the process; a decimal number, or with a unit: 500ms,
+    /// 10s, 5m, 2h; at most a year [default: no limit]
+    #[arg(short = 't', long, value_name = "SECONDS", allow_hyphen_values = true)]
     pub(super) timeout: Option<String>,
     /// Where to write the answer in the competition's format
-    #[arg(long, value_name = "FILE")]
+    #[arg(short = 'o', long, value_name = "FILE")]
     pub(super) results_file: Option<PathBuf>,
     /// Say `sat` of a thin counterexample too: one that other engines' rounding may hide. Else the answer is
     /// `unknown`, and the counterexample goes to FILE.thin beside the results file
@@ -82,13 +106,13 @@ pub(super) struct Verify {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
     /// Threads, 1 to 256. With one thread, one seed gives one answer [default: as many as this process may use]
-    #[arg(long, value_name = "N")]
+    #[arg(short = 'j', long, value_name = "N")]
     pub(super) threads: Option<usize>,
-    /// Use this strategy only; may be repeated
-    #[arg(long = "strategy", value_name = "NAME")]
+    /// Use these strategies only, separated by commas; may be repeated
+    #[arg(long = "strategy", value_name = "NAME", value_delimiter = ',')]
     pub(super) only: Vec<String>,
-    /// Leave this strategy out; may be repeated
-    #[arg(long, value_name = "NAME")]
+    /// Leave these strategies out, separated by commas; may be repeated
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(super) without: Vec<String>,
     /// How the strategy `patch` understands the paper (Khan, Madhukar, Sharma): pairs KEY=VALUE, separated by commas. phases:
     /// free (exact), held, monotone, approximated (bounds of a class), approximated-box, tangent (linearised, and read again
@@ -118,7 +142,7 @@ pub(super) struct Verify {
     #[arg(long)]
     pub(super) json: bool,
     /// Say nothing on standard error but errors
-    #[arg(long)]
+    #[arg(short = 'q', long)]
     pub(super) quiet: bool,
 }
 
@@ -140,10 +164,10 @@ pub(super) struct Pair {
     #[arg(long = "dim", value_name = "NAME=N", value_parser = dimension)]
     pub(super) dims: Vec<(String, usize)>,
     /// Seconds that the whole run may take, both tools together, counted from the start of the process
-    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    #[arg(short = 't', long, value_name = "SECONDS", allow_hyphen_values = true)]
     pub(super) timeout: String,
     /// Where to write the answer in the competition's format
-    #[arg(long, value_name = "FILE")]
+    #[arg(short = 'o', long, value_name = "FILE")]
     pub(super) results_file: Option<PathBuf>,
     /// The second tool
     #[arg(long, value_enum, value_name = "TOOL")]
@@ -171,10 +195,10 @@ pub(super) struct Pair {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
     /// Threads of our search, 1 to 256 [default: as many as this process may use]
-    #[arg(long, value_name = "N")]
+    #[arg(short = 'j', long, value_name = "N")]
     pub(super) threads: Option<usize>,
     /// Say nothing on standard error but errors and warnings
-    #[arg(long)]
+    #[arg(short = 'q', long)]
     pub(super) quiet: bool,
 }
 
@@ -276,7 +300,7 @@ pub(super) struct Repair {
     #[arg(long, value_name = "X", allow_hyphen_values = true)]
     pub(super) limit: Option<String>,
     /// Where to write the repaired network
-    #[arg(long, value_name = "FILE")]
+    #[arg(short = 'o', long, value_name = "FILE")]
     pub(super) output: PathBuf,
     /// Inputs, as in --points: say for how many of them the repaired network decides differently
     #[arg(long, value_name = "FILE")]
@@ -285,7 +309,7 @@ pub(super) struct Repair {
     #[arg(long, value_enum, default_value_t = Decision::Largest)]
     pub(super) decision: Decision,
     /// Seconds that the whole run may take, counted from the start of the process; what is found by then is written
-    #[arg(long, value_name = "SECONDS", default_value = "60", allow_hyphen_values = true)]
+    #[arg(short = 't', long, value_name = "SECONDS", default_value = "60", allow_hyphen_values = true)]
     pub(super) timeout: String,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -424,14 +448,14 @@ pub(super) struct Attack {
     pub(super) seed: u64,
     /// Images at a time, 1 to 256. The results do not depend on it, unless --budget ends an attack [default: as many
     /// as this process may use]
-    #[arg(long, value_name = "N")]
+    #[arg(short = 'j', long, value_name = "N")]
     pub(super) threads: Option<usize>,
     /// Seconds of one method on one image
     #[arg(long, value_name = "SECONDS", default_value = "10", allow_hyphen_values = true)]
     pub(super) budget: String,
     /// The folder for report.html, results.json, results.csv, pictures, and the journal with which an interrupted run
     /// goes on
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(short = 'o', long, value_name = "FOLDER")]
     pub(super) output: PathBuf,
     /// Pictures a method in report.html; all are in the folder
     #[arg(long, value_name = "N", default_value_t = 12)]
@@ -440,7 +464,7 @@ pub(super) struct Attack {
     #[arg(long)]
     pub(super) json: bool,
     /// Show no progress
-    #[arg(long)]
+    #[arg(short = 'q', long)]
     pub(super) quiet: bool,
 }
 
@@ -479,8 +503,119 @@ pub(super) struct Convert {
     #[arg(long, value_name = "FILE")]
     pub(super) network: Option<PathBuf>,
     /// Where to write the property [default: standard output]
-    #[arg(long, value_name = "FILE")]
+    #[arg(short = 'o', long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+}
+
+/// `counterpatch property`
+#[derive(Debug, Args)]
+#[command(after_help = PROPERTY_HELP)]
+pub(super) struct Property {
+    #[command(flatten)]
+    pub(super) near: Near,
+    /// How far each input may be from it, in units of the network's inputs: one number for all, or one an input,
+    /// separated by commas. Quotients such as 8/255 are numbers
+    #[arg(long, value_name = "X,X", value_delimiter = ',', required = true, allow_hyphen_values = true)]
+    pub(super) eps: Vec<String>,
+    /// The language's version
+    #[arg(long, value_enum, default_value_t = Language::First)]
+    pub(super) vnnlib: Language,
+    /// Where to write the property [default: standard output]
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// A point, and what must not happen near it.
+#[derive(Debug, Args)]
+pub(super) struct Near {
+    /// The network (ONNX), possibly gzipped
+    #[arg(value_name = "NETWORK")]
+    pub(super) network: PathBuf,
+    /// The point: the network's inputs in a line, separated by commas; or an array of numpy (.npy); or a results file of
+    /// `verify`
+    #[arg(long, value_name = "FILE")]
+    pub(super) around: PathBuf,
+    /// Which point of the file, from 0 [default: the only one]
+    #[arg(long, value_name = "N")]
+    pub(super) index: Option<usize>,
+    /// What an input may be at all: what is near the point is cut off there [default: anything]
+    #[arg(long, value_name = "LOW,HIGH", allow_hyphen_values = true)]
+    pub(super) clip: Option<String>,
+    /// A counterexample is decided for another output than this one, from 0 [default: what the network decides for at
+    /// the point]
+    #[arg(long, value_name = "K", conflicts_with_all = ["target", "output_range"])]
+    pub(super) label: Option<usize>,
+    /// A counterexample is decided for this output, from 0
+    #[arg(long, value_name = "K", conflicts_with = "output_range")]
+    pub(super) target: Option<usize>,
+    /// A counterexample has an output that is not between these numbers, of which either may be inf; may be repeated
+    #[arg(long, value_name = "K=LOW,HIGH", allow_hyphen_values = true)]
+    pub(super) output_range: Vec<String>,
+    /// How a decision is read from the outputs
+    #[arg(long, value_enum, default_value_t = Decision::Largest)]
+    pub(super) decision: Decision,
+    /// A value for a dimension that the network leaves open, by its name or as INPUT[AXIS]; may be repeated [default: 1]
+    #[arg(long = "dim", value_name = "NAME=N", value_parser = dimension)]
+    pub(super) dims: Vec<(String, usize)>,
+}
+
+/// `counterpatch radius`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub(super) struct Radius {
+    #[command(flatten)]
+    pub(super) near: Near,
+    /// The largest distance that is of interest, in units of the network's inputs
+    #[arg(long, value_name = "X", default_value = "1", allow_hyphen_values = true)]
+    pub(super) most: String,
+    /// The part of the distance by which what is proved may be below what is found: then it is over
+    #[arg(long, value_name = "X", default_value = "0.01", allow_hyphen_values = true)]
+    pub(super) gap: String,
+    /// Seconds that the whole run may take, counted from the start of the process, or with a unit: 10s, 5m
+    #[arg(short = 't', long, value_name = "SECONDS", default_value = "60", allow_hyphen_values = true)]
+    pub(super) timeout: String,
+    /// Seconds of one search
+    #[arg(long, value_name = "SECONDS", default_value = "5", allow_hyphen_values = true)]
+    pub(super) each: String,
+    /// Where to write the nearest counterexample, in the competition's format
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Seed of all randomness
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Threads, 1 to 256 [default: as many as this process may use]
+    #[arg(short = 'j', long, value_name = "N")]
+    pub(super) threads: Option<usize>,
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short = 'q', long)]
+    pub(super) quiet: bool,
+}
+
+/// Below the help of `property`.
+const PROPERTY_HELP: &str = "\
+Examples:
+  counterpatch property net.onnx --around x.npy --eps 8/255 --clip 0,1 --label 3 --output robust.vnnlib
+  counterpatch property controller.onnx --around state.csv --eps 0.1,0.1,0.5 --output-range 0=-1,1
+
+Exit status:
+  0   the property is written
+  2   the command line is wrong
+  3   a file cannot be read, or what it says cannot be used
+  4   the property cannot be written
+  5   a bug in this program";
+
+/// A version of VNN-LIB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    /// Flat variables X_0, Y_0; what the competition's files are
+    #[value(name = "1.0")]
+    First,
+    /// Tensors with types and shapes
+    #[value(name = "2.0")]
+    Second,
 }
 
 /// `counterpatch audit`
@@ -501,7 +636,7 @@ pub(super) struct Audit {
     #[arg(long, value_name = "NAME")]
     pub(super) tool: Option<String>,
     /// Instances at a time, 1 to 256; each is attacked on one thread [default: as many as this process may use]
-    #[arg(long, value_name = "N")]
+    #[arg(short = 'j', long, value_name = "N")]
     pub(super) threads: Option<usize>,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -516,7 +651,7 @@ pub(super) struct Audit {
     #[arg(long)]
     pub(super) json: bool,
     /// Show no progress
-    #[arg(long)]
+    #[arg(short = 'q', long)]
     pub(super) quiet: bool,
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::args;
 use super::networks::Networks;
 use super::second::Tool;
-use crate::repair::compare::Decision;
+use crate::pipeline::radius::Wish;
+use crate::property::around::{OutputRange, Violation};
+use crate::property::decision::Decision;
 use crate::repair::{self, Norm};
 use crate::search::patch::reading::{Reading, ReadingError};
 use crate::search::{Config, MOST_THREADS, available_threads, table};
@@ -21,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 pub(super) enum UsageError {
     /// The time limit is no number of seconds.
     #[error(
-        "--{option} {text}: not a number of seconds above 0 and up to a year (help: write for instance 60 or 0.5)"
+        "--{option} {text}: not a number of seconds above 0 and up to a year (help: write for instance 60, 0.5, 500ms, 5m or 2h)"
     )]
     Seconds {
         /// The option's name.
@@ -82,6 +84,17 @@ pub(super) enum UsageError {
     /// Targets that are none.
     #[error("--targets {0}: not runner-up, all, or a number above 0")]
     Targets(String),
+    /// Distances that are none.
+    #[error(
+        "--eps {0}: not a number from 0 on (help: write for instance 0.03, 8/255, or one number an input: 0.1,0.1,0.5)"
+    )]
+    Eps(String),
+    /// A range that is none.
+    #[error("--clip {0}: not two numbers in their order (help: write for instance 0,1)")]
+    Clip(String),
+    /// A range of an output that is none.
+    #[error("--output-range {0}: not of the form K=LOW,HIGH (help: write for instance 0=-1,2.5 or 3=-inf,0)")]
+    OutputRange(String),
     /// A confidence that is none.
     #[error("--confidence {0}: not `picture` and not a number from 0 on, in units of the outputs")]
     Confidence(String),
@@ -309,6 +322,100 @@ impl TryFrom<&args::Repair> for Repair {
     }
 }
 
+/// The meaning of what is said of a point.
+#[derive(Debug)]
+pub(super) struct Near {
+    /// What an input may be at all.
+    pub(super) valid: (f64, f64),
+    /// What a counterexample does; `None` if it is decided for another output than the point.
+    pub(super) violation: Option<Violation>,
+    /// How a decision is read.
+    pub(super) decision: Decision,
+}
+
+impl TryFrom<&args::Near> for Near {
+    type Error = UsageError;
+
+    fn try_from(args: &args::Near) -> Result<Self, UsageError> {
+        let valid = match &args.clip {
+            None => (f64::NEG_INFINITY, f64::INFINITY),
+            Some(text) => range(text).ok_or_else(|| UsageError::Clip(text.clone()))?,
+        };
+        let decision = args.decision.into();
+        let output_range = |text: &String| {
+            let (output, ends) = text.split_once('=')?;
+            let (low, high) = range(ends)?;
+            Some(OutputRange { output: output.trim().parse().ok()?, low, high })
+        };
+        let output_range = |text| output_range(text).ok_or_else(|| UsageError::OutputRange(text.clone()));
+        let ranges: Vec<OutputRange> =
+            args.output_range.iter().map(output_range).collect::<Result<_, _>>()?;
+        let violation = match (args.label, args.target) {
+            (Some(output), _) => Some(Violation::Leaves { output, decision }),
+            (_, Some(output)) => Some(Violation::Reaches { output, decision }),
+            _ => (!ranges.is_empty()).then_some(Violation::OutOf(ranges)),
+        };
+        Ok(Self { valid, violation, decision })
+    }
+}
+
+/// How far inputs may be from a point: one number for all, or one an input.
+pub(super) fn reach(texts: &[String]) -> Result<Vec<f64>, UsageError> {
+    let number = |text: &String| {
+        let number = fraction(text).filter(|x| *x >= 0.0 && x.is_finite());
+        number.ok_or_else(|| UsageError::Eps(text.clone()))
+    };
+    texts.iter().map(number).collect()
+}
+
+/// The meaning of `radius`'s arguments.
+#[derive(Debug)]
+pub(super) struct Radius {
+    /// What is wanted.
+    pub(super) wish: Wish,
+    /// The time of all searches.
+    pub(super) timeout: Duration,
+    /// Settings of the searches.
+    pub(super) search: Config,
+}
+
+impl TryFrom<&args::Radius> for Radius {
+    type Error = UsageError;
+
+    fn try_from(args: &args::Radius) -> Result<Self, UsageError> {
+        let most = fraction(&args.most).filter(|x| *x > 0.0 && x.is_finite());
+        let most = most.ok_or_else(|| UsageError::Positive { option: "--most", text: args.most.clone() })?;
+        Ok(Self {
+            wish: Wish { most, gap: positive("--gap", &args.gap)?, each: seconds("each", &args.each)? },
+            timeout: seconds("timeout", &args.timeout)?,
+            search: Config { seed: args.seed, threads: threads(args.threads)?, ..Config::default() },
+        })
+    }
+}
+
+/// Two numbers in their order.
+fn range(text: &str) -> Option<(f64, f64)> {
+    let (low, high) = text.split_once(',')?;
+    let (low, high) = (fraction(low)?, fraction(high)?);
+    (low <= high && low < f64::INFINITY && high > f64::NEG_INFINITY).then_some((low, high))
+}
+
+/// A number, or a quotient of two such as 8/255.
+pub(super) fn fraction(text: &str) -> Option<f64> {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    let Some((above, below)) = text.split_once('/') else { return number(text) };
+    Some(number(above)? / number(below)?)
+}
+
+impl From<args::Decision> for Decision {
+    fn from(decision: args::Decision) -> Self {
+        match decision {
+            args::Decision::Largest => Self::Largest,
+            args::Decision::Smallest => Self::Smallest,
+        }
+    }
+}
+
 fn positive(option: &'static str, text: &str) -> Result<f64, UsageError> {
     let parsed = text.trim().parse::<f64>().ok().filter(|x| *x > 0.0 && x.is_finite());
     parsed.ok_or_else(|| UsageError::Positive { option, text: text.to_owned() })
@@ -330,7 +437,7 @@ impl TryFrom<&args::Audit> for Audit {
 
     fn try_from(args: &args::Audit) -> Result<Self, UsageError> {
         Ok(Self {
-            budget: seconds("budget", args.budget.strip_suffix('s').unwrap_or(&args.budget))?,
+            budget: seconds("budget", &args.budget)?,
             threads: threads(args.threads)?,
             search: Config { seed: args.seed, threads: 1, ..Config::default() },
         })
@@ -379,8 +486,14 @@ pub(super) fn reading(text: &str) -> Result<Reading, UsageError> {
     text.parse().map_err(UsageError::Reading)
 }
 
+/// A time: seconds, or a number with a unit.
 pub(super) fn seconds(option: &'static str, text: &str) -> Result<Duration, UsageError> {
-    let parsed = text.trim().parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+    let units = [("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("m", 60.0), ("h", 3600.0)];
+    let with_unit =
+        units.iter().find_map(|&(unit, seconds)| Some((text.trim().strip_suffix(unit)?, seconds)));
+    let (number, unit) = with_unit.unwrap_or((text, 1.0));
+    let number = number.trim().parse::<f64>().ok().map(|number| number * unit);
+    let parsed = number.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let in_range = parsed.filter(|limit| !limit.is_zero() && *limit <= LONGEST);
     in_range.ok_or_else(|| UsageError::Seconds { option, text: text.to_owned() })
 }
@@ -429,7 +542,7 @@ mod tests {
     }
 
     #[test]
-    fn time_limits_are_decimal_numbers_of_seconds() {
+    fn time_limits_are_seconds_or_have_a_unit() {
         let cases = [
             ("60", Some(60_000)),
             ("300.0", Some(300_000)),
@@ -443,7 +556,16 @@ mod tests {
             ("inf", None),
             ("nan", None),
             ("", None),
-            ("5s", None),
+            ("5s", Some(5_000)),
+            ("5 s", Some(5_000)),
+            ("500ms", Some(500)),
+            ("1.5m", Some(90_000)),
+            ("2min", Some(120_000)),
+            ("2h", Some(7_200_000)),
+            ("s", None),
+            ("5d", None),
+            ("5ss", None),
+            ("-5s", None),
         ];
         for (text, millis) in cases {
             assert_eq!(seconds("timeout", text).ok(), millis.map(Duration::from_millis), "{text}");

@@ -1,5 +1,7 @@
 //! `counterpatch convert`: a property of VNN-LIB 1.0 in VNN-LIB 2.0, on standard output or in a file.
 
+use std::path::Path;
+
 use vnnlib::{Query, Signature};
 
 use super::args;
@@ -21,11 +23,16 @@ pub(super) fn run(args: &args::Convert) -> Exit {
             return Exit::BadInput;
         }
     };
-    let Some(path) = &args.output else {
-        return terminal::ended(terminal::print(&converted), Exit::Answered);
+    deliver(&converted, args.output.as_deref())
+}
+
+/// Writes a property to a file, or to standard output.
+pub(super) fn deliver(property: &str, output: Option<&Path>) -> Exit {
+    let Some(path) = output else {
+        return terminal::ended(terminal::print(property), Exit::Answered);
     };
-    let written = pack::write_bytes(path, converted.as_bytes());
-    match written.map_err(|source| WriteError { path: path.clone(), source }) {
+    let written = pack::write_bytes(path, property.as_bytes());
+    match written.map_err(|source| WriteError { path: path.to_path_buf(), source }) {
         Ok(()) => Exit::Answered,
         Err(error) => Failure::from(error).say(),
     }
@@ -43,7 +50,7 @@ fn convert(args: &args::Convert) -> Result<Query, Error> {
 
 /// Type and shapes of a model's one input and output. Where it has several, or leaves a shape open, version 1.0 has no
 /// word for it, and neither has its conversion: the tensors stay flat and `real`.
-fn signature(graph: &onnx::Graph) -> Option<Signature> {
+pub(super) fn signature(graph: &onnx::Graph) -> Option<Signature> {
     let ([input], [output]) = (graph.inputs.as_slice(), graph.outputs.as_slice()) else { return None };
     let shape = |info: &ValueInfo| {
         let extent =

@@ -13,10 +13,14 @@ mod failure;
 mod input;
 mod inspect;
 mod journal;
+mod manual;
+mod near;
 mod networks;
 mod output;
 mod pair;
 mod panics;
+mod property;
+mod radius;
 mod repair;
 mod second;
 mod session;
@@ -67,8 +71,12 @@ fn dispatch() -> Exit {
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Convert(args)) => convert::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
+        Some(Command::Property(args)) => property::run(&args),
+        Some(Command::Radius(args)) => radius::run(&args),
         Some(Command::Repair(args)) => repair::run(&args),
         Some(Command::Supports(args)) => supports::run(&args),
+        Some(Command::Completions(args)) => manual::completions(&args),
+        Some(Command::Man(args)) => manual::pages(&args),
         None => terminal::ended(terminal::print(concat!(env!("CARGO_PKG_NAME"), "\n")), Exit::Answered),
     }
 }

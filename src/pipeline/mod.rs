@@ -1,6 +1,7 @@
 //! The whole way from models and a query to a verdict, as one function.
 
 pub mod nearest;
+pub mod radius;
 mod transcript;
 
 use std::collections::BTreeMap;

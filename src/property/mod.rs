@@ -5,9 +5,11 @@
 //! [`Conjunction`]s; regions are made on demand, because files with 120,000 disjuncts over hundreds of inputs exist. The
 //! form is never multiplied out: where a region's cases are too many, it keeps the formula ([`condition`]).
 
+pub mod around;
 mod bounds;
 mod boxes;
 pub mod condition;
+pub mod decision;
 pub mod doubt;
 pub mod grid;
 pub mod layout;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use vnnlib::{Query, Role, Tensor};
 
-use super::compare::{self, Decision};
+use super::compare;
 use super::demand::{self, Demand, DemandError};
 use super::tail::{NotDense, Tail};
 use super::{Patch, Task};
@@ -16,6 +16,7 @@ use crate::network::{self, ImportError, Network, Real};
 use crate::onnx::write::{self, Edit, Weights};
 use crate::onnx::{ElementType, Model, ModelError, ValueInfo};
 use crate::problem::{Problem, ProblemError};
+use crate::property::decision::Decision;
 use crate::property::grid;
 use crate::reference::Precision;
 use crate::witness::replay::{Replay, ReplayError};

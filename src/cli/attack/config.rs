@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::attack::methods::{Entry, TABLE};
 use crate::attack::{Confidence, Limits, Order, Targets};
 use crate::cli::args;
-use crate::cli::config::{UsageError, reading, seconds, threads};
+use crate::cli::config::{UsageError, fraction, reading, seconds, threads};
 use crate::nearest::Norm;
 use crate::search::patch::reading::Reading;
 
@@ -91,7 +91,8 @@ fn limits(texts: &[String], pixels: Option<usize>) -> Result<Limits, UsageError>
     for text in texts {
         let wrong = || UsageError::Limit(text.clone());
         let (norm, number) = text.split_once('=').ok_or_else(wrong)?;
-        let number = fraction(number).filter(|x| *x > 0.0 && x.is_finite()).ok_or_else(wrong)?;
+        let number = fraction(number).map(|x| x as f32);
+        let number = number.filter(|x| *x > 0.0 && x.is_finite()).ok_or_else(wrong)?;
         match norm.trim() {
             "linf" => limits.linf = number,
             "l2" => limits.l2 = number,
@@ -99,13 +100,6 @@ fn limits(texts: &[String], pixels: Option<usize>) -> Result<Limits, UsageError>
         }
     }
     Ok(limits)
-}
-
-/// A number, or a quotient of two such as 8/255.
-fn fraction(text: &str) -> Option<f32> {
-    let Some((above, below)) = text.split_once('/') else { return text.trim().parse().ok() };
-    let number = |text: &str| text.trim().parse::<f64>().ok();
-    Some((number(above)? / number(below)?) as f32)
 }
 
 fn confidence(text: &str) -> Result<Confidence, UsageError> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::multipliers::leak;
 use super::range::{EVERYTHING, range};
 use super::relax::lines;
 use super::{AffineRule, Bounder, Rule, above, below, magnitude_of};
@@ -116,9 +117,19 @@ impl Bounder<'_> {
         *neurons += self.lower[slot].len();
     }
 
-    /// The phases that are decided in the box; none of large networks.
+    /// The phases that are decided in the box. None of large networks, and none where something else than phases bends:
+    /// a neuron whose phase is known is not tightened again, and intervals that are looser for it would loosen, say, the lines
+    /// around a sigmoid behind it.
     pub fn phases(&self) -> Phases {
         let mut phases = Phases::default();
+        let is_exact = |rule: &Rule| match rule {
+            Rule::Leaf | Rule::Affine(_) => true,
+            Rule::Unary(function) => leak(*function).is_some(),
+            Rule::Extremum | Rule::Product | Rule::Ends => false,
+        };
+        if !self.rules.iter().all(is_exact) {
+            return phases;
+        }
         let mut neurons = 0;
         for (node, rule) in self.network.nodes.iter().zip(self.rules.iter()) {
             let Rule::Unary(function) = rule else { continue };

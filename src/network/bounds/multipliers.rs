@@ -113,7 +113,7 @@ impl Moments {
 }
 
 /// The least and largest slope of a function whose phases can be decided: a ReLU, leaky or not.
-fn leak(function: UnaryFunction) -> Option<f64> {
+pub(super) fn leak(function: UnaryFunction) -> Option<f64> {
     match function {
         UnaryFunction::Relu => Some(0.0),
         UnaryFunction::LeakyRelu { alpha } if (0.0..=1.0).contains(&alpha) => Some(alpha),

@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::compare::Decision;
 use super::super::{Change, Job, Patch, Tail, patched, tail};
 use crate::network::{self, Network};
 use crate::onnx::{self, Model};
+use crate::property::decision::Decision;
 use crate::random::Random;
 use crate::reference::{Engine, Precision};
 

@@ -1,0 +1,53 @@
+//! What is made of the command line itself: completions for shells, and the manual's pages.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_mangen::Man;
+
+use super::args::{self, Arguments};
+use super::exit::Exit;
+use super::terminal::{self, say};
+use crate::pack;
+
+/// The name by which the program is called.
+const NAME: &str = env!("CARGO_PKG_NAME");
+
+/// `counterpatch completions`
+pub(super) fn completions(args: &args::Completions) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Arguments::command(), NAME, &mut script);
+    terminal::ended(terminal::print(&String::from_utf8_lossy(&script)), Exit::Answered)
+}
+
+/// `counterpatch man`
+pub(super) fn pages(args: &args::Man) -> Exit {
+    match written(&args.output) {
+        Ok(()) => Exit::Answered,
+        Err(error) => {
+            say!("error: {}: {error} (help: name a folder that can be written)", args.output.display());
+            Exit::CannotWrite
+        }
+    }
+}
+
+/// Writes one page for the program and one for each command that is not hidden.
+fn written(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut program = Arguments::command();
+    program.build();
+    let commands =
+        program.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help");
+    let pages = commands.map(|command| {
+        let name = format!("{NAME}-{}", command.get_name());
+        (name.clone(), command.clone().display_name(name))
+    });
+    for (name, command) in pages.chain([(NAME.to_owned(), program.clone())]) {
+        let mut page = Vec::new();
+        Man::new(command).render(&mut page)?;
+        pack::write_bytes(&folder.join(format!("{name}.1")), &page)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! `counterpatch property`: from a point to the property that nothing bad happens near it.
+
+use super::args::{self, Language};
+use super::convert::{deliver, signature};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{config, near};
+use crate::error::Error;
+use crate::onnx::Model;
+
+/// Runs the command.
+pub(super) fn run(args: &args::Property) -> Exit {
+    match property(args) {
+        Ok(text) => deliver(&text, args.output.as_deref()),
+        Err(failure) => failure.say(),
+    }
+}
+
+fn property(args: &args::Property) -> Result<String, Failure> {
+    let reach = config::reach(&args.eps)?;
+    let (model, around) = near::around(&args.near, reach, false)?;
+    let text = around.text(&comment(args)).map_err(|source| Error::Around { source })?;
+    match args.vnnlib {
+        Language::First => Ok(text),
+        Language::Second => Ok(second(args, text, &model)?),
+    }
+}
+
+/// The same property in version 2.0.
+fn second(args: &args::Property, text: String, model: &Model) -> Result<String, Error> {
+    let query = vnnlib::parse(text)?;
+    let converted = query.to_version_2(signature(&model.graph).as_ref());
+    let path = args.near.network.clone();
+    Ok(converted.map_err(|source| Error::Convert { path, source })?.to_string())
+}
+
+/// How it was made, so that it can be made again.
+fn comment(args: &args::Property) -> Vec<String> {
+    let near = &args.near;
+    let clip = near.clip.as_ref().map(|clip| format!(", within {clip}")).unwrap_or_default();
+    let index = near.index.map(|index| format!(" (point {index})")).unwrap_or_default();
+    let (network, around, eps) = (near.network.display(), near.around.display(), args.eps.join(","));
+    vec![
+        format!("counterpatch {} property", env!("CARGO_PKG_VERSION")),
+        format!("of {network}, around {around}{index}, at most {eps} away{clip}"),
+    ]
+}
