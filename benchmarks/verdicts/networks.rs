@@ -61,7 +61,8 @@ pub(crate) fn in_type(element: ElementType, x: f64) -> f64 {
 
 /// The nearest number of half precision, ties to even; none of its subnormal numbers.
 fn half_of(x: f64) -> f64 {
-    if x.abs() < 6.2e-5 {
+    // The smallest normal one itself is kept.
+    if x.abs() < 2f64.powi(-14) {
         return 0.0;
     }
     let unit = 2f64.powi(x.abs().log2().floor() as i32 - 10);
