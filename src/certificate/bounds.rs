@@ -128,9 +128,9 @@ impl Bounds {
         let mut sums = Sums::default();
         let mut grain = format::OF_ZERO;
         linear.visit(i, |x, w| {
-            let x = x as usize;
-            sums.add(w, self.low[x], self.high[x], self.low[x].abs().max(self.high[x].abs()));
-            grain = grain.min(self.grain[x]);
+            let range = self.of(x);
+            sums.add(w, range.low, range.high, range.magnitude());
+            grain = grain.min(self.grain_of(x));
         });
         self.summed(step, linear, i, sums, grain)
     }
@@ -149,8 +149,8 @@ impl Bounds {
         for (row, numbers) in inputs.chunks_exact(width).enumerate() {
             let mut grain = format::OF_ZERO;
             for (k, &x) in numbers.iter().enumerate() {
-                (low[k], high[k]) = (self.low[x as usize], self.high[x as usize]);
-                size[k] = self.of(x).magnitude();
+                let range = self.of(x);
+                (low[k], high[k], size[k]) = (range.low, range.high, range.magnitude());
                 grain = grain.min(self.grain_of(x));
             }
             vectorized(
@@ -372,13 +372,11 @@ impl Sums {
                 sizes[k] += w[k].abs() * s[k];
             }
         }
-        let mut lanes: [Self; 8] =
-            std::array::from_fn(|k| Self { low: below[k], high: above[k], size: sizes[k] });
+        let mut sums = Self { low: below.iter().sum(), high: above.iter().sum(), size: sizes.iter().sum() };
         for k in 0..w_rest.len() {
-            lanes[k].add(w_rest[k], l_rest[k], h_rest[k], s_rest[k]);
+            sums.add(w_rest[k], l_rest[k], h_rest[k], s_rest[k]);
         }
-        let sum = |of: fn(&Self) -> f64| lanes.iter().map(of).sum();
-        Self { low: sum(|s| s.low), high: sum(|s| s.high), size: sum(|s| s.size) }
+        sums
     }
 }
 

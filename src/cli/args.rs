@@ -1,10 +1,15 @@
 //! What was typed. What it means is decided in [`super::config`].
 
+mod attack;
+mod point;
+
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
+pub(super) use attack::{Attack, Order};
+pub(super) use point::{Language, Near, Property, Radius};
 
 /// Finds inputs on which a neural network does what it must not do.
 #[derive(Debug, Parser)]
@@ -363,120 +368,6 @@ pub(super) enum Decision {
     Smallest,
 }
 
-/// `counterpatch attack`
-#[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
-pub(super) struct Attack {
-    /// The classifier (ONNX), possibly gzipped: its largest output is its decision
-    #[arg(value_name = "NETWORK")]
-    pub(super) network: PathBuf,
-    /// The images: a folder of PNG and JPEG files, perhaps in one sub-folder a class; .npy or .npz; MNIST's IDX; or
-    /// CIFAR-10's binary format. Files may be gzipped
-    #[arg(long, value_name = "FOLDER|FILE")]
-    pub(super) images: PathBuf,
-    /// Their classes, where the images do not come with them: a table `INDEX,LABEL` or `FILE,LABEL`, .npy, .npz or IDX
-    #[arg(long, value_name = "FILE")]
-    pub(super) labels: Option<PathBuf>,
-    /// Methods, separated by commas; `all` is every method that can be used here. `counterpatch supports
-    /// --attack-methods` lists them
-    #[arg(long = "method", value_name = "NAME,NAME", value_delimiter = ',', default_value = "all")]
-    pub(super) methods: Vec<String>,
-    /// How far an image may change: `linf=X` for each value, `l2=X` for the Euclidean length, on the scale of the
-    /// network's inputs; X may be a quotient such as 8/255 [default: anywhere within the valid range]
-    #[arg(long = "limit", value_name = "NORM=X", value_delimiter = ',')]
-    pub(super) limits: Vec<String>,
-    /// How many pixels may change [default: all]
-    #[arg(long, value_name = "N")]
-    pub(super) pixels: Option<usize>,
-    /// Which wrong classes are aimed at: `runner-up`, `all`, or a number of the strongest
-    #[arg(long, value_name = "WHICH", default_value = "3")]
-    pub(super) targets: String,
-    /// The only wrong class that counts, from 0; images of this class are left alone. A column `target` of --labels
-    /// names one for each image
-    #[arg(long, value_name = "CLASS", conflicts_with = "targets")]
-    pub(super) target_class: Option<usize>,
-    /// By how much a wrong class has to lead over the label (a chosen one over every other), in units of the outputs.
-    /// `picture`: by more than the rounding of another engine, and by enough that the 8-bit picture is adversarial too.
-    /// 0 leaves results on the border of that rounding
-    #[arg(long, value_name = "X|picture", default_value = "picture", allow_hyphen_values = true)]
-    pub(super) confidence: String,
-    /// How the method `patch` understands the paper (Khan, Madhukar, Sharma): pairs KEY=VALUE, separated by commas. phases:
-    /// free (exact), held, monotone, approximated (bounds of a class), approximated-box, tangent (linearised, and read again
-    /// from the patched network; what free comes to with smooth activations). order: direct (the first layer at once; of a
-    /// convolutional network the first behind the convolutions), middle-first (Algorithm 1), last (the last layer, all in
-    /// front of it linearised). targets: exact, rectified, marked, elastic. shots: once, iterated. objective: sum, largest,
-    /// fewest. marks: off, paths, gradient. inputs: sum, largest, fewest. alpha, margin: numbers. proof: a number of programs.
-    /// The word `printed` stands for the paper's letter [default: phases=free, order=direct, targets=rectified,
-    /// shots=iterated, objective=sum, alpha=inf, marks=off, inputs=sum, margin=1e-4, proof=0]
-    #[arg(long, value_name = "KEY=VALUE,...")]
-    pub(super) reading: Option<String>,
-    /// What the method `nearest` makes small: it looks for the closest image that fools the network, of any wrong class,
-    /// and proves how close one can be
-    #[arg(long, value_enum, default_value_t = Distance::Linf)]
-    pub(super) norm: Distance,
-    /// How the network reads a flat row of several channels [default: as the shape of its input says]
-    #[arg(long, value_enum, value_name = "ORDER")]
-    pub(super) layout: Option<Order>,
-    /// Subtracted from values (0 to 1) before the network reads them: one number, or one a channel
-    #[arg(long, value_name = "X,X", value_delimiter = ',', allow_hyphen_values = true)]
-    pub(super) mean: Vec<f32>,
-    /// Then divides them
-    #[arg(long = "std", value_name = "X,X", value_delimiter = ',')]
-    pub(super) deviation: Vec<f32>,
-    /// Multiplies values (0 to 1) before the network reads them, 255 for a network that reads bytes
-    #[arg(long, value_name = "X", conflicts_with_all = ["mean", "deviation"])]
-    pub(super) scale: Option<f32>,
-    /// Results are multiples of 1/255, as pictures hold them: greedy-pixel, patch and patch-strong search there, results of
-    /// the other methods are rounded before they are confirmed
-    #[arg(long)]
-    pub(super) round: bool,
-    /// Another classifier of the same images, for methods that compare several; may be repeated
-    #[arg(long = "companion", value_name = "FILE")]
-    pub(super) companions: Vec<PathBuf>,
-    /// Another classifier: say how many of the results fool it too; may be repeated
-    #[arg(long = "transfer", value_name = "FILE")]
-    pub(super) transfers: Vec<PathBuf>,
-    /// The network whose features give the Fréchet distance, and the node whose values they are [default: the
-    /// penultimate layer of the classifier]
-    #[arg(long, value_name = "FILE[:NODE]")]
-    pub(super) features: Option<String>,
-    /// Attack the first N correctly classified images of each class, as the paper does with 30 and 50 [default: all]
-    #[arg(long, value_name = "N")]
-    pub(super) protocol: Option<usize>,
-    /// Seed of all randomness
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(super) seed: u64,
-    /// Images at a time, 1 to 256. The results do not depend on it, unless --budget ends an attack [default: as many
-    /// as this process may use]
-    #[arg(short = 'j', long, value_name = "N")]
-    pub(super) threads: Option<usize>,
-    /// Seconds of one method on one image
-    #[arg(long, value_name = "SECONDS", default_value = "10", allow_hyphen_values = true)]
-    pub(super) budget: String,
-    /// The folder for report.html, results.json, results.csv, pictures, and the journal with which an interrupted run
-    /// goes on
-    #[arg(short = 'o', long, value_name = "FOLDER")]
-    pub(super) output: PathBuf,
-    /// Pictures a method in report.html; all are in the folder
-    #[arg(long, value_name = "N", default_value_t = 12)]
-    pub(super) gallery: usize,
-    /// Write one JSON object instead of text
-    #[arg(long)]
-    pub(super) json: bool,
-    /// Show no progress
-    #[arg(short = 'q', long)]
-    pub(super) quiet: bool,
-}
-
-/// Where the channels of an image are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Order {
-    /// All values of a channel together
-    Nchw,
-    /// The channels of a pixel side by side
-    Nhwc,
-}
-
 /// `counterpatch inspect`
 #[derive(Debug, Args)]
 #[command(after_help = exit::HELP)]
@@ -505,117 +396,6 @@ pub(super) struct Convert {
     /// Where to write the property [default: standard output]
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-}
-
-/// `counterpatch property`
-#[derive(Debug, Args)]
-#[command(after_help = PROPERTY_HELP)]
-pub(super) struct Property {
-    #[command(flatten)]
-    pub(super) near: Near,
-    /// How far each input may be from it, in units of the network's inputs: one number for all, or one an input,
-    /// separated by commas. Quotients such as 8/255 are numbers
-    #[arg(long, value_name = "X,X", value_delimiter = ',', required = true, allow_hyphen_values = true)]
-    pub(super) eps: Vec<String>,
-    /// The language's version
-    #[arg(long, value_enum, default_value_t = Language::First)]
-    pub(super) vnnlib: Language,
-    /// Where to write the property [default: standard output]
-    #[arg(short = 'o', long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-}
-
-/// A point, and what must not happen near it.
-#[derive(Debug, Args)]
-pub(super) struct Near {
-    /// The network (ONNX), possibly gzipped
-    #[arg(value_name = "NETWORK")]
-    pub(super) network: PathBuf,
-    /// The point: the network's inputs in a line, separated by commas; or an array of numpy (.npy); or a results file of
-    /// `verify`
-    #[arg(long, value_name = "FILE")]
-    pub(super) around: PathBuf,
-    /// Which point of the file, from 0 [default: the only one]
-    #[arg(long, value_name = "N")]
-    pub(super) index: Option<usize>,
-    /// What an input may be at all: what is near the point is cut off there [default: anything]
-    #[arg(long, value_name = "LOW,HIGH", allow_hyphen_values = true)]
-    pub(super) clip: Option<String>,
-    /// A counterexample is decided for another output than this one, from 0 [default: what the network decides for at
-    /// the point]
-    #[arg(long, value_name = "K", conflicts_with_all = ["target", "output_range"])]
-    pub(super) label: Option<usize>,
-    /// A counterexample is decided for this output, from 0
-    #[arg(long, value_name = "K", conflicts_with = "output_range")]
-    pub(super) target: Option<usize>,
-    /// A counterexample has an output that is not between these numbers, of which either may be inf; may be repeated
-    #[arg(long, value_name = "K=LOW,HIGH", allow_hyphen_values = true)]
-    pub(super) output_range: Vec<String>,
-    /// How a decision is read from the outputs
-    #[arg(long, value_enum, default_value_t = Decision::Largest)]
-    pub(super) decision: Decision,
-    /// A value for a dimension that the network leaves open, by its name or as INPUT[AXIS]; may be repeated [default: 1]
-    #[arg(long = "dim", value_name = "NAME=N", value_parser = dimension)]
-    pub(super) dims: Vec<(String, usize)>,
-}
-
-/// `counterpatch radius`
-#[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
-pub(super) struct Radius {
-    #[command(flatten)]
-    pub(super) near: Near,
-    /// The largest distance that is of interest, in units of the network's inputs
-    #[arg(long, value_name = "X", default_value = "1", allow_hyphen_values = true)]
-    pub(super) most: String,
-    /// The part of the distance by which what is proved may be below what is found: then it is over
-    #[arg(long, value_name = "X", default_value = "0.01", allow_hyphen_values = true)]
-    pub(super) gap: String,
-    /// Seconds that the whole run may take, counted from the start of the process, or with a unit: 10s, 5m
-    #[arg(short = 't', long, value_name = "SECONDS", default_value = "60", allow_hyphen_values = true)]
-    pub(super) timeout: String,
-    /// Seconds of one search
-    #[arg(long, value_name = "SECONDS", default_value = "5", allow_hyphen_values = true)]
-    pub(super) each: String,
-    /// Where to write the nearest counterexample, in the competition's format
-    #[arg(short = 'o', long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-    /// Seed of all randomness
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(super) seed: u64,
-    /// Threads, 1 to 256 [default: as many as this process may use]
-    #[arg(short = 'j', long, value_name = "N")]
-    pub(super) threads: Option<usize>,
-    /// Write one JSON object instead of text
-    #[arg(long)]
-    pub(super) json: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short = 'q', long)]
-    pub(super) quiet: bool,
-}
-
-/// Below the help of `property`.
-const PROPERTY_HELP: &str = "\
-Examples:
-  counterpatch property net.onnx --around x.npy --eps 8/255 --clip 0,1 --label 3 --output robust.vnnlib
-  counterpatch property controller.onnx --around state.csv --eps 0.1,0.1,0.5 --output-range 0=-1,1
-
-Exit status:
-  0   the property is written
-  2   the command line is wrong
-  3   a file cannot be read, or what it says cannot be used
-  4   the property cannot be written
-  5   a bug in this program";
-
-/// A version of VNN-LIB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Language {
-    /// Flat variables X_0, Y_0; what the competition's files are
-    #[value(name = "1.0")]
-    First,
-    /// Tensors with types and shapes
-    #[value(name = "2.0")]
-    Second,
 }
 
 /// `counterpatch audit`

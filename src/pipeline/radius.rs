@@ -114,20 +114,13 @@ pub fn radius(
         };
         radius.steps.push(Step { eps, said, seconds: watch.elapsed().as_secs_f64() });
         observer.event(&Event::Note(&in_words(&radius, eps)));
-        next = following(&radius, wish);
+        next = between(&radius, radius.found.as_ref().map(|(distance, _)| *distance), wish);
     }
     Ok(radius)
 }
 
-/// The next box to look at; `None` where both sides are near enough to each other, or to boxes without an answer.
-fn following(radius: &Radius, wish: &Wish) -> Option<f64> {
-    match radius.found.as_ref() {
-        Some((found, _)) => between(radius, Some(*found), wish),
-        None => between(radius, None, wish),
-    }
-}
-
-/// The same, with a counterexample at this distance.
+/// The next box to look at, with a counterexample at this distance; `None` where both sides are near enough to each other, or to
+/// boxes without an answer.
 fn between(radius: &Radius, found: Option<f64>, wish: &Wish) -> Option<f64> {
     if found.is_none() && !radius.steps.iter().any(|step| step.eps >= wish.most) {
         return Some(wish.most);

@@ -31,12 +31,6 @@ struct Matrix {
     exact: bool,
 }
 
-/// Values of a constant: all of them, or those that it lists.
-enum Found {
-    All(Vec<f64>),
-    Listed(Vec<(usize, f64)>),
-}
-
 enum Entries {
     Dense(Vec<f64>),
     /// By output: which columns, and what stands there.
@@ -53,61 +47,38 @@ impl Matrix {
         scale: f64,
     ) -> Result<Self, String> {
         let (outputs, width) = if transposed { (rows, columns) } else { (columns, rows) };
-        let place = |at: usize| {
-            let (row, column) = (at / columns, at % columns);
-            if transposed { (row, column) } else { (column, row) }
-        };
-        let found = match &tensor.data {
-            Data::SparseF32(sparse) => {
-                let values = sparse.values.iter().map(|&x| f64::from(x));
-                Found::Listed(sparse.indices.iter().copied().zip(values).collect())
-            }
-            Data::SparseF64(sparse) => {
-                Found::Listed(sparse.indices.iter().copied().zip(sparse.values.iter().copied()).collect())
-            }
-            _ => Found::All(tensor.to_f64()),
+        let values = match &tensor.data {
+            Data::SparseF32(_) | Data::SparseF64(_) => Vec::new(),
+            _ => tensor.to_f64(),
         };
         let is_single = |x: f64| f64::from(x as f32) == x;
         let (mut count, mut finite, mut single) = (0, true, true);
-        let mut look = |x: f64| {
+        each(tensor, &values, columns, |_, _, x| {
             count += usize::from(x != 0.0);
             finite &= x.is_finite();
             single &= is_single(x);
-        };
-        match &found {
-            Found::All(values) => values.iter().for_each(|&x| look(x)),
-            Found::Listed(list) => list.iter().for_each(|&(_, x)| look(x)),
-        }
+        });
         if !finite {
             return Err("weights that are no finite numbers have no enclosure".into());
         }
         let exact = scale == 1.0 || (single && is_single(scale));
-        let dense = count as f64 >= SPARSE * (rows * columns) as f64;
-        let entries = match (found, dense) {
-            (Found::All(values), true) if transposed => {
-                Entries::Dense(values.into_iter().map(|x| x * scale).collect())
-            }
-            (Found::All(values), true) => {
-                let mut weights = vec![0.0; outputs * width];
-                for (at, row) in values.chunks_exact(columns.max(1)).enumerate() {
-                    row.iter().enumerate().for_each(|(output, x)| weights[output * width + at] = x * scale);
+        let place = |row: usize, column: usize| if transposed { (row, column) } else { (column, row) };
+        let entries = if count as f64 >= SPARSE * (rows * columns) as f64 {
+            let mut weights = vec![0.0; outputs * width];
+            each(tensor, &values, columns, |row, column, x| {
+                let (output, at) = place(row, column);
+                weights[output * width + at] = x * scale;
+            });
+            Entries::Dense(weights)
+        } else {
+            let mut by_output = vec![Vec::new(); outputs];
+            each(tensor, &values, columns, |row, column, x| {
+                let (output, at) = place(row, column);
+                if x != 0.0 {
+                    by_output[output].push((at, x * scale));
                 }
-                Entries::Dense(weights)
-            }
-            (found, _) => {
-                let mut by_output = vec![Vec::new(); outputs];
-                let mut put = |at: usize, x: f64| {
-                    let (output, column) = place(at);
-                    if x != 0.0 {
-                        by_output[output].push((column, x * scale));
-                    }
-                };
-                match found {
-                    Found::All(values) => values.into_iter().enumerate().for_each(|(at, x)| put(at, x)),
-                    Found::Listed(list) => list.into_iter().for_each(|(at, x)| put(at, x)),
-                }
-                Entries::Sparse(by_output)
-            }
+            });
+            Entries::Sparse(by_output)
         };
         Ok(Self { outputs, width, entries, exact })
     }
@@ -141,6 +112,26 @@ impl Matrix {
             }
         };
         Ok(Linear { unweighed, ..Linear::new(form, bias).computed(self.exact) })
+    }
+}
+
+/// Calls `visit` with row, column and value of a constant's entries; `values` are all of them, unless it lists those that matter.
+fn each(tensor: &Tensor, values: &[f64], columns: usize, mut visit: impl FnMut(usize, usize, f64)) {
+    match &tensor.data {
+        Data::SparseF32(sparse) => {
+            let entries = sparse.indices.iter().zip(&sparse.values);
+            entries.for_each(|(at, &x)| visit(at / columns, at % columns, x.into()));
+        }
+        Data::SparseF64(sparse) => {
+            let entries = sparse.indices.iter().zip(&sparse.values);
+            entries.for_each(|(at, &x)| visit(at / columns, at % columns, x));
+        }
+        // Without a division for each entry.
+        _ => {
+            for (row, line) in values.chunks_exact(columns.max(1)).enumerate() {
+                line.iter().enumerate().for_each(|(column, &x)| visit(row, column, x));
+            }
+        }
     }
 }
 
