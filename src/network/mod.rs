@@ -22,6 +22,7 @@ pub mod order;
 pub mod real;
 pub mod shape;
 pub mod simplify;
+pub mod soften;
 
 use std::collections::BTreeMap;
 

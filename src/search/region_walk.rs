@@ -23,6 +23,9 @@ use crate::property::{Region, Row, RowKind};
 
 /// Programs a walk may solve.
 const MOST_PROGRAMS: usize = 40;
+/// Work after which a walk waits for the next round: with 100 inputs and 700 rows 40 programs take eleven seconds, for which
+/// others would wait. On ACAS Xu a walk is one round.
+const MOST_WORK: u64 = 2_000_000_000;
 /// Gain of the margin, relative to its size, under which a walk ends.
 const LEAST_GAIN: f64 = 1e-7;
 /// Entries of a program (inputs × neurons) over which this strategy costs more than it finds.
@@ -33,8 +36,24 @@ struct RegionWalk<T> {
     seeds: Seeds<T>,
     /// Inputs × neurons: the size of a program.
     entries: usize,
+    /// The walk that goes on in the next round.
+    walk: Option<Walk<T>>,
     points: Vec<T>,
     workspace: Option<Workspace<f64>>,
+}
+
+/// A walk that has solved some programs.
+struct Walk<T> {
+    here: Vec<T>,
+    target: usize,
+    margin: f64,
+    solved: usize,
+}
+
+impl<T> Walk<T> {
+    fn from(seed: Seed<T>) -> Self {
+        Self { here: seed.point, target: seed.target as usize, margin: f64::NEG_INFINITY, solved: 0 }
+    }
 }
 
 /// Makes the strategy; it applies to piecewise-linear networks of moderate size.
@@ -52,7 +71,7 @@ pub fn make<T: Real>(
     if entries > MOST_ENTRIES {
         return Err(NotApplicable("the region programs would be too large"));
     }
-    Ok(Box::new(RegionWalk { seeds, entries, points: Vec::new(), workspace: None }))
+    Ok(Box::new(RegionWalk { seeds, entries, walk: None, points: Vec::new(), workspace: None }))
 }
 
 impl<T: Real> Falsifier<T> for RegionWalk<T> {
@@ -61,32 +80,39 @@ impl<T: Real> Falsifier<T> for RegionWalk<T> {
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
-        if let Some(seed) = self.seeds.next(oracle)? {
-            self.walk(oracle, seed)?;
+        let walk = match self.walk.take() {
+            Some(walk) => Some(walk),
+            None => self.seeds.next(oracle)?.map(Walk::from),
+        };
+        if let Some(walk) = walk {
+            self.walk = self.go_on(oracle, walk)?;
         }
         Ok(Progress::More)
     }
 }
 
 impl<T: Real> RegionWalk<T> {
-    fn walk(&mut self, oracle: &mut Oracle<'_, T>, seed: Seed<T>) -> Result<(), Halt> {
+    /// Goes on with a walk; gives it back if it is not over.
+    fn go_on(&mut self, oracle: &mut Oracle<'_, T>, mut walk: Walk<T>) -> Result<Option<Walk<T>>, Halt> {
         let problem = oracle.problem;
-        let Some(frozen) = Frozen::new(problem.double()) else { return Ok(()) };
-        let mut here = seed.point;
-        let mut margin = f64::NEG_INFINITY;
-        for _ in 0..MOST_PROGRAMS {
+        let Some(frozen) = Frozen::new(problem.double()) else { return Ok(None) };
+        let until = oracle.tally.work + MOST_WORK;
+        while walk.solved < MOST_PROGRAMS {
             oracle.check()?;
-            let map = self.linearise(oracle, &frozen, &here, seed.target as usize);
-            let Some(optimum) = map.and_then(|map| map.solve(oracle)) else { return Ok(()) };
-            let from: Vec<f64> = here.iter().map(|x| x.widen()).collect();
+            let map = self.linearise(oracle, &frozen, &walk.here, walk.target);
+            let Some(optimum) = map.and_then(|map| map.solve(oracle)) else { return Ok(None) };
+            let from: Vec<f64> = walk.here.iter().map(|x| x.widen()).collect();
             let through = optimum.iter().copied();
-            let (best, point) = look_along(oracle, &mut self.points, &from, through, seed.target as usize)?;
-            if best <= margin + LEAST_GAIN * (1.0 + best.abs()) {
-                return Ok(());
+            let (best, point) = look_along(oracle, &mut self.points, &from, through, walk.target)?;
+            if best <= walk.margin + LEAST_GAIN * (1.0 + best.abs()) {
+                return Ok(None);
             }
-            (margin, here) = (best, point);
+            walk = Walk { here: point, margin: best, solved: walk.solved + 1, ..walk };
+            if oracle.tally.work > until {
+                return Ok(Some(walk));
+            }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The affine maps of all neurons and of the target's rows around a point.

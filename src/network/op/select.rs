@@ -30,9 +30,19 @@ impl<T: Real> Operator<T> for Select {
         _result: View<'_, T>,
         cotangent: &[T],
         gradients: &mut Gradients<'_, T>,
-        _pass: &mut Pass<'_, T>,
+        pass: &mut Pass<'_, T>,
     ) {
         let condition = operands.get(0).data;
+        // Where jumps have smooth steps, the condition goes from 0 to 1 and the result from b to a: exporters write signs
+        // as `Where(x ≥ 0, 1, −1)`.
+        if pass.surrogate.width.is_some()
+            && let Some(gradient) = gradients.wrt(0)
+        {
+            let branches = operands.get(1).data.iter().zip(operands.get(2).data);
+            for ((g, &c), (&a, &b)) in gradient.iter_mut().zip(cotangent).zip(branches) {
+                *g += c * (a - b);
+            }
+        }
         for side in [1, 2] {
             let Some(gradient) = gradients.wrt(side) else { continue };
             for ((g, &c), &is) in gradient.iter_mut().zip(cotangent).zip(condition) {
@@ -106,5 +116,46 @@ impl<T: Real> Operator<T> for Pick {
     ) {
         let Some(gradient) = gradients.wrt(0) else { return };
         self.each(operands.get(0), operands.get(1), pass.lanes, |to, from| gradient[from] += cotangent[to]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::build::Builder;
+    use crate::network::op::{Binary, BinaryFunction, Op};
+    use crate::network::{Network, Surrogate, Workspace};
+    use crate::onnx::ElementType::{Bool, Float64};
+
+    /// A sign as exporters write it: `Where(x ≥ 0, 1, −1)`.
+    fn written_sign() -> Network<f64> {
+        let mut builder = Builder::default();
+        let x = builder.input("x", Float64, vec![2]).unwrap();
+        let mut constant = |value| builder.constant("c", Float64, vec![2], vec![value; 2]).unwrap();
+        let (zero, one, minus) = (constant(0.0), constant(1.0), constant(-1.0));
+        let at_least = Op::Binary(Binary(BinaryFunction::GreaterOrEqual));
+        let condition = builder.push("c", at_least, &[x, zero], Bool).unwrap();
+        let y = builder.push("y", Op::Select(Select), &[condition, one, minus], Float64).unwrap();
+        builder.finish(vec![y])
+    }
+
+    #[test]
+    fn a_condition_passes_the_slope_of_its_smooth_step_on() {
+        let network = written_sign();
+        let mut workspace = Workspace::new(&network, 2);
+        network.forward(&mut workspace, &[0.5, -0.25, 1.0, 2.0]);
+        let mut slopes = |width| {
+            let mut gradient = Vec::new();
+            let surrogate = Surrogate { leak: None, width };
+            network.backward(&mut workspace, &[1.0; 4], surrogate, &mut gradient);
+            gradient
+        };
+        assert_eq!(slopes(None), [0.0; 4]);
+        let smooth = slopes(Some(2.0));
+        assert!(smooth.iter().all(|&slope| slope > 0.0), "{smooth:?}");
+        // From −1 to 1 is twice from 0 to 1: the step of a comparison has height 1.
+        let mut single = vec![0.5, -0.25, 1.0, 2.0];
+        super::super::smooth_step::slopes(&mut single, 2, 2.0, 2.0);
+        assert!(smooth.iter().zip(&single).all(|(a, b)| (a - b).abs() < 1e-12), "{smooth:?}, {single:?}");
     }
 }
