@@ -39,8 +39,11 @@ const FIRST_DAMPING: f64 = 1e-2;
 const DAMPING_LIMITS: (f64, f64) = (1e-8, 1e4);
 /// A step that gains less than this share of the sum of squares ends its stage.
 const LEAST_GAIN: f64 = 1e-4;
-/// Points that a block of a Jacobian holds at most.
+/// Work after which a stage waits for the next round.
+const MOST_WORK: u64 = 2_000_000_000;
+/// Points that a block of a Jacobian holds at most, and multiples that it comes in.
 const MOST_LANES: usize = 64;
+const LANES: usize = 8;
 /// What is too large for a square system, and for a Jacobian.
 const LARGEST_SYSTEM: usize = 600;
 const LARGEST_JACOBIAN: usize = 20_000_000;
@@ -53,8 +56,8 @@ const PRICE: u64 = 3;
 /// Starts without a better end after which more of them are worth half as much.
 const PATIENCE: f64 = 16.0;
 
-/// Makes the strategy; it applies where some way to violate has two rows or more, or the network is made of signs, whose
-/// softened twin is the only one that has a gradient.
+/// Makes the strategy; it applies where some way to violate has two rows or more, and the network has gradients or is made
+/// of signs.
 pub fn make<T: Real>(
     problem: &Problem<T>,
     region: &Region,
@@ -71,13 +74,12 @@ pub fn make<T: Real>(
     if network.multiplications() > LARGE {
         return Err(NotApplicable("the network is too large to be copied in double precision"));
     }
-    let least_rows = if network.jumps() { 1 } else { 2 };
-    let is_system = |conjunction: &Conjunction| conjunction.rows.len() >= least_rows;
-    if region.condition.is_none() && !region.conjunctions.iter().any(is_system) {
+    let inputs = starts.free.len();
+    let any = region.conjunctions.iter().any(|conjunction| is_system(conjunction, inputs));
+    if region.condition.is_none() && !any {
         return Err(NotApplicable("each way to violate the property is a single row"));
     }
     Ok(Box::new(LeastSquares {
-        least_rows,
         starts,
         points: Vec::new(),
         engines: None,
@@ -87,9 +89,13 @@ pub fn make<T: Real>(
     }))
 }
 
+/// Whether a conjunction is more than one row to be climbed, and its system with so many inputs small enough.
+fn is_system(conjunction: &Conjunction, inputs: usize) -> bool {
+    let rows = conjunction.rows.len();
+    rows > 1 && rows.min(inputs) <= LARGEST_SYSTEM && rows.saturating_mul(inputs) <= LARGEST_JACOBIAN
+}
+
 struct LeastSquares<T> {
-    /// Rows of a conjunction that is worth the effort.
-    least_rows: usize,
     starts: Starts,
     /// The block of starts.
     points: Vec<T>,
@@ -110,8 +116,16 @@ struct Journey {
     size: f64,
     /// Coordinates of the free inputs, from 0 to 1 across the box.
     place: Vec<f64>,
-    /// The next stage's.
+    /// The stage's width, the steps that it has made, and the damping that was best in the last one.
     width: f64,
+    steps: usize,
+    damping: f64,
+}
+
+impl Journey {
+    fn next_stage(&mut self) {
+        (self.width, self.steps, self.damping) = (self.width / 2.0, 0, FIRST_DAMPING);
+    }
 }
 
 /// The softened twin, and the memory for both networks.
@@ -144,6 +158,11 @@ impl<T: Real> Falsifier<T> for LeastSquares<T> {
         let mut journey = match self.journey.take() {
             Some(journey) => journey,
             None => {
+                let inputs = self.starts.free.len();
+                // Of a formula that is kept as it stands the ways that have come up so far.
+                if !oracle.region.conjunctions.iter().any(|conjunction| is_system(conjunction, inputs)) {
+                    return Ok(Progress::Exhausted);
+                }
                 self.starts.draw(oracle, &mut self.points)?;
                 let Some(journey) = self.start(oracle) else { return Ok(Progress::More) };
                 journey
@@ -167,7 +186,7 @@ impl<T: Real> Falsifier<T> for LeastSquares<T> {
 }
 
 impl<T: Real> LeastSquares<T> {
-    /// One stage; whether it was the last.
+    /// A stage or a part of one; whether the descent is over.
     fn stage(&mut self, oracle: &mut Oracle<'_, T>, journey: &mut Journey) -> Result<bool, Halt> {
         let engines = match &mut self.engines {
             Some(engines) => engines,
@@ -177,14 +196,15 @@ impl<T: Real> LeastSquares<T> {
         match &mut engines.soft {
             Some((soft, engine)) if journey.width >= LEAST_WIDTH => {
                 soft.set_width(journey.width);
-                journey.width /= 2.0;
-                Descent { network: soft.network(), engine, free }.run(oracle, journey, false)?;
+                let mut descent = Descent { network: soft.network(), engine, free };
+                if descent.run(oracle, journey, false)? {
+                    journey.next_stage();
+                }
                 Ok(false)
             }
             _ => {
                 let network = oracle.problem.double();
-                Descent { network, engine: &mut engines.exact, free }.run(oracle, journey, true)?;
-                Ok(true)
+                Descent { network, engine: &mut engines.exact, free }.run(oracle, journey, true)
             }
         }
     }
@@ -199,7 +219,7 @@ impl<T: Real> LeastSquares<T> {
         let first = usize::from(self.starts.batch > 1 && lanes > 1);
         for (lane, &target) in self.starts.targets.iter().enumerate().skip(first) {
             let conjunction = &oracle.region.conjunctions[target as usize];
-            if conjunction.rows.len() < self.least_rows {
+            if !is_system(conjunction, self.starts.free.len()) {
                 continue;
             }
             let system = systems[target as usize].get_or_insert_with(|| Residuals::of(conjunction));
@@ -216,10 +236,8 @@ impl<T: Real> LeastSquares<T> {
         };
         let place: Vec<f64> = self.starts.free.iter().map(coordinate).collect();
         let residuals = systems.swap_remove(self.starts.targets[lane] as usize)?;
-        let is_small = residuals.len().min(place.len()) <= LARGEST_SYSTEM
-            && residuals.len() * place.len() <= LARGEST_JACOBIAN;
         let width = self.starts.random.between(FIRST_WIDTH.0.ln(), FIRST_WIDTH.1.ln()).exp();
-        is_small.then_some(Journey { residuals, size, place, width })
+        Some(Journey { residuals, size, place, width, steps: 0, damping: FIRST_DAMPING })
     }
 
     /// Evaluates an end as every other point is, in the type of the search: it is remembered, and judged.
@@ -248,23 +266,26 @@ impl Engines {
     /// The networks, with the widths measured on a block of points.
     fn new<T: Real>(oracle: &mut Oracle<'_, T>, points: &[T]) -> Self {
         let exact = oracle.problem.double();
+        let rows =
+            oracle.region.conjunctions.iter().map(|conjunction| conjunction.rows.len()).max().unwrap_or(1);
         let soft = Softened::new(exact).map(|mut soft| {
             let mut block = Workspace::new(soft.network(), oracle.lanes());
             let points: Vec<f64> = points.iter().map(|x| x.widen()).collect();
             soft.network().forward(&mut block, &points);
             soft.measure(&block);
             oracle.tally.count_evaluations(soft.network(), block.lanes());
-            let engine = Engine::new(soft.network());
+            let engine = Engine::new(soft.network(), rows);
             (soft, engine)
         });
-        Self { soft, exact: Engine::new(exact) }
+        Self { soft, exact: Engine::new(exact, rows) }
     }
 }
 
 impl Engine {
-    fn new(network: &Network<f64>) -> Self {
+    fn new(network: &Network<f64>, rows: usize) -> Self {
+        let lanes = rows.next_multiple_of(LANES).min(MOST_LANES).min(network.block_lanes());
         Self {
-            jacobian: network.workspace(network.block_lanes().min(MOST_LANES)),
+            jacobian: network.workspace(lanes),
             trials: network.workspace(DAMPINGS.len()),
             outputs: Vec::new(),
             cotangent: Vec::new(),
@@ -282,39 +303,43 @@ struct Descent<'d> {
 }
 
 impl Descent<'_> {
-    /// Steps until the sum of squares falls no more; on the network itself also where every row holds.
+    /// Steps until the sum of squares falls no more, on the network itself also until every row holds: then the stage is
+    /// over. It is not where the work of a round is done.
     fn run<T: Real>(
         &mut self,
         oracle: &mut Oracle<'_, T>,
         journey: &mut Journey,
         until_held: bool,
-    ) -> Result<(), Halt> {
-        let mut damping = FIRST_DAMPING;
-        for _ in 0..MOST_STEPS {
+    ) -> Result<bool, Halt> {
+        let until = oracle.tally.work + MOST_WORK / PRICE;
+        while journey.steps < MOST_STEPS {
             oracle.check()?;
+            if oracle.tally.work > until {
+                return Ok(false);
+            }
             let (system, holds) = self.linearise(oracle, journey);
             journey.size = system.sum_of_squares();
             if (until_held && holds) || !system.is_usable() {
-                return Ok(());
+                return Ok(true);
             }
             oracle.tally.work += (DAMPINGS.len() * system.price()) as u64;
-            let dampings =
-                DAMPINGS.map(|factor| (factor * damping).clamp(DAMPING_LIMITS.0, DAMPING_LIMITS.1));
+            let limited = |damping: f64| damping.clamp(DAMPING_LIMITS.0, DAMPING_LIMITS.1);
+            let dampings = DAMPINGS.map(|factor| limited(factor * journey.damping));
             let places = dampings.map(|damping| system.step(damping));
             let sums = self.try_out(oracle, &journey.residuals, &places);
             let better = |&a: &usize, &b: &usize| sums[a].total_cmp(&sums[b]);
-            let Some(best) = (0..places.len()).min_by(better) else { return Ok(()) };
+            let Some(best) = (0..places.len()).min_by(better) else { return Ok(true) };
             if sums[best] >= journey.size {
-                return Ok(());
+                return Ok(true);
             }
             let gain = 1.0 - sums[best] / journey.size;
             (journey.place, journey.size) = (places[best].clone(), sums[best]);
-            damping = dampings[best];
+            (journey.damping, journey.steps) = (dampings[best], journey.steps + 1);
             if gain < LEAST_GAIN {
-                return Ok(());
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The residuals that are not zero and their gradients, and whether all rows hold.

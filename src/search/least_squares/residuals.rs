@@ -47,11 +47,6 @@ impl Residuals {
         Self(equations)
     }
 
-    /// The number of equations.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// The residuals of one lane; zero where an equation is met.
     pub(super) fn values<T: Real>(&self, block: Block<'_, T>, lane: usize) -> Vec<f64> {
         let value = |equation: &Equation| match equation {
