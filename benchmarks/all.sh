@@ -11,8 +11,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly PARTS=(patching-images patching pictures paper-tables nearest repair strategies operators operators-vs-ort verdicts-random
-    verdicts-known-sat verdicts-unsat audit conformance)
+readonly PARTS=(patching-images patching pictures paper-tables nearest repair strategies planted operators
+    operators-vs-ort verdicts-random verdicts-known-sat verdicts-unsat audit conformance)
 
 python=${PYTHON:-.venv/bin/python}
 pytorch=${PYTORCH:-}
@@ -55,6 +55,16 @@ part_strategies() {
     "$python" benchmarks/strategies/run.py --limit 1 --jobs 1 --sample "${SAMPLE:-20}" --results "$folder/strategies.csv" \
         --output "$folder/strategies.table" >&2
     cat "$folder/strategies.table"
+}
+
+# Networks with planted counterexamples: those handed out beside the instances, where they are, and the families made anew.
+# The campaign ends with a status of its own where something is wrong: its table says so.
+part_planted() {
+    for folder_of in "$instances/../planted" "$folder/planted"; do
+        [ "$folder_of" != "$folder/planted" ] || "$python" benchmarks/planted/generate.py "$folder/planted" --seeds "${SEEDS:-0,1,2}"
+        [ -e "$folder_of/instances.csv" ] || continue
+        "$python" "$campaign" "$folder_of" --truth sat --timeout "${LIMIT:-60}" --jobs 1 --out "$folder/planted.csv" || true
+    done
 }
 
 part_operators() { benchmarks/operators/run.sh "$instances"; }
