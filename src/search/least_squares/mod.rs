@@ -1,8 +1,8 @@
 //! Conjunctions of many rows as least squares: Levenberg and Marquardt's method within the box, from bend to kink.
 //!
 //! A search that climbs the worst row of a conjunction goes to and fro between the rows. Here every row that does not hold
-//! is an equation ([`residuals`]), and each step solves all of them at once, linearised at the point, damped and within
-//! the box ([`step`]; Levenberg 1944, Marquardt 1963). The Jacobian is one block of backward passes, a row a lane; eight
+//! is an equation (`residuals.rs`), and each step solves all of them at once, linearised at the point, damped and within
+//! the box (`step.rs`; Levenberg 1944, Marquardt 1963). The Jacobian is one block of backward passes, a row a lane; eight
 //! dampings are tried in one block of evaluations, and the best stays.
 //!
 //! In a network of ReLUs the method stops where a phase would have to change first. So it begins on a softened twin

@@ -2,12 +2,12 @@
 //!
 //! Puzzles, locks and logic come as networks whose outputs add up penalties: a hat for a variable that must be 0 or 1, a
 //! hinge for a clause, a window for a chain's link. A gradient sees their sum; a program over the phases of all neurons
-//! has a loose relaxation. [`unfold`] takes the sum apart: each ridge may lie in a few intervals. Binaries that choose
+//! has a loose relaxation. `unfold.rs` takes the sum apart: each ridge may lie in a few intervals. Binaries that choose
 //! between these make a program that is much smaller than that of the phases and as tight as can be: planted 3-SAT
 //! formulas of 100 to 200 variables take HiGHS one to five seconds, parities, sudokus and subset sums hundredths.
 //!
 //! A first program asks for any point, a second one for a point that is far inside of the rows that leave a choice. In
-//! turn with them a [`walk`] tries values for the inputs: formulas of 500 variables are beyond the programs. The network
+//! turn with them a walk (`walk.rs`) tries values for the inputs: formulas of 500 variables are beyond the programs. The network
 //! judges. It costs a look at the weights where rows ask nothing of single ridges, which is the rule.
 
 mod profile;
