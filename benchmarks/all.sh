@@ -60,10 +60,11 @@ part_strategies() {
 # Networks with planted counterexamples: those handed out beside the instances, where they are, and the families made anew.
 # The campaign ends with a status of its own where something is wrong: its table says so.
 part_planted() {
-    for folder_of in "$instances/../planted" "$folder/planted"; do
-        [ "$folder_of" != "$folder/planted" ] || "$python" benchmarks/planted/generate.py "$folder/planted" --seeds "${SEEDS:-0,1,2}"
-        [ -e "$folder_of/instances.csv" ] || continue
-        "$python" "$campaign" "$folder_of" --truth sat --timeout "${LIMIT:-60}" --jobs 1 --out "$folder/planted.csv" || true
+    "$python" benchmarks/planted/generate.py "$folder/planted-made" --seeds "${SEEDS:-0,1,2}"
+    ln -sfn "$(realpath -m "$instances/../planted")" "$folder/planted-handed"
+    for source in handed made; do
+        [ -e "$folder/planted-$source/instances.csv" ] || continue
+        "$python" "$campaign" "$folder/planted-$source" --truth sat --timeout "${LIMIT:-60}" --jobs 1 --out "$folder/planted-$source.csv" || true
     done
 }
 

@@ -148,7 +148,12 @@ impl<T: Real> Network<T> {
     /// Whether a piecewise-constant function (a sign, a rounding, a comparison) of the inputs is part of it, so that
     /// true gradients say little.
     pub fn jumps(&self) -> bool {
-        self.nodes.iter().filter(|node| node.varies).any(|node| match &node.op {
+        self.jumping_nodes().next().is_some()
+    }
+
+    /// The nodes of these functions.
+    pub(crate) fn jumping_nodes(&self) -> impl Iterator<Item = &Node<T>> {
+        self.nodes.iter().filter(|node| node.varies).filter(|node| match &node.op {
             Op::Unary(op) => op.0.is_piecewise_constant(),
             Op::Binary(op) => op.0.is_piecewise_constant(),
             _ => false,

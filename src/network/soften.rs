@@ -103,11 +103,7 @@ fn add(
 
 /// Whether the softened twin of a network has a gradient everywhere: signs are the only jumps.
 pub fn smooths<T: Real>(network: &Network<T>) -> bool {
-    network.nodes.iter().filter(|node| node.varies).all(|node| match &node.op {
-        Op::Unary(op) => is_sign(op.0) || !op.0.is_piecewise_constant(),
-        Op::Binary(op) => !op.0.is_piecewise_constant(),
-        _ => true,
-    })
+    network.jumping_nodes().all(|node| matches!(&node.op, Op::Unary(op) if is_sign(op.0)))
 }
 
 fn is_sign(function: UnaryFunction) -> bool {

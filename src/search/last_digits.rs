@@ -10,7 +10,7 @@
 //! Inputs that are tied together to the last digit (`balance.rs`) are moved onto their equations.
 
 use super::balance::Balance;
-use super::sample::at;
+use super::sample::{at, repeat};
 use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
 use crate::network::{Real, Surrogate};
 use crate::problem::Problem;
@@ -105,8 +105,7 @@ impl<T: Real> LastDigits<T> {
                 point[i] = at(oracle.lower[i], oracle.upper[i], self.random.unit()).widen();
             }
         }
-        self.points.clear();
-        self.points.extend(point.iter().flat_map(|&x| std::iter::repeat_n(T::of(x), lanes)));
+        repeat(point.iter().map(|&x| T::of(x)), lanes, &mut self.points);
         oracle.evaluate(&self.points)?;
         let margin = oracle.margins()[0].widen();
         let layout = oracle.problem.property.layout();

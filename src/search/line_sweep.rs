@@ -8,6 +8,7 @@
 
 use super::line::{Line, Stretch, Sweep};
 use super::local::{NOT_PIECEWISE, widen};
+use super::sample::repeat;
 use super::seeds::{self, Seed, Seeds};
 use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
 use crate::network::{Real, Surrogate};
@@ -128,8 +129,7 @@ impl<T: Real> Walk<T> {
         free: &[usize],
     ) -> Result<Vec<Stretch>, Halt> {
         let lanes = oracle.lanes();
-        points.clear();
-        points.extend(self.point.iter().flat_map(|&x| std::iter::repeat_n(x, lanes)));
+        repeat(self.point.iter().copied(), lanes, points);
         oracle.evaluate(points)?;
         self.margin = oracle.margins()[0].widen();
         oracle.gradient(Objective::Nearest, Surrogate::exact());

@@ -96,8 +96,25 @@ impl Sampler {
 
 /// Makes `points` a block with all inputs at their lower ends: strategies then write the free inputs.
 pub fn fix<T: Real>(oracle: &Oracle<'_, T>, points: &mut Vec<T>) {
+    repeat(oracle.lower.iter().copied(), oracle.lanes(), points);
+}
+
+/// Makes `points` a block with one point in all lanes.
+pub fn repeat<T: Real>(point: impl Iterator<Item = T>, lanes: usize, points: &mut Vec<T>) {
     points.clear();
-    points.extend(oracle.lower.iter().flat_map(|&x| std::iter::repeat_n(x, oracle.lanes())));
+    points.extend(point.flat_map(|x| std::iter::repeat_n(x, lanes)));
+}
+
+/// Evaluates a point that was found in double precision as every other one is: in the search's type and within the box,
+/// remembered and judged.
+///
+/// # Errors
+/// [`Halt`] when it is confirmed as a witness or the budget is used up.
+pub fn show<T: Real>(oracle: &mut Oracle<'_, T>, points: &mut Vec<T>, point: &[f64]) -> Result<(), Halt> {
+    let ends = oracle.lower.iter().zip(&oracle.upper);
+    let inside = point.iter().zip(ends).map(|(&x, (&low, &high))| T::of(x).max(low).min(high));
+    repeat(inside, oracle.lanes(), points);
+    oracle.evaluate(points)
 }
 
 /// The point of an interval at `unit` of its length, never outside.

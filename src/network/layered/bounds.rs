@@ -171,7 +171,7 @@ pub fn is_unstable(function: UnaryFunction, range: (f64, f64)) -> bool {
 }
 
 /// An activation's values over a range, from its envelope and both ends.
-fn values(function: UnaryFunction, (low, high): (f64, f64)) -> (f64, f64) {
+pub(crate) fn values(function: UnaryFunction, (low, high): (f64, f64)) -> (f64, f64) {
     let ends = (function.value(low), function.value(high));
     match function {
         UnaryFunction::Abs if low < 0.0 && high > 0.0 => (0.0, ends.0.max(ends.1)),
@@ -184,7 +184,8 @@ fn slack(bound: f64) -> f64 {
     1e-10 * (1.0 + bound.abs())
 }
 
-fn interval(row: &[f64], bias: f64, values: &[(f64, f64)]) -> (f64, f64) {
+/// A sum's range, with its bias, over ranges of what goes into it.
+pub(crate) fn interval(row: &[f64], bias: f64, values: &[(f64, f64)]) -> (f64, f64) {
     row.iter().zip(values).fold((bias, bias), |(least, most), (&w, &(low, high))| {
         if w > 0.0 { (least + w * low, most + w * high) } else { (least + w * high, most + w * low) }
     })

@@ -14,6 +14,7 @@
 mod residuals;
 mod step;
 
+use super::sample::show;
 use super::starts::Starts;
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::network::soften::{Softened, smooths};
@@ -175,7 +176,8 @@ impl<T: Real> Falsifier<T> for LeastSquares<T> {
             self.journey = Some(journey);
             return Ok(Progress::More);
         }
-        self.show(oracle, &journey.place)?;
+        let end = fill(&oracle.region, &self.starts.free, &[journey.place.as_slice()]);
+        show(oracle, &mut self.points, &end)?;
         self.in_vain += 1;
         // The last digits of a place where all descents end are no progress.
         if journey.size < 0.99 * self.least {
@@ -238,16 +240,6 @@ impl<T: Real> LeastSquares<T> {
         let residuals = systems.swap_remove(self.starts.targets[lane] as usize)?;
         let width = self.starts.random.between(FIRST_WIDTH.0.ln(), FIRST_WIDTH.1.ln()).exp();
         Some(Journey { residuals, size, place, width, steps: 0, damping: FIRST_DAMPING })
-    }
-
-    /// Evaluates an end as every other point is, in the type of the search: it is remembered, and judged.
-    fn show(&mut self, oracle: &mut Oracle<'_, T>, place: &[f64]) -> Result<(), Halt> {
-        let lanes = oracle.lanes();
-        for (&i, &x) in self.starts.free.iter().zip(place) {
-            let value = T::of(across(&oracle.region, i, x)).max(oracle.lower[i]).min(oracle.upper[i]);
-            self.points[i * lanes..][..lanes].fill(value);
-        }
-        oracle.evaluate(&self.points)
     }
 }
 

@@ -3,7 +3,8 @@
 //! It minimises `‖J d + r‖² + λ ‖d‖²` over the steps that stay in the box, by an active set that changes as a whole (block
 //! pivoting; Portugal, Júdice and Vicente 1994): inputs that would leave the box stop at its side, those at a side that
 //! the gradient pushes back inside are released, and the free ones are solved for again, a few times; the best of these
-//! steps is taken. The system is solved by the smaller of its two forms: `(JᵀJ + λ) d = −Jᵀ r`, or `d = −Jᵀ (J Jᵀ + λ)⁻¹ r` where there are fewer equations than inputs.
+//! steps is taken. The system is solved by the smaller of its two forms: `(JᵀJ + λ) d = −Jᵀ r`, or
+//! `d = −Jᵀ (J Jᵀ + λ)⁻¹ r` where there are fewer equations than inputs.
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 
@@ -18,10 +19,43 @@ pub(super) struct System {
     residuals: DVector<f64>,
     /// Where the point is in the box, each coordinate from 0 to 1.
     place: Vec<f64>,
-    /// `Jᵀ r`.
-    gradient: DVector<f64>,
     /// The mean square of a column's length: what damping is measured by.
     scale: f64,
+    /// Inputs that are free at the point, with their equations: every damping begins with them.
+    first: (Vec<usize>, Normal),
+}
+
+/// The free inputs' columns of the Jacobian, and the smaller one of its two squares.
+#[derive(Debug)]
+struct Normal {
+    jacobian: DMatrix<f64>,
+    square: DMatrix<f64>,
+}
+
+impl Normal {
+    fn of(jacobian: DMatrix<f64>) -> Self {
+        let square =
+            if is_wide(&jacobian) { &jacobian * jacobian.transpose() } else { jacobian.tr_mul(&jacobian) };
+        Self { jacobian, square }
+    }
+
+    /// The damped step that makes these residuals small.
+    fn solve(&self, residuals: &DVector<f64>, damping: f64) -> Option<DVector<f64>> {
+        let mut square = self.square.clone();
+        (0..square.nrows()).for_each(|i| square[(i, i)] += damping);
+        let square = Cholesky::new(square)?;
+        let step = if is_wide(&self.jacobian) {
+            -self.jacobian.tr_mul(&square.solve(residuals))
+        } else {
+            -square.solve(&self.jacobian.tr_mul(residuals))
+        };
+        step.iter().all(|d| d.is_finite()).then_some(step)
+    }
+}
+
+/// Whether there are fewer equations than inputs.
+fn is_wide(jacobian: &DMatrix<f64>) -> bool {
+    jacobian.nrows() < jacobian.ncols()
 }
 
 impl System {
@@ -31,7 +65,9 @@ impl System {
         let residuals = DVector::from_column_slice(residuals);
         let gradient = jacobian.tr_mul(&residuals);
         let scale = jacobian.norm_squared() / place.len().max(1) as f64;
-        Self { jacobian, residuals, place, gradient, scale }
+        let free = free(&place, &gradient);
+        let normal = Normal::of(jacobian.select_columns(&free));
+        Self { jacobian, residuals, place, scale, first: (free, normal) }
     }
 
     /// Whether every number in it is one, and a step would change something.
@@ -55,11 +91,15 @@ impl System {
     pub(super) fn step(&self, damping: f64) -> Vec<f64> {
         let damping = damping * self.scale;
         let mut target = self.place.clone();
-        let mut free = self.free(&target, &self.gradient);
         let mut best = (f64::INFINITY, target.clone());
+        let mut other;
+        let mut current = &self.first;
         for _ in 0..MOST_STOPS {
-            let Some(step) = self.solve(&free, &target, damping) else { break };
-            for (&j, d) in free.iter().zip(step.iter()) {
+            let mut fixed = self.moved(&target);
+            current.0.iter().for_each(|&j| fixed[j] = 0.0);
+            let residuals = &self.residuals + &self.jacobian * fixed;
+            let Some(step) = current.1.solve(&residuals, damping) else { break };
+            for (&j, d) in current.0.iter().zip(step.iter()) {
                 target[j] = (self.place[j] + d).clamp(0.0, 1.0);
             }
             let moved = self.moved(&target);
@@ -68,45 +108,26 @@ impl System {
             if size < best.0 {
                 best = (size, target.clone());
             }
-            let left = self.free(&target, &(self.jacobian.tr_mul(&residuals) + damping * moved));
-            if left == free {
+            let left = free(&target, &(self.jacobian.tr_mul(&residuals) + damping * moved));
+            if left == current.0 {
                 break;
             }
-            free = left;
+            let normal = Normal::of(self.jacobian.select_columns(&left));
+            other = (left, normal);
+            current = &other;
         }
         best.1
-    }
-
-    /// Inputs that are inside of the box, or that the gradient of what is minimised does not push out of it.
-    fn free(&self, target: &[f64], gradient: &DVector<f64>) -> Vec<usize> {
-        let stays =
-            |j: usize| (target[j] <= 0.0 && gradient[j] > 0.0) || (target[j] >= 1.0 && gradient[j] < 0.0);
-        (0..target.len()).filter(|&j| !stays(j)).collect()
     }
 
     fn moved(&self, target: &[f64]) -> DVector<f64> {
         DVector::from_fn(self.place.len(), |j, _| target[j] - self.place[j])
     }
+}
 
-    /// The step of the free inputs, the others at `target`.
-    fn solve(&self, free: &[usize], target: &[f64], damping: f64) -> Option<DVector<f64>> {
-        let jacobian = self.jacobian.select_columns(free);
-        let mut moved = self.moved(target);
-        free.iter().for_each(|&j| moved[j] = 0.0);
-        let residuals = &self.residuals + &self.jacobian * moved;
-        let damped = |mut square: DMatrix<f64>| {
-            (0..square.nrows()).for_each(|i| square[(i, i)] += damping);
-            Cholesky::new(square)
-        };
-        let step = if jacobian.nrows() < free.len() {
-            let square = damped(&jacobian * jacobian.transpose())?;
-            -jacobian.tr_mul(&square.solve(&residuals))
-        } else {
-            let square = damped(jacobian.tr_mul(&jacobian))?;
-            -square.solve(&jacobian.tr_mul(&residuals))
-        };
-        step.iter().all(|d| d.is_finite()).then_some(step)
-    }
+/// Inputs that are inside of the box, or that the gradient of what is minimised does not push out of it.
+fn free(target: &[f64], gradient: &DVector<f64>) -> Vec<usize> {
+    let stays = |j: usize| (target[j] <= 0.0 && gradient[j] > 0.0) || (target[j] >= 1.0 && gradient[j] < 0.0);
+    (0..target.len()).filter(|&j| !stays(j)).collect()
 }
 
 #[cfg(test)]

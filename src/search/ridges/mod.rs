@@ -7,8 +7,8 @@
 //! formulas of 100 to 200 variables take HiGHS one to five seconds, parities, sudokus and subset sums hundredths.
 //!
 //! A first program asks for any point, a second one for a point that is far inside of the rows that leave a choice. In
-//! turn with them a walk (`walk.rs`) tries values for the inputs: formulas of 500 variables are beyond the programs. The network
-//! judges. It costs a look at the weights where rows ask nothing of single ridges, which is the rule.
+//! turn with them a walk (`walk.rs`) tries values for the inputs: formulas of 500 variables are beyond the programs. The
+//! network judges. It costs a look at the weights where rows ask nothing of single ridges, which is the rule.
 
 mod profile;
 mod unfold;
@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 
 use super::local::widen;
 use super::programs::{Obstacle, Programs};
-use super::sample::fix;
+use super::sample::show;
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::lp::{ColumnId, LinearProgram};
 use crate::network::Real;
@@ -130,7 +130,7 @@ impl<T: Real> Falsifier<T> for Ridges<T> {
             jobs.push_back(job);
         }
         if let Some(point) = found {
-            self.show(oracle, &point)?;
+            show(oracle, &mut self.points, &point)?;
         }
         Ok(Progress::More)
     }
@@ -164,19 +164,6 @@ impl Job {
             self.walk = None;
         }
         Some(program.point(&outcome.ok()?.0.values))
-    }
-}
-
-impl<T: Real> Ridges<T> {
-    /// Evaluates a point as every other one is.
-    fn show(&mut self, oracle: &mut Oracle<'_, T>, point: &[f64]) -> Result<(), Halt> {
-        let lanes = oracle.lanes();
-        fix(oracle, &mut self.points);
-        for (i, &x) in point.iter().enumerate() {
-            let value = T::of(x).max(oracle.lower[i]).min(oracle.upper[i]);
-            self.points[i * lanes..][..lanes].fill(value);
-        }
-        oracle.evaluate(&self.points)
     }
 }
 

@@ -13,11 +13,11 @@
 //! changes. In front of the first layer the ridges are sums of inputs and all of it is exact; further behind, the hull of
 //! what a ridge is left makes two rows over the layer in front.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::profile::{Interval, Profile};
 use crate::network::frozen::{kinks, piece};
-use crate::network::layered::{EdgeLayer, Layered};
+use crate::network::layered::{EdgeLayer, Layered, bounds};
 
 /// A slack of so much of what a row adds up is rounding of the network's weights: the row leaves no choice.
 const ROUNDING: f64 = 2e-6;
@@ -46,6 +46,7 @@ pub(super) struct Ridge {
 /// A row that leaves a choice: `Σ φ(s) ≤ bound` over ridges, by their numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sum {
+    /// In the order of the ridges.
     pub terms: Vec<(usize, Profile)>,
     pub bound: f64,
 }
@@ -76,10 +77,10 @@ pub(super) fn unfold(
     rows: Vec<Row>,
 ) -> Result<Needs, Nothing> {
     let last = network.layers.len() - 1;
-    let inputs = lower.iter().zip(upper).map(|(&low, &high)| Interval { low, high }).collect();
+    let inputs = lower.iter().copied().zip(upper.iter().copied()).collect();
     // What goes into each layer: intervals will do, for a row that leaves little choice leaves it anyway.
-    let mut sources: Vec<Vec<Interval>> = vec![inputs];
-    for layer in network.layers[..last].iter().take(last.saturating_sub(1)) {
+    let mut sources: Vec<Vec<(f64, f64)>> = vec![inputs];
+    for layer in &network.layers[..last.saturating_sub(1)] {
         let next = sources.last().map(|front| values(layer, front));
         sources.extend(next);
     }
@@ -99,27 +100,18 @@ pub(super) fn unfold(
 }
 
 /// What a layer's values can be.
-fn values(layer: &EdgeLayer, sources: &[Interval]) -> Vec<Interval> {
-    let value = |s: f64| layer.activation.map_or(s, |function| function.value(s));
-    let neuron = |neuron: usize| {
-        let edges = layer.edges.row(neuron).iter().copied().enumerate();
-        let (sum, bias) = (reach(edges, sources), layer.edges.bias[neuron]);
-        let (low, high) = (sum.low + bias, sum.high + bias);
-        let places = layer.activation.into_iter().flat_map(kinks).filter(|&kink| low < kink && kink < high);
-        let values = [low, high].into_iter().chain(places).map(value);
-        values.fold(Interval { low: f64::INFINITY, high: f64::NEG_INFINITY }, |all, v| Interval {
-            low: all.low.min(v),
-            high: all.high.max(v),
-        })
-    };
-    (0..layer.edges.outputs()).map(neuron).collect()
+fn values(layer: &EdgeLayer, sources: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let sum = |neuron: usize| bounds::interval(layer.edges.row(neuron), layer.edges.bias[neuron], sources);
+    let value =
+        |neuron| layer.activation.map_or(sum(neuron), |function| bounds::values(function, sum(neuron)));
+    (0..layer.edges.outputs()).map(value).collect()
 }
 
 /// Two rows for each ridge that may not be everything it can be.
-fn hulls(needs: &Needs, sources: &[Interval]) -> Vec<Row> {
+fn hulls(needs: &Needs, sources: &[(f64, f64)]) -> Vec<Row> {
     let mut rows = Vec::new();
     for ridge in &needs.ridges {
-        let reach = reach(ridge.direction.iter().copied(), sources);
+        let reach = reach(&ridge.direction, sources);
         let (Some(first), Some(last)) = (ridge.allowed.first(), ridge.allowed.last()) else { continue };
         if last.high < reach.high {
             rows.push(Row { terms: ridge.direction.clone(), bound: last.high });
@@ -133,9 +125,9 @@ fn hulls(needs: &Needs, sources: &[Interval]) -> Vec<Row> {
 }
 
 /// What a sum can be.
-fn reach(direction: impl Iterator<Item = (usize, f64)>, sources: &[Interval]) -> Interval {
-    let ends = direction.map(|(i, c)| {
-        let (a, b) = (c * sources[i].low, c * sources[i].high);
+fn reach(direction: &[(usize, f64)], sources: &[(f64, f64)]) -> Interval {
+    let ends = direction.iter().map(|&(i, c)| {
+        let (a, b) = (c * sources[i].0, c * sources[i].1);
         (a.min(b), a.max(b))
     });
     let (low, high) = ends.fold((0.0, 0.0), |(low, high), (a, b)| (low + a, high + b));
@@ -158,7 +150,7 @@ struct Neuron {
 
 impl Unfolding {
     /// `None` where the activation has no pieces.
-    fn new(layer: &EdgeLayer, sources: &[Interval], rows: &[Row]) -> Option<Self> {
+    fn new(layer: &EdgeLayer, sources: &[(f64, f64)], rows: &[Row]) -> Option<Self> {
         let function = layer.activation?;
         piece(function, 0.0)?;
         let mut known: HashMap<Vec<(usize, i64)>, usize> = HashMap::new();
@@ -174,7 +166,7 @@ impl Unfolding {
                 edges.iter().enumerate().filter(|(_, w)| **w != 0.0).map(|(i, w)| (i, w / scale)).collect();
             let key = direction.iter().map(|&(i, c)| (i, (c * DIGITS).round() as i64)).collect();
             let ridge = *known.entry(key).or_insert_with(|| {
-                let allowed = vec![reach(direction.iter().copied(), sources)];
+                let allowed = vec![reach(&direction, sources)];
                 ridges.push(Ridge { direction, allowed });
                 ridges.len() - 1
             });
@@ -183,13 +175,13 @@ impl Unfolding {
         let sums = rows
             .iter()
             .map(|row| {
-                let mut by_ridge: HashMap<usize, Vec<(Neuron, f64)>> = HashMap::new();
+                let mut by_ridge: BTreeMap<usize, Vec<(Neuron, f64)>> = BTreeMap::new();
                 for &(neuron, coefficient) in &row.terms {
                     if let Some(neuron) = neurons[neuron] {
                         by_ridge.entry(neuron.ridge).or_default().push((neuron, coefficient));
                     }
                 }
-                let mut terms: Vec<(usize, Profile)> = by_ridge
+                let terms = by_ridge
                     .into_iter()
                     .map(|(ridge, neurons)| {
                         let reach = ridges[ridge].allowed[0];
@@ -206,7 +198,6 @@ impl Unfolding {
                         (ridge, Profile::through(places, value))
                     })
                     .collect();
-                terms.sort_by_key(|term| term.0);
                 Sum { terms, bound: row.bound }
             })
             .collect();
