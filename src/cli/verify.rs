@@ -201,6 +201,12 @@ pub(super) fn doubts(query: &Query) -> Vec<Doubt> {
 
 /// One line on standard error that says what the verdict rests on.
 fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
+    if matches!(found, Found::Verdict(Verdict::Sat(witness)) if witness.is_lost_where_bytes_saturate()) {
+        say!(
+            "note: where 8-bit products saturate (ONNX Runtime on x86 without VNNI) the network computes something else, and \
+             this counterexample is none (help: quantise with reduce_range, or judge it on another machine)"
+        );
+    }
     match found {
         Found::Verdict(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
             let what =

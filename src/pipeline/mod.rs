@@ -202,7 +202,8 @@ impl<T: Real> Jury<'_, T> {
         }
         match self.validator.validate(input, literals) {
             Validation::Confirmed(witness)
-                if witness.certainty() == Certainty::Replayed && self.validator.can_certify() =>
+                if witness.is_lost_where_bytes_saturate()
+                    || witness.certainty() == Certainty::Replayed && self.validator.can_certify() =>
             {
                 kept.offer(witness);
                 Judgement::Held
@@ -233,7 +234,10 @@ impl<T: Real> Jury<'_, T> {
 
 impl Kept {
     fn offer(&mut self, witness: Witness) {
-        let rank = |witness: &Witness| (witness.certainty() == Certainty::Certified, witness.excess());
+        let rank = |witness: &Witness| {
+            let certified = witness.certainty() == Certainty::Certified;
+            (!witness.is_lost_where_bytes_saturate(), certified, witness.excess())
+        };
         if self.witness.as_ref().is_none_or(|old| rank(&witness) > rank(old)) {
             self.witness = Some(witness);
         }

@@ -16,6 +16,9 @@ pub enum Precision {
     /// The same with matrix products and convolutions in single precision added up in another way that ONNX leaves open:
     /// one term after the other, by fused multiply-adds.
     Fused,
+    /// As [`Model`](Self::Model), but products of 8-bit numbers saturate where x86 kernels without VNNI do: not what ONNX means, but
+    /// what runtimes compute.
+    Saturating,
     /// All floating-point values in double precision.
     Double,
 }

@@ -6,7 +6,8 @@ use crate::onnx::{Attribute, Data, ElementType, Graph, ModelError, Node, Tensor}
 
 use super::array;
 use super::call::{Call, single};
-use super::engine::{Scope, Walk};
+use super::engine::Walk;
+use super::scope::Scope;
 
 /// Names of the operators of this file.
 pub(super) const OPERATORS: [&str; 3] = ["If", "Loop", "Scan"];

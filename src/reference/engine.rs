@@ -10,8 +10,9 @@ use crate::onnx::live::Live;
 
 use super::array::floats;
 use super::call::{Call, Precision};
-use super::lists::{self, List, Made};
-use super::{control, ops};
+use super::lists::{self, Made};
+use super::scope::Scope;
+use super::{control, ops, saturation};
 
 /// A computed value.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +59,11 @@ impl Engine {
     /// The model that is run.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// Whether products of the model may saturate in 8-bit kernels: whether [`Precision::Saturating`] says anything new.
+    pub fn may_saturate(&self) -> bool {
+        saturation::is_possible(&self.model.graph)
     }
 
     /// Computes all outputs. `inputs` holds one list of values for each input of the model, in its order and
@@ -160,26 +166,6 @@ fn input_tensor(info: &ValueInfo, values: &[f64], precision: Precision) -> Resul
     Ok(Tensor { element: info.element, shape, data })
 }
 
-/// Names and values of a graph that is being computed, and of those around it.
-pub(super) struct Scope<'a> {
-    graph: &'a Graph,
-    values: HashMap<&'a str, Arc<Tensor>>,
-    lists: HashMap<&'a str, List>,
-    outer: Option<&'a Scope<'a>>,
-}
-
-impl Scope<'_> {
-    pub(super) fn get(&self, name: &str) -> Option<Arc<Tensor>> {
-        let own = self.values.get(name).or_else(|| self.graph.initializers.get(name));
-        own.cloned().or_else(|| self.outer.and_then(|o| o.get(name)))
-    }
-
-    /// The list of a name.
-    pub(super) fn list(&self, name: &str) -> Option<List> {
-        self.lists.get(name).cloned().or_else(|| self.outer.and_then(|outer| outer.list(name)))
-    }
-}
-
 /// What stays the same during a run.
 #[derive(Clone, Copy)]
 pub(super) struct Walk {
@@ -223,14 +209,18 @@ impl Walk {
                 }
                 continue;
             }
-            let results = self.node(node, &scope, &live)?;
+            let mut results = self.node(node, &scope, &live)?;
+            if self.precision == Precision::Saturating {
+                saturation::saturate(&self.call(node, &scope)?, &scope, &mut results);
+            }
             for (name, value) in node.outputs.iter().zip(results).filter(|(name, _)| !name.is_empty()) {
                 if kept.contains(name.as_str()) || last_use.contains_key(name.as_str()) {
                     scope.values.insert(name, Arc::new(value));
                 }
             }
             for name in node.inputs.iter().filter(|n| last_use.get(n.as_str()) == Some(&i)) {
-                if !kept.contains(name.as_str()) {
+                // Who saturates asks for what an operand was made of.
+                if !kept.contains(name.as_str()) && self.precision != Precision::Saturating {
                     scope.values.remove(name.as_str());
                 }
             }

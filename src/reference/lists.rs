@@ -6,7 +6,7 @@ use crate::onnx::{ModelError, Node, Tensor};
 
 use super::array;
 use super::call::Call;
-use super::engine::Scope;
+use super::scope::Scope;
 
 /// Names of the operators of this file.
 pub(super) const OPERATORS: [&str; 8] = [

@@ -6,7 +6,7 @@
 //! Numbers: with [`Precision::Model`] every operator's result is rounded to the element type that the file gives it.
 //! Matrix products and convolutions, where nearly all rounding error of a network arises, also add up in that type;
 //! element-wise functions and the other sums are computed in double and rounded once. With
-//! [`Precision::Fused`] they add up in another permitted way. With [`Precision::Double`]
+//! [`Precision::Fused`] they add up in another permitted way, with [`Precision::Saturating`] 8-bit products in one that is not. With [`Precision::Double`]
 //! all floats are doubles from the inputs to the outputs.
 
 mod array;
@@ -17,6 +17,8 @@ mod lists;
 #[cfg(feature = "ort")]
 pub mod onnxruntime;
 mod ops;
+mod saturation;
+mod scope;
 #[cfg(test)]
 mod tests;
 

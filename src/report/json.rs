@@ -98,6 +98,9 @@ pub fn verdict(answer: Answer<'_>) -> Value {
         line["witness"] = Value::Object(of_witness(witness));
         line["excess"] = json!(witness.excess());
         line["certainty"] = json!(witness.certainty().to_string());
+        if witness.is_lost_where_bytes_saturate() {
+            line["lost_where_bytes_saturate"] = json!(true);
+        }
     }
     line
 }

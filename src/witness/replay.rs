@@ -109,6 +109,11 @@ impl Replay {
         &self.query
     }
 
+    /// Whether products of 8-bit numbers may saturate in some kernels.
+    pub fn may_saturate(&self) -> bool {
+        self.units.iter().any(|unit| unit.engine.may_saturate())
+    }
+
     /// The type of the first network's first input: what a judge compares in.
     pub fn element(&self) -> ElementType {
         let first = self.units.first().and_then(|unit| unit.feeds.first());

@@ -9,6 +9,9 @@
 //!
 //! A point at which every permitted computation violates ([`certificate`](crate::certificate)) needs no second precision: it is
 //! certified, however thin it is.
+//!
+//! Where 8-bit products may saturate (`reference::saturation`), a witness says whether it holds there, too: ONNX means another number,
+//! but the judge's machine may compute this one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +37,7 @@ pub struct Witness {
     /// Whether what could be asked to agree did: ONNX Runtime, or another order of the sums where the property leaves no room
     /// for a margin.
     agreed: bool,
+    saturates: bool,
 }
 
 /// What a witness rests on.
@@ -81,6 +85,11 @@ impl Witness {
     /// By how much the margin exceeds what other engines' rounding may cost; negative for a thin witness.
     pub fn excess(&self) -> f64 {
         self.excess
+    }
+
+    /// Whether 8-bit kernels that saturate, those of x86 without VNNI, compute outputs that do not violate the property.
+    pub fn is_lost_where_bytes_saturate(&self) -> bool {
+        self.saturates
     }
 
     /// What it rests on.
@@ -174,6 +183,8 @@ pub enum Run {
     Model,
     /// The reference engine in the model's type, with sums formed in another order.
     Fused,
+    /// The reference engine with 8-bit products that saturate.
+    Saturating,
     /// The reference engine in double precision.
     Double,
     /// ONNX Runtime.
@@ -185,6 +196,7 @@ impl fmt::Display for Run {
         f.write_str(match self {
             Self::Model => "replayed in the model's type",
             Self::Fused => "replayed with fused multiply-adds",
+            Self::Saturating => "replayed with 8-bit products that saturate",
             Self::Double => "replayed in double precision",
             Self::Runtime => "replayed in ONNX Runtime",
         })
@@ -306,6 +318,10 @@ impl Validator {
             self.satisfies(&printed, &model, Run::Model)?;
         }
         let certified = self.is_certified(&held, &printed);
+        let saturates = self.replay.may_saturate()
+            && self
+                .satisfies(&printed, &self.replay.run(held.clone(), Precision::Saturating)?, Run::Saturating)
+                .is_err();
         let double = self.replay.run(held.clone(), Precision::Double)?;
         if !certified && self.satisfies(&printed, &double, Run::Double).is_err() {
             // An output that is wanted to the last digit has it only in the type that outputs have.
@@ -344,6 +360,7 @@ impl Validator {
             excess,
             certified,
             agreed: agreed || runtime.is_some(),
+            saturates,
         })
     }
 

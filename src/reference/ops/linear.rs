@@ -111,10 +111,10 @@ impl Real for Fused {
 
 /// Rows and columns of a product: `[m, k] × [k, n]`.
 #[derive(Clone, Copy)]
-pub(super) struct Sizes {
-    pub(super) m: usize,
-    pub(super) k: usize,
-    pub(super) n: usize,
+pub(in crate::reference) struct Sizes {
+    pub(in crate::reference) m: usize,
+    pub(in crate::reference) k: usize,
+    pub(in crate::reference) n: usize,
 }
 
 /// `a × b`, both row-major. A strip of `b` that the cache holds is used for all rows of `a` before the next one; the order
@@ -234,15 +234,15 @@ fn matmul(call: &Call<'_>) -> Results {
 }
 
 /// How two stacks of matrices are multiplied (numpy's rules): which matrix with which.
-struct Plan {
-    sizes: Sizes,
+pub(in crate::reference) struct Plan {
+    pub(in crate::reference) sizes: Sizes,
     /// For each matrix of the result: numbers of the left and the right matrix.
-    pairs: Vec<(usize, usize)>,
+    pub(in crate::reference) pairs: Vec<(usize, usize)>,
     shape: Vec<usize>,
 }
 
 impl Plan {
-    fn new(a: &[usize], b: &[usize]) -> Result<Self, String> {
+    pub(in crate::reference) fn new(a: &[usize], b: &[usize]) -> Result<Self, String> {
         let fail = || Err(format!("a product of operands of shapes {a:?} and {b:?}"));
         if a.is_empty() || b.is_empty() {
             return fail();
@@ -325,7 +325,7 @@ fn gemm(call: &Call<'_>) -> Results {
     Ok(vec![call.store(element, shape, values)])
 }
 
-fn gemm_sizes(call: &Call<'_>) -> Result<Sizes, String> {
+pub(in crate::reference) fn gemm_sizes(call: &Call<'_>) -> Result<Sizes, String> {
     let (a, b) = (&call.input(0)?.shape, &call.input(1)?.shape);
     let ([rows, columns], [b_rows, b_columns]) = (a.as_slice(), b.as_slice()) else {
         return Err(format!("matrices are needed where operands of shapes {a:?} and {b:?} are given"));

@@ -10,7 +10,7 @@ mod conv;
 mod einsum;
 mod gather;
 mod generate;
-mod linear;
+pub(super) mod linear;
 mod losses;
 mod normalise;
 mod pad;
@@ -25,7 +25,7 @@ mod shape;
 mod softmax;
 mod sort;
 mod unary;
-mod window;
+pub(super) mod window;
 
 use crate::onnx::Node;
 

@@ -7,7 +7,7 @@ use super::super::call::Call;
 
 /// One spatial axis.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Axis {
+pub(in crate::reference) struct Axis {
     pub(super) input: usize,
     pub(super) output: usize,
     pub(super) kernel: usize,
@@ -48,7 +48,11 @@ pub(super) fn per_axis(call: &Call<'_>, name: &str, default: &[usize]) -> Result
 
 /// The axes of a window with the given kernel over an input with the spatial dimensions `input`, from the attributes
 /// `strides`, `dilations`, `pads`, `auto_pad` and `ceil_mode`.
-pub(super) fn axes(call: &Call<'_>, input: &[usize], kernel: &[usize]) -> Result<Vec<Axis>, String> {
+pub(in crate::reference) fn axes(
+    call: &Call<'_>,
+    input: &[usize],
+    kernel: &[usize],
+) -> Result<Vec<Axis>, String> {
     let ones = vec![1; input.len()];
     let strides = per_axis(call, "strides", &ones)?;
     let dilations = per_axis(call, "dilations", &ones)?;
@@ -109,15 +113,15 @@ const MAX_TAPS: usize = 1 << 26;
 
 /// The taps of one window that lie in the input.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Window {
+pub(in crate::reference) struct Window {
     /// Flat number of the tap in the kernel and flat position in the input.
-    pub(super) taps: Vec<(usize, usize)>,
+    pub(in crate::reference) taps: Vec<(usize, usize)>,
     /// Number of taps in the input or its padding.
     pub(super) padded: usize,
 }
 
 /// All windows, by flat output position.
-pub(super) fn windows(axes: &[Axis]) -> Result<Vec<Window>, String> {
+pub(in crate::reference) fn windows(axes: &[Axis]) -> Result<Vec<Window>, String> {
     let sizes = |f: fn(&Axis) -> usize| axes.iter().map(f).collect::<Vec<_>>();
     let (outputs, kernel) = (sizes(|a| a.output), sizes(|a| a.kernel));
     let taps = array::len(&[array::len(&outputs)?, array::len(&kernel)?])?;

@@ -4,6 +4,7 @@ mod errors;
 mod networks;
 mod old_versions;
 mod runtime;
+mod saturation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
