@@ -105,7 +105,11 @@ impl Reader<'_> {
             let name = tensor.values.name.clone();
             constants.define(name, values::sparse_tensor(tensor, self.folder))?;
         }
-        let Constants { initializers, refused } = constants;
+        let nodes = self.functions.inline(proto.node)?;
+        let nodes: Vec<Node> =
+            nodes.into_iter().enumerate().map(|(i, n)| self.node(n, i)).collect::<Result<_, _>>()?;
+        constants.refuse_what_is_no_number(&nodes);
+        let Constants { initializers, refused, .. } = constants;
         let asked = proto
             .input
             .iter()
@@ -116,8 +120,6 @@ impl Reader<'_> {
         let numeric = |output: &&ValueInfoProto| texts == proto.output.len() || !holds_texts(output);
         let outputs =
             proto.output.iter().filter(numeric).map(|o| value_info(o, level)).collect::<Result<_, _>>()?;
-        let nodes = self.functions.inline(proto.node)?;
-        let nodes = nodes.into_iter().enumerate().map(|(i, n)| self.node(n, i)).collect::<Result<_, _>>()?;
         Ok(Graph { name: proto.name, nodes, inputs, outputs, initializers, refused })
     }
 
@@ -191,6 +193,8 @@ fn held(name: &str, tensor: Result<Tensor, ModelError>) -> Attribute {
 struct Constants {
     initializers: BTreeMap<String, Arc<Tensor>>,
     refused: BTreeMap<String, ModelError>,
+    /// Those that hold NaN, and what is to be said of it.
+    doubtful: BTreeMap<String, ModelError>,
 }
 
 impl Constants {
@@ -201,8 +205,10 @@ impl Constants {
         if self.initializers.contains_key(&name) || self.refused.contains_key(&name) {
             return Err(ModelError::new(Place::Value(name), "two constants have this name"));
         }
-        match tensor.and_then(|tensor| values::without_nan(&name, tensor)) {
+        match tensor {
             Ok(tensor) => {
+                let doubt = values::nan_in(&name, &tensor).map(|error| (name.clone(), error));
+                self.doubtful.extend(doubt);
                 self.initializers.insert(name, Arc::new(tensor));
             }
             Err(error) => {
@@ -210,6 +216,21 @@ impl Constants {
             }
         }
         Ok(())
+    }
+
+    /// A constant that is no number is refused, unless it is only ever one of two to choose from: JAX writes so of a variance that
+    /// would have no degree of freedom.
+    fn refuse_what_is_no_number(&mut self, nodes: &[Node]) {
+        for (name, error) in std::mem::take(&mut self.doubtful) {
+            let chooses = |node: &Node| {
+                node.domain.is_empty() && node.operator == "Where" && node.inputs.first() != Some(&name)
+            };
+            let mut users = nodes.iter().filter(|node| order::needs(node).contains(name.as_str())).peekable();
+            if users.peek().is_none() || !users.all(chooses) {
+                self.initializers.remove(&name);
+                self.refused.insert(name, error);
+            }
+        }
     }
 }
 

@@ -216,19 +216,22 @@ fn signed(values: Vec<u64>) -> Result<Vec<i64>, String> {
     values.into_iter().map(convert).collect()
 }
 
-/// Refuses constants of a model that are not numbers. Infinities are let through: attention masks are made of them.
-pub(super) fn without_nan(name: &str, tensor: Tensor) -> Result<Tensor, ModelError> {
+/// What is to be said of a constant that is not made of numbers. Infinities are let through: attention masks are made of them.
+pub(super) fn nan_in(name: &str, tensor: &Tensor) -> Option<ModelError> {
     let found = match &tensor.data {
         Data::F32(v) | Data::SparseF32(Sparse { values: v, .. }) => v.iter().any(|x| x.is_nan()),
         Data::F64(v) | Data::SparseF64(Sparse { values: v, .. }) => v.iter().any(|x| x.is_nan()),
         Data::I64(_) => false,
     };
-    if !found {
-        return Ok(tensor);
-    }
-    let place = Place::Value(name.into());
-    Err(ModelError::new(place, "holds NaN (not a number)")
-        .help("the network is broken: train or export it again"))
+    found.then(|| {
+        ModelError::new(Place::Value(name.into()), "holds NaN (not a number)")
+            .help("the network is broken: train or export it again")
+    })
+}
+
+/// Refuses a constant that is not made of numbers.
+pub(super) fn without_nan(name: &str, tensor: Tensor) -> Result<Tensor, ModelError> {
+    nan_in(name, &tensor).map_or(Ok(tensor), Err)
 }
 
 #[cfg(test)]

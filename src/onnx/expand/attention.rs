@@ -10,12 +10,12 @@ use crate::onnx::tensor::{ElementType, Tensor};
 pub(super) const OPERATORS: &[Entry] = &[("", "Attention", attention), ("", "RotaryEmbedding", rotary)];
 
 /// Queries, keys and values as `[batch, heads, length, size]`.
-struct Heads {
-    query: String,
-    key: String,
-    value: String,
+pub(super) struct Heads {
+    pub(super) query: String,
+    pub(super) key: String,
+    pub(super) value: String,
     /// Whether the operands were `[batch, length, heads · size]`.
-    flat: bool,
+    pub(super) flat: bool,
 }
 
 fn attention(w: &mut Writer<'_>) -> Result<(), ModelError> {
@@ -36,7 +36,8 @@ fn attention(w: &mut Writer<'_>) -> Result<(), ModelError> {
     w.give(1, &heads.key);
     w.give(2, &heads.value);
     shared_heads(w, &mut heads)?;
-    let raw = scores(w, &heads)?;
+    let scale = w.node.float("scale")?;
+    let raw = scores(w, &heads, scale);
     let capped = match w.node.float("softcap")?.filter(|&cap| cap > 0.0) {
         None => raw.clone(),
         Some(cap) => {
@@ -48,11 +49,7 @@ fn attention(w: &mut Writer<'_>) -> Result<(), ModelError> {
     };
     let masked = masked(w, &capped, &heads, past.as_deref())?;
     let weights = w.softmax(&masked);
-    let mut y = w.op("MatMul", &[&weights, &heads.value]);
-    if heads.flat {
-        let turned = w.transpose(&y, &[0, 2, 1, 3]);
-        y = w.reshape(&turned, &[0, 0, -1]);
-    }
+    let y = mixed(w, &weights, &heads);
     w.give(0, &y);
     let shown = match w.node.int("qk_matmul_output_mode")?.unwrap_or(0) {
         0 => raw,
@@ -70,12 +67,25 @@ fn split_heads(w: &mut Writer<'_>) -> Result<Heads, ModelError> {
     let (Some(of_query), Some(of_key)) = (of_query, of_key) else {
         return Ok(Heads { query, key, value, flat: false });
     };
-    let mut split = |x: &str, heads: i64| {
-        let parts = w.reshape(x, &[0, 0, heads, -1]);
-        w.transpose(&parts, &[0, 2, 1, 3])
-    };
-    let (query, key, value) = (split(&query, of_query), split(&key, of_key), split(&value, of_key));
+    let (query, key) = (split(w, &query, of_query), split(w, &key, of_key));
+    let value = split(w, &value, of_key);
     Ok(Heads { query, key, value, flat: true })
+}
+
+/// `[batch, length, heads · size]` as `[batch, heads, length, size]`.
+pub(super) fn split(w: &mut Writer<'_>, x: &str, heads: i64) -> String {
+    let parts = w.reshape(x, &[0, 0, heads, -1]);
+    w.transpose(&parts, &[0, 2, 1, 3])
+}
+
+/// The values, mixed by the weights, in the form of the operands.
+pub(super) fn mixed(w: &mut Writer<'_>, weights: &str, heads: &Heads) -> String {
+    let y = w.op("MatMul", &[weights, &heads.value]);
+    if !heads.flat {
+        return y;
+    }
+    let turned = w.transpose(&y, &[0, 2, 1, 3]);
+    w.reshape(&turned, &[0, 0, -1])
 }
 
 /// Where several heads of queries share one of keys, that one is repeated.
@@ -110,9 +120,9 @@ fn size(w: &mut Writer<'_>, x: &str, axis: i64) -> String {
     w.op("Gather", &[&shape, &axis])
 }
 
-/// `Q · Kᵀ · scale`, half of the scale (as a factor) on either side.
-fn scores(w: &mut Writer<'_>, heads: &Heads) -> Result<String, ModelError> {
-    let half = match w.node.float("scale")? {
+/// `Q · Kᵀ · scale`, half of the scale (as a factor) on either side. Where there is none it is one over the root of a head's size.
+pub(super) fn scores(w: &mut Writer<'_>, heads: &Heads, scale: Option<f64>) -> String {
+    let half = match scale {
         Some(scale) => w.like(scale.sqrt(), &heads.query),
         None => {
             let size = size(w, &heads.query, 3);
@@ -126,7 +136,7 @@ fn scores(w: &mut Writer<'_>, heads: &Heads) -> Result<String, ModelError> {
     let query = w.op("Mul", &[&heads.query, &half]);
     let key = w.op("Mul", &[&heads.key, &half]);
     let key = w.transpose(&key, &[0, 1, 3, 2]);
-    Ok(w.op("MatMul", &[&query, &key]))
+    w.op("MatMul", &[&query, &key])
 }
 
 /// The scores with minus infinity where nothing is to be seen, and with the mask's own numbers added.
@@ -141,23 +151,28 @@ fn masked(w: &mut Writer<'_>, scores: &str, heads: &Heads, past: Option<&str>) -
         };
     }
     if w.node.flag("is_causal", false)? {
-        let (rows, columns) = (size(w, &heads.query, 2), size(w, &heads.key, 2));
-        let shape = w.with("Concat", &[&rows, &columns], &[("axis", Attribute::Int(0))]);
-        let one = Tensor::rounded(ElementType::Float32, vec![1], &[1.0]);
-        let ones = w.with("ConstantOfShape", &[&shape], &[("value", Attribute::Tensor(one.into()))]);
-        let lower = [("upper", Attribute::Int(0))];
-        let seen = match past {
-            None => w.with("Trilu", &[&ones], &lower),
-            Some(past) => {
-                let before = size(w, past, 2);
-                let before = w.reshape(&before, &[]);
-                w.with("Trilu", &[&ones, &before], &lower)
-            }
-        };
-        let seen = w.cast(&seen, ElementType::Bool);
-        result = hidden(w, &result, &seen);
+        result = causal(w, &result, heads, past);
     }
     Ok(result)
+}
+
+/// The scores with minus infinity for keys behind a query's own place; `past` has the keys before all of them.
+pub(super) fn causal(w: &mut Writer<'_>, scores: &str, heads: &Heads, past: Option<&str>) -> String {
+    let (rows, columns) = (size(w, &heads.query, 2), size(w, &heads.key, 2));
+    let shape = w.with("Concat", &[&rows, &columns], &[("axis", Attribute::Int(0))]);
+    let one = Tensor::rounded(ElementType::Float32, vec![1], &[1.0]);
+    let ones = w.with("ConstantOfShape", &[&shape], &[("value", Attribute::Tensor(one.into()))]);
+    let lower = [("upper", Attribute::Int(0))];
+    let seen = match past {
+        None => w.with("Trilu", &[&ones], &lower),
+        Some(past) => {
+            let before = size(w, past, 2);
+            let before = w.reshape(&before, &[]);
+            w.with("Trilu", &[&ones, &before], &lower)
+        }
+    };
+    let seen = w.cast(&seen, ElementType::Bool);
+    hidden(w, scores, &seen)
 }
 
 fn hidden(w: &mut Writer<'_>, scores: &str, seen: &str) -> String {

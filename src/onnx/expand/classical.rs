@@ -8,6 +8,17 @@ use crate::onnx::model::Attribute;
 use crate::onnx::tensor::{ElementType, Tensor};
 
 pub(super) const OPERATORS: &[Entry] = &[
+    (CLASSICAL, "ArrayFeatureExtractor", |w| {
+        let (x, places) = (w.input(0)?, w.input(1)?);
+        let places = w.reshape(&places, &[-1]);
+        let mut y = w.with("Gather", &[&x, &places], &[("axis", Attribute::Int(-1))]);
+        // Of a list it makes one row.
+        if w.shape(&x).is_some_and(|(_, dims)| dims.len() == 1) {
+            y = w.reshape(&y, &[1, -1]);
+        }
+        w.give(0, &y);
+        Ok(())
+    }),
     (CLASSICAL, "LinearClassifier", linear_classifier),
     (CLASSICAL, "LinearRegressor", linear_regressor),
     (CLASSICAL, "Normalizer", normalizer),

@@ -146,9 +146,12 @@ fn activated(w: &mut Writer<'_>, x: &str, parameters: Vec<f64>) -> Result<(), Mo
 }
 
 fn fused_matmul(w: &mut Writer<'_>) -> Result<(), ModelError> {
-    let (a, b) = (w.input(0)?, w.input(1)?);
-    if w.node.flag("transBatchA", false)? || w.node.flag("transBatchB", false)? {
-        return Err(w.error("transBatchA and transBatchB are not supported"));
+    let (mut a, mut b) = (w.input(0)?, w.input(1)?);
+    if w.node.flag("transBatchA", false)? {
+        a = with_first_axis_behind_the_batch(w, &a);
+    }
+    if w.node.flag("transBatchB", false)? {
+        b = with_first_axis_behind_the_batch(w, &b);
     }
     let (turn_a, turn_b) = (w.node.flag("transA", false)?, w.node.flag("transB", false)?);
     let mut y = if turn_a || turn_b {
@@ -167,6 +170,20 @@ fn fused_matmul(w: &mut Writer<'_>) -> Result<(), ModelError> {
     }
     w.give(0, &y);
     Ok(())
+}
+
+/// `[n, batch..., m]` as `[batch..., n, m]`, whatever the number of axes.
+fn with_first_axis_behind_the_batch(w: &mut Writer<'_>, x: &str) -> String {
+    let shape = w.op("Shape", &[x]);
+    let (first, last) = (w.slice(&shape, 0, (0, 1), 1), w.slice(&shape, 0, (-1, i64::MAX), 1));
+    let batch = w.slice(&shape, 0, (1, -1), 1);
+    let rest = w.ints(&[-1]);
+    let joined = |w: &mut Writer<'_>, parts: &[&str]| w.with("Concat", parts, &[("axis", Attribute::Int(0))]);
+    let three = joined(w, &[&first, &rest, &last]);
+    let flat = w.op("Reshape", &[x, &three]);
+    let turned = w.transpose(&flat, &[1, 0, 2]);
+    let to = joined(w, &[&batch, &first, &last]);
+    w.op("Reshape", &[&turned, &to])
 }
 
 /// `x / √(mean(x²) + ε) · scale` over the axes from `axis` on.

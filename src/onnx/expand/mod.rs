@@ -8,6 +8,8 @@ mod attention;
 mod classical;
 mod fused;
 mod quantized;
+mod recurrent;
+mod runtime_attention;
 #[cfg(test)]
 mod tests;
 mod trees;
@@ -32,8 +34,15 @@ const MICROSOFT: &str = "com.microsoft";
 const CLASSICAL: &str = "ai.onnx.ml";
 
 /// For both engines.
-const TABLES: &[&[Entry]] =
-    &[attention::OPERATORS, classical::OPERATORS, fused::OPERATORS, quantized::OPERATORS, trees::OPERATORS];
+const TABLES: &[&[Entry]] = &[
+    attention::OPERATORS,
+    classical::OPERATORS,
+    fused::OPERATORS,
+    quantized::OPERATORS,
+    recurrent::OPERATORS,
+    runtime_attention::OPERATORS,
+    trees::OPERATORS,
+];
 
 /// Who is to be written for.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -26,6 +26,7 @@ pub(super) const OPERATORS: &[Entry] = &[
     (MICROSOFT, "QLinearLeakyRelu", |w| qlinear_unary(w, "LeakyRelu", &["alpha"])),
     (MICROSOFT, "QLinearMul", |w| qlinear_binary(w, "Mul")),
     (MICROSOFT, "QLinearSigmoid", |w| qlinear_unary(w, "Sigmoid", &[])),
+    (MICROSOFT, "QLinearSoftmax", qlinear_softmax),
     (MICROSOFT, "QuantizeLinear", |w| same(w, "QuantizeLinear")),
 ];
 
@@ -66,7 +67,7 @@ fn same(w: &mut Writer<'_>, operator: &str) -> Result<(), ModelError> {
 }
 
 /// `x − zero` in double precision; `shape` is that of a zero point with more than one number.
-fn centred(
+pub(super) fn centred(
     w: &mut Writer<'_>,
     x: &str,
     zero: Option<String>,
@@ -224,34 +225,50 @@ fn qgemm(w: &mut Writer<'_>) -> Result<(), ModelError> {
 }
 
 fn matmul_integer_to_float(w: &mut Writer<'_>) -> Result<(), ModelError> {
-    let sums = integer_product(w, 0, 1, w.optional(4), w.optional(5))?;
-    let (a, b) = (w.input(2)?, w.input(3)?);
-    let (a, b) = (along(w, &a, Some(&[-1, 1]))?, along(w, &b, Some(&[-1]))?);
-    let scale = w.op("Mul", &[&a, &b]);
-    scaled(w, &sums, &scale, 6)
-}
-
-/// `sums · scale + bias`, the bias being operand `bias`.
-fn scaled(w: &mut Writer<'_>, sums: &str, scale: &str, bias: usize) -> Result<(), ModelError> {
-    let sums = w.cast(sums, ElementType::Float32);
-    let mut y = w.op("Mul", &[&sums, scale]);
-    if let Some(bias) = w.optional(bias) {
+    let mut y = scaled_sums(w, [0, 1], [2, 3], [4, 5])?;
+    if let Some(bias) = w.optional(6) {
         y = w.op("Add", &[&y, &bias]);
     }
     w.give(0, &y);
     Ok(())
 }
 
+/// The product of two matrices of bytes in floats, by the operands of the matrices, their scales and their zero points.
+pub(super) fn scaled_sums(
+    w: &mut Writer<'_>,
+    [a, b]: [usize; 2],
+    scales: [usize; 2],
+    zeros: [usize; 2],
+) -> Result<String, ModelError> {
+    let sums = integer_product(w, a, b, w.optional(zeros[0]), w.optional(zeros[1]))?;
+    let (a, b) = (w.input(scales[0])?, w.input(scales[1])?);
+    let (a, b) = (along(w, &a, Some(&[-1, 1]))?, along(w, &b, Some(&[-1]))?);
+    let scale = w.op("Mul", &[&a, &b]);
+    let sums = w.cast(&sums, ElementType::Float32);
+    Ok(w.op("Mul", &[&sums, &scale]))
+}
+
+/// A value in bytes, their scale and their zero point.
+pub(super) fn dynamic_bytes(w: &mut Writer<'_>, x: &str) -> [String; 3] {
+    let results = w.results("DynamicQuantizeLinear", &[x], &[], 3);
+    [0, 1, 2].map(|i| results[i].clone())
+}
+
 fn dynamic_quantize_matmul(w: &mut Writer<'_>) -> Result<(), ModelError> {
     let (a, b, scale_b) = (w.input(0)?, w.input(1)?, w.input(2)?);
-    let results = w.results("DynamicQuantizeLinear", &[&a], &[], 3);
-    let [a, scale_a, zero_a] = [0, 1, 2].map(|i| results[i].clone());
+    let [a, scale_a, zero_a] = dynamic_bytes(w, &a);
     let a = centred(w, &a, Some(zero_a), None)?;
     let b = centred(w, &b, w.optional(3), Some(&[-1]))?;
     let sums = w.op("MatMul", &[&a, &b]);
     let scale_b = along(w, &scale_b, Some(&[-1]))?;
     let scale = w.op("Mul", &[&scale_a, &scale_b]);
-    scaled(w, &sums, &scale, 4)
+    let sums = w.cast(&sums, ElementType::Float32);
+    let mut y = w.op("Mul", &[&sums, &scale]);
+    if let Some(bias) = w.optional(4) {
+        y = w.op("Add", &[&y, &bias]);
+    }
+    w.give(0, &y);
+    Ok(())
 }
 
 /// To uint8, the scale taken from the value's own range with zero in it.
@@ -315,6 +332,17 @@ fn qlinear_unary(w: &mut Writer<'_>, operator: &str, names: &[&'static str]) -> 
     let y = w.with(operator, &[&x], &attributes);
     quantized(w, &y, &scale, zero.as_deref());
     Ok(())
+}
+
+/// Softmax before operator set 13 is one over all axes behind the given one; both mean the same of the last axis.
+fn qlinear_softmax(w: &mut Writer<'_>) -> Result<(), ModelError> {
+    let axis = w.node.int("axis")?.unwrap_or(-1);
+    let rank = w.shape(&w.input(0)?).map(|(_, dims)| dims.len() as i64);
+    let is_last = axis == -1 || rank.is_some_and(|rank| axis == rank - 1);
+    if !is_last {
+        return Err(w.error("only along the last axis is supported here"));
+    }
+    qlinear_unary(w, "Softmax", &["axis"])
 }
 
 /// Operands: scale and zero point of the result, then value, scale and zero point of each part.

@@ -70,7 +70,7 @@ impl<'a> Writer<'a> {
     }
 
     /// A name that nothing has.
-    fn fresh(&mut self) -> String {
+    pub(super) fn fresh(&mut self) -> String {
         let stem = self.node.outputs.iter().find(|name| !name.is_empty()).cloned().unwrap_or_default();
         let mut number = self.nodes.len() + self.constants.len();
         loop {
@@ -80,6 +80,25 @@ impl<'a> Writer<'a> {
             }
             number += 1;
         }
+    }
+
+    /// A graph inside of the node: `write` gives its inputs and outputs, what it writes becomes the rest.
+    pub(super) fn body(
+        &mut self,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<Graph, ModelError>,
+    ) -> Result<Graph, ModelError> {
+        let mut inner = Writer {
+            node: self.node,
+            opset: self.opset,
+            known: self.known,
+            names: self.names,
+            nodes: Vec::new(),
+            constants: Vec::new(),
+        };
+        let graph = write(&mut inner)?;
+        let (nodes, constants) = inner.finish();
+        let initializers = constants.into_iter().map(|(name, tensor)| (name, tensor.into())).collect();
+        Ok(Graph { nodes, initializers, ..graph })
     }
 
     /// The first result of an operator.
