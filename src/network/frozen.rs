@@ -6,7 +6,7 @@
 
 use super::backward::Surrogate;
 use super::op::{BinaryFunction, Op, Operands, Pass, UnaryFunction};
-use super::{Network, NodeId, Real, Workspace};
+use super::{Network, Node, NodeId, Real, Workspace};
 
 /// The piece of a piecewise-linear function that a number lies on: `slope · x + shift` for `from ≤ x ≤ to`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -133,25 +133,25 @@ impl<'a> Frozen<'a> {
 pub fn bends_of<T: Real>(network: &Network<T>) -> Option<Vec<NodeId>> {
     let mut found = Vec::new();
     for (index, node) in network.nodes.iter().enumerate().filter(|(_, node)| node.varies) {
-        let varying = node.inputs.iter().filter(|&&id| network.node(id).varies).count();
-        match &node.op {
-            Op::Unary(op) => {
-                piece(op.0, 0.0)?;
-                if bends(op.0) {
-                    found.push(NodeId(index));
-                }
-            }
-            Op::Binary(op) => match op.0 {
-                BinaryFunction::Add | BinaryFunction::Sub => {}
-                BinaryFunction::Mul if varying == 1 => {}
-                BinaryFunction::Div if network.node(node.inputs[0]).varies && varying == 1 => {}
-                _ => return None,
-            },
-            op if op.is_affine() => {}
-            _ => return None,
-        }
+        found.extend(is_bend(network, node)?.then_some(NodeId(index)));
     }
     Some(found)
+}
+
+/// Whether a node's function of one number has several pieces; `None` where the node is neither affine nor such a function.
+pub(super) fn is_bend<T: Real>(network: &Network<T>, node: &Node<T>) -> Option<bool> {
+    let varying = node.inputs.iter().filter(|&&id| network.node(id).varies).count();
+    match &node.op {
+        Op::Unary(op) => piece(op.0, 0.0).map(|_| bends(op.0)),
+        Op::Binary(op) => match op.0 {
+            BinaryFunction::Add | BinaryFunction::Sub => Some(false),
+            BinaryFunction::Mul if varying == 1 => Some(false),
+            BinaryFunction::Div if network.node(node.inputs[0]).varies && varying == 1 => Some(false),
+            _ => None,
+        },
+        op if op.is_affine() => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod import;
 pub mod kernel;
 pub mod layered;
 pub mod matrix;
+pub mod maxima;
 pub mod op;
 pub mod order;
 pub mod real;

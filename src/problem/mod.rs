@@ -23,7 +23,7 @@ pub use signature::SignatureError;
 
 use crate::network::bounds::{Bounder, NotSupported, Prepared};
 use crate::network::layered::{Layered, NotLayered};
-use crate::network::{Network, Real};
+use crate::network::{Network, Real, maxima};
 use crate::property::{Property, PropertyError, grid};
 
 /// A network and a property whose dimensions fit.
@@ -39,6 +39,8 @@ pub struct Problem<T> {
     double: OnceLock<Network<f64>>,
     prepared: OnceLock<Result<Prepared, NotSupported>>,
     layered: OnceLock<Result<Layered, NotLayered>>,
+    /// `None` where there are no maxima to be written out, or too many.
+    written_out: OnceLock<Option<Network<f64>>>,
 }
 
 /// Why a network and a query do not make a problem.
@@ -86,6 +88,7 @@ impl<T: Real> Problem<T> {
             double: OnceLock::new(),
             prepared: OnceLock::new(),
             layered: OnceLock::new(),
+            written_out: OnceLock::new(),
         })
     }
 
@@ -111,12 +114,17 @@ impl<T: Real> Problem<T> {
         self.double.get_or_init(|| self.network.cast())
     }
 
-    /// The network as edge layers, convolutions written out; made when first asked for.
+    /// The network in double precision with its maxima written out as rectifiers, where it has some; made when first asked for.
+    pub fn without_maxima(&self) -> &Network<f64> {
+        self.written_out.get_or_init(|| maxima::written_out(self.double())).as_ref().unwrap_or(self.double())
+    }
+
+    /// The network as edge layers, convolutions and maxima written out; made when first asked for.
     ///
     /// # Errors
     /// If it is no chain of layers, or too large to be written out.
     pub fn layered(&self) -> Result<&Layered, NotLayered> {
-        self.layered.get_or_init(|| Layered::new(self.double())).as_ref().map_err(|&reason| reason)
+        self.layered.get_or_init(|| Layered::new(self.without_maxima())).as_ref().map_err(|&reason| reason)
     }
 
     /// Sound bounds of the network.

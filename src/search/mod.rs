@@ -13,6 +13,7 @@ pub mod coordinate;
 mod corners;
 pub mod exclusion;
 pub mod facet_walk;
+pub mod glance;
 pub mod last_digits;
 pub mod least_squares;
 pub mod line;

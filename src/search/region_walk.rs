@@ -15,8 +15,8 @@ use super::seeds::{self, Seed, Seeds};
 use super::tally::program_work;
 use super::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 use crate::lp::{LinearProgram, LpOptions, LpOutcome, Solver};
-use crate::network::frozen::{Frozen, bends_of, piece};
-use crate::network::{Real, Workspace};
+use crate::network::frozen::{Frozen, piece};
+use crate::network::{Real, Workspace, maxima};
 use crate::problem::Problem;
 use crate::property::margin::{Block, row_margins};
 use crate::property::{Region, Row, RowKind};
@@ -65,8 +65,7 @@ pub fn make<T: Real>(
     let seeds = Seeds::new(region, seed)?;
     // Asked of the network as it is: one in double precision is only made where it is used.
     let network = &problem.network;
-    let bends = bends_of(network).ok_or(NOT_PIECEWISE)?;
-    let neurons: usize = bends.iter().map(|&id| network.node(id).len()).sum();
+    let neurons = maxima::neurons(network).ok_or(NOT_PIECEWISE)?;
     let entries = neurons.saturating_mul(region.free().count());
     if entries > MOST_ENTRIES {
         return Err(NotApplicable("the region programs would be too large"));
@@ -95,7 +94,7 @@ impl<T: Real> RegionWalk<T> {
     /// Goes on with a walk; gives it back if it is not over.
     fn go_on(&mut self, oracle: &mut Oracle<'_, T>, mut walk: Walk<T>) -> Result<Option<Walk<T>>, Halt> {
         let problem = oracle.problem;
-        let Some(frozen) = Frozen::new(problem.double()) else { return Ok(None) };
+        let Some(frozen) = Frozen::new(problem.without_maxima()) else { return Ok(None) };
         let until = oracle.tally.work + MOST_WORK;
         while walk.solved < MOST_PROGRAMS {
             oracle.check()?;
@@ -123,7 +122,7 @@ impl<T: Real> RegionWalk<T> {
         here: &[T],
         target: usize,
     ) -> Option<LocalMap> {
-        let network = oracle.problem.double();
+        let network = oracle.problem.without_maxima();
         let region = &oracle.region;
         let free: Vec<usize> = region.free().collect();
         let lanes = free.len() + 1;

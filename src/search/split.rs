@@ -198,7 +198,7 @@ fn bound<T: Real>(
 
 /// The largest margin that a conjunction could reach in the box, with the bound of its least hopeful row; `None`
 /// if a row cannot hold.
-fn hope_of(bounder: &mut Bounder<'_>, conjunction: &Conjunction) -> Option<(f64, LinearBound)> {
+pub(super) fn hope_of(bounder: &mut Bounder<'_>, conjunction: &Conjunction) -> Option<(f64, LinearBound)> {
     let rows: Vec<&Row> = conjunction.rows.iter().filter(|row| row.kind != RowKind::Differs).collect();
     let views: Vec<BoundRow<'_>> = rows.iter().map(|row| view(row)).collect();
     let mut worst: Option<(f64, LinearBound)> = None;

@@ -2,8 +2,9 @@
 
 use super::{Config, Make};
 use super::{
-    apgd_strategy, centre, coordinate, facet_walk, last_digits, least_squares, line_sweep, minorant, patch,
-    pgd, phase_milp, phase_split, region_walk, ridges, sample, split, square_strategy, target_propagation,
+    apgd_strategy, centre, coordinate, facet_walk, glance, last_digits, least_squares, line_sweep, minorant,
+    patch, pgd, phase_milp, phase_split, region_walk, ridges, sample, split, square_strategy,
+    target_propagation,
 };
 use crate::network::Real;
 
@@ -64,6 +65,7 @@ pub(super) fn table<T: Real>() -> Vec<Entry<T>> {
         entry("last-digits", last_digits::make, 0.25, EveryThread),
         entry("least-squares", least_squares::make, 1.0, EveryThread),
         entry("ridges", ridges::make, 0.5, OneThread),
+        entry("glance", glance::make, 1.0, OneThread),
     ]
 }
 

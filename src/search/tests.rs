@@ -251,12 +251,16 @@ fn one_seed_and_one_thread_give_one_answer() {
     }
 }
 
+/// The strategies that end a search by a proof.
+fn provers() -> Vec<String> {
+    ["glance", "split", "phase-split"].map(String::from).to_vec()
+}
+
 #[test]
 fn what_cannot_be_violated_ends_with_the_time_or_when_nothing_is_left() {
     let network = random_network(&[3, 8, 2], 5);
     let impossible = problem(network, 1e6);
-    let config =
-        Config { threads: 2, without: vec!["split".into(), "phase-split".into()], ..Config::default() };
+    let config = Config { threads: 2, without: provers(), ..Config::default() };
     let budget = Budget::unlimited().slice(Duration::from_millis(50));
     let judge = Plain { problem: &impossible, found: Mutex::new(None) };
     let summary = falsify(&impossible, &config, &budget, &judge, &Silent);
@@ -279,6 +283,11 @@ fn what_bounds_exclude_is_proved_and_what_exists_is_not() {
             let config = Config { only: vec!["phase-split".into()], ..Config::default() };
             let ending = check(&problem, &config, 60).0.ending;
             assert_eq!(ending == Ending::Proved, want, "phase-split, seed {seed}: {ending:?}");
+        }
+        for (above, want) in [(1e3, true), (-1e-3, false)] {
+            let config = Config { only: vec!["glance".into()], ..Config::default() };
+            let ending = check(&problem(network.clone(), level + above), &config, 60).0.ending;
+            assert_eq!(ending == Ending::Proved, want, "glance, seed {seed}: {ending:?}");
         }
     }
 }
@@ -344,8 +353,7 @@ fn strategies_by_name_take_no_share_of_the_portfolio() {
     let impossible = problem(random_network(&[5, 16, 16, 2], 3), 1e6);
     let ran = |only: &[&str]| -> Vec<&'static str> {
         let only = only.iter().map(ToString::to_string).collect();
-        let config =
-            Config { only, without: vec!["split".into(), "phase-split".into()], ..Config::default() };
+        let config = Config { only, without: provers(), ..Config::default() };
         let budget = Budget::unlimited().slice(Duration::from_millis(500));
         let judge = Plain { problem: &impossible, found: Mutex::new(None) };
         let summary = falsify(&impossible, &config, &budget, &judge, &Silent);
