@@ -21,6 +21,10 @@ install:
     counterpatch completions zsh >~/.local/share/zsh/site-functions/_counterpatch
     counterpatch completions fish >~/.config/fish/completions/counterpatch.fish
 
+# A stripped binary for any Linux with glibc 2.28 or newer, with the licences of what is in it: build/dist/*.tar.gz.
+dist:
+    ./scripts/dist.sh
+
 # Run the tests.
 test *ARGS:
     cargo nextest run --workspace {{ARGS}}

@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly PARTS=(patching-images patching pictures paper-tables nearest repair strategies planted operators
-    operators-vs-ort verdicts-random verdicts-known-sat verdicts-unsat audit conformance)
+    operators-vs-ort inputs verdicts-random verdicts-known-sat verdicts-unsat audit conformance)
 
 python=${PYTHON:-.venv/bin/python}
 pytorch=${PYTORCH:-}
@@ -74,6 +74,9 @@ part_operators_vs_ort() {
     cargo build --release --locked --quiet --example probe
     "$python" -W ignore benchmarks/operators_vs_ort.py --count "${COUNT:-14000}"
 }
+
+# The environments are kept from one commit to the next.
+part_inputs() { benchmarks/inputs/run.sh "${INPUTS:-build/inputs}"; }
 
 part_verdicts_random() { cargo run --release --locked --quiet --example verdicts -- networks "${COUNT:-10000}" "${SEED:-1}"; }
 
