@@ -139,7 +139,7 @@ pub fn bends_of<T: Real>(network: &Network<T>) -> Option<Vec<NodeId>> {
 }
 
 /// Whether a node's function of one number has several pieces; `None` where the node is neither affine nor such a function.
-pub(super) fn is_bend<T: Real>(network: &Network<T>, node: &Node<T>) -> Option<bool> {
+pub(crate) fn is_bend<T: Real>(network: &Network<T>, node: &Node<T>) -> Option<bool> {
     let varying = node.inputs.iter().filter(|&&id| network.node(id).varies).count();
     match &node.op {
         Op::Unary(op) => piece(op.0, 0.0).map(|_| bends(op.0)),

@@ -40,6 +40,41 @@ pub fn neurons<T: Real>(network: &Network<T>) -> Option<usize> {
     (written <= MOST_NEURONS).then_some(as_they_are + written)
 }
 
+/// Numbers of one group that are compared pair by pair, at most.
+const MOST_COMPARED: usize = 4;
+
+/// A number in a node's value.
+pub type ValueAt = (NodeId, u32);
+
+/// The pairs of numbers of which a maximum may go over from one to the other, of a node that is one; `None` where they are too many
+/// or the node is none. Where all pairs are known to keep their order, the node is affine.
+pub fn rivals<T: Real>(network: &Network<T>, node: &Node<T>) -> Option<Vec<[ValueAt; 2]>> {
+    let groups = match &node.op {
+        Op::MaxPool(pool) => {
+            let channels = network.node(node.inputs[0]).len() / pool.windows.image_len().max(1);
+            of_windows(&pool.windows, channels)
+        }
+        Op::Reduce(reduce) if is_maximum(&node.op) => {
+            along_axis(&network.node(node.inputs[0]).shape, reduce.axis)
+        }
+        Op::Binary(Binary(BinaryFunction::Max | BinaryFunction::Min)) => {
+            let [a, b] = [node.inputs[0], node.inputs[1]];
+            let places = |id| Some(Rearrange::expand(&network.node(id).shape, &node.shape).ok()?.map);
+            let (first, second) = (places(a)?, places(b)?);
+            return Some(first.iter().zip(second.iter()).map(|(&i, &j)| [(a, i), (b, j)]).collect());
+        }
+        _ => return None,
+    };
+    if groups.iter().any(|group| group.len() > MOST_COMPARED) {
+        return None;
+    }
+    let x = node.inputs[0];
+    let pairs = groups.iter().flat_map(|group| {
+        (0..group.len()).flat_map(move |i| (i + 1..group.len()).map(move |j| [(x, group[i]), (x, group[j])]))
+    });
+    Some(pairs.collect())
+}
+
 fn is_maximum<T>(op: &Op<T>) -> bool {
     match op {
         Op::MaxPool(_) => true,

@@ -11,9 +11,10 @@
 //! network itself, in its own precision, so that rounding does not add up over the layers, and every point is a candidate.
 
 use super::{Halt, Oracle};
-use crate::network::frozen::{bends_of, kinks};
-use crate::network::op::Op;
-use crate::network::{Network, NodeId, Real};
+use crate::network::frozen::{is_bend, kinks};
+use crate::network::maxima::{self, ValueAt};
+use crate::network::op::{Binary, BinaryFunction, Op, Unary};
+use crate::network::{Network, Node, NodeId, Real};
 use crate::property::RowKind;
 use crate::property::margin::{Block, row_margins};
 
@@ -69,11 +70,40 @@ pub struct Sweep<T> {
 /// A node that bends the network.
 #[derive(Debug)]
 struct Bend {
-    /// Where its sums come from.
-    operand: NodeId,
+    crossing: Crossing,
     kinks: Vec<f64>,
     /// Its place among the sums of a point.
     sums: std::ops::Range<usize>,
+}
+
+/// The numbers that cross the kinks of a node.
+#[derive(Debug)]
+enum Crossing {
+    /// All of a node's.
+    Sums(NodeId),
+    /// Differences of numbers of which a maximum takes one.
+    Rivals(Vec<[ValueAt; 2]>),
+}
+
+impl Bend {
+    /// The node's; `None` where it is affine, nothing at all where it is neither that nor piecewise linear.
+    fn of<T: Real>(network: &Network<T>, node: &Node<T>, first: usize) -> Option<Option<Self>> {
+        let bend = |crossing, kinks, count| Some(Bend { crossing, kinks, sums: first..first + count });
+        if let Some(rivals) = maxima::rivals(network, node) {
+            let count = rivals.len();
+            return Some(bend(Crossing::Rivals(rivals), vec![0.0], count));
+        }
+        match &node.op {
+            Op::Binary(Binary(BinaryFunction::PRelu)) if !network.node(node.inputs[1]).varies => {
+                let operand = node.inputs[0];
+                Some(bend(Crossing::Sums(operand), vec![0.0], network.node(operand).len()))
+            }
+            Op::Unary(Unary(function)) if is_bend(network, node)? => {
+                Some(bend(Crossing::Sums(node.inputs[0]), kinks(*function).collect(), node.len()))
+            }
+            _ => is_bend(network, node).map(|_| None),
+        }
+    }
 }
 
 impl Stretch {
@@ -102,17 +132,15 @@ impl Stretch {
 }
 
 impl<T: Real> Sweep<T> {
-    /// Sweeps of a network; `None` where it is not built of affine operators and piecewise-linear functions of one number.
+    /// Sweeps of a network; `None` where it is not built of affine operators, piecewise-linear functions of one number, and maxima of
+    /// two numbers to four.
     pub fn new(network: &Network<T>) -> Option<Self> {
-        let mut width = 0;
-        let mut bend = |&id: &NodeId| {
-            let node = network.node(id);
-            let Op::Unary(op) = &node.op else { return None };
-            let sums = width..width + node.len();
-            width = sums.end;
-            Some(Bend { operand: node.inputs[0], kinks: kinks(op.0).collect(), sums })
-        };
-        let bends = bends_of(network)?.iter().filter_map(&mut bend).collect();
+        let mut bends: Vec<Bend> = Vec::new();
+        for node in network.nodes().iter().filter(|node| node.varies) {
+            let width = bends.last().map_or(0, |bend| bend.sums.end);
+            bends.extend(Bend::of(network, node, width)?);
+        }
+        let width = bends.last().map_or(0, |bend| bend.sums.end);
         Some(Self {
             bends,
             width,
@@ -284,10 +312,23 @@ impl<T: Real> Sweep<T> {
         self.order.extend(first..self.at.len());
         self.sums.resize(self.at.len() * self.width, T::zero());
         for bend in &self.bends {
-            let values = oracle.workspace().value(network, bend.operand);
-            for (n, values) in bend.sums.clone().zip(values.chunks_exact(lanes)) {
-                for (point, &value) in (first..self.at.len()).zip(values) {
-                    self.sums[point * self.width + n] = value;
+            let of = |id: NodeId| oracle.workspace().value(network, id);
+            let places = first..self.at.len();
+            match &bend.crossing {
+                Crossing::Sums(operand) => {
+                    for (n, values) in bend.sums.clone().zip(of(*operand).chunks_exact(lanes)) {
+                        for (point, &value) in places.clone().zip(values) {
+                            self.sums[point * self.width + n] = value;
+                        }
+                    }
+                }
+                Crossing::Rivals(pairs) => {
+                    for (n, &[(a, i), (b, j)]) in bend.sums.clone().zip(pairs) {
+                        let row = |id, at: u32| &of(id)[at as usize * lanes..];
+                        for (point, (&a, &b)) in places.clone().zip(row(a, i).iter().zip(row(b, j))) {
+                            self.sums[point * self.width + n] = a - b;
+                        }
+                    }
                 }
             }
         }
@@ -345,6 +386,9 @@ fn peak(ends: impl Iterator<Item = (f64, f64)> + Clone) -> Option<(f64, f64)> {
 mod tests {
     use super::*;
     use crate::budget::Budget;
+    use crate::network::build::Builder;
+    use crate::network::op::{Reduce, Reduction};
+    use crate::onnx::ElementType::Float64;
     use crate::problem::Problem;
     use crate::random::Random;
     use crate::search::shared::Shared;
@@ -359,9 +403,26 @@ mod tests {
         }
     }
 
-    /// A random network with two outputs, and a property whose margin is a minimum of two rows.
+    /// A random network with the largest of each four numbers in its middle.
+    fn with_maxima(inputs: usize, seed: u64) -> Network<f64> {
+        let mut builder = Builder::default();
+        let push = |builder: &mut Builder<f64>, op, x| builder.push("m", op, &[x], Float64).unwrap();
+        let x = builder.input("x", Float64, vec![1, inputs]).unwrap();
+        let x = builder.embed(&random_network(&[inputs, 16, 16], seed).cast(), &[x]).unwrap()[0];
+        let groups = push(&mut builder, Op::Reshape(vec![4, 4]), x);
+        let largest = Reduce { function: Reduction::Max, axis: 1 };
+        let largest = push(&mut builder, Op::Reduce(largest), groups);
+        let row = push(&mut builder, Op::Reshape(vec![1, 4]), largest);
+        let outputs = builder.embed(&random_network(&[4, 16, 2], seed + 100).cast(), &[row]).unwrap();
+        builder.finish(outputs)
+    }
+
+    /// A random network with two outputs, every other one with maxima, and a property whose margin is a minimum of two rows.
     fn problem(inputs: usize, seed: u64) -> Problem<f64> {
-        let network = random_network(&[inputs, 16, 16, 16, 2], seed).cast();
+        let network = match seed % 2 {
+            0 => random_network(&[inputs, 16, 16, 16, 2], seed).cast(),
+            _ => with_maxima(inputs, seed),
+        };
         let mut text: String = (0..inputs)
             .map(|i| format!("(declare-const X_{i} Real)(assert (>= X_{i} -2))(assert (<= X_{i} 2))"))
             .collect();
