@@ -310,3 +310,60 @@ fn a_submission_is_written_and_a_missing_sbatch_is_said() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(3) && said.contains("sbatch cannot be started"), "{said}");
 }
+
+/// A cluster of `scripts/slurm.sh`, which ends with this.
+struct Cluster(tempfile::TempDir);
+
+impl Cluster {
+    fn start() -> Self {
+        let cluster = Self(tempfile::tempdir().unwrap());
+        let output = cluster.script("start");
+        assert!(output.status.success(), "{output:?}");
+        cluster
+    }
+
+    fn script(&self, command: &str) -> std::process::Output {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/slurm.sh");
+        Command::new(script).arg(command).arg(self.0.path()).output().unwrap()
+    }
+
+    /// One of Slurm's commands; what it says.
+    fn ask(&self, command: &mut Command) -> String {
+        let output = command.env("SLURM_CONF", self.0.path().join("slurm.conf")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.script("stop");
+    }
+}
+
+#[test]
+#[ignore = "needs Slurm and root: apt-get install slurmctld slurmd slurm-client munge"]
+fn a_campaign_runs_on_slurm_and_survives_a_requeue() {
+    let cluster = Cluster::start();
+    let program = folder(HOLDS);
+    program.write("hold", "");
+    planned(&program, "0..11");
+    let submit = ["campaign", "submit", "c", "--slurm", "--array-size", "2"];
+    cluster.ask(&mut program.command(&submit));
+    // The task that holds seed 2 is killed and requeued by Slurm itself; then nothing is held any more.
+    while !calls(&program).contains(&2) {
+        thread::yield_now();
+    }
+    let jobs = cluster.ask(Command::new("squeue").args(["--noheader", "--array", "--format=%i"]));
+    let first = jobs.lines().find(|job| job.ends_with("_0")).expect("the task with seed 2");
+    cluster.ask(Command::new("scontrol").args(["requeue", first]));
+    fs::remove_file(program.path().join("hold")).unwrap();
+    // A requeued job waits for a moment before it may begin.
+    cluster.ask(&mut program.command(&submit));
+    while results(&program, "c").len() < 12 {
+        thread::yield_now();
+    }
+    let counts = count(&calls(&program));
+    let twice: Vec<u64> = counts.iter().filter(|(_, count)| **count > 1).map(|(seed, _)| *seed).collect();
+    assert_eq!((counts.len(), twice), (12, vec![2]));
+}
