@@ -143,11 +143,11 @@ impl Collected {
         self.found.values().map(move |found| (label(&seeded, &found.result), found))
     }
 
-    /// Each tool on each benchmark, by name.
+    /// Each tool, with all its seeds, on each benchmark, by name.
     pub fn scores(&self) -> BTreeMap<(String, String), Scores> {
         let mut scores: BTreeMap<(String, String), Scores> = BTreeMap::new();
-        for (label, found) in self.labelled() {
-            scores.entry((label, found.result.benchmark.clone())).or_default().add(&found.result);
+        for result in self.results() {
+            scores.entry((result.tool.clone(), result.benchmark.clone())).or_default().add(result);
         }
         scores
     }
@@ -230,7 +230,7 @@ pub(crate) mod tests {
         let times = collected.solved_over_time();
         assert_eq!(times["counterpatch-seed3"], [2.0]);
         let scores = collected.scores();
-        let scores = scores[&("other-seed0".to_owned(), "b".to_owned())];
+        let scores = scores[&("other".to_owned(), "b".to_owned())];
         assert_eq!((scores.units(), scores.solved(), scores.cpu_seconds), (1, 1, 0.2));
         let [opposed] = &collected.opposed()[..] else { panic!() };
         assert_eq!((opposed.sat.len(), opposed.unsat.as_slice()), (2, &["other-seed0".to_owned()][..]));

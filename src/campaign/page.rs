@@ -327,7 +327,7 @@ mod tests {
             "Disagreements (1)",
             "Decided over time",
             "<svg",
-            "Tools and benchmarks (4)",
+            "Tools and benchmarks (2)",
             "Slowest of what was decided (3)",
             "Failures (1)",
             "2 units: not run yet",

@@ -64,14 +64,16 @@ impl Submission {
              trap 'kill -TERM $child' TERM\n\
              trap 'again=yes; kill -TERM $child' USR1\n\
              # A signal ends a wait before the child has ended.\n\
+             wait $child\n\
+             status=$?\n\
              while kill -0 $child 2>/dev/null; do\n\
              \twait $child\n\
              \tstatus=$?\n\
              done\n\
-             if [ -n \"$again\" ] && [ $status -eq 14 ]; then\n\
+             if [ -n \"$again\" ] && [ \"$status\" -eq 14 ]; then\n\
              \tscontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\"\n\
              fi\n\
-             exit $status\n",
+             exit \"$status\"\n",
             tasks = self.tasks,
             jobs = self.jobs,
         );
