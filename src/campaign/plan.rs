@@ -1,7 +1,7 @@
 //! What a campaign runs: instances, each with every tool and every seed, and the contents of all files by their digests.
 //! It is one JSON file, `plan.json`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -246,11 +246,6 @@ impl Campaign {
             *file = FileMark { path: file.path.clone(), sha256: Digest::of(b""), bytes: 0, changed: 0 };
         }
         question
-    }
-
-    /// The file of this path.
-    pub fn file(&self, path: &Path) -> Option<&FileMark> {
-        self.files.iter().find(|file| file.path == path)
     }
 }
 

@@ -94,10 +94,10 @@ fn tool(text: &str) -> Result<CampaignTool, Failure> {
 fn usual_name(script: &Path) -> String {
     let stem = |path: &Path| path.file_stem().map(|name| name.to_string_lossy().into_owned());
     let own = stem(script).unwrap_or_default();
-    let folders = script.ancestors().skip(1).filter_map(stem);
+    let mut folders = script.ancestors().skip(1).filter_map(stem);
     let telling = |name: &String| !matches!(name.as_str(), "scripts" | "vnncomp_scripts" | "v1");
     match own.as_str() {
-        "run_instance" => folders.filter(telling).next().unwrap_or(own),
+        "run_instance" => folders.find(telling).unwrap_or(own),
         _ => own,
     }
 }
