@@ -3,6 +3,7 @@
 pub mod attack;
 pub mod audit;
 pub mod budget;
+pub mod campaign;
 pub mod certificate;
 pub mod cli;
 pub mod error;

@@ -2,6 +2,7 @@
 
 use super::record::{Picture, Record};
 use super::run::Subject;
+use crate::audit::csv::written;
 
 const NAMES: &str = "method,image,file,label,target,ending,class,picture,picture_class,values,pixels,l1,l2,linf,seconds,evaluations,gradients,programs,norm,bound,gap,proved\n";
 
@@ -16,7 +17,7 @@ pub fn text(records: &[Record], subjects: &[Subject], names: &[String]) -> Strin
         let cells = [
             record.method.clone(),
             record.image.to_string(),
-            quoted(names.get(record.image).map_or("", String::as_str)),
+            written(names.get(record.image).map_or("", String::as_str)),
             number(subject.map(|subject| subject.label.to_string())),
             number(subject.and_then(|subject| subject.target).map(|target| target.to_string())),
             record.ending.words().to_owned(),
@@ -43,12 +44,4 @@ pub fn text(records: &[Record], subjects: &[Subject], names: &[String]) -> Strin
         out.push('\n');
     }
     out
-}
-
-/// A cell that stands for itself.
-fn quoted(text: &str) -> String {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
 }

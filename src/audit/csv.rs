@@ -1,5 +1,5 @@
 //! Tables as text: RFC 4180, as spreadsheets and Python's `csv` write them. The list form of a network holds commas, so
-//! that quotes matter.
+//! that quotes matter. Tables that are written quote their cells alike.
 
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while};
@@ -67,6 +67,14 @@ fn quoted(input: &str) -> IResult<&str, String> {
     delimited(tag("\""), inside, tag("\"")).parse(input)
 }
 
+/// A cell that stands for itself: in quotes where it needs them.
+pub fn written(text: &str) -> String {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +104,14 @@ mod tests {
                 rows.iter().map(row).collect::<Vec<_>>()
             });
             assert_eq!(got, want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn cells_are_read_as_they_were_written() {
+        for cell in ["plain", "a,b", "[('f', 'a')]", "say \"x\"", "two\nlines", ""] {
+            let line = format!("first,{}\n", written(cell));
+            assert_eq!(rows(&line).unwrap()[0].cells, ["first", cell], "{line}");
         }
     }
 }

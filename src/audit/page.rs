@@ -4,29 +4,10 @@ use std::fmt::{self, Display, Write};
 
 use super::record::{Finding, Record, Truth};
 use super::summary::{COLUMNS, Case, Summary};
-use crate::report::markup::Text;
+use crate::report::markup::{Cell, FileCell, Text, head};
 
 /// Counterexamples up to this many bytes are shown.
 const SHOWN: usize = 20_000;
-
-const STYLE: &str = "\
-:root { color-scheme: light dark; --line: #8884; --bad: #c22; --soft: #8882; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
-.interrupted { border-left: .3rem solid var(--bad); padding-left: .7rem; }
-table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; }
-.wide { overflow: auto; max-height: 50vh; border: 1px solid var(--line); }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; \
-white-space: nowrap; }
-th { font-weight: 600; position: sticky; top: 0; background: Canvas; z-index: 1; }
-th.text, td.text { text-align: left; max-width: 24rem; overflow: hidden; text-overflow: ellipsis; }
-th:first-child, td:first-child { position: sticky; left: 0; background: Canvas; max-width: 9rem; overflow: hidden; \
-text-overflow: ellipsis; } th:first-child { z-index: 2; }
-td.why { max-width: none; } details[open] { white-space: normal; min-width: 20rem; max-width: 40rem; }
-tr:hover td { background: var(--soft); } td.zero { opacity: .3; } td.bad { color: var(--bad); font-weight: 700; }
-pre { overflow: auto; max-height: 20rem; background: var(--soft); padding: .5rem; }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem; } .figures div { background: var(--soft); padding: .6rem 1rem; }
-.figures b { display: block; font-size: 1.5rem; }";
 
 /// The page.
 pub fn page(summary: &Summary<'_>) -> String {
@@ -37,12 +18,7 @@ pub fn page(summary: &Summary<'_>) -> String {
 }
 
 fn write_page(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
-    writeln!(
-        out,
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Audit by Counterpatch</title>\n\
-         <style>\n{STYLE}\n</style>\n<h1>Audit by Counterpatch</h1>"
-    )?;
+    out.push_str(&head("Audit by Counterpatch"));
     figures(out, summary)?;
     // What matters first: whom it accuses, and of what.
     false_unsat(out, summary)?;
@@ -184,7 +160,7 @@ fn disagreements(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
     )?;
     for case in &summary.disagreements {
         let (sat, unsat) = (case.sat.join(", "), case.unsat.join(", "));
-        let (network, property) = (File(case.network), File(case.property));
+        let (network, property) = (FileCell(case.network), FileCell(case.property));
         writeln!(out, "<tr>{network}{property}{}{}{}</tr>", Cell(&sat), Cell(&unsat), Cell(&case.known))?;
     }
     writeln!(out, "</table></div>")
@@ -227,35 +203,12 @@ fn section<'a>(
     writeln!(out, "</table></div>")
 }
 
-/// A cell of text on one line; what does not fit is said when pointed at.
-struct Cell<'a>(&'a str);
-
-impl Display for Cell<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<td class=\"text\" title=\"{0}\">{0}</td>", Text(self.0))
-    }
-}
-
-/// A cell with a file's name; its folder, too, when pointed at.
-struct File<'a>(&'a str);
-
-impl Display for File<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A list of networks is no path.
-        let name = match self.0.starts_with('[') {
-            true => self.0,
-            false => self.0.rsplit('/').next().unwrap_or(self.0),
-        };
-        write!(f, "<td class=\"text\" title=\"{}\">{}</td>", Text(self.0), Text(name))
-    }
-}
-
 struct Instance<'a>(&'a Record);
 
 impl Display for Instance<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Record { network, property, .. } = self.0;
-        write!(f, "{}{}", File(network), File(property))
+        write!(f, "{}{}", FileCell(network), FileCell(property))
     }
 }
 

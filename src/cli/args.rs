@@ -1,6 +1,7 @@
 //! What was typed. What it means is decided in [`super::config`].
 
 mod attack;
+mod campaign;
 mod point;
 
 use std::path::PathBuf;
@@ -9,6 +10,10 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 pub(super) use attack::{Attack, Order};
+pub(super) use campaign::{
+    Campaign, CampaignCollect, CampaignPlan, CampaignRun, CampaignStatus, CampaignStep, CampaignSubmit,
+    PlanWishes,
+};
 pub(super) use point::{Language, Near, Property, Radius};
 
 /// Finds inputs on which a neural network does what it must not do.
@@ -49,6 +54,8 @@ pub(super) enum Command {
     Radius(Radius),
     /// Say which of the claims in results files to believe
     Audit(Audit),
+    /// Run thousands of instances, on one machine or on many, and collect what comes of it
+    Campaign(Box<Campaign>),
     /// Say what this program can do
     #[command(alias = "capabilities")]
     Supports(Supports),

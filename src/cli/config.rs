@@ -470,7 +470,7 @@ pub(super) fn threads(number: Option<usize>) -> Result<usize, UsageError> {
 }
 
 /// `4G`, `500M`, `64K` (powers of 1024) or plain bytes.
-fn bytes(text: &str) -> Result<u64, UsageError> {
+pub(super) fn bytes(text: &str) -> Result<u64, UsageError> {
     let (number, unit) = match text.trim().split_at_checked(text.trim().len().saturating_sub(1)) {
         Some((number, "K" | "k")) => (number, 1 << 10),
         Some((number, "M" | "m")) => (number, 1 << 20),

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 #[repr(u8)]
 pub enum Exit {
     /// There is a verdict: `sat`, `unsat`, `unknown` or `timeout`; of `check`, a strictly correct counterexample; of
-    /// `repair`, a repaired network; of `attack`, a report.
+    /// `repair`, a repaired network; of `attack`, a report; of `campaign run`, a result of every unit that no other process
+    /// is running.
     /// Also after SIGTERM, SIGINT and SIGHUP, which end a search with `unknown`: the competition ignores the results
     /// file of a program that ends with anything else.
     Answered = 0,
@@ -27,7 +28,7 @@ pub enum Exit {
     NoClaim = 12,
     /// `repair`: no repair was found, or there is none.
     NotRepaired = 13,
-    /// `attack`, `audit`: a signal has ended it; the same command goes on where it was.
+    /// `attack`, `audit`, `campaign run`: a signal has ended it; the same command goes on where it was.
     Interrupted = 14,
 }
 
@@ -35,7 +36,8 @@ pub enum Exit {
 pub(super) const HELP: &str = "\
 Exit status:
   0   there is a verdict (sat, unsat, unknown, timeout); check: the counterexample is strictly correct;
-      repair: the repaired network is written; attack: the report is written
+      repair: the repaired network is written; attack: the report is written;
+      campaign run: every unit has a result, or is being run by another process
   2   the command line is wrong
   3   a file cannot be read, or what it says cannot be used
   4   the results file, the repaired network or standard output cannot be written
@@ -44,7 +46,7 @@ Exit status:
   11  check: the counterexample is wrong
   12  check: the file claims something other than sat
   13  repair: no repair was found, or there is none
-  14  attack, audit: interrupted; the same command goes on where it was, an audit with --journal";
+  14  attack, audit, campaign run: interrupted; the same command goes on where it was, an audit with --journal";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

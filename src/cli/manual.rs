@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
 use super::args::{self, Arguments};
@@ -33,20 +33,18 @@ pub(super) fn pages(args: &args::Man) -> Exit {
     }
 }
 
-/// Writes one page for the program and one for each command that is not hidden.
+/// Writes one page for the program and one for each command that is not hidden, down to the commands of commands.
 fn written(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut program = Arguments::command();
     program.build();
-    let commands =
-        program.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help");
-    let pages = commands.map(|command| {
-        let name = format!("{NAME}-{}", command.get_name());
-        (name.clone(), command.clone().display_name(name))
-    });
-    for (name, command) in pages.chain([(NAME.to_owned(), program.clone())]) {
+    let mut open = vec![(NAME.to_owned(), program)];
+    while let Some((name, command)) = open.pop() {
+        let shown = |command: &&Command| !command.is_hide_set() && command.get_name() != "help";
+        let below = command.get_subcommands().filter(shown);
+        open.extend(below.map(|below| (format!("{name}-{}", below.get_name()), below.clone())));
         let mut page = Vec::new();
-        Man::new(command).render(&mut page)?;
+        Man::new(command.display_name(name.clone())).render(&mut page)?;
         pack::write_bytes(&folder.join(format!("{name}.1")), &page)?;
     }
     Ok(())

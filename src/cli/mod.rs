@@ -3,6 +3,7 @@
 mod args;
 mod attack;
 mod audit;
+mod campaign;
 mod certificate;
 mod check;
 mod config;
@@ -68,6 +69,7 @@ fn dispatch() -> Exit {
         Some(Command::Guard(args)) => second::guard::run(&args),
         Some(Command::Attack(args)) => attack::run(&args),
         Some(Command::Audit(args)) => audit::run(&args),
+        Some(Command::Campaign(args)) => campaign::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Convert(args)) => convert::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),

@@ -34,7 +34,8 @@ impl Bar {
     /// Shows it, with `done` of `all` things done already.
     pub fn start(done: usize, all: usize) -> Self {
         let bar = ProgressBar::with_draw_target(Some(all as u64), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {elapsed} (eta {eta}) {msg}")
+        if let Ok(style) =
+            ProgressStyle::with_template("{wide_bar} {pos}/{len} {elapsed} ({per_sec}, eta {eta}) {msg}")
         {
             bar.set_style(style);
         }

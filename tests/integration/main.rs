@@ -4,6 +4,7 @@ mod attack;
 mod audit;
 mod bad_input;
 mod browser;
+mod campaign;
 mod certificate;
 mod check;
 mod claims;

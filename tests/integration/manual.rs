@@ -29,6 +29,7 @@ fn the_manual_has_a_page_a_command() {
         ("counterpatch-verify", "results\\-file"),
         ("counterpatch-property", "around"),
         ("counterpatch-check", "certificate of"),
+        ("counterpatch-campaign-run", "shard"),
     ] {
         let text = program.read(&format!("share/man1/{page}.1")).unwrap();
         assert!(text.starts_with(".ie") || text.contains(".TH"), "{page}");

@@ -1,9 +1,9 @@
 //! `counterpatch guard`, which only this program itself calls: starts a command, reports how it ends, and leaves nothing
 //! of it behind.
 //!
-//! Its standard input is a pipe that nobody writes to. When the other end is closed, on purpose or because the process
-//! there was killed, the guard ends the command's whole process tree, removes its folder and goes. It reports on
-//! standard output, in one line, how the command ended.
+//! Its standard input is a pipe. A byte on it says that the time is up: the guard ends the command's whole process tree. When
+//! the other end is closed, on purpose or because the process there was killed, it removes the command's folder, too, and
+//! goes. It reports on standard output, in one line, how the command ended and what the tree has used.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -13,59 +13,76 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::Ending;
+use super::report::{Ending, GuardReport, Usage};
 use super::tree::Adopted;
 use crate::cli::args;
 use crate::cli::exit::Exit;
 
-/// Between two looks at the command and its memory.
+/// Between two looks at the command and its memory, at most; the first follow each other faster, so that a command of
+/// milliseconds costs milliseconds.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Between the first two looks.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+
+/// What the other end of the pipe says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GuardWord {
+    /// End the command, and report.
+    End,
+    /// Nobody is there any more.
+    Gone,
+}
 
 /// Runs the command.
 pub(in crate::cli) fn run(args: &args::Guard) -> Exit {
-    let closed = watch_input();
+    let words = watch_input();
     let ending = match Adopted::all() {
         Ok(adopted) => {
-            let ending = attend(args, &closed, adopted);
+            let ending = attend(args, &words, adopted);
             adopted.end_all();
             ending
         }
         Err(error) => Some(Ending::NotStarted(error.to_string())),
     };
     if let Some(ending) = ending {
+        let finish = GuardReport { ending, usage: Usage::of_children() };
         // Whoever does not listen any more has closed the other pipe too.
-        let _ = writeln!(io::stdout(), "{}", ending.to_line());
+        let _ = writeln!(io::stdout(), "{}", finish.to_line());
         let _ = io::stdout().flush();
         // Until the results are read, or the reader is gone. An error says the latter.
-        let _ = closed.recv();
+        while words.recv() == Ok(GuardWord::End) {}
     }
     // Its owner may have removed it.
     let _ = fs::remove_dir_all(&args.scratch);
     Exit::Answered
 }
 
-/// Tells when standard input is closed.
-fn watch_input() -> Receiver<()> {
+/// Passes on what standard input says.
+fn watch_input() -> Receiver<GuardWord> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
-        let mut nothing = [0; 64];
-        while matches!(io::stdin().read(&mut nothing), Ok(1..)) {}
+        let mut byte = [0];
         // The receiver lives as long as the process.
-        let _ = sender.send(());
+        while matches!(io::stdin().read(&mut byte), Ok(1..)) {
+            let _ = sender.send(GuardWord::End);
+        }
+        let _ = sender.send(GuardWord::Gone);
     });
     receiver
 }
 
 /// Waits for the command's end; `None` if the other side went first.
-fn attend(args: &args::Guard, closed: &Receiver<()>, adopted: Adopted) -> Option<Ending> {
+fn attend(args: &args::Guard, words: &Receiver<GuardWord>, adopted: Adopted) -> Option<Ending> {
     let mut child = match start(args) {
         Ok(child) => child,
         Err(error) => return Some(Ending::NotStarted(error.to_string())),
     };
+    let mut pause = FIRST_PAUSE;
     loop {
-        match closed.recv_timeout(PAUSE) {
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return None,
+        match words.recv_timeout(pause) {
+            Err(RecvTimeoutError::Timeout) => pause = (2 * pause).min(PAUSE),
+            Ok(GuardWord::End) => return Some(Ending::Stopped),
+            Ok(GuardWord::Gone) | Err(RecvTimeoutError::Disconnected) => return None,
         }
         match child.try_wait() {
             Ok(Some(status)) => return Some(ended(status)),

@@ -20,7 +20,7 @@ pub(super) fn call(program: &Path, question: &Question, scratch: &Path) -> Call 
         // Whole seconds, and zero would mean no limit.
         arguments.extend(["--timeout".to_owned(), time.as_secs().max(1).to_string()]);
     }
-    Call { program: program.to_path_buf(), arguments }
+    Call { program: program.to_path_buf(), arguments, environment: Vec::new() }
 }
 
 pub(super) fn answer(ending: &Ending, scratch: &Path) -> Answer {

@@ -1,12 +1,14 @@
-//! A second tool, started beside or after our own search: which one, how it is called, and what it answers.
+//! A tool of one's own choice, started beside or after our own search, or by a campaign: which one, how it is called, and what
+//! it answers.
 //!
 //! Its whole process tree hangs on a [`guard`]: a process of this program that ends the tree when it is told to, and
 //! also when the program that started it is gone, whatever has killed it.
 
 pub(super) mod guard;
 mod marabou;
+mod report;
 mod run;
-mod script;
+pub(super) mod script;
 mod tree;
 
 use std::fs::File;
@@ -16,8 +18,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(super) use run::{Ending, run};
-pub(super) use tree::Adopted;
+pub(super) use report::Ending;
+#[cfg(test)]
+pub(super) use report::Usage;
+pub(super) use run::{Attended, attend, run};
+pub(super) use tree::{Adopted, began, is_alive};
 
 use crate::unpack;
 use crate::witness::Reading;
@@ -36,11 +41,13 @@ pub(super) enum Tool {
     },
 }
 
-/// What a tool is asked: one network and one property, unpacked, with absolute paths.
+/// What a tool is asked: one network and one property, with absolute paths.
 #[derive(Debug)]
 pub(super) struct Question {
-    network: String,
-    property: PathBuf,
+    /// The network's file, or the competition's list.
+    pub(super) network: String,
+    /// The property's file.
+    pub(super) property: PathBuf,
     /// The time that it has; `None` for no limit.
     time: Option<Duration>,
 }
@@ -57,9 +64,14 @@ pub(super) enum Answer {
 }
 
 /// The command line of a tool.
-struct Call {
-    program: PathBuf,
-    arguments: Vec<String>,
+#[derive(Debug)]
+pub(super) struct Call {
+    /// The program.
+    pub(super) program: PathBuf,
+    /// Its arguments.
+    pub(super) arguments: Vec<String>,
+    /// Variables of its environment, beside those of this process.
+    pub(super) environment: Vec<(&'static str, String)>,
 }
 
 impl Tool {
@@ -96,7 +108,8 @@ impl Tool {
         if files.iter().any(may_run) { Ok(()) } else { Err("it is no program that may be run") }
     }
 
-    fn call(&self, question: &Question, scratch: &Path) -> Call {
+    /// How it is called; it works in `scratch`.
+    pub(super) fn call(&self, question: &Question, scratch: &Path) -> Call {
         match self {
             Self::Marabou(program) => marabou::call(program, question, scratch),
             Self::Script { path, category } => script::call(path, category, question, scratch),
@@ -104,7 +117,7 @@ impl Tool {
     }
 
     /// Reads what the tool has left in its folder.
-    fn answer(&self, ending: &Ending, scratch: &Path) -> Answer {
+    pub(super) fn answer(&self, ending: &Ending, scratch: &Path) -> Answer {
         match self {
             Self::Marabou(_) => marabou::answer(ending, scratch),
             Self::Script { .. } => script::answer(ending, scratch),
@@ -124,16 +137,28 @@ impl Question {
         time: Option<Duration>,
         scratch: &Path,
     ) -> io::Result<Self> {
-        let mut named = Vec::new();
-        for (name, path) in networks {
-            let plain = plain(path, scratch)?.display().to_string();
-            named.push(name.map_or(plain.clone(), |name| format!("('{name}', '{plain}')")));
-        }
-        let network = match networks {
-            [(None, _)] => named.concat(),
-            _ => format!("[{}]", named.join(", ")),
-        };
-        Ok(Self { network, property: plain(property, scratch)?, time })
+        let unpacked = |(name, path): &(Option<_>, &Path)| Ok::<_, io::Error>((*name, plain(path, scratch)?));
+        let networks = networks.iter().map(unpacked).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { network: listed(&networks), property: plain(property, scratch)?, time })
+    }
+
+    /// The same for our own `verify`, which unpacks its files itself.
+    pub(super) fn packed(networks: &[(Option<&str>, &Path)], property: &Path) -> Self {
+        let networks: Vec<_> = networks.iter().map(|(name, path)| (*name, path.to_path_buf())).collect();
+        Self { network: listed(&networks), property: property.to_path_buf(), time: None }
+    }
+}
+
+/// One file, or the competition's list of named ones.
+fn listed(networks: &[(Option<&str>, PathBuf)]) -> String {
+    let word = |(name, path): &(Option<&str>, PathBuf)| match name {
+        Some(name) => format!("('{name}', '{}')", path.display()),
+        None => path.display().to_string(),
+    };
+    let words: Vec<String> = networks.iter().map(word).collect();
+    match networks {
+        [(None, _)] => words.concat(),
+        _ => format!("[{}]", words.join(", ")),
     }
 }
 
@@ -154,7 +179,7 @@ fn plain(path: &Path, scratch: &Path) -> io::Result<PathBuf> {
 }
 
 /// The last line of a file that says anything, for messages.
-fn last_line(path: &Path) -> Option<String> {
+pub(super) fn last_line(path: &Path) -> Option<String> {
     const SHOWN: u64 = 4096;
     let mut file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();

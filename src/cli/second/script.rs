@@ -7,7 +7,8 @@ use super::{Answer, Call, Ending, Question, last_line};
 use crate::witness::read::{self, Claim};
 use crate::witness::word::Said;
 
-const RESULTS: &str = "results.txt";
+/// The results file, in the call's folder.
+pub(in crate::cli) const RESULTS: &str = "results.txt";
 /// What is given to a script when there is no limit: a day.
 const NO_LIMIT: u64 = 24 * 3600;
 
@@ -23,7 +24,7 @@ pub(super) fn call(path: &Path, category: &str, question: &Question, scratch: &P
         scratch.join(RESULTS).display().to_string(),
         time.to_string(),
     ];
-    Call { program, arguments }
+    Call { program, arguments, environment: Vec::new() }
 }
 
 pub(super) fn answer(ending: &Ending, scratch: &Path) -> Answer {

@@ -8,7 +8,7 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, set_child_subreaper, wait};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, set_child_subreaper, wait, waitpid};
 
 /// How long processes may take to end by themselves after SIGTERM.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -41,6 +41,34 @@ impl Adopted {
         pages.saturating_mul(rustix::param::page_size() as u64)
     }
 
+    /// Ends what guards that were killed have left to this process, at once: children that are neither guards nor on the
+    /// way to become one.
+    pub(in crate::cli) fn end_orphans(self) {
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        let is_orphan = |id: &i32| {
+            let words = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            let command = words.split(|&byte| byte == 0).nth(1).unwrap_or_default();
+            // Before it becomes another program, a new process has the words of this one.
+            !words.is_empty() && command != b"guard" && command != b"campaign"
+        };
+        for _ in 0..LOOKS {
+            let children = children();
+            let orphans: Vec<i32> =
+                children.get(&own).into_iter().flatten().copied().filter(is_orphan).collect();
+            if orphans.is_empty() {
+                return;
+            }
+            for pid in
+                orphans.into_iter().flat_map(|orphan| below(&children, orphan)).filter_map(Pid::from_raw)
+            {
+                // It may have ended meanwhile. Only its own number is waited for: guards are waited for elsewhere.
+                let _ = kill_process(pid, Signal::KILL);
+                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
     /// Ends all descendants: first politely, then not.
     pub(in crate::cli) fn end_all(self) {
         signal_all(Signal::TERM);
@@ -59,6 +87,24 @@ impl Adopted {
     }
 }
 
+/// Whether a process lives that has this number and began then, in clock ticks since the machine did: numbers are given
+/// again. A process that has ended and was not waited for does not live.
+pub(in crate::cli) fn is_alive(id: i32, began: u64) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let lives = parent_and_state(&stat).is_some_and(|(_, state)| !matches!(state, "Z" | "X"));
+    lives && began_at(&stat) == Some(began)
+}
+
+/// When a process began: this one with `self`.
+pub(in crate::cli) fn began(id: &str) -> Option<u64> {
+    began_at(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
+}
+
+/// Field 22 of a process's line.
+fn began_at(stat: &str) -> Option<u64> {
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
 /// Collects children that have ended.
 fn reap() {
     while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
@@ -73,6 +119,14 @@ fn signal_all(signal: Signal) {
 
 /// Living descendants of this process.
 fn descendants() -> Vec<i32> {
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    let mut found = below(&children(), own);
+    found.retain(|&id| id != own);
+    found
+}
+
+/// The living children of each process.
+fn children() -> HashMap<i32, Vec<i32>> {
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
@@ -83,12 +137,19 @@ fn descendants() -> Vec<i32> {
             children.entry(parent).or_default().push(id);
         }
     }
-    let mut found = Vec::new();
-    let mut open = vec![rustix::process::getpid().as_raw_nonzero().get()];
-    while let Some(parent) = open.pop() {
-        let mut next = children.remove(&parent).unwrap_or_default();
-        found.extend_from_slice(&next);
-        open.append(&mut next);
+    children
+}
+
+/// A process and all its descendants.
+fn below(children: &HashMap<i32, Vec<i32>>, root: i32) -> Vec<i32> {
+    let mut found = vec![root];
+    let mut at = 0;
+    while let Some(parent) = found.get(at) {
+        let next = children.get(parent).cloned().unwrap_or_default();
+        // Between two looks at them, numbers may have been given again: no circle is walked twice.
+        let new = next.into_iter().filter(|id| !found.contains(id)).collect::<Vec<_>>();
+        found.extend(new);
+        at += 1;
     }
     found
 }
@@ -109,14 +170,19 @@ mod tests {
         assert_eq!(parent_and_state("7 (a) b) S 3 7 7 0"), Some((3, "S")));
         assert_eq!(parent_and_state("7 (sh) Z 12 7"), Some((12, "Z")));
         assert_eq!(parent_and_state(""), None);
+        let fields: Vec<String> = (3..25).map(|number| number.to_string()).collect();
+        assert_eq!(began_at(&format!("7 (a) b) {}", fields.join(" "))), Some(22));
     }
 
     #[test]
     fn a_child_is_a_descendant() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        assert!(descendants().contains(&(child.id() as i32)));
+        let id = child.id() as i32;
+        assert!(descendants().contains(&id));
+        let began = began(&id.to_string()).unwrap();
+        assert!(is_alive(id, began) && !is_alive(id, began + 1));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(!descendants().contains(&(child.id() as i32)));
+        assert!(!descendants().contains(&id) && !is_alive(id, began));
     }
 }

@@ -1,0 +1,126 @@
+//! What a unit is known by: a digest of everything that its result may depend on, and of nothing else.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Display};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// SHA-256 of a content, as 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Digest(String);
+
+impl Digest {
+    /// Of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Its first twelve digits, for messages and versions.
+    pub fn short(&self) -> &str {
+        self.0.get(..12).unwrap_or(&self.0)
+    }
+}
+
+impl Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of a unit's files: the same for the same question to the same program, wherever it is asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key(String);
+
+impl Key {
+    /// From all that the result may depend on, as names and values in their order.
+    pub fn of(parts: &[(&str, &str)]) -> Self {
+        let mut text = String::new();
+        for (name, value) in parts {
+            // With its length, no value can look like two.
+            text.push_str(&format!("{name} {}:{value}\n", value.len()));
+        }
+        Self(Digest::of(text.as_bytes()).0)
+    }
+
+    /// As a file's name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The files beside a network in which it keeps constants, by their relative paths: entries `location` of tensors. They are
+/// found in the bytes, because a campaign also runs tools that read networks that this program cannot.
+pub fn external_files(model: &[u8]) -> BTreeSet<String> {
+    // A StringStringEntryProto: field 1, eight bytes, `location`, field 2, its length, the path.
+    const MARK: &[u8] = b"\x0a\x08location\x12";
+    let mut found = BTreeSet::new();
+    let mut rest = model;
+    while let Some(at) = rest.windows(MARK.len()).position(|window| window == MARK) {
+        rest = &rest[at + MARK.len()..];
+        let path = length(rest).and_then(|(length, behind)| behind.get(..length));
+        if let Some(Ok(path)) = path.map(std::str::from_utf8)
+            && !path.is_empty()
+        {
+            found.insert(path.to_owned());
+        }
+    }
+    found
+}
+
+/// A length of up to two bytes, as protobuf writes it, and what follows.
+fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    match *bytes {
+        [one @ ..0x80, ref behind @ ..] => Some((usize::from(one), behind)),
+        [low, high @ ..0x80, ref behind @ ..] => {
+            Some((usize::from(low & 0x7f) | usize::from(high) << 7, behind))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_changes_with_each_part_and_with_nothing_else() {
+        let parts = [("network", "a"), ("property", "b"), ("seed", "1")];
+        let key = Key::of(&parts);
+        assert_eq!(key, Key::of(&parts));
+        assert_eq!(key.as_str().len(), 64);
+        let others = [
+            [("network", "x"), ("property", "b"), ("seed", "1")],
+            [("network", "a"), ("property", "x"), ("seed", "1")],
+            [("network", "a"), ("property", "b"), ("seed", "2")],
+            [("network", "b"), ("property", "a"), ("seed", "1")],
+            [("network", "a\nproperty 1:b"), ("property", "b"), ("seed", "1")],
+        ];
+        for other in others {
+            assert_ne!(key, Key::of(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn digests_are_sha_256() {
+        let empty = Digest::of(b"");
+        assert_eq!(empty.0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(empty.short(), "e3b0c44298fc");
+    }
+
+    #[test]
+    fn files_beside_a_network_are_found() {
+        let long = "d/".repeat(100);
+        let mut model = b"..\x0a\x08location\x12\x06w.data..\x0a\x08location\x12\xc8\x01".to_vec();
+        model.extend(long.as_bytes());
+        model.extend(b"\x0a\x08location\x12\x7fshort");
+        let found: Vec<String> = external_files(&model).into_iter().collect();
+        assert_eq!(found, [long, "w.data".to_owned()]);
+    }
+}

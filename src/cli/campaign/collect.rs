@@ -1,0 +1,116 @@
+//! `counterpatch campaign collect`: results of many folders as tables, JSON and a page.
+
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::campaign::{self, CampaignFolder, Collected, Compared, Shift, UnitVerdict, page};
+use crate::cli::args;
+use crate::cli::exit::Exit;
+use crate::cli::terminal::{self, say};
+use crate::pack;
+
+/// Runs the command.
+pub(super) fn run(args: &args::CampaignCollect) -> Result<Exit, Failure> {
+    let collected = collected(&args.folders)?;
+    warn(&collected);
+    let before = if args.against.is_empty() { None } else { Some(self::collected(&args.against)?) };
+    let compared = before.as_ref().map(|before| Compared::new(before, &collected));
+    if let Some(path) = &args.csv {
+        // Files beside results are named from the table's folder on.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+        write(path, &campaign::csv(&collected, &folder))?;
+    }
+    if let Some(path) = &args.json {
+        write(path, &format!("{}\n", campaign::json(&collected, compared.as_ref())))?;
+    }
+    if let Some(path) = &args.html {
+        write(path, &page::page(&collected, compared.as_ref()))?;
+    }
+    let written = terminal::print(&in_words(&collected, compared.as_ref()));
+    Ok(terminal::ended(written, Exit::Answered))
+}
+
+fn collected(folders: &[PathBuf]) -> Result<Collected, Failure> {
+    let mut collected = Collected::default();
+    for path in folders {
+        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let folder = CampaignFolder::at(&path);
+        let plan = folder.plan()?;
+        collected.add(&folder, &plan)?;
+    }
+    Ok(collected)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let written = pack::write_bytes(path, text.as_bytes());
+    written.map_err(|source| Failure::Write { path: path.to_path_buf(), source })
+}
+
+/// What a reader of the tables should know.
+fn warn(collected: &Collected) {
+    for path in &collected.broken {
+        say!("warning: {}: cannot be read; its unit counts as not run", path.display());
+    }
+    let warnings = [
+        (
+            collected.foreign,
+            "results are of other versions of files or programs than the plan's; they do not count",
+        ),
+        (
+            collected.repeated,
+            "units have results in several folders; those of the folder that is named last count",
+        ),
+        (collected.open.len(), "units have no result yet"),
+    ];
+    for (number, what) in warnings.into_iter().filter(|(number, _)| *number > 0) {
+        say!("warning: {number} {what}");
+    }
+}
+
+fn in_words(collected: &Collected, compared: Option<&Compared<'_>>) -> String {
+    let verdicts: Vec<&str> = UnitVerdict::ALL.iter().map(|verdict| verdict.word()).collect();
+    let mut lines = vec![
+        format!("| tool | benchmark | units | {} | processor s |", verdicts.join(" | ")),
+        format!("|---|---|{}", "---|".repeat(2 + verdicts.len())),
+    ];
+    for ((tool, benchmark), scores) in collected.scores() {
+        let cells: Vec<String> = scores.verdicts.iter().map(usize::to_string).collect();
+        let (units, seconds) = (scores.units(), scores.cpu_seconds);
+        lines.push(format!("| {tool} | {benchmark} | {units} | {} | {seconds:.1} |", cells.join(" | ")));
+    }
+    let opposed = collected.opposed();
+    if !opposed.is_empty() {
+        lines.push(format!("\n{} disagreements:", opposed.len()));
+    }
+    for case in opposed {
+        let (sat, unsat) = (case.sat.join(", "), case.unsat.join(", "));
+        let (benchmark, network, property) = (case.benchmark, case.network, case.property);
+        lines.push(format!("  {benchmark} {network} {property}: sat says {sat}; unsat says {unsat}"));
+    }
+    if let Some(compared) = compared {
+        let count = |shift| compared.count(shift);
+        lines.push(format!(
+            "\nof {} units in both: {} won, {} lost, {} flipped; {:.1} s then, {:.1} s now for what both have decided",
+            compared.units,
+            count(Shift::Won),
+            count(Shift::Lost),
+            count(Shift::Flipped),
+            compared.seconds.0,
+            compared.seconds.1
+        ));
+        for unit in &compared.moved {
+            let word = match unit.shift {
+                Shift::Flipped => "flipped",
+                Shift::Lost => "lost",
+                Shift::Won => "won",
+            };
+            let (before, after) = (unit.before.0.word(), unit.after.0.word());
+            lines.push(format!(
+                "  {word}: {}, seed {}: {} {} {}: {before}, now {after}",
+                unit.tool, unit.seed, unit.benchmark, unit.network, unit.property
+            ));
+        }
+    }
+    lines.join("\n") + "\n"
+}

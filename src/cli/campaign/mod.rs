@@ -1,0 +1,109 @@
+//! `counterpatch campaign`: thousands of instances, planned, run by any number of processes on any number of machines, and
+//! collected.
+
+mod claimant;
+mod collect;
+mod instances;
+mod plan;
+mod run;
+mod status;
+mod submit;
+mod unit;
+
+use std::io;
+use std::path::PathBuf;
+
+use super::args;
+use super::config::UsageError;
+use super::exit::Exit;
+use crate::campaign::{FolderError, ListingError, PlanError};
+use crate::cli::terminal::say;
+use crate::unpack::{self, FileError};
+
+/// Why a step of a campaign is not done.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// What belongs to the plan, given with a plan that exists.
+    #[error("{} holds a plan already, and {option} belongs to the plan (help: leave it out, or plan anew with --output)", .folder.display())]
+    Planned { folder: PathBuf, option: &'static str },
+    /// Lists, and nowhere to put the campaign.
+    #[error("{} is no campaign's folder: there is no plan.json in it (help: --output DIR plans one from lists of instances)", .0.display())]
+    NoOutput(PathBuf),
+    #[error("--{option} {number}: not a number from 1 to {most}")]
+    Number { option: &'static str, number: usize, most: usize },
+    #[error(
+        "--tool {0}: not ours, marabou or script:FILE, perhaps behind NAME= (help: write for instance script:crown/run_instance.sh)"
+    )]
+    Tool(String),
+    #[error("two tools are called {0} (help: name one of them, --tool NAME=TOOL)")]
+    SameTool(String),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("{}: {source}", unpack::shown(.path))]
+    List { path: PathBuf, source: ListingError },
+    #[error("{}: {source}", unpack::shown(.path))]
+    File { path: PathBuf, source: FileError },
+    #[error("{}: no lists of instances in it or below (help: they are called instances.csv)", .0.display())]
+    NoLists(PathBuf),
+    /// The list has no limit, and there is no cap.
+    #[error("{}, line {line}: no time limit (help: --timeout-cap SECONDS is the limit of rows without one)", .path.display())]
+    NoLimit { path: PathBuf, line: usize },
+    /// Some files are not there or cannot be read; each was named.
+    #[error(
+        "{0} files cannot be used; there is no plan (help: fetch them, or take their rows out of the lists)"
+    )]
+    Files(usize),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error("{}: {source} (help: name a file in a folder that exists and can be written)", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error(
+        "sbatch cannot be started: {0} (help: submit from a node of the cluster where Slurm's commands are installed; {1} is written and can be submitted there: sbatch {1})"
+    )]
+    Sbatch(io::Error, String),
+    #[error("sbatch has refused {0} (help: see what it said above)")]
+    Refused(String),
+    #[error("the system refuses a signal handler, a thread or a process: {0}")]
+    System(io::Error),
+}
+
+impl Failure {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_)
+            | Self::Planned { .. }
+            | Self::NoOutput(_)
+            | Self::Number { .. }
+            | Self::Tool(_) => Exit::Usage,
+            Self::SameTool(_) | Self::Plan(PlanError::Seeds(_) | PlanError::Shard(_)) => Exit::Usage,
+            Self::Folder(FolderError::Write { .. }) | Self::Write { .. } => Exit::CannotWrite,
+            Self::System(_) => Exit::Bug,
+            Self::Plan(_)
+            | Self::List { .. }
+            | Self::File { .. }
+            | Self::NoLists(_)
+            | Self::NoLimit { .. }
+            | Self::Files(_)
+            | Self::Folder(_)
+            | Self::Sbatch(..)
+            | Self::Refused(_) => Exit::BadInput,
+        }
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &args::Campaign) -> Exit {
+    let done = match &args.command {
+        args::CampaignStep::Plan(args) => plan::run(args),
+        args::CampaignStep::Run(args) => run::run(args),
+        args::CampaignStep::Status(args) => status::run(args),
+        args::CampaignStep::Collect(args) => collect::run(args),
+        args::CampaignStep::Submit(args) => submit::run(args),
+    };
+    done.unwrap_or_else(|failure| {
+        say!("error: {failure}");
+        failure.exit()
+    })
+}

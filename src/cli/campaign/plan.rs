@@ -1,0 +1,166 @@
+//! `counterpatch campaign plan`: lists of instances in, a plan out.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Failure;
+use super::instances::Instances;
+use crate::campaign::{self, Campaign, CampaignFolder, CampaignTool, Digest, ToolKind, UnitLimits};
+use crate::cli::args;
+use crate::cli::config::{self, UsageError};
+use crate::cli::exit::Exit;
+use crate::cli::second::Tool;
+use crate::cli::terminal;
+
+/// Runs the command.
+pub(super) fn run(args: &args::CampaignPlan) -> Result<Exit, Failure> {
+    let (plan, duplicates) = make(&args.lists, &args.wishes)?;
+    let folder = CampaignFolder::at(&args.output);
+    folder.begin(&plan)?;
+    Ok(terminal::ended(terminal::print(&in_words(&plan, duplicates, folder.path())), Exit::Answered))
+}
+
+/// Makes a plan; and how many rows were left out because another one asks the same.
+pub(super) fn make(lists: &[PathBuf], wishes: &args::PlanWishes) -> Result<(Campaign, usize), Failure> {
+    let seeds = wishes.seeds.as_deref().map_or(Ok(vec![0]), campaign::seeds)?;
+    let cap: Option<Duration> =
+        wishes.timeout_cap.as_deref().map(|text| config::seconds("timeout-cap", text)).transpose()?;
+    let limits = UnitLimits {
+        threads: config::threads(Some(wishes.threads.unwrap_or(1)))?,
+        memory: wishes.memory.as_deref().map(config::bytes).transpose()?,
+    };
+    let tools = tools(&wishes.tools)?;
+    let Instances { instances, files, duplicates, .. } = Instances::read(lists, cap)?;
+    Ok((Campaign::new(limits, tools, seeds, files, instances), duplicates))
+}
+
+fn in_words(plan: &Campaign, duplicates: usize, folder: &Path) -> String {
+    let units = plan.units().count();
+    let hours = plan.most_cpu_seconds() / 3600.0;
+    let tools: Vec<&str> = plan.tools.iter().map(|tool| tool.name.as_str()).collect();
+    let left_out = match duplicates {
+        0 => String::new(),
+        number => format!(" ({number} duplicates are left out)"),
+    };
+    format!(
+        "{units} units: {} instances{left_out} x {} tools ({}) x {} seeds; {} files; at most {hours:.2} processor hours\n\
+         run them: counterpatch campaign run {}\n",
+        plan.instances.len(),
+        plan.tools.len(),
+        tools.join(", "),
+        plan.seeds.len(),
+        plan.files.len(),
+        folder.display()
+    )
+}
+
+/// Ours, where none is named.
+fn tools(typed: &[String]) -> Result<Vec<CampaignTool>, Failure> {
+    let ours = ["ours".to_owned()];
+    let typed = if typed.is_empty() { &ours[..] } else { typed };
+    let mut tools: Vec<CampaignTool> = Vec::new();
+    for text in typed {
+        let tool = tool(text)?;
+        if tools.iter().any(|other| other.name == tool.name) {
+            return Err(Failure::SameTool(tool.name));
+        }
+        tools.push(tool);
+    }
+    Ok(tools)
+}
+
+/// `[NAME=](ours|marabou|script:FILE)`
+fn tool(text: &str) -> Result<CampaignTool, Failure> {
+    let (name, what) = match text.split_once('=') {
+        Some((name, what)) if !name.is_empty() && !name.contains([':', '/']) => (Some(name), what),
+        _ => (None, text),
+    };
+    let (kind, program, usual) = match (what, what.strip_prefix("script:")) {
+        ("ours", _) => (ToolKind::Ours, None, "counterpatch".to_owned()),
+        ("marabou", _) => (ToolKind::Marabou, Some(in_path("Marabou")), "marabou".to_owned()),
+        (_, Some(file)) if !file.is_empty() => {
+            let path = PathBuf::from(file);
+            let path = path.canonicalize().unwrap_or(path);
+            let usual = usual_name(&path);
+            (ToolKind::Script, Some(path), usual)
+        }
+        _ => return Err(Failure::Tool(text.to_owned())),
+    };
+    let version = version(kind, program.as_deref())?;
+    Ok(CampaignTool { name: name.map_or(usual, ToOwned::to_owned), kind, program, version })
+}
+
+/// What a script is called in results: all of them are `run_instance.sh`, so by its folder.
+fn usual_name(script: &Path) -> String {
+    let stem = |path: &Path| path.file_stem().map(|name| name.to_string_lossy().into_owned());
+    let own = stem(script).unwrap_or_default();
+    let mut folders = script.ancestors().skip(1).filter_map(stem);
+    let telling = |name: &String| !matches!(name.as_str(), "scripts" | "vnncomp_scripts" | "v1");
+    match own.as_str() {
+        "run_instance" => folders.find(telling).unwrap_or(own),
+        _ => own,
+    }
+}
+
+/// Where a program of this name is found; the bare name if it is nowhere, for the message.
+fn in_path(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).map(|folder| folder.join(name));
+    places.find(|place| place.is_file()).unwrap_or_else(|| PathBuf::from(name))
+}
+
+/// What makes a new key of a unit when a tool changes: the program's content, and of ours the version, too.
+///
+/// # Errors
+/// If the program is not there or may not be run.
+pub(super) fn version(kind: ToolKind, program: Option<&Path>) -> Result<String, Failure> {
+    let digest = |path: &Path| {
+        let bytes = std::fs::read(path)
+            .map_err(|source| Failure::File { path: path.to_path_buf(), source: source.into() })?;
+        Ok::<_, Failure>(Digest::of(&bytes))
+    };
+    let Some(program) = program else {
+        let own = std::env::current_exe().map_err(Failure::System)?;
+        return Ok(format!("{}+{}", env!("CARGO_PKG_VERSION"), digest(&own)?.short()));
+    };
+    let tool = as_tool(kind, program, "");
+    tool.check().map_err(|why| UsageError::SecondTool { name: tool.name(), why })?;
+    Ok(format!("sha256:{}", digest(program)?.short()))
+}
+
+/// How a tool that is not ours is called.
+pub(super) fn as_tool(kind: ToolKind, program: &Path, category: &str) -> Tool {
+    match kind {
+        ToolKind::Marabou => Tool::Marabou(program.to_path_buf()),
+        ToolKind::Ours | ToolKind::Script => {
+            Tool::Script { path: program.to_path_buf(), category: category.to_owned() }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_have_names() {
+        let cases = [
+            ("/opt/crown/run_instance.sh", "crown"),
+            ("/opt/crown/vnncomp_scripts/run_instance.sh", "crown"),
+            ("/opt/dummy.sh", "dummy"),
+            ("/run_instance.sh", "run_instance"),
+        ];
+        for (path, want) in cases {
+            assert_eq!(usual_name(Path::new(path)), want, "{path}");
+        }
+        let ours = tool("new=ours").unwrap();
+        assert_eq!((ours.name.as_str(), ours.kind, ours.program), ("new", ToolKind::Ours, None));
+        assert!(ours.version.starts_with(concat!(env!("CARGO_PKG_VERSION"), "+")));
+        for wrong in ["", "theirs", "script:", "x=", "a/b=ours"] {
+            assert!(matches!(tool(wrong), Err(Failure::Tool(_))), "{wrong}");
+        }
+        assert!(matches!(tool("script:/nowhere.sh"), Err(Failure::Usage(_))));
+        let twice = ["ours", "ours"].map(String::from);
+        assert!(matches!(tools(&twice), Err(Failure::SameTool(_))));
+    }
+}

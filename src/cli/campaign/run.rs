@@ -1,0 +1,331 @@
+//! `counterpatch campaign run`: units that nobody has run and nobody is running, several at a time.
+
+use std::collections::HashMap;
+use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use super::claimant::Claimant;
+use super::unit::{self, Ran};
+use super::{Failure, instances, plan};
+use crate::budget::{Budget, Interrupt};
+use crate::campaign::{
+    Campaign, CampaignFolder, CampaignUnit, Key, Shard, StoredResult, UnitEvidence, UnitResult, UnitVerdict,
+    WriteOnce,
+};
+use crate::cli::args;
+use crate::cli::exit::Exit;
+use crate::cli::repair::interrupt;
+use crate::cli::second::Adopted;
+use crate::cli::terminal::{self, say};
+use crate::report::Bar;
+use crate::search::{MOST_THREADS, available_threads};
+
+/// How often a unit is run that is ended from outside, before that is its result: a unit that uses up the machine's memory
+/// would be run for ever.
+const ATTEMPTS: usize = 3;
+
+/// Runs the command.
+pub(super) fn run(args: &args::CampaignRun) -> Result<Exit, Failure> {
+    let shard = args.shard.as_deref().map_or(Ok(Shard::ALL), Shard::parse)?;
+    let interrupt = interrupt().map_err(Failure::System)?;
+    let (folder, plan) = prepared(args)?;
+    let usual = (available_threads() / plan.limits.threads).clamp(1, MOST_THREADS);
+    let jobs = args.jobs.unwrap_or(usual);
+    if !(1..=MOST_THREADS).contains(&jobs) {
+        return Err(Failure::Number { option: "jobs", number: jobs, most: MOST_THREADS });
+    }
+    let adopted = Adopted::all().map_err(Failure::System)?;
+    let budget = Budget::unlimited().with_interrupt(interrupt.clone());
+    let units = shard.first(&plan.longest_first());
+    let run = Runner {
+        folder: &folder,
+        plan: &plan,
+        claimant: Claimant::new(&folder),
+        budget,
+        interrupt,
+        adopted,
+        bar: (!args.quiet && io::stderr().is_terminal()).then(|| Bar::start(0, units.len())),
+        tally: Mutex::default(),
+        attempts: Mutex::default(),
+    };
+    let left = run.all(units, jobs);
+    // A guard that was killed itself has left its processes to us.
+    adopted.end_all();
+    let left = left?;
+    let written = terminal::print(&locked(&run.tally).in_words());
+    if run.interrupt.is_raised() {
+        say!("interrupted: the same command goes on from there");
+        return Ok(terminal::ended(written, Exit::Interrupted));
+    }
+    if left > 0 {
+        say!("note: {left} units are being run by other processes: see `counterpatch campaign status`");
+    }
+    Ok(terminal::ended(written, Exit::Answered))
+}
+
+/// The campaign's folder and its plan, brought up to date.
+fn prepared(args: &args::CampaignRun) -> Result<(CampaignFolder, Campaign), Failure> {
+    if let Some(output) = &args.output {
+        let folder = CampaignFolder::at(output);
+        let (plan, _) = plan::make(&args.inputs, &args.wishes)?;
+        folder.begin(&plan)?;
+        return Ok((folder, plan));
+    }
+    let folder = match &args.inputs[..] {
+        [only] if CampaignFolder::at(only).has_plan() => CampaignFolder::at(only),
+        inputs => return Err(Failure::NoOutput(inputs.first().cloned().unwrap_or_default())),
+    };
+    let wishes = &args.wishes;
+    let options = [
+        ("--seeds", wishes.seeds.is_some()),
+        ("--tool", !wishes.tools.is_empty()),
+        ("--timeout-cap", wishes.timeout_cap.is_some()),
+        ("--memory", wishes.memory.is_some()),
+        ("--threads", wishes.threads.is_some()),
+    ];
+    if let Some((option, _)) = options.into_iter().find(|(_, given)| *given) {
+        return Err(Failure::Planned { folder: folder.path().to_path_buf(), option });
+    }
+    let old = folder.plan()?;
+    let new = up_to_date(old.clone())?;
+    if new != old {
+        folder.begin(&new)?;
+    }
+    Ok((folder, new))
+}
+
+/// The plan with the files and programs as they are now; what has changed is said: it makes new units.
+fn up_to_date(mut plan: Campaign) -> Result<Campaign, Failure> {
+    let mut missing = 0;
+    for file in &mut plan.files {
+        if instances::stamp(&file.path).is_ok_and(|stamp| stamp == (file.bytes, file.changed)) {
+            continue;
+        }
+        match instances::marked(&file.path) {
+            Ok((mark, _)) => {
+                if mark.sha256 != file.sha256 {
+                    say!("note: {} has changed since the plan: its units are new ones", file.path.display());
+                }
+                *file = mark;
+            }
+            Err(error) => {
+                say!("error: {}: {error}", file.path.display());
+                missing += 1;
+            }
+        }
+    }
+    if missing > 0 {
+        return Err(Failure::Files(missing));
+    }
+    for tool in &mut plan.tools {
+        let version = plan::version(tool.kind, tool.program.as_deref())?;
+        if version != tool.version {
+            let (name, old) = (&tool.name, &tool.version);
+            say!("note: {name} is {version}, and was {old} in the plan: its units are new ones");
+            tool.version = version;
+        }
+    }
+    Ok(plan)
+}
+
+/// What was done so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct RunTally {
+    /// Results by verdict that this process has written.
+    verdicts: [usize; 6],
+    /// Results that were there, or came from elsewhere.
+    others: usize,
+}
+
+impl RunTally {
+    fn in_words(&self) -> String {
+        let parts = UnitVerdict::ALL.iter().zip(self.verdicts).filter(|(_, number)| *number > 0);
+        let parts: Vec<String> =
+            parts.map(|(verdict, number)| format!("{number} {}", verdict.word())).collect();
+        let ran: usize = self.verdicts.iter().sum();
+        let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+        format!("{ran} units run{parts}; {} had results already\n", self.others)
+    }
+}
+
+/// What has become of a unit in one go over all.
+enum UnitStep {
+    /// It has a result.
+    Done,
+    /// Another process runs it.
+    Elsewhere,
+    /// It was ended from outside.
+    Again,
+    /// This process is to end.
+    Interrupted,
+}
+
+struct Runner<'a> {
+    folder: &'a CampaignFolder,
+    plan: &'a Campaign,
+    claimant: Claimant<'a>,
+    budget: Budget,
+    interrupt: Interrupt,
+    adopted: Adopted,
+    bar: Option<Bar>,
+    tally: Mutex<RunTally>,
+    attempts: Mutex<HashMap<CampaignUnit, usize>>,
+}
+
+impl Runner<'_> {
+    /// Goes over the units until none is left that this process can run; how many others are running.
+    fn all(&self, mut units: Vec<CampaignUnit>, jobs: usize) -> Result<usize, Failure> {
+        let (ended, end) = channel();
+        thread::scope(|scope| {
+            scope.spawn(|| self.claimant.renew(end));
+            let done = loop {
+                match self.pass(&units, jobs) {
+                    // What was ended from outside is run again, until that is its result. And a unit that is run elsewhere
+                    // may be free by now, if its process has ended.
+                    Ok((left, again))
+                        if !self.interrupt.is_raised()
+                            && (again > 0 || !left.is_empty() && left.len() < units.len()) =>
+                    {
+                        units = left;
+                    }
+                    Ok((left, _)) => break Ok(left.len()),
+                    Err(failure) => break Err(failure),
+                }
+            };
+            drop(ended);
+            done
+        })
+    }
+
+    /// Goes over the units once, several at a time; those without a result, and how many of them were ended from outside.
+    fn pass(&self, units: &[CampaignUnit], jobs: usize) -> Result<(Vec<CampaignUnit>, usize), Failure> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let (mut left, mut again) = (Vec::new(), 0);
+            while let (false, Some(&unit)) =
+                (self.interrupt.is_raised(), units.get(next.fetch_add(1, Ordering::Relaxed)))
+            {
+                // One that cannot write its results ends the others, too.
+                match self.one(unit).inspect_err(|_| self.interrupt.raise())? {
+                    UnitStep::Done => {}
+                    UnitStep::Elsewhere => left.push(unit),
+                    UnitStep::Again => {
+                        left.push(unit);
+                        again += 1;
+                    }
+                    UnitStep::Interrupted => break,
+                }
+            }
+            Ok((left, again))
+        };
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..jobs.min(units.len())).map(|_| scope.spawn(work)).collect();
+            let (mut left, mut again, mut failed) = (Vec::new(), 0, None);
+            for worker in workers {
+                match worker.join() {
+                    Ok(Ok((some, ended))) => {
+                        left.extend(some);
+                        again += ended;
+                    }
+                    Ok(Err(failure)) => failed = failed.or(Some(failure)),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            failed.map_or(Ok((left, again)), Err)
+        })
+    }
+
+    /// Runs a unit, if nobody has and nobody does.
+    fn one(&self, unit: CampaignUnit) -> Result<UnitStep, Failure> {
+        let key = self.plan.key(unit);
+        if self.has_result(&key)? {
+            self.count(None);
+            return Ok(UnitStep::Done);
+        }
+        if !self.claimant.claim(&key, self.plan.instances[unit.instance].limit)? {
+            return Ok(UnitStep::Elsewhere);
+        }
+        let step = self.claimed(unit, &key);
+        self.claimant.release(&key, matches!(step, Ok(UnitStep::Done)));
+        step
+    }
+
+    /// Runs a unit that is this process's.
+    fn claimed(&self, unit: CampaignUnit, key: &Key) -> Result<UnitStep, Failure> {
+        // Whoever had it before may have written its result between the first look and the claim.
+        if self.has_result(key)? {
+            self.count(None);
+            return Ok(UnitStep::Done);
+        }
+        let host = self.claimant.host();
+        let ran = unit::run(self.plan, unit, key.clone(), host, &self.budget).map_err(Failure::System)?;
+        match ran {
+            Ran::Interrupted => Ok(UnitStep::Interrupted),
+            // A signal for all of a job's processes may have reached the unit first.
+            Ran::Result(result, _) if self.interrupt.is_raised() && !result.verdict.is_solved() => {
+                Ok(UnitStep::Interrupted)
+            }
+            Ran::Result(result, evidence) => self.keep(*result, &evidence),
+            Ran::Ended(why) => {
+                self.adopted.end_orphans();
+                let attempts = {
+                    let mut attempts = locked(&self.attempts);
+                    let attempt = attempts.entry(unit).or_default();
+                    *attempt += 1;
+                    *attempt
+                };
+                if attempts < ATTEMPTS {
+                    return Ok(UnitStep::Again);
+                }
+                let result = unit::given_up(self.plan, unit, key.clone(), host, &why);
+                self.keep(result, &UnitEvidence::default())
+            }
+        }
+    }
+
+    fn keep(&self, result: UnitResult, evidence: &UnitEvidence) -> Result<UnitStep, Failure> {
+        let verdict = result.verdict;
+        match self.folder.write(result, evidence)? {
+            WriteOnce::New => self.count(Some(verdict)),
+            // This process was taken for dead, and another one was faster.
+            WriteOnce::Before => self.count(None),
+        }
+        Ok(UnitStep::Done)
+    }
+
+    /// Whether a unit has a result; one that cannot be read is put aside and is none.
+    fn has_result(&self, key: &Key) -> Result<bool, Failure> {
+        match self.folder.result(key)? {
+            StoredResult::Missing => Ok(false),
+            StoredResult::Whole(_) => Ok(true),
+            StoredResult::Broken(why) => {
+                say!(
+                    "note: the result of unit {key} cannot be read ({why}): it is put aside, and the unit run again"
+                );
+                self.folder.set_aside(key)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Counts a result: one of this process, or another one.
+    fn count(&self, verdict: Option<UnitVerdict>) {
+        let mut tally = locked(&self.tally);
+        match verdict {
+            Some(verdict) => tally.verdicts[verdict as usize] += 1,
+            None => tally.others += 1,
+        }
+        if let Some(bar) = &self.bar {
+            let of = |verdict: UnitVerdict| tally.verdicts[verdict as usize];
+            bar.step(format!("{} sat, {} unsat", of(UnitVerdict::Sat), of(UnitVerdict::Unsat)));
+        }
+    }
+}
+
+/// The content of a lock: what is behind it is whole between any two steps.
+fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,155 @@
+//! `counterpatch campaign status`: what has a result, what is being run and by whom, and what is open.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::Failure;
+use super::claimant::{lives, own};
+use crate::campaign::{Asked, Campaign, CampaignFolder, Collected, Scores, UnitVerdict};
+use crate::cli::args;
+use crate::cli::exit::Exit;
+use crate::cli::terminal;
+
+/// A claim that holds.
+#[derive(Debug, Serialize)]
+struct RunningUnit {
+    host: String,
+    process: i32,
+    tool: String,
+    seed: u64,
+    benchmark: String,
+    network: String,
+    property: String,
+}
+
+/// A benchmark's units.
+#[derive(Debug, Default, Serialize)]
+struct BenchmarkState {
+    running: usize,
+    open: usize,
+    #[serde(flatten)]
+    scores: Scores,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &args::CampaignStatus) -> Result<Exit, Failure> {
+    let folder = CampaignFolder::at(&args.folder);
+    let plan = folder.plan()?;
+    // Claims first: a unit that ends meanwhile has a result then, and is not counted as running.
+    let claimed: HashMap<String, _> = folder.claimed(&own(), &lives)?.into_iter().collect();
+    let mut collected = Collected::default();
+    collected.add(&folder, &plan)?;
+    let running = running(&plan, &collected, &claimed);
+    let states = states(&collected, &running);
+    let written = match args.json {
+        true => {
+            let object = serde_json::json!({
+                "units": collected.found.len() + collected.open.len(),
+                "done": collected.found.len(),
+                "running": running,
+                "benchmarks": states,
+                "broken": collected.broken,
+                "foreign": collected.foreign,
+            });
+            terminal::print_json(&format!("{object}\n"))
+        }
+        false => terminal::print(&in_words(&collected, &running, &states)),
+    };
+    Ok(terminal::ended(written, Exit::Answered))
+}
+
+fn running(
+    plan: &Campaign,
+    collected: &Collected,
+    claimed: &HashMap<String, crate::campaign::Holder>,
+) -> Vec<RunningUnit> {
+    let mut found = Vec::new();
+    for unit in plan.units() {
+        let (instance, tool) = (&plan.instances[unit.instance], &plan.tools[unit.tool]);
+        let (benchmark, network, property) = (&instance.benchmark, &instance.network, &instance.property);
+        let asked: Asked =
+            (benchmark.clone(), network.clone(), property.clone(), tool.name.clone(), unit.seed);
+        if !collected.open.contains(&asked) {
+            continue;
+        }
+        let (benchmark, network, property, tool, seed) = asked;
+        found.extend(claimed.get(plan.key(unit).as_str()).map(|holder| RunningUnit {
+            host: holder.host.clone(),
+            process: holder.process,
+            tool,
+            seed,
+            benchmark,
+            network,
+            property,
+        }));
+    }
+    found
+}
+
+fn states(collected: &Collected, running: &[RunningUnit]) -> BTreeMap<String, BenchmarkState> {
+    let mut states: BTreeMap<String, BenchmarkState> = BTreeMap::new();
+    for result in collected.results() {
+        states.entry(result.benchmark.clone()).or_default().scores.add(result);
+    }
+    for (benchmark, ..) in &collected.open {
+        states.entry(benchmark.clone()).or_default().open += 1;
+    }
+    for unit in running {
+        let state = states.entry(unit.benchmark.clone()).or_default();
+        state.running += 1;
+        state.open -= 1;
+    }
+    states
+}
+
+/// Writing to a String cannot fail.
+fn in_words(
+    collected: &Collected,
+    running: &[RunningUnit],
+    states: &BTreeMap<String, BenchmarkState>,
+) -> String {
+    let mut out = String::new();
+    let (done, open) = (collected.found.len(), collected.open.len());
+    let _ = writeln!(
+        out,
+        "{done} of {} units are done, {} are running, {} are open\n",
+        done + open,
+        running.len(),
+        open - running.len()
+    );
+    let verdicts: Vec<&str> = UnitVerdict::ALL.iter().map(|verdict| verdict.word()).collect();
+    let _ = writeln!(out, "| benchmark | done | running | open | {} |", verdicts.join(" | "));
+    let _ = writeln!(out, "|---|{}", "---|".repeat(3 + verdicts.len()));
+    for (benchmark, state) in states {
+        let cells: Vec<String> = state.scores.verdicts.iter().map(usize::to_string).collect();
+        let (done, running, open) = (state.scores.units(), state.running, state.open);
+        let _ = writeln!(out, "| {benchmark} | {done} | {running} | {open} | {} |", cells.join(" | "));
+    }
+    if !running.is_empty() {
+        out.push_str("\nrunning:\n");
+    }
+    for unit in running {
+        let RunningUnit { host, process, tool, seed, benchmark, network, property } = unit;
+        let _ = writeln!(
+            out,
+            "  {host}, process {process}: {tool}, seed {seed}: {benchmark} {network} {property}"
+        );
+    }
+    for path in &collected.broken {
+        let _ = writeln!(
+            out,
+            "\n{}: cannot be read: `run` puts it aside and runs the unit again",
+            path.display()
+        );
+    }
+    if collected.foreign > 0 {
+        let _ = writeln!(
+            out,
+            "\n{} results are of other versions of files or programs than the plan's, and are not counted",
+            collected.foreign
+        );
+    }
+    out
+}

@@ -1,0 +1,369 @@
+//! `campaign`: nothing is lost and nothing is run twice, whatever ends the processes that share a folder. Most tools here are
+//! scripts that note each call.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use crate::model::model;
+use crate::program::{Program, Run};
+
+const TWO: &str =
+    "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)(declare-const Y_1 Real)";
+const BOX: &str = "(assert (<= X_0 1))(assert (>= X_0 0))(assert (<= X_1 1))(assert (>= X_1 0))";
+
+/// A folder of one benchmark, `y = x + (1, 2)` with a property that is violated and one that is not; and a tool that notes
+/// its seed in `calls` before it does what `script` says.
+fn folder(script: &str) -> Program {
+    let program = Program::new();
+    fs::create_dir_all(program.path().join("all/sum")).unwrap();
+    program.write("all/sum/sum.onnx", model("Add", [1.0, 2.0]));
+    program
+        .write("all/sum/possible.vnnlib", format!("{TWO}{BOX}(assert (>= Y_0 1.25))(assert (<= Y_1 2.5))"));
+    program.write("all/sum/impossible.vnnlib", format!("{TWO}{BOX}(assert (>= Y_0 2.5))"));
+    program.write("all/sum/instances.csv", "sum.onnx,possible.vnnlib,60\nsum.onnx,impossible.vnnlib,60\n");
+    program.write("one.csv", "all/sum/sum.onnx,all/sum/impossible.vnnlib,60\n");
+    let folder = program.path().display();
+    program.write("tool.sh", format!("#!/bin/sh\ncd {folder}\necho $COUNTERPATCH_SEED >>calls\n{script}\n"));
+    let tool = program.path().join("tool.sh");
+    fs::set_permissions(tool, fs::Permissions::from_mode(0o755)).unwrap();
+    program
+}
+
+fn campaign(program: &Program, arguments: &[&str]) -> Run {
+    program.run(&[&["campaign"], arguments].concat())
+}
+
+/// Plans the one instance with the script, for these seeds.
+fn planned(program: &Program, seeds: &str) {
+    let run = campaign(
+        program,
+        &["plan", "one.csv", "--tool", "script:tool.sh", "--seeds", seeds, "--output", "c"],
+    );
+    assert_eq!(run.exit, Some(0), "{run:?}");
+}
+
+/// The seeds that the script was called with, in their order.
+fn calls(program: &Program) -> Vec<u64> {
+    let text = program.read("calls").unwrap_or_default();
+    // A line that is being written has no end yet.
+    text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')?.parse().ok()).collect()
+}
+
+fn count(calls: &[u64]) -> BTreeMap<u64, usize> {
+    let mut counts = BTreeMap::new();
+    calls.iter().for_each(|&seed| *counts.entry(seed).or_default() += 1);
+    counts
+}
+
+fn start(program: &Program, arguments: &[&str]) -> Child {
+    let mut command = program.command(&[&["campaign", "run"], arguments].concat());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Waits until the script was called with a seed.
+fn wait_for(program: &Program, child: &mut Child, seed: u64) {
+    while !calls(program).contains(&seed) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        thread::yield_now();
+    }
+}
+
+fn kill(signal: &str, id: u32) {
+    assert!(Command::new("kill").args([signal, &id.to_string()]).status().unwrap().success());
+}
+
+/// The results in a folder: verdict and seed.
+fn results(program: &Program, folder: &str) -> Vec<(String, u64)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(program.path().join(folder).join("units")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "json") {
+            let unit: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+            found.push((unit["verdict"].as_str().unwrap().to_owned(), unit["seed"].as_u64().unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+fn claims(program: &Program, folder: &str) -> usize {
+    fs::read_dir(program.path().join(folder).join("claims")).unwrap().count()
+}
+
+/// A tool that does not end with seed 2 as long as there is a file `hold`.
+const HOLDS: &str = "if [ $COUNTERPATCH_SEED = 2 ] && [ -e hold ]; then exec sleep 1000; fi\necho unsat >$5";
+
+#[test]
+fn a_campaign_is_planned_run_collected_and_audited() {
+    let program = folder("echo unsat >$5");
+    let tools = ["--tool", "ours", "--tool", "other=script:tool.sh"];
+    let run = campaign(&program, &[&["run", "all", "--output", "c", "--quiet"], &tools[..]].concat());
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    assert_eq!(run.out, "4 units run (1 sat, 3 unsat); 0 had results already\n", "{run:?}");
+    let run = campaign(&program, &["run", "c"]);
+    assert_eq!(run.out, "0 units run; 4 had results already\n", "{run:?}");
+    let run = campaign(&program, &["status", "c"]);
+    assert!(run.out.starts_with("4 of 4 units are done, 0 are running, 0 are open\n"), "{run:?}");
+    assert!(run.out.contains("| sum | 4 | 0 | 0 | 1 | 3 | 0 | 0 | 0 | 0 |"), "{run:?}");
+
+    let files = ["--csv", "results.csv", "--json", "results.json", "--html", "results.html"];
+    let run = campaign(&program, &[&["collect", "c"], &files[..]].concat());
+    assert!(run.exit == Some(0) && run.out.contains("1 disagreements:"), "{run:?}");
+    let json: serde_json::Value = serde_json::from_str(&program.read("results.json").unwrap()).unwrap();
+    let units = json["units"].as_array().unwrap();
+    assert!(units.iter().all(|unit| unit["resources"]["peak_bytes"].as_u64().unwrap() > 0), "{json}");
+    assert!(program.read("results.html").unwrap().contains("Decided over time"));
+
+    let audit = program.run(&["audit", "results.csv", "--benchmarks", "all", "--json"]);
+    let found: serde_json::Value = serde_json::from_str(&audit.out).unwrap();
+    assert_eq!(found["total"]["claims"], 4, "{found}");
+    // The script says `unsat` of both, and our counterexample accuses it of one.
+    assert_eq!(
+        (&found["total"]["correct"], &found["total"]["false_unsat"]),
+        (&1.into(), &1.into()),
+        "{found}"
+    );
+}
+
+#[test]
+fn what_was_killed_is_run_again_and_nothing_else() {
+    for signal in ["-KILL", "-TERM", "-INT"] {
+        let program = folder(HOLDS);
+        program.write("hold", "");
+        planned(&program, "0..5");
+        let mut child = start(&program, &["c", "--jobs", "1"]);
+        wait_for(&program, &mut child, 2);
+        let status = campaign(&program, &["status", "c"]).out;
+        assert!(status.contains("2 of 6 units are done, 1 are running, 3 are open"), "{signal}: {status}");
+        kill(signal, child.id());
+        let exit = child.wait().unwrap().code();
+        if signal == "-KILL" {
+            assert_eq!((exit, claims(&program, "c")), (None, 1), "{signal}");
+        } else {
+            // What it ran is given back.
+            assert_eq!((exit, claims(&program, "c")), (Some(14), 0), "{signal}");
+        }
+        fs::remove_file(program.path().join("hold")).unwrap();
+        let run = campaign(&program, &["run", "c"]);
+        assert_eq!(run.out, "4 units run (4 unsat); 2 had results already\n", "{signal}: {run:?}");
+        let counts = count(&calls(&program));
+        let twice: Vec<u64> = counts.iter().filter(|(_, count)| **count > 1).map(|(seed, _)| *seed).collect();
+        assert_eq!((counts.len(), twice), (6, vec![2]), "{signal}");
+        let all: Vec<(String, u64)> = (0..6).map(|seed| ("unsat".to_owned(), seed)).collect();
+        assert_eq!((results(&program, "c"), claims(&program, "c")), (all, 0), "{signal}");
+    }
+}
+
+#[test]
+fn processes_that_share_a_folder_share_the_work() {
+    let program = folder("echo unsat >$5");
+    planned(&program, "0..39");
+    let children: Vec<Child> = (0..3).map(|_| start(&program, &["c", "--jobs", "2"])).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let counts = count(&calls(&program));
+    assert!(counts.len() == 40 && counts.values().all(|&count| count == 1), "{counts:?}");
+    assert_eq!((results(&program, "c").len(), claims(&program, "c")), (40, 0));
+}
+
+#[test]
+fn a_shard_begins_with_its_own_units_and_then_helps() {
+    let program = folder("echo unsat >$5");
+    planned(&program, "0..6");
+    let run = campaign(&program, &["run", "c", "--jobs", "1", "--shard", "1/3"]);
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    assert_eq!(calls(&program), [1, 4, 2, 5, 0, 3, 6]);
+}
+
+#[test]
+fn units_that_are_ended_from_outside_are_run_again_but_not_for_ever() {
+    let program = folder("if [ ! -e once ]; then touch once; kill -9 $$; fi\necho unsat >$5");
+    planned(&program, "0");
+    let run = campaign(&program, &["run", "c"]);
+    assert_eq!(
+        (run.out.as_str(), calls(&program).len()),
+        ("1 units run (1 unsat); 0 had results already\n", 2)
+    );
+
+    let program = folder("kill -9 $$");
+    planned(&program, "0");
+    let run = campaign(&program, &["run", "c"]);
+    assert_eq!(
+        (run.out.as_str(), calls(&program).len()),
+        ("1 units run (1 error); 0 had results already\n", 3)
+    );
+
+    // The guard, which is the script's parent: what it leaves is ended, too.
+    let program =
+        folder("if [ ! -e once ]; then touch once; kill -9 $PPID; exec sleep 1000; fi\necho unsat >$5");
+    planned(&program, "0");
+    let run = campaign(&program, &["run", "c"]);
+    assert_eq!(
+        (run.out.as_str(), calls(&program).len()),
+        ("1 units run (1 unsat); 0 had results already\n", 2)
+    );
+}
+
+#[test]
+fn a_unit_has_its_limits() {
+    let program = folder("exec sleep 1000");
+    let plan = ["plan", "one.csv", "--tool", "script:tool.sh", "--timeout-cap", "1", "--output", "c"];
+    assert_eq!(campaign(&program, &plan).exit, Some(0));
+    let run = campaign(&program, &["run", "c"]);
+    assert_eq!(run.out, "1 units run (1 timeout); 0 had results already\n", "{run:?}");
+
+    let program = folder("exec dd if=/dev/zero of=/dev/null bs=200M");
+    let plan = ["plan", "one.csv", "--tool", "script:tool.sh", "--memory", "100M", "--output", "c"];
+    assert_eq!(campaign(&program, &plan).exit, Some(0));
+    let run = campaign(&program, &["run", "c"]);
+    assert_eq!(run.out, "1 units run (1 memory); 0 had results already\n", "{run:?}");
+}
+
+#[test]
+fn damaged_changed_and_foreign_results_are_named() {
+    let program = folder("echo unsat >$5");
+    planned(&program, "0..2");
+    assert_eq!(campaign(&program, &["run", "c"]).exit, Some(0));
+    let units = program.path().join("c/units");
+    let first = fs::read_dir(&units).unwrap().next().unwrap().unwrap().path();
+    let text = fs::read_to_string(&first).unwrap();
+    fs::write(&first, &text[..text.len() / 2]).unwrap();
+    let run = campaign(&program, &["collect", "c"]);
+    assert!(run.err.contains("cannot be read; its unit counts as not run"), "{run:?}");
+    let run = campaign(&program, &["run", "c"]);
+    assert!(run.out.starts_with("1 units run") && run.err.contains("it is put aside"), "{run:?}");
+    assert!(first.with_extension("json.broken").is_file());
+
+    program.write("all/sum/impossible.vnnlib", format!("{TWO}{BOX}(assert (>= Y_0 2.75))"));
+    let run = campaign(&program, &["run", "c"]);
+    assert!(run.out.starts_with("3 units run") && run.err.contains("has changed since the plan"), "{run:?}");
+    let run = campaign(&program, &["collect", "c"]);
+    assert!(run.err.contains("3 results are of other versions of files or programs"), "{run:?}");
+    assert!(run.out.contains("| 3 | 0 | 3 |"), "{run:?}");
+
+    let script = program.read("tool.sh").unwrap();
+    program.write("tool.sh", script + "# a new version\n");
+    let run = campaign(&program, &["run", "c"]);
+    assert!(run.out.starts_with("3 units run") && run.err.contains("its units are new ones"), "{run:?}");
+}
+
+#[test]
+fn two_campaigns_are_compared() {
+    let program = folder("[ -e better ] && echo unsat >$5 || echo unknown >$5");
+    planned(&program, "0..1");
+    assert_eq!(campaign(&program, &["run", "c"]).exit, Some(0));
+    program.write("better", "");
+    let plan = ["plan", "one.csv", "--tool", "script:tool.sh", "--seeds", "0..1", "--output", "d"];
+    assert_eq!(campaign(&program, &plan).exit, Some(0));
+    assert_eq!(campaign(&program, &["run", "d"]).exit, Some(0));
+    let run = campaign(&program, &["collect", "d", "--against", "c"]);
+    assert!(run.out.contains("of 2 units in both: 2 won, 0 lost, 0 flipped"), "{run:?}");
+}
+
+#[test]
+fn what_cannot_be_planned_or_run_is_named_with_its_remedy() {
+    let program = folder("echo unsat >$5");
+    planned(&program, "0..1");
+    let check = |arguments: &[&str], exit: i32, said: &str| {
+        let run = campaign(&program, arguments);
+        assert!(run.exit == Some(exit) && run.err.contains(said), "{arguments:?}: {run:?}");
+    };
+    program.write("gone.csv", "no.onnx,no.vnnlib,1\nall/sum/sum.onnx,nothing.vnnlib,1\n");
+    check(&["plan", "gone.csv", "--output", "d"], 3, "gone.csv, line 1: ");
+    check(&["plan", "gone.csv", "--output", "d"], 3, "3 files cannot be used; there is no plan");
+    assert!(!program.path().join("d").exists(), "no plan, no folder");
+    check(&["plan", "all", "--output", "c"], 3, "made by another plan");
+    check(&["run", "c", "--seeds", "0..3"], 2, "--seeds belongs to the plan");
+    check(&["run", "all"], 2, "there is no plan.json in it");
+    check(&["run", "c", "--shard", "2/2"], 2, "--shard 2/2");
+    check(&["run", "c", "--jobs", "0"], 2, "--jobs 0");
+    check(&["plan", "all", "--output", "d", "--seeds", "3..1"], 2, "--seeds 3..1");
+    check(&["plan", "all", "--output", "d", "--tool", "script:no.sh"], 2, "there is no such file");
+    check(&["status", "all"], 3, "there is no plan.json in it");
+    check(&["plan", "one.csv", "--output", "/proc/c"], 4, "/proc/c");
+    let plan = program.read("c/plan.json").unwrap();
+    program
+        .write("c/plan.json", plan.replace("\"counterpatch_campaign\": 1", "\"counterpatch_campaign\": 7"));
+    check(&["run", "c"], 3, "a plan of form 7");
+    program.write("c/plan.json", &plan[..plan.len() / 2]);
+    check(&["run", "c"], 3, "no plan of a campaign");
+}
+
+#[test]
+fn a_submission_is_written_and_a_missing_sbatch_is_said() {
+    let program = folder("echo unsat >$5");
+    planned(&program, "0..5");
+    let submit = ["campaign", "submit", "c", "--slurm", "--array-size", "3", "--partition", "long"];
+    let run = program.run(&[&submit[..], &["--dry-run"]].concat());
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    let script = program.read("c/slurm.sh").unwrap();
+    assert!(
+        script.contains("#SBATCH --array=0-2\n") && script.contains("#SBATCH --partition=long\n"),
+        "{script}"
+    );
+    let output = program.command(&submit).env("PATH", "/nowhere").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(3) && said.contains("sbatch cannot be started"), "{said}");
+}
+
+/// A cluster of `scripts/slurm.sh`, which ends with this.
+struct Cluster(tempfile::TempDir);
+
+impl Cluster {
+    fn start() -> Self {
+        let cluster = Self(tempfile::tempdir().unwrap());
+        let output = cluster.script("start");
+        assert!(output.status.success(), "{output:?}");
+        cluster
+    }
+
+    fn script(&self, command: &str) -> std::process::Output {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/slurm.sh");
+        Command::new(script).arg(command).arg(self.0.path()).output().unwrap()
+    }
+
+    /// One of Slurm's commands; what it says.
+    fn ask(&self, command: &mut Command) -> String {
+        let output = command.env("SLURM_CONF", self.0.path().join("slurm.conf")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.script("stop");
+    }
+}
+
+#[test]
+#[ignore = "needs Slurm and root: apt-get install slurmctld slurmd slurm-client munge"]
+fn a_campaign_runs_on_slurm_and_survives_a_requeue() {
+    let cluster = Cluster::start();
+    let program = folder(HOLDS);
+    program.write("hold", "");
+    planned(&program, "0..11");
+    let submit = ["campaign", "submit", "c", "--slurm", "--array-size", "2"];
+    cluster.ask(&mut program.command(&submit));
+    // The task that holds seed 2 is killed and requeued by Slurm itself; then nothing is held any more.
+    while !calls(&program).contains(&2) {
+        thread::yield_now();
+    }
+    let jobs = cluster.ask(Command::new("squeue").args(["--noheader", "--array", "--format=%i"]));
+    let first = jobs.lines().find(|job| job.ends_with("_0")).expect("the task with seed 2");
+    cluster.ask(Command::new("scontrol").args(["requeue", first]));
+    fs::remove_file(program.path().join("hold")).unwrap();
+    // A requeued job waits for a moment before it may begin.
+    cluster.ask(&mut program.command(&submit));
+    while results(&program, "c").len() < 12 {
+        thread::yield_now();
+    }
+    let counts = count(&calls(&program));
+    let twice: Vec<u64> = counts.iter().filter(|(_, count)| **count > 1).map(|(seed, _)| *seed).collect();
+    assert_eq!((counts.len(), twice), (12, vec![2]));
+}
