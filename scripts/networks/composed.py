@@ -110,7 +110,7 @@ step = helper.make_graph(
 case("scan", [1, 5, 3], [n("Scan", "h0 x", "last all", body=step, num_scan_inputs=1, scan_input_axes=[1], scan_input_directions=[1], scan_output_axes=[1]), n("Flatten", "all", "y")], w=f(3, 3), h0=f(1, 3))
 case("lists", [1, 6], [n("SplitToSequence", "x two", "list", axis=1), n("SequenceAt", "list last", "a"), n("SequenceInsert", "list a first", "more"), n("ConcatFromSequence", "more", "y", axis=1)], two=np.int64(2), last=np.int64(-1), first=np.int64(0))
 case("list_of_rows", [3, 2], [n("SplitToSequence", "x", "list", axis=0, keepdims=0), n("SequenceErase", "list one", "less"), n("ConcatFromSequence", "less", "y", axis=1, new_axis=1)], one=np.int64(1))
-case("qlinear_softmax", [2, 6], quantized(n("QLinearSoftmax", "q sx zx sy zy", "r", MS, axis=-1, opset=13)), **{**scales, "sy": S(1 / 256), "zy": np.uint8(0)})
+case("qlinear_softmax", [2, 6], quantized(n("QLinearSoftmax", "q sx zx sy zy", "r", MS, axis=-1, opset=13)), **{**scales, "sy": S(1 / 255), "zy": np.uint8(0)})
 
 case("runtime_attention", [1, 5, 6], [n("Attention", "x w b", "y", MS, num_heads=2)], w=f(6, 18), b=f(18))
 case("runtime_attention_causal", [1, 5, 6], [n("Attention", "x w b   a", "y", MS, num_heads=3, unidirectional=1, scale=0.7, qkv_hidden_sizes=[6, 6, 9])], w=f(6, 21), b=f(21), a=f(1, 3, 5, 5))

@@ -25,7 +25,7 @@ use crate::property::doubt::{self, Doubt};
 use crate::repair::points::PointsError;
 use crate::report::{JsonLines, Progress, Statistics};
 use crate::search::observer::{Event, Listeners, Observer};
-use crate::witness::{Answer, Certainty, Witness, write};
+use crate::witness::{Answer, Certainty, Lost, Witness, write};
 
 /// How long the search may take to end after a signal.
 const GRACE: Duration = Duration::from_millis(300);
@@ -201,11 +201,8 @@ pub(super) fn doubts(query: &Query) -> Vec<Doubt> {
 
 /// One line on standard error that says what the verdict rests on.
 fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
-    if matches!(found, Found::Verdict(Verdict::Sat(witness)) if witness.is_lost_where_bytes_saturate()) {
-        say!(
-            "note: where 8-bit products saturate (ONNX Runtime on x86 without VNNI) the network computes something else, and \
-             this counterexample is none (help: quantise with reduce_range, or judge it on another machine)"
-        );
+    if let Found::Verdict(Verdict::Sat(witness)) = found {
+        tell_where_it_is_lost(witness);
     }
     match found {
         Found::Verdict(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
@@ -231,5 +228,20 @@ fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
             notes.iter().for_each(|note| say!("note: {note}"));
         }
         Found::OutOfTime => say!("note: the time was up before the search could begin"),
+    }
+}
+
+/// Says in which kernels for bytes a counterexample is none.
+fn tell_where_it_is_lost(witness: &Witness) {
+    match witness.lost() {
+        Lost::Nowhere => {}
+        Lost::Saturating => say!(
+            "note: where 8-bit products saturate (ONNX Runtime on x86 without VNNI) the network computes something else, and \
+             this counterexample is none (help: quantise with reduce_range, or judge it on another machine)"
+        ),
+        Lost::Fused => say!(
+            "note: ONNX Runtime's optimiser fuses a quantised Softmax into a kernel that computes something else, and there \
+             this counterexample is none (help: judge it with the optimiser off)"
+        ),
     }
 }

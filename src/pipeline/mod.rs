@@ -4,6 +4,7 @@ pub mod nearest;
 pub mod radius;
 mod transcript;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +19,7 @@ use crate::problem::{Problem, need_double};
 use crate::search::observer::{Event, Observer};
 use crate::search::proof::RegionProof;
 use crate::search::{self, Candidate, Config, Judge, Judgement};
-use crate::witness::{Certainty, Validation, Validator, Witness};
+use crate::witness::{Certainty, Lost, Validation, Validator, Witness};
 
 /// The answer of a search.
 #[derive(Debug)]
@@ -202,7 +203,7 @@ impl<T: Real> Jury<'_, T> {
         }
         match self.validator.validate(input, literals) {
             Validation::Confirmed(witness)
-                if witness.is_lost_where_bytes_saturate()
+                if witness.lost() != Lost::Nowhere
                     || witness.certainty() == Certainty::Replayed && self.validator.can_certify() =>
             {
                 kept.offer(witness);
@@ -236,7 +237,7 @@ impl Kept {
     fn offer(&mut self, witness: Witness) {
         let rank = |witness: &Witness| {
             let certified = witness.certainty() == Certainty::Certified;
-            (!witness.is_lost_where_bytes_saturate(), certified, witness.excess())
+            (Reverse(witness.lost()), certified, witness.excess())
         };
         if self.witness.as_ref().is_none_or(|old| rank(&witness) > rank(old)) {
             self.witness = Some(witness);

@@ -16,11 +16,19 @@ pub enum Precision {
     /// The same with matrix products and convolutions in single precision added up in another way that ONNX leaves open:
     /// one term after the other, by fused multiply-adds.
     Fused,
-    /// As [`Model`](Self::Model), but products of 8-bit numbers saturate where x86 kernels without VNNI do: not what ONNX means, but
-    /// what runtimes compute.
-    Saturating,
+    /// As [`Model`](Self::Model), but as kernels for bytes compute it: not what ONNX means, but what runtimes do.
+    Bytes(ByteKernels),
     /// All floating-point values in double precision.
     Double,
+}
+
+/// Kernels for bytes, into which a runtime fuses dequantised operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByteKernels {
+    /// Those of every machine.
+    Fused,
+    /// Those of x86 without VNNI, whose products saturate.
+    Saturating,
 }
 
 /// What an operator sees of the graph.

@@ -12,7 +12,7 @@ use super::array::floats;
 use super::call::{Call, Precision};
 use super::lists::{self, Made};
 use super::scope::Scope;
-use super::{control, ops, saturation};
+use super::{byte_kernels, control, ops};
 
 /// A computed value.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,9 +61,9 @@ impl Engine {
         &self.model
     }
 
-    /// Whether products of the model may saturate in 8-bit kernels: whether [`Precision::Saturating`] says anything new.
-    pub fn may_saturate(&self) -> bool {
-        saturation::is_possible(&self.model.graph)
+    /// Whether kernels for bytes may compute something else of the model: whether [`Precision::Bytes`] says anything new.
+    pub fn may_differ_in_bytes(&self) -> bool {
+        byte_kernels::may_differ(&self.model.graph)
     }
 
     /// Computes all outputs. `inputs` holds one list of values for each input of the model, in its order and
@@ -210,8 +210,8 @@ impl Walk {
                 continue;
             }
             let mut results = self.node(node, &scope, &live)?;
-            if self.precision == Precision::Saturating {
-                saturation::saturate(&self.call(node, &scope)?, &scope, &mut results);
+            if let Precision::Bytes(kernels) = self.precision {
+                byte_kernels::adjust(&self.call(node, &scope)?, &scope, kernels, &mut results);
             }
             for (name, value) in node.outputs.iter().zip(results).filter(|(name, _)| !name.is_empty()) {
                 if kept.contains(name.as_str()) || last_use.contains_key(name.as_str()) {
@@ -219,8 +219,8 @@ impl Walk {
                 }
             }
             for name in node.inputs.iter().filter(|n| last_use.get(n.as_str()) == Some(&i)) {
-                // Who saturates asks for what an operand was made of.
-                if !kept.contains(name.as_str()) && self.precision != Precision::Saturating {
+                // Who computes with bytes asks for what an operand was made of.
+                if !kept.contains(name.as_str()) && !matches!(self.precision, Precision::Bytes(_)) {
                     scope.values.remove(name.as_str());
                 }
             }

@@ -6,10 +6,11 @@
 //! Numbers: with [`Precision::Model`] every operator's result is rounded to the element type that the file gives it.
 //! Matrix products and convolutions, where nearly all rounding error of a network arises, also add up in that type;
 //! element-wise functions and the other sums are computed in double and rounded once. With
-//! [`Precision::Fused`] they add up in another permitted way, with [`Precision::Saturating`] 8-bit products in one that is not. With [`Precision::Double`]
+//! [`Precision::Fused`] they add up in another permitted way, with [`Precision::Bytes`] 8-bit numbers in one that is not. With [`Precision::Double`]
 //! all floats are doubles from the inputs to the outputs.
 
 mod array;
+mod byte_kernels;
 mod call;
 mod control;
 mod engine;
@@ -17,12 +18,11 @@ mod lists;
 #[cfg(feature = "ort")]
 pub mod onnxruntime;
 mod ops;
-mod saturation;
 mod scope;
 #[cfg(test)]
 mod tests;
 
-pub use call::Precision;
+pub use call::{ByteKernels, Precision};
 pub(crate) use engine::run_node;
 pub use engine::{Engine, Output, Unsupported};
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::escape::escaped_json;
 use crate::nearest::{Nearest, Norm};
 use crate::search::observer::{Ended, Event, Observer};
-use crate::witness::{Answer, Witness};
+use crate::witness::{Answer, Lost, Witness};
 
 /// Writes events as they come.
 #[derive(Debug)]
@@ -98,8 +98,13 @@ pub fn verdict(answer: Answer<'_>) -> Value {
         line["witness"] = Value::Object(of_witness(witness));
         line["excess"] = json!(witness.excess());
         line["certainty"] = json!(witness.certainty().to_string());
-        if witness.is_lost_where_bytes_saturate() {
-            line["lost_where_bytes_saturate"] = json!(true);
+        let lost = match witness.lost() {
+            Lost::Nowhere => None,
+            Lost::Saturating => Some("kernels for bytes that saturate"),
+            Lost::Fused => Some("kernels for bytes"),
+        };
+        if let Some(lost) = lost {
+            line["lost_in"] = json!(lost);
         }
     }
     line

@@ -30,5 +30,5 @@ pub use judge::Rules;
 pub use mend::{Change, Mended};
 pub use read::{Claim, Malformed, Reading};
 pub use replay::{Replay, ReplayError};
-pub use validate::{Certainty, Rejection, Validation, Validator, Witness, WitnessTensor};
+pub use validate::{Certainty, Lost, Rejection, Validation, Validator, Witness, WitnessTensor};
 pub use write::{Answer, ResultsFile};

@@ -109,9 +109,9 @@ impl Replay {
         &self.query
     }
 
-    /// Whether products of 8-bit numbers may saturate in some kernels.
-    pub fn may_saturate(&self) -> bool {
-        self.units.iter().any(|unit| unit.engine.may_saturate())
+    /// Whether kernels for bytes may compute something else.
+    pub fn may_differ_in_bytes(&self) -> bool {
+        self.units.iter().any(|unit| unit.engine.may_differ_in_bytes())
     }
 
     /// The type of the first network's first input: what a judge compares in.

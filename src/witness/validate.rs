@@ -10,8 +10,8 @@
 //! A point at which every permitted computation violates ([`certificate`](crate::certificate)) needs no second precision: it is
 //! certified, however thin it is.
 //!
-//! Where 8-bit products may saturate (`reference::saturation`), a witness says whether it holds there, too: ONNX means another number,
-//! but the judge's machine may compute this one.
+//! Where kernels for bytes may compute otherwise (`reference::byte_kernels`), a witness says whether it holds there, too: ONNX means
+//! another number, but a judge may compute this one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +25,7 @@ use super::replay::{Replay, ReplayError};
 use super::robustness::{Twice, excess, leaves_no_room};
 use crate::certificate::{Enclosure, certify};
 use crate::onnx::Model;
-use crate::reference::Precision;
+use crate::reference::{ByteKernels, Precision};
 
 /// A counterexample that has passed every check. Only [`Validator::validate`] makes one.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +37,18 @@ pub struct Witness {
     /// Whether what could be asked to agree did: ONNX Runtime, or another order of the sums where the property leaves no room
     /// for a margin.
     agreed: bool,
-    saturates: bool,
+    lost: Lost,
+}
+
+/// In which kernels for bytes a witness is none: the worse, the later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lost {
+    /// It is one in all of them.
+    Nowhere,
+    /// In those that saturate: ONNX Runtime on x86 without VNNI.
+    Saturating,
+    /// In fused ones: wherever ONNX Runtime's optimiser is on.
+    Fused,
 }
 
 /// What a witness rests on.
@@ -87,9 +98,9 @@ impl Witness {
         self.excess
     }
 
-    /// Whether 8-bit kernels that saturate, those of x86 without VNNI, compute outputs that do not violate the property.
-    pub fn is_lost_where_bytes_saturate(&self) -> bool {
-        self.saturates
+    /// Where it is none, because kernels for bytes compute otherwise than ONNX means.
+    pub fn lost(&self) -> Lost {
+        self.lost
     }
 
     /// What it rests on.
@@ -183,8 +194,8 @@ pub enum Run {
     Model,
     /// The reference engine in the model's type, with sums formed in another order.
     Fused,
-    /// The reference engine with 8-bit products that saturate.
-    Saturating,
+    /// The reference engine as kernels for bytes compute.
+    Bytes,
     /// The reference engine in double precision.
     Double,
     /// ONNX Runtime.
@@ -196,7 +207,7 @@ impl fmt::Display for Run {
         f.write_str(match self {
             Self::Model => "replayed in the model's type",
             Self::Fused => "replayed with fused multiply-adds",
-            Self::Saturating => "replayed with 8-bit products that saturate",
+            Self::Bytes => "replayed as kernels for bytes compute",
             Self::Double => "replayed in double precision",
             Self::Runtime => "replayed in ONNX Runtime",
         })
@@ -318,10 +329,7 @@ impl Validator {
             self.satisfies(&printed, &model, Run::Model)?;
         }
         let certified = self.is_certified(&held, &printed);
-        let saturates = self.replay.may_saturate()
-            && self
-                .satisfies(&printed, &self.replay.run(held.clone(), Precision::Saturating)?, Run::Saturating)
-                .is_err();
+        let lost = self.lost(&printed, &held)?;
         let double = self.replay.run(held.clone(), Precision::Double)?;
         if !certified && self.satisfies(&printed, &double, Run::Double).is_err() {
             // An output that is wanted to the last digit has it only in the type that outputs have.
@@ -360,8 +368,24 @@ impl Validator {
             excess,
             certified,
             agreed: agreed || runtime.is_some(),
-            saturates,
+            lost,
         })
+    }
+
+    /// In which kernels for bytes a witness is none.
+    fn lost(&self, printed: &[Decimals], held: &[Vec<f64>]) -> Result<Lost, Rejection> {
+        if !self.replay.may_differ_in_bytes() {
+            return Ok(Lost::Nowhere);
+        }
+        for (kernels, lost) in
+            [(ByteKernels::Fused, Lost::Fused), (ByteKernels::Saturating, Lost::Saturating)]
+        {
+            let run = self.replay.run(held.to_vec(), Precision::Bytes(kernels))?;
+            if self.satisfies(printed, &run, Run::Bytes).is_err() {
+                return Ok(lost);
+            }
+        }
+        Ok(Lost::Nowhere)
     }
 
     /// One list a tensor; those of outputs stay empty.

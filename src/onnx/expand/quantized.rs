@@ -342,7 +342,20 @@ fn qlinear_softmax(w: &mut Writer<'_>) -> Result<(), ModelError> {
     if !is_last {
         return Err(w.error("only along the last axis is supported here"));
     }
-    qlinear_unary(w, "Softmax", &["axis"])
+    let (x, scale_x, scale) = (w.input(0)?, w.input(1)?, w.input(3)?);
+    let x = dequantized(w, &x, &scale_x, w.optional(2).as_deref());
+    let attributes = w.handed_on(&["axis"]);
+    let shares = w.with("Softmax", &[&x], &attributes);
+    // Its kernel divides whole numbers: by the floor of the scale, and half of the divisor is added first.
+    let (one, half, scale) = (w.number(1.0), w.number(0.5), w.reshape(&scale, &[]));
+    let most = w.op("Div", &[&one, &scale]);
+    let most = w.op("Floor", &[&most]);
+    let scaled = w.op("Mul", &[&shares, &most]);
+    let moved = w.op("Add", &[&scaled, &half]);
+    let whole = w.op("Floor", &[&moved]);
+    let one = w.number(1.0);
+    quantized(w, &whole, &one, w.optional(4).as_deref());
+    Ok(())
 }
 
 /// Operands: scale and zero point of the result, then value, scale and zero point of each part.

@@ -1,15 +1,15 @@
 //! Tests of the engine beyond the ONNX project's own (`tests/conformance`), which have one version of each operator.
 
+mod byte_kernels;
 mod errors;
 mod networks;
 mod old_versions;
 mod runtime;
-mod saturation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Engine, Precision};
+use super::{ByteKernels, Engine, Precision};
 use crate::onnx::{Attribute, Data, Dim, ElementType, Graph, Model, Node, Tensor, ValueInfo};
 
 /// A float tensor.

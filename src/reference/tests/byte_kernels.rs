@@ -1,4 +1,4 @@
-//! Products of 8-bit numbers beside what `vpmaddubsw` makes of them, worked out by hand.
+//! Operators on bytes beside what kernels for bytes make of them: products by hand, Softmax as ONNX Runtime gives it.
 
 use super::*;
 
@@ -15,7 +15,12 @@ fn step(operator: &str, inputs: &[&str], output: &str, attributes: &[(&str, Attr
 }
 
 /// What a graph from `x` to `y` computes exactly, and where bytes saturate.
-fn both(nodes: Vec<Node>, x: &Tensor, constants: &[(&str, Tensor)]) -> (Vec<f64>, Vec<f64>) {
+fn both(
+    nodes: Vec<Node>,
+    x: &Tensor,
+    constants: &[(&str, Tensor)],
+    kernels: ByteKernels,
+) -> (Vec<f64>, Vec<f64>) {
     let graph = Graph {
         name: String::new(),
         nodes,
@@ -26,17 +31,17 @@ fn both(nodes: Vec<Node>, x: &Tensor, constants: &[(&str, Tensor)]) -> (Vec<f64>
     };
     let engine =
         Engine::new(Arc::new(Model { path: "net.onnx".into(), ir_version: 8, opset: 13, graph })).unwrap();
-    assert!(engine.may_saturate() || constants.iter().all(|(_, t)| t.element != ElementType::Int8));
+    assert!(engine.may_differ_in_bytes() || constants.iter().all(|(_, t)| t.element != ElementType::Int8));
     let run = |precision| {
         let results = engine.run_tensors(vec![x.clone()], precision, &[]).unwrap();
         results[0].1.to_f64()
     };
-    (run(Precision::Model), run(Precision::Saturating))
+    (run(Precision::Model), run(Precision::Bytes(kernels)))
 }
 
 #[track_caller]
 fn check(nodes: Vec<Node>, x: &Tensor, constants: &[(&str, Tensor)], exact: &[f64], saturated: &[f64]) {
-    assert_eq!(both(nodes, x, constants), (exact.to_vec(), saturated.to_vec()));
+    assert_eq!(both(nodes, x, constants, ByteKernels::Saturating), (exact.to_vec(), saturated.to_vec()));
 }
 
 #[test]
@@ -93,4 +98,22 @@ fn channels_of_a_place_are_neighbours_in_a_window() {
     // Two channels of one row; the weights of both channels at the first place are large.
     let x = bytes(ElementType::UInt8, &[1, 2, 1, 2], &[255, 10, 255, 200]);
     check(nodes, &x, &constants, &[64_770.0, 26_670.0], &[32_767.0, 26_670.0]);
+}
+
+#[test]
+fn a_softmax_of_bytes_is_a_multiple_of_the_floor_of_its_scale() {
+    let constants = [
+        ("s", floats(&[], &[0.5])),
+        ("t", floats(&[], &[1.0 / 255.0])),
+        ("z", bytes(ElementType::UInt8, &[], &[0])),
+    ];
+    let nodes = vec![
+        step("DequantizeLinear", &["x", "s", "z"], "a", &[]),
+        step("Softmax", &["a"], "b", &[("axis", Attribute::Int(-1))]),
+        step("QuantizeLinear", &["b", "t", "z"], "y", &[]),
+    ];
+    // Shares 0.6225 and 0.3775 of 255 and of 254.
+    let x = bytes(ElementType::UInt8, &[1, 2], &[11, 10]);
+    let got = both(nodes, &x, &constants, ByteKernels::Fused);
+    assert_eq!(got, (vec![159.0, 96.0], vec![158.0, 96.0]));
 }

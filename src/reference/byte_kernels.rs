@@ -1,22 +1,23 @@
-//! Products of 8-bit numbers as x86 kernels without VNNI form them.
+//! What ONNX Runtime's kernels for bytes compute otherwise than ONNX means.
 //!
-//! ONNX's sums of 8-bit products are exact. The instruction `vpmaddubsw`, on which ONNX Runtime's kernels rest where a processor has
-//! no VNNI, adds two neighbouring products of unsigned by signed bytes in 16 bits and saturates: 255 · 127 twice is 32,767. ONNX
-//! Runtime fuses dequantised operands into such products, too. So a witness may hold on one machine and not on another of the same
-//! judge's; [`Precision::Saturating`](super::Precision) computes what the second one does.
-//! Source: ONNX Runtime, "Quantize ONNX models", on S8S8 and U8S8 and `reduce_range`; Intel's manual, `VPMADDUBSW`.
+//! Its optimiser fuses operators between `DequantizeLinear` and `QuantizeLinear` into kernels for bytes. Most give what the operators
+//! give. Two do not, so that a witness may hold as ONNX defines the network, and not at a judge:
+//! - A Softmax becomes `QLinearSoftmax`, which multiplies by the *floor* of one over the result's scale: 254 where the scale is 1/255.
+//! - On x86 without VNNI products rest on the instruction `vpmaddubsw`, which adds two neighbouring products of unsigned by signed bytes
+//!   in 16 bits and saturates: 255 · 127 twice is 32,767. So it depends on the machine. Signed numbers on the left are moved by
+//!   128 first. Windows are laid out place by place with a place's channels beside each other, which decides who is whose neighbour.
 //!
-//! Signed numbers on the left are moved by 128 first, as those kernels do. Windows are laid out place by place with a place's
-//! channels beside each other, which decides who is whose neighbour.
+//! [`Precision::Bytes`](super::Precision) computes the same. Source: ONNX Runtime, "Quantize ONNX models", on S8S8, U8S8 and
+//! `reduce_range`, and its `QLinearSoftmax`; Intel's manual, `VPMADDUBSW`. The floor was found by comparing (1.32.0).
 
 use std::borrow::Cow;
 
 use super::array::{floats, integers};
-use super::call::Call;
+use super::call::{ByteKernels, Call};
 use super::ops::linear::{Plan, Sizes, gemm_sizes};
 use super::ops::window;
 use super::scope::Scope;
-use crate::onnx::{ElementType, Graph, Tensor};
+use crate::onnx::{ElementType, Graph, Node, Tensor};
 
 /// An operand that stands for 8-bit numbers.
 struct Bytes {
@@ -94,9 +95,41 @@ fn excess(left: &[i64], right: impl Iterator<Item = i64>) -> i64 {
     total
 }
 
-/// Whether a graph has weights that such kernels could multiply.
-pub(super) fn is_possible(graph: &Graph) -> bool {
+/// Whether such kernels may compute something else of a graph: where it has weights that they multiply, or a Softmax of bytes.
+pub(super) fn may_differ(graph: &Graph) -> bool {
+    let is_softmax = |node: &Node| node.operator == "Softmax" && quantizer(graph, node).is_some();
     graph.initializers.values().any(|tensor| tensor.element == ElementType::Int8)
+        || graph.nodes.iter().any(is_softmax)
+}
+
+/// The node that makes bytes of a node's result, where nothing else needs it.
+fn quantizer<'g>(graph: &'g Graph, node: &Node) -> Option<&'g Node> {
+    let result = node.outputs.first()?;
+    let mut users = graph.nodes.iter().filter(|user| user.inputs.contains(result));
+    let user = users
+        .next()
+        .filter(|user| user.operator == "QuantizeLinear" && user.inputs.first() == Some(result))?;
+    users.next().is_none().then_some(user)
+}
+
+/// Computes a node's results as kernels for bytes do.
+pub(super) fn adjust(call: &Call<'_>, scope: &Scope<'_>, kernels: ByteKernels, results: &mut [Tensor]) {
+    if call.node.operator == "Softmax" {
+        round_softmax(call, scope, results);
+    } else if kernels == ByteKernels::Saturating {
+        saturate(call, scope, results);
+    }
+}
+
+/// Makes of shares the multiples of the result's scale that `QLinearSoftmax` gives.
+fn round_softmax(call: &Call<'_>, scope: &Scope<'_>, results: &mut [Tensor]) {
+    let (Some(user), [result]) = (quantizer(scope.graph, call.node), results) else { return };
+    let is_of_bytes = call.node.inputs.first().is_some_and(|name| Bytes::of(scope, name).is_some());
+    let scale = user.inputs.get(1).and_then(|name| floats(&*scope.get(name)?).first().copied());
+    let Some(scale) = scale.filter(|&scale| is_of_bytes && scale > 0.0) else { return };
+    let most = f64::from((1.0 / scale as f32).floor());
+    let shares = floats(result).iter().map(|share| (share * most + 0.5).floor() * scale).collect();
+    *result = call.store(result.element, result.shape.clone(), shares);
 }
 
 /// What saturation adds to the results of a product; `None` where the node is none, or nothing saturates.
@@ -117,7 +150,7 @@ fn shift(call: &Call<'_>, scope: &Scope<'_>) -> Option<Vec<f64>> {
 }
 
 /// Has products of 8-bit numbers saturate.
-pub(super) fn saturate(call: &Call<'_>, scope: &Scope<'_>, results: &mut [Tensor]) {
+fn saturate(call: &Call<'_>, scope: &Scope<'_>, results: &mut [Tensor]) {
     let (Some(shift), [result]) = (shift(call, scope), results) else { return };
     let add = |values: Cow<'_, [f64]>| values.iter().zip(&shift).map(|(x, by)| x + by).collect();
     *result = match result.element.is_float() {
