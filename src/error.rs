@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use crate::lp::LpError;
 use crate::nearest::Refusal;
 use crate::onnx;
+use crate::problem::names::Misnamed;
 use crate::problem::{ModelsError, ProblemError};
 use crate::property::PropertyError;
 use crate::property::around::AroundError;
+use crate::property::within::WithinError;
 use crate::repair::JobError;
 use crate::repair::points::PointsError;
 use crate::unpack::{FileError, shown};
@@ -16,6 +18,7 @@ use crate::witness::{ReplayError, read, write};
 
 /// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The file of a property or of points could not be read.
     #[error("{}: {source}", shown(.path))]
@@ -58,6 +61,9 @@ pub enum Error {
     /// The models are not what the property's networks need.
     #[error(transparent)]
     Models(#[from] ModelsError),
+    /// The networks are given by other names than the property's.
+    #[error(transparent)]
+    Names(#[from] Misnamed),
     /// The property does not fit the network or cannot be searched.
     #[error(transparent)]
     Problem(#[from] ProblemError),
@@ -85,6 +91,12 @@ pub enum Error {
     Around {
         /// Why.
         source: AroundError,
+    },
+    /// A box and unsafe sets make no property.
+    #[error("{source}")]
+    Within {
+        /// Why.
+        source: WithinError,
     },
     /// A list of points cannot be used.
     #[error("{}: {source}", shown(.path))]

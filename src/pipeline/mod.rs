@@ -1,6 +1,7 @@
 //! The whole way from models and a query to a verdict, as one function.
 
 pub mod nearest;
+pub mod point;
 pub mod radius;
 mod transcript;
 

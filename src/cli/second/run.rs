@@ -1,5 +1,6 @@
 //! Starts a second tool under its guard and waits for its answer, its limit, or whatever else ends the waiting.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -67,11 +68,12 @@ impl fmt::Display for Ending {
 }
 
 /// Asks a tool, at most until `budget` is over. Nothing of the tool's process tree is left when this returns, unless
-/// its guard is killed: then [`super::Adopted::end_all`] finds the rest.
+/// its guard is killed: then [`super::Adopted::end_all`] finds the rest. `itself` starts this program once more.
 ///
 /// # Errors
 /// If this program cannot be started once more.
 pub(in crate::cli) fn run(
+    itself: &[OsString],
     tool: &Tool,
     question: &Question,
     scratch: &Path,
@@ -79,8 +81,10 @@ pub(in crate::cli) fn run(
     budget: &Budget,
 ) -> io::Result<Answer> {
     let call = tool.call(question, scratch);
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("guard").arg("--scratch").arg(scratch);
+    let nameless = || io::Error::other("it does not know how it was started");
+    let (program, leading) = itself.split_first().ok_or_else(nameless)?;
+    let mut command = Command::new(program);
+    command.args(leading).arg("guard").arg("--scratch").arg(scratch);
     if let Some(bytes) = memory {
         command.arg("--memory").arg(bytes.to_string());
     }
