@@ -20,8 +20,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let models = falsification.models(&Silent)?;
     let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
-    let replay = Replay::new(falsification.query().clone(), models)
-        .map_err(|source| Error::Replay { path, source })?;
+    let replay =
+        Replay::new(falsification.query().clone(), models).map_err(|source| Error::replay(path, source))?;
     let reading = read::parse("the counterexample", &found.text())?;
     let report = check(&replay, &reading, Year::Of2026)?;
     println!("{}", report.class.word());

@@ -16,7 +16,7 @@ use crate::unpack::{FileError, shown};
 use crate::witness::mend::MendError;
 use crate::witness::{ReplayError, read, write};
 
-/// Why there is no verdict.
+/// Why there is no verdict. Large reasons are boxed, so that a result which holds no error stays small.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -57,10 +57,10 @@ pub enum Error {
     Property(#[from] vnnlib::Errors),
     /// The network's file cannot be used.
     #[error(transparent)]
-    Model(#[from] onnx::ReadError),
+    Model(Box<onnx::ReadError>),
     /// The models are not what the property's networks need.
     #[error(transparent)]
-    Models(#[from] ModelsError),
+    Models(Box<ModelsError>),
     /// The networks are given by other names than the property's.
     #[error(transparent)]
     Names(#[from] Misnamed),
@@ -73,7 +73,7 @@ pub enum Error {
         /// The network's file.
         path: PathBuf,
         /// Why.
-        source: ReplayError,
+        source: Box<ReplayError>,
     },
     /// The property cannot be converted.
     #[error("{}: {source} (help: convert a property of VNN-LIB 1.0 that belongs to the network)", shown(.path))]
@@ -130,11 +130,30 @@ pub enum Error {
     Witness(#[from] read::ReadError),
 }
 
+impl Error {
+    /// That a network cannot be replayed.
+    pub fn replay(path: impl Into<PathBuf>, source: ReplayError) -> Self {
+        Self::Replay { path: path.into(), source: Box::new(source) }
+    }
+}
+
+impl From<onnx::ReadError> for Error {
+    fn from(error: onnx::ReadError) -> Self {
+        Self::Model(Box::new(error))
+    }
+}
+
+impl From<ModelsError> for Error {
+    fn from(error: ModelsError) -> Self {
+        Self::Models(Box::new(error))
+    }
+}
+
 impl From<MendError> for Error {
     fn from(error: MendError) -> Self {
         match error {
             MendError::Models(error) => error.into(),
-            MendError::Replay { path, source } => Self::Replay { path, source },
+            MendError::Replay { path, source } => Self::replay(path, source),
             MendError::Property(error) => error.into(),
         }
     }

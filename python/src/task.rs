@@ -276,7 +276,7 @@ impl Task {
         let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
         let report = Replay::new(query.clone(), models.iter().cloned())
             .and_then(|replay| check::check(&replay, reading, Year::Of2026))
-            .map_err(|source| Error::Replay { path, source })?;
+            .map_err(|source| Error::replay(path, source))?;
         let certainty = match report.class {
             Class::Correct => check::certainty(query, &models, reading),
             _ => None,

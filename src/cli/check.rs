@@ -77,7 +77,7 @@ fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Resul
     };
     let report = Replay::new(query.clone(), models.iter().cloned())
         .and_then(|replay| check::check(&replay, &reading, year))
-        .map_err(|source| Error::Replay { path, source })?;
+        .map_err(|source| Error::replay(path, source))?;
     let certainty = match report.class {
         Class::Correct => check::certainty(&query, &models, &reading),
         _ => None,

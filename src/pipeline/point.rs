@@ -18,7 +18,7 @@ pub fn sizes(model: &Model) -> Result<Vec<usize>, Error> {
         shape.map(|shape| shape.iter().product())
     };
     let sizes = model.graph.inputs.iter().map(size).collect::<Result<_, _>>();
-    sizes.map_err(|source| Error::Replay { path: model.path.clone(), source })
+    sizes.map_err(|source| Error::replay(&model.path, source))
 }
 
 /// What the network computes at the point, in its own type: all outputs, one after the other. The point has the numbers of all
@@ -41,7 +41,7 @@ pub fn outputs(model: &Arc<Model>, point: &[f64]) -> Result<Vec<f64>, Error> {
         inputs.push(own);
         rest = others;
     }
-    let failed = |source| Error::Replay { path: model.path.clone(), source };
+    let failed = |source| Error::replay(&model.path, source);
     let engine = Engine::new(Arc::clone(model)).map_err(|error| failed(ReplayError::Unsupported(error)))?;
     let outputs = engine.run(&inputs, Precision::Model).map_err(|error| failed(error.into()))?;
     Ok(outputs.into_iter().flat_map(|output| output.values).collect())
