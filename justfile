@@ -29,6 +29,10 @@ dist:
 test *ARGS:
     cargo nextest run --workspace {{ARGS}}
 
+# Build the Python package and run its tests in .venv-python.
+python:
+    ./scripts/test.sh python
+
 # Format and lint.
 lint:
     cargo fmt --all
@@ -54,6 +58,7 @@ bench NAME:
 # Licences, advisories and sources of the dependencies (needs cargo-deny).
 deny:
     cargo deny check
+    cargo deny --manifest-path python/Cargo.toml check --config deny.toml
 
 # Fuzz one target for ten minutes (needs cargo-fuzz; RUSTC_BOOTSTRAP lets the stable toolchain do), for instance `just fuzz parse_vnnlib`.
 fuzz TARGET:

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 
-readonly STEPS=(needs format lints nodes tests documentation release setup_scripts competition_scripts conformance operators instances tables)
+readonly STEPS=(needs format lints nodes tests documentation python release setup_scripts competition_scripts conformance operators instances tables)
 
 needs() { ./scripts/setup.sh --for-tests; }
 
@@ -39,6 +39,24 @@ tests() {
 }
 
 documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps; }
+
+# The Python package: lints, a wheel in the development profile, its tests in an environment of their own. In a shell of its
+# own, because the target folder is told to all cargos: what the main workspace has compiled need not be compiled again.
+python() (
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+    pip=(.venv-python/bin/pip --quiet --disable-pip-version-check)
+    [ -x .venv-python/bin/pip ] || python3 -m venv .venv-python
+    if ! "${pip[@]}" install 'maturin>=1.9.4,<2' mypy numpy onnx pytest; then
+        printf '*** SKIPPED: the Python package: maturin, mypy, numpy, onnx and pytest cannot be had ***\n' >&2
+        exit 0
+    fi
+    (cd python && cargo fmt --check && cargo clippy --locked -- -D warnings)
+    rm -f "$CARGO_TARGET_DIR"/wheels/counterpatch-*.whl
+    (cd python && ../.venv-python/bin/maturin build --quiet --locked --profile dev --out "$CARGO_TARGET_DIR/wheels")
+    "${pip[@]}" install --force-reinstall --no-deps "$CARGO_TARGET_DIR"/wheels/counterpatch-*.whl
+    .venv-python/bin/mypy --strict --no-error-summary python/counterpatch
+    .venv-python/bin/python -m pytest --quiet python
+)
 
 release() { ./scripts/build.sh; }
 

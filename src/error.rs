@@ -5,17 +5,20 @@ use std::path::PathBuf;
 use crate::lp::LpError;
 use crate::nearest::Refusal;
 use crate::onnx;
+use crate::problem::names::Misnamed;
 use crate::problem::{ModelsError, ProblemError};
 use crate::property::PropertyError;
 use crate::property::around::AroundError;
+use crate::property::within::WithinError;
 use crate::repair::JobError;
 use crate::repair::points::PointsError;
 use crate::unpack::{FileError, shown};
 use crate::witness::mend::MendError;
 use crate::witness::{ReplayError, read, write};
 
-/// Why there is no verdict.
+/// Why there is no verdict. Large reasons are boxed, so that a result which holds no error stays small.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The file of a property or of points could not be read.
     #[error("{}: {source}", shown(.path))]
@@ -54,10 +57,13 @@ pub enum Error {
     Property(#[from] vnnlib::Errors),
     /// The network's file cannot be used.
     #[error(transparent)]
-    Model(#[from] onnx::ReadError),
+    Model(Box<onnx::ReadError>),
     /// The models are not what the property's networks need.
     #[error(transparent)]
-    Models(#[from] ModelsError),
+    Models(Box<ModelsError>),
+    /// The networks are given by other names than the property's.
+    #[error(transparent)]
+    Names(#[from] Misnamed),
     /// The property does not fit the network or cannot be searched.
     #[error(transparent)]
     Problem(#[from] ProblemError),
@@ -67,7 +73,7 @@ pub enum Error {
         /// The network's file.
         path: PathBuf,
         /// Why.
-        source: ReplayError,
+        source: Box<ReplayError>,
     },
     /// The property cannot be converted.
     #[error("{}: {source} (help: convert a property of VNN-LIB 1.0 that belongs to the network)", shown(.path))]
@@ -85,6 +91,12 @@ pub enum Error {
     Around {
         /// Why.
         source: AroundError,
+    },
+    /// A box and unsafe sets make no property.
+    #[error("{source}")]
+    Within {
+        /// Why.
+        source: WithinError,
     },
     /// A list of points cannot be used.
     #[error("{}: {source}", shown(.path))]
@@ -118,11 +130,30 @@ pub enum Error {
     Witness(#[from] read::ReadError),
 }
 
+impl Error {
+    /// That a network cannot be replayed.
+    pub fn replay(path: impl Into<PathBuf>, source: ReplayError) -> Self {
+        Self::Replay { path: path.into(), source: Box::new(source) }
+    }
+}
+
+impl From<onnx::ReadError> for Error {
+    fn from(error: onnx::ReadError) -> Self {
+        Self::Model(Box::new(error))
+    }
+}
+
+impl From<ModelsError> for Error {
+    fn from(error: ModelsError) -> Self {
+        Self::Models(Box::new(error))
+    }
+}
+
 impl From<MendError> for Error {
     fn from(error: MendError) -> Self {
         match error {
             MendError::Models(error) => error.into(),
-            MendError::Replay { path, source } => Self::Replay { path, source },
+            MendError::Replay { path, source } => Self::replay(path, source),
             MendError::Property(error) => error.into(),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use counterpatch::cli::{self, Invocation};
+
 fn main() -> ExitCode {
-    counterpatch::cli::run().into()
+    cli::run(&Invocation::of_process()).into()
 }

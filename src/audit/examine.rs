@@ -114,7 +114,7 @@ impl Case {
     ) -> Result<(Truth, Vec<Option<Finding>>), Error> {
         let path = self.models.first().map(|model| model.path.clone()).unwrap_or_default();
         let replay = Replay::new(self.query.clone(), self.models.iter().cloned());
-        let replay = replay.map_err(|source| Error::Replay { path, source })?;
+        let replay = replay.map_err(|source| Error::replay(path, source))?;
         let mut best: Option<Exhibit> = None;
         let mut findings = Vec::with_capacity(claims.len());
         for (claim, file) in claims.iter().zip(files) {
@@ -156,7 +156,7 @@ impl Case {
         };
         let path = self.models.first().map(|model| model.path.clone()).unwrap_or_default();
         let report = check::check(replay, reading, Year::Of2026);
-        let report = report.map_err(|source| Error::Replay { path, source })?;
+        let report = report.map_err(|source| Error::replay(path, source))?;
         let listed = reading.assignment.as_ref().and_then(|listed| listed_inputs(&self.query, listed));
         let mended =
             listed.map(|listed| mend::mend(self.query.clone(), &self.models, &listed)).transpose()?.flatten();

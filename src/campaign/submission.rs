@@ -12,8 +12,8 @@ const NOTICE: u32 = 60;
 /// An array of tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
-    /// This program.
-    pub program: PathBuf,
+    /// What starts this program: a path, and perhaps arguments of it.
+    pub program: Vec<PathBuf>,
     /// The campaign's folder.
     pub folder: PathBuf,
     /// How many tasks there are.
@@ -52,7 +52,8 @@ impl Submission {
             let _ = writeln!(out, "#SBATCH {option}");
         }
         let word = |path: &PathBuf| shell_word(&path.display().to_string());
-        let (program, folder) = (word(&self.program), word(&self.folder));
+        let words: Vec<String> = self.program.iter().map(word).collect();
+        let (program, folder) = (words.join(" "), word(&self.folder));
         let _ = write!(
             out,
             "\n\
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn a_script_is_an_array_of_shards() {
         let submission = Submission {
-            program: "/opt/counterpatch".into(),
+            program: vec!["/opt/counterpatch".into()],
             folder: "/shared/my campaign".into(),
             tasks: 4,
             jobs: 2,

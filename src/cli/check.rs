@@ -1,7 +1,6 @@
 //! `counterpatch check`: judges a counterexample of any tool, and repairs it if asked to. The first line of standard
 //! output is the competition's word for the verdict, the lines behind it say what led to it.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use crate::escape::escaped;
 use crate::onnx::Model;
 use crate::witness::check::{self, Class, Report, Year, listed_inputs};
 use crate::witness::read::{self, Malformed, ReadError};
-use crate::witness::{Certainty, Change, Mended, Reading, Replay, Validation, Validator, mend, write};
+use crate::witness::{Certainty, Change, Mended, Reading, Replay, mend, write};
 
 /// What is known of a file.
 enum Judged {
@@ -78,9 +77,9 @@ fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Resul
     };
     let report = Replay::new(query.clone(), models.iter().cloned())
         .and_then(|replay| check::check(&replay, &reading, year))
-        .map_err(|source| Error::Replay { path, source })?;
+        .map_err(|source| Error::replay(path, source))?;
     let certainty = match report.class {
-        Class::Correct => certainty(&query, &models, &reading),
+        Class::Correct => check::certainty(&query, &models, &reading),
         _ => None,
     };
     let repair = match repaired {
@@ -88,16 +87,6 @@ fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Resul
         Some(out) => repair(query, &models, &reading, out)?,
     };
     Ok(Judged::Report { report, repair, certainty })
-}
-
-/// What a correct counterexample rests on; `None` where it holds only as a judge rounds.
-fn certainty(query: &Query, models: &[Arc<Model>], reading: &Reading) -> Option<Certainty> {
-    let listed = listed_inputs(query, reading.assignment.as_ref()?)?;
-    let validator = Validator::new(query.clone(), models.iter().cloned()).ok()?;
-    match validator.validate(&listed, &BTreeMap::new()) {
-        Validation::Confirmed(witness) | Validation::Thin(witness) => Some(witness.certainty()),
-        Validation::Rejected(_) => None,
-    }
 }
 
 fn in_words(certainty: Certainty) -> &'static str {

@@ -8,6 +8,7 @@ use super::args;
 use super::networks::Networks;
 use super::second::Tool;
 use crate::pipeline::radius::Wish;
+use crate::problem::names::Misnamed;
 use crate::property::around::{OutputRange, Violation};
 use crate::property::decision::Decision;
 use crate::repair::{self, Norm};
@@ -136,6 +137,16 @@ pub(super) enum UsageError {
     /// A file for a network that is not declared.
     #[error("the property declares no network {0} (help: check the names)")]
     UndeclaredNetwork(String),
+}
+
+impl From<Misnamed> for UsageError {
+    fn from(misnamed: Misnamed) -> Self {
+        match misnamed {
+            Misnamed::Undeclared(name) => Self::UndeclaredNetwork(name),
+            Misnamed::Twice(name) => Self::TwoFiles(name),
+            Misnamed::Missing(name) => Self::MissingNetwork(name),
+        }
+    }
 }
 
 /// The meaning of `verify`'s arguments.

@@ -7,26 +7,15 @@ use vnnlib::{Query, Role};
 
 use crate::attack::images::npy;
 use crate::error::Error;
+use crate::load;
+pub(super) use crate::load::property;
 use crate::onnx::{self, Model};
 use crate::problem::fit;
 use crate::repair::points::{self, PointsError};
-use crate::text::{self, NotText};
 use crate::unpack;
 use crate::witness::check::listed_inputs;
 use crate::witness::read;
 use crate::witness::word::Said;
-
-/// Largest property or list of points, unpacked: ten times the competition's largest.
-const MAX_BYTES: u64 = 1 << 30;
-
-/// Reads a property, which may be gzipped.
-///
-/// # Errors
-/// If it cannot be read or is no well-formed VNN-LIB.
-pub(super) fn property(path: &Path) -> Result<Query, Error> {
-    let (found, text) = text(path)?;
-    Ok(vnnlib::parse_named(unpack::shown(&found), text)?)
-}
 
 /// Reads points of the query's inputs, possibly gzipped: a list of numbers, an array of numpy, or what `verify` writes.
 ///
@@ -35,13 +24,13 @@ pub(super) fn property(path: &Path) -> Result<Query, Error> {
 pub(super) fn points(path: &Path, query: &Query) -> Result<Vec<Vec<f64>>, Error> {
     let inputs = query.tensors().iter().filter(|tensor| tensor.role() == Role::Input);
     let inputs = inputs.map(vnnlib::Tensor::len).sum();
-    let (path, bytes) = bytes(path)?;
+    let (path, bytes) = load::bytes(path)?;
     let unfit = |what: String| PointsError::Unfit(what);
     let points = if bytes.starts_with(npy::MAGIC) {
         let array = npy::read(&bytes).map_err(|error| unfit(error.to_string()));
         array.and_then(|array| points::of_array(&array.sizes, &array.values, inputs))
     } else {
-        let (found, text) = text_of(path.clone(), bytes)?;
+        let (found, text) = load::text_of(path.clone(), bytes)?;
         match text.split_whitespace().next() {
             Some(word) if word.starts_with('(') || Said::of(word) != Said::Nothing => {
                 of_results(&unpack::shown(&found), &text, query)
@@ -63,25 +52,6 @@ fn of_results(name: &str, text: &str, query: &Query) -> Result<Vec<Vec<f64>>, Po
              `sat` for this property)"
                 .to_owned(),
         )),
-    }
-}
-
-fn text(path: &Path) -> Result<(PathBuf, String), Error> {
-    let (path, bytes) = bytes(path)?;
-    text_of(path, bytes)
-}
-
-fn bytes(path: &Path) -> Result<(PathBuf, Vec<u8>), Error> {
-    unpack::read(path, MAX_BYTES).map_err(|source| Error::TextFile { path: path.to_path_buf(), source })
-}
-
-fn text_of(path: PathBuf, bytes: Vec<u8>) -> Result<(PathBuf, String), Error> {
-    if let Some((what, help)) = unpack::foreign(&bytes) {
-        return Err(Error::Foreign { path, what, help });
-    }
-    match text::decoded(bytes) {
-        Ok(text) => Ok((path, text)),
-        Err(NotText(at)) => Err(Error::NotText { path, at }),
     }
 }
 

@@ -7,13 +7,11 @@ use std::path::Path;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
+use super::NAME;
 use super::args::{self, Arguments};
 use super::exit::Exit;
 use super::terminal::{self, say};
 use crate::pack;
-
-/// The name by which the program is called.
-const NAME: &str = env!("CARGO_PKG_NAME");
 
 /// `counterpatch completions`
 pub(super) fn completions(args: &args::Completions) -> Exit {

@@ -30,7 +30,8 @@ mod terminal;
 mod verify;
 mod watchdog;
 
-use std::panic::catch_unwind;
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
@@ -42,34 +43,59 @@ use terminal::say;
 
 use crate::witness::{Answer, ResultsFile};
 
-/// Runs the program with the arguments of the process. A panic, on whatever thread, is a bug and is said to be one.
-pub fn run() -> Exit {
+/// How the program was started: by itself, or from within another one, such as Python's interpreter.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// What starts it once more, without the arguments of a command: a program, and perhaps arguments of that program.
+    pub itself: Vec<OsString>,
+    /// The arguments, without the program's name.
+    pub arguments: Vec<OsString>,
+}
+
+impl Invocation {
+    /// That of this process, whose program this is.
+    pub fn of_process() -> Self {
+        let program = std::env::current_exe().map_or_else(|_| NAME.into(), PathBuf::into_os_string);
+        Self { itself: vec![program], arguments: std::env::args_os().skip(1).collect() }
+    }
+
+    /// The arguments as their reader wants them, behind a name.
+    fn line(&self) -> impl Iterator<Item = OsString> {
+        std::iter::once(NAME.into()).chain(self.arguments.iter().cloned())
+    }
+}
+
+/// The program's name.
+const NAME: &str = env!("CARGO_PKG_NAME");
+
+/// Runs the program. A panic, on whatever thread, is a bug and is said to be one.
+pub fn run(invocation: &Invocation) -> Exit {
     panics::watch();
-    match catch_unwind(dispatch) {
+    match catch_unwind(AssertUnwindSafe(|| dispatch(invocation))) {
         Ok(exit) if !panics::seen() || exit == Exit::Bug => exit,
         _ => Failure::Bug.say(),
     }
 }
 
-fn dispatch() -> Exit {
-    let arguments = match Arguments::try_parse() {
+fn dispatch(invocation: &Invocation) -> Exit {
+    let arguments = match Arguments::try_parse_from(invocation.line()) {
         Ok(arguments) => arguments,
         Err(error) => {
             if error.use_stderr() {
                 // Nothing can be done about a closed terminal.
                 let _ = error.print();
-                return misunderstood();
+                return misunderstood(invocation);
             }
             return terminal::ended(error.print(), Exit::Answered);
         }
     };
     match arguments.command {
         Some(Command::Verify(args)) => verify::run(&args),
-        Some(Command::Pair(args)) => pair::run(&args),
+        Some(Command::Pair(args)) => pair::run(&args, &invocation.itself),
         Some(Command::Guard(args)) => second::guard::run(&args),
         Some(Command::Attack(args)) => attack::run(&args),
         Some(Command::Audit(args)) => audit::run(&args),
-        Some(Command::Campaign(args)) => campaign::run(&args),
+        Some(Command::Campaign(args)) => campaign::run(&args, &invocation.itself),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Convert(args)) => convert::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
@@ -84,8 +110,8 @@ fn dispatch() -> Exit {
 }
 
 /// A results file that was asked for says `error`, whatever else was wrong with the command line.
-fn misunderstood() -> Exit {
-    let matches = Arguments::command().ignore_errors(true).try_get_matches();
+fn misunderstood(invocation: &Invocation) -> Exit {
+    let matches = Arguments::command().ignore_errors(true).try_get_matches_from(invocation.line());
     let file = matches.ok().and_then(|matches| {
         let (_, owing) = matches.subcommand().filter(|(name, _)| matches!(*name, "verify" | "pair"))?;
         owing.get_one::<PathBuf>("results_file").cloned()

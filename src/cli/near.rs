@@ -10,12 +10,11 @@ use super::failure::Failure;
 use super::terminal::say;
 use super::{args, input};
 use crate::error::Error;
-use crate::onnx::{self, Model, ValueInfo};
+use crate::onnx::{self, Model};
+use crate::pipeline::point::{outputs, sizes};
 use crate::problem::fit;
 use crate::property::around::{Around, Violation};
-use crate::reference::{Engine, Precision};
 use crate::repair::points::PointsError;
-use crate::witness::ReplayError;
 
 /// The network, made to fit, and the property of inputs so near to the point; notes go to standard error unless `quiet`.
 pub(super) fn around(
@@ -57,31 +56,6 @@ fn declarations(model: &Model) -> Result<Query, Error> {
     let count: usize = sizes(model)?.iter().sum();
     let inputs: String = (0..count).map(|i| format!("(declare-const X_{i} Real)")).collect();
     Ok(vnnlib::parse(format!("{inputs}(declare-const Y_0 Real)(assert (<= Y_0 0))"))?)
-}
-
-/// How many numbers each input has.
-fn sizes(model: &Model) -> Result<Vec<usize>, Error> {
-    let size = |info: &ValueInfo| {
-        let shape = info.closed_shape().ok_or_else(|| ReplayError::Shapeless { name: info.name.clone() });
-        shape.map(|shape| shape.iter().product())
-    };
-    let sizes = model.graph.inputs.iter().map(size).collect::<Result<_, _>>();
-    sizes.map_err(|source| Error::Replay { path: model.path.clone(), source })
-}
-
-/// What the network computes at the point, in its own type: all outputs, one after the other.
-fn outputs(model: &Arc<Model>, point: &[f64]) -> Result<Vec<f64>, Error> {
-    let mut rest = point;
-    let mut inputs = Vec::new();
-    for size in sizes(model)? {
-        let (own, others) = rest.split_at(size);
-        inputs.push(own);
-        rest = others;
-    }
-    let failed = |source| Error::Replay { path: model.path.clone(), source };
-    let engine = Engine::new(Arc::clone(model)).map_err(|error| failed(ReplayError::Unsupported(error)))?;
-    let outputs = engine.run(&inputs, Precision::Model).map_err(|error| failed(error.into()))?;
-    Ok(outputs.into_iter().flat_map(|output| output.values).collect())
 }
 
 /// Whether a point with this decision and these outputs is a counterexample, ties left out.

@@ -10,9 +10,10 @@ use nom::combinator::{all_consuming, opt};
 use nom::multi::separated_list1;
 use nom::sequence::{delimited, preceded, separated_pair, terminated};
 use nom::{IResult, Parser};
-use vnnlib::{Equivalence, Query};
+use vnnlib::Query;
 
 use super::config::UsageError;
+use crate::problem::names;
 
 /// The networks as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,36 +72,12 @@ impl Networks {
     /// # Errors
     /// If there are too few or too many, or one has another name.
     pub(super) fn files_for(&self, query: &Query) -> Result<Vec<PathBuf>, UsageError> {
-        let needing: Vec<&str> = query
-            .networks()
-            .iter()
-            .filter(|network| !matches!(network.equivalence(), Some(Equivalence::EqualTo(_))))
-            .map(vnnlib::Network::name)
-            .collect();
         match self {
-            Self::One(path) if needing.len() == 1 => Ok(vec![path.clone()]),
-            Self::One(_) => Err(UsageError::OneNetwork(needing.join(", "))),
-            // VNN-LIB 1.0 has no names.
-            Self::Named(named) if query.version() == vnnlib::Version::V1 && named.len() == 1 => {
-                Ok(named.iter().map(|(_, path)| path.clone()).collect())
-            }
-            Self::Named(named) => {
-                let declared = |name: &str| query.networks().iter().any(|network| network.name() == name);
-                if let Some((name, _)) = named.iter().find(|(name, _)| !declared(name)) {
-                    return Err(UsageError::UndeclaredNetwork(name.clone()));
-                }
-                let repeated = |(place, (name, _)): &(usize, &(String, PathBuf))| {
-                    named[..*place].iter().any(|(earlier, _)| earlier == name)
-                };
-                if let Some((_, (name, _))) = named.iter().enumerate().find(repeated) {
-                    return Err(UsageError::TwoFiles(name.clone()));
-                }
-                let file = |name: &&str| {
-                    let found = named.iter().find(|(given, _)| given == name).map(|(_, path)| path.clone());
-                    found.ok_or_else(|| UsageError::MissingNetwork((*name).to_owned()))
-                };
-                needing.iter().map(file).collect()
-            }
+            Self::One(path) => match names::needing(query).as_slice() {
+                [_] => Ok(vec![path.clone()]),
+                several => Err(UsageError::OneNetwork(several.join(", "))),
+            },
+            Self::Named(named) => Ok(names::in_order(named, query)?.into_iter().cloned().collect()),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! rounding is mended. Where it has no answer, or its counterexample does not count, the rest of the time is ours. Its
 //! `unsat` is passed on, unless we hold a counterexample. A tool that does not exist is an error before anything begins.
 
+use std::ffi::OsString;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -39,12 +40,17 @@ const GRACE: Duration = Duration::from_secs(1);
 const KEPT: Duration = Duration::from_millis(300);
 
 /// Runs the command.
-pub(super) fn run(args: &args::Pair) -> Exit {
+pub(super) fn run(args: &args::Pair, itself: &[OsString]) -> Exit {
     let outlets = Outlets { results_file: args.results_file.as_deref(), folder: None, style: Style::Text };
-    session::run(outlets, |signals, delivery| pair(args, signals, delivery))
+    session::run(outlets, |signals, delivery| pair(args, itself, signals, delivery))
 }
 
-fn pair(args: &args::Pair, signals: Signals, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
+fn pair(
+    args: &args::Pair,
+    itself: &[OsString],
+    signals: Signals,
+    delivery: &Arc<Delivery>,
+) -> Result<Exit, Failure> {
     let config = config::Pair::try_from(args)?;
     let files = config.networks.files().into_iter().map(|(_, path)| path);
     if let Some(stream) = files.chain([config.property.as_path()]).find(|path| unpack::is_stream(path)) {
@@ -66,7 +72,7 @@ fn pair(args: &args::Pair, signals: Signals, delivery: &Arc<Delivery>) -> Result
     if !args.quiet {
         notes.iter().for_each(|note| say!("note: {note}"));
     }
-    let pair = Pair { config: &config, query, models, budget: &budget, quiet: args.quiet };
+    let pair = Pair { config: &config, itself, query, models, budget: &budget, quiet: args.quiet };
     let verdict = match config.order {
         Order::InTurn(first) => pair.in_turn(first),
         Order::Race => pair.race(),
@@ -133,6 +139,8 @@ fn merged(ours: Settled, theirs: Settled, second: &str) -> (Settled, Option<Stri
 
 struct Pair<'a> {
     config: &'a config::Pair,
+    /// What starts this program once more.
+    itself: &'a [OsString],
     query: Query,
     models: Vec<Arc<Model>>,
     budget: &'a Budget,
@@ -240,7 +248,8 @@ impl Pair<'_> {
         let budget = time.map_or_else(|| budget.clone(), |time| budget.slice(time));
         let networks = self.config.networks.files();
         let question = Question::new(&networks, &self.config.property, time, scratch.path())?;
-        second::run(&self.config.second, &question, scratch.path(), self.config.memory, &budget)
+        let (tool, memory) = (&self.config.second, self.config.memory);
+        second::run(self.itself, tool, &question, scratch.path(), memory, &budget)
     }
 
     /// Replays a counterexample of the second tool. One whose margin another engine's rounding might eat up is not

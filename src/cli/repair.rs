@@ -75,7 +75,7 @@ fn report(args: &args::Repair) -> Result<Repairs, Failure> {
 fn fitted(query: &Query, model: onnx::Model) -> Result<onnx::Model, Error> {
     let fitted = fit::models(query, &[Arc::new(model)], &fit::Named::new())?;
     let model = fitted.into_iter().next().map(|fitted| Arc::unwrap_or_clone(fitted.model));
-    model.ok_or_else(|| Error::Models(ModelsError::Unassigned { network: String::new() }))
+    model.ok_or_else(|| ModelsError::Unassigned { network: String::new() }.into())
 }
 
 /// Writes the first repair that also holds in the file's own precision, and gives the copy as read back.

@@ -1,6 +1,7 @@
 //! The whole way from models and a query to a verdict, as one function.
 
 pub mod nearest;
+pub mod point;
 pub mod radius;
 mod transcript;
 
@@ -76,7 +77,7 @@ fn falsify_in<T: Real>(
     problem.property.region(0)?;
     let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
     let validator =
-        Validator::new(query.clone(), models.clone()).map_err(|source| Error::Replay { path, source })?;
+        Validator::new(query.clone(), models.clone()).map_err(|source| Error::replay(path, source))?;
     if let Some(proof) = prove_at_once(&query, &models, &problem, budget) {
         return Ok(Verdict::Unsat(proof));
     }

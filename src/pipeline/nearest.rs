@@ -69,8 +69,7 @@ pub fn nearest(
         Verdict::Sat(witness) => vec![searched(&problem, &inputs_of(&query, witness))],
         Verdict::Unknown(_) => Vec::new(),
     };
-    let validator =
-        Validator::new(query, models).map_err(|source| Error::Replay { path: path.clone(), source })?;
+    let validator = Validator::new(query, models).map_err(|source| Error::replay(&path, source))?;
     let pixels = Pixels::single(nominal.len());
     let layout = problem.property.layout();
     let ways: Vec<Way> = regions.iter().map(|(way, _)| way.clone()).collect();

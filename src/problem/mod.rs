@@ -8,6 +8,7 @@ mod assemble;
 pub mod fit;
 pub mod isomorphism;
 mod models;
+pub mod names;
 mod signature;
 #[cfg(test)]
 mod tests;

@@ -181,8 +181,8 @@ impl Around {
     }
 }
 
-/// An assertion that one of several comparisons holds.
-fn any_of(ways: &[String]) -> String {
+/// An assertion that one of several conditions holds.
+pub(super) fn any_of(ways: &[String]) -> String {
     match ways {
         [way] => format!("(assert {way})"),
         ways => {
@@ -193,7 +193,7 @@ fn any_of(ways: &[String]) -> String {
 }
 
 /// The shortest decimal that stands for a double, without an exponent: version 1.0 has none.
-fn decimal(x: f64) -> String {
+pub(super) fn decimal(x: f64) -> String {
     // Minus zero would be `-0`.
     let text = if x == 0.0 { "0".to_owned() } else { x.to_string() };
     if text.contains('.') { text } else { text + ".0" }

@@ -19,6 +19,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod ways;
+pub mod within;
 
 pub use layout::{Layout, Space};
 pub use lower::{Property, PropertyError};

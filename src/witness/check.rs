@@ -1,13 +1,17 @@
 //! Judging what any tool has written, as the competition does: replay the listed inputs, and see whether the property
 //! is violated strictly, within the tolerance, or not at all.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use vnnlib::{Query, Role, Version};
 
 use super::judge::Rules;
 use super::read::{Claim, Listed, Reading, Values};
 use super::replay::{Replay, ReplayError};
 use super::robustness::{Twice, excess};
-use super::validate::{Printed, Unmet};
+use super::validate::{Certainty, Printed, Unmet, Validation, Validator};
+use crate::onnx::Model;
 use crate::reference::Precision;
 
 /// The rules of a year.
@@ -179,6 +183,16 @@ fn judged(replay: &Replay, reading: &Reading, year: Year) -> Result<Report, Repl
     let inputs = query.tensors().iter().zip(&given).filter(|(tensor, _)| tensor.role() == Role::Input);
     let finite = inputs.flat_map(|(_, values)| values).all(|value| value.is_finite());
     Ok(Report { class, unmet, fragile, output_error: output_error(query, &given, &run), remarks, finite })
+}
+
+/// What a correct counterexample rests on; `None` where it holds only as a judge rounds.
+pub fn certainty(query: &Query, models: &[Arc<Model>], reading: &Reading) -> Option<Certainty> {
+    let listed = listed_inputs(query, reading.assignment.as_ref()?)?;
+    let validator = Validator::new(query.clone(), models.iter().cloned()).ok()?;
+    match validator.validate(&listed, &BTreeMap::new()) {
+        Validation::Confirmed(witness) | Validation::Thin(witness) => Some(witness.certainty()),
+        Validation::Rejected(_) => None,
+    }
 }
 
 /// Listed values that are no finite numbers: what they are, and what that means.

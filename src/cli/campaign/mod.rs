@@ -10,6 +10,7 @@ mod status;
 mod submit;
 mod unit;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
@@ -94,13 +95,13 @@ impl Failure {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &args::Campaign) -> Exit {
+pub(super) fn run(args: &args::Campaign, itself: &[OsString]) -> Exit {
     let done = match &args.command {
         args::CampaignStep::Plan(args) => plan::run(args),
-        args::CampaignStep::Run(args) => run::run(args),
+        args::CampaignStep::Run(args) => run::run(args, itself),
         args::CampaignStep::Status(args) => status::run(args),
         args::CampaignStep::Collect(args) => collect::run(args),
-        args::CampaignStep::Submit(args) => submit::run(args),
+        args::CampaignStep::Submit(args) => submit::run(args, itself),
     };
     done.unwrap_or_else(|failure| {
         say!("error: {failure}");

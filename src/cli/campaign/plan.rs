@@ -120,6 +120,7 @@ pub(super) fn version(kind: ToolKind, program: Option<&Path>) -> Result<String, 
         Ok::<_, Failure>(Digest::of(&bytes))
     };
     let Some(program) = program else {
+        // Within another program, such as Python's interpreter, it is that one's: there the version tells them apart.
         let own = std::env::current_exe().map_err(Failure::System)?;
         return Ok(format!("{}+{}", env!("CARGO_PKG_VERSION"), digest(&own)?.short()));
     };

@@ -1,6 +1,7 @@
 //! `counterpatch campaign run`: units that nobody has run and nobody is running, several at a time.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -28,7 +29,7 @@ use crate::search::{MOST_THREADS, available_threads};
 const ATTEMPTS: usize = 3;
 
 /// Runs the command.
-pub(super) fn run(args: &args::CampaignRun) -> Result<Exit, Failure> {
+pub(super) fn run(args: &args::CampaignRun, itself: &[OsString]) -> Result<Exit, Failure> {
     let shard = args.shard.as_deref().map_or(Ok(Shard::ALL), Shard::parse)?;
     let interrupt = interrupt().map_err(Failure::System)?;
     let (folder, plan) = prepared(args)?;
@@ -41,6 +42,7 @@ pub(super) fn run(args: &args::CampaignRun) -> Result<Exit, Failure> {
     let budget = Budget::unlimited().with_interrupt(interrupt.clone());
     let units = shard.first(&plan.longest_first());
     let run = Runner {
+        itself,
         folder: &folder,
         plan: &plan,
         claimant: Claimant::new(&folder),
@@ -164,6 +166,8 @@ enum UnitStep {
 }
 
 struct Runner<'a> {
+    /// What starts this program once more.
+    itself: &'a [OsString],
     folder: &'a CampaignFolder,
     plan: &'a Campaign,
     claimant: Claimant<'a>,
@@ -261,7 +265,8 @@ impl Runner<'_> {
             return Ok(UnitStep::Done);
         }
         let host = self.claimant.host();
-        let ran = unit::run(self.plan, unit, key.clone(), host, &self.budget).map_err(Failure::System)?;
+        let ran = unit::run(self.itself, self.plan, unit, key.clone(), host, &self.budget)
+            .map_err(Failure::System)?;
         match ran {
             Ran::Interrupted => Ok(UnitStep::Interrupted),
             // A signal for all of a job's processes may have reached the unit first.

@@ -1,5 +1,7 @@
 //! `counterpatch campaign submit`: a campaign as a job array of Slurm.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::Failure;
@@ -14,7 +16,7 @@ use crate::search::MOST_THREADS;
 const MOST_TASKS: usize = 100_000;
 
 /// Runs the command.
-pub(super) fn run(args: &args::CampaignSubmit) -> Result<Exit, Failure> {
+pub(super) fn run(args: &args::CampaignSubmit, itself: &[OsString]) -> Result<Exit, Failure> {
     let limits = [("array-size", args.array_size, MOST_TASKS), ("jobs", args.jobs, MOST_THREADS)];
     for (option, number, most) in limits {
         if !(1..=most).contains(&number) {
@@ -24,7 +26,7 @@ pub(super) fn run(args: &args::CampaignSubmit) -> Result<Exit, Failure> {
     let folder = args.folder.canonicalize().unwrap_or_else(|_| args.folder.clone());
     let plan = CampaignFolder::at(&folder).plan()?;
     let submission = Submission {
-        program: std::env::current_exe().map_err(Failure::System)?,
+        program: itself.iter().map(PathBuf::from).collect(),
         folder: folder.clone(),
         // More tasks than units would have nothing to begin with.
         tasks: args.array_size.min(plan.units().count().max(1)),

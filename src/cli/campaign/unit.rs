@@ -1,5 +1,6 @@
 //! One unit: a process tree of its own under a guard, with its own limits, and what comes of it.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -44,11 +45,12 @@ struct Judged {
     evidence: UnitEvidence,
 }
 
-/// Runs a unit, whose key is known, on the machine `host`.
+/// Runs a unit, whose key is known, on the machine `host`; `itself` starts this program once more.
 ///
 /// # Errors
 /// If the system refuses a process or a folder for it.
 pub(super) fn run(
+    itself: &[OsString],
     plan: &Campaign,
     unit: CampaignUnit,
     key: Key,
@@ -59,7 +61,7 @@ pub(super) fn run(
     let scratch = tempfile::Builder::new().prefix("counterpatch-").tempdir()?;
     let limit = Duration::from_secs_f64(instance.limit);
     let watch = Stopwatch::start();
-    let call = match call(plan, unit, limit, scratch.path()) {
+    let call = match call(itself, plan, unit, limit, scratch.path()) {
         Ok(call) => call,
         // Without its files there is no unit; the run has seen them a moment ago.
         Err(error) => return Ok(Ran::Ended(format!("its files cannot be read: {error}"))),
@@ -67,7 +69,7 @@ pub(super) fn run(
     let slice = budget.slice(limit.saturating_add(GRACE));
     let head = head(plan, unit, key, host);
     let UnitLimits { memory, .. } = plan.limits;
-    attend(&call, scratch.path(), memory, &slice, |attended| {
+    attend(itself, &call, scratch.path(), memory, &slice, |attended| {
         let wall_seconds = watch.elapsed().as_secs_f64();
         let log = tail(&scratch.path().join("stderr"));
         match judge(attended, tool.kind, scratch.path(), &log) {
@@ -105,7 +107,13 @@ fn head(plan: &Campaign, unit: CampaignUnit, key: Key, host: &str) -> UnitHead {
 }
 
 /// The command line of a unit.
-fn call(plan: &Campaign, unit: CampaignUnit, limit: Duration, scratch: &Path) -> io::Result<Call> {
+fn call(
+    itself: &[OsString],
+    plan: &Campaign,
+    unit: CampaignUnit,
+    limit: Duration,
+    scratch: &Path,
+) -> io::Result<Call> {
     let (instance, tool) = (&plan.instances[unit.instance], &plan.tools[unit.tool]);
     let path = |file: usize| plan.files[file].path.as_path();
     let networks: Vec<_> =
@@ -113,8 +121,10 @@ fn call(plan: &Campaign, unit: CampaignUnit, limit: Duration, scratch: &Path) ->
     let property = path(instance.property_file);
     let Some(program) = &tool.program else {
         let question = Question::packed(&networks, property);
-        let mut arguments =
-            vec!["verify".to_owned(), question.network, question.property.display().to_string()];
+        let mut words = itself.iter().map(|word| word.to_string_lossy().into_owned());
+        let program = words.next().ok_or_else(|| io::Error::other("it does not know how it was started"))?;
+        let mut arguments: Vec<String> = words.collect();
+        arguments.extend(["verify".to_owned(), question.network, question.property.display().to_string()]);
         let files = [("--results-file", RESULTS), ("--certificate", CERTIFICATE)];
         for (option, name) in files {
             arguments.extend([option.to_owned(), scratch.join(name).display().to_string()]);
@@ -122,7 +132,7 @@ fn call(plan: &Campaign, unit: CampaignUnit, limit: Duration, scratch: &Path) ->
         arguments.extend(["--timeout".to_owned(), limit.as_secs_f64().to_string()]);
         arguments.extend(["--seed".to_owned(), unit.seed.to_string()]);
         arguments.extend(["--threads".to_owned(), plan.limits.threads.to_string()]);
-        return Ok(Call { program: std::env::current_exe()?, arguments, environment: Vec::new() });
+        return Ok(Call { program: program.into(), arguments, environment: Vec::new() });
     };
     let question = Question::new(&networks, property, Some(limit), scratch)?;
     let mut call = as_tool(tool.kind, program, &instance.benchmark).call(&question, scratch);

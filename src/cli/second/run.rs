@@ -1,5 +1,6 @@
 //! Starts a tool under its guard and waits for its answer, its limit, or whatever else ends the waiting.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -27,11 +28,12 @@ pub(in crate::cli) struct Attended {
 }
 
 /// Asks a tool, at most until `budget` is over. Nothing of the tool's process tree is left when this returns, unless
-/// its guard is killed: then [`super::Adopted::end_all`] finds the rest.
+/// its guard is killed: then [`super::Adopted::end_all`] finds the rest. `itself` starts this program once more.
 ///
 /// # Errors
 /// If this program cannot be started once more.
 pub(in crate::cli) fn run(
+    itself: &[OsString],
     tool: &Tool,
     question: &Question,
     scratch: &Path,
@@ -39,7 +41,7 @@ pub(in crate::cli) fn run(
     budget: &Budget,
 ) -> io::Result<Answer> {
     let call = tool.call(question, scratch);
-    attend(&call, scratch, memory, budget, |attended| match &attended.waited {
+    attend(itself, &call, scratch, memory, budget, |attended| match &attended.waited {
         Ok(ending) => tool.answer(ending, scratch),
         Err(StopReason::TimeUp) => Answer::None("its time was up".to_owned()),
         Err(_) => Answer::None("it was stopped".to_owned()),
@@ -47,19 +49,22 @@ pub(in crate::cli) fn run(
 }
 
 /// Runs a command under a guard, at most until `budget` is over; `read` sees what it has left in its folder `scratch`,
-/// which is removed then.
+/// which is removed then. `itself` starts this program once more.
 ///
 /// # Errors
 /// As [`run`].
 pub(in crate::cli) fn attend<T>(
+    itself: &[OsString],
     call: &Call,
     scratch: &Path,
     memory: Option<u64>,
     budget: &Budget,
     read: impl FnOnce(&Attended) -> T,
 ) -> io::Result<T> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("guard").arg("--scratch").arg(scratch);
+    let nameless = || io::Error::other("it does not know how it was started");
+    let (program, leading) = itself.split_first().ok_or_else(nameless)?;
+    let mut command = Command::new(program);
+    command.args(leading).arg("guard").arg("--scratch").arg(scratch);
     if let Some(bytes) = memory {
         command.arg("--memory").arg(bytes.to_string());
     }

@@ -19,7 +19,6 @@ pub trait Vectors: Sized {
 /// # Safety
 /// All functions may only be called where the instruction set of the type is available, and pointers must be
 /// valid for `LANES` (or, in the partial forms, `count` ≤ `LANES`) numbers.
-#[expect(clippy::missing_safety_doc, reason = "the trait's own section holds for every function")]
 pub trait Vector: Copy {
     /// What a lane holds.
     type Number: Copy;
