@@ -64,7 +64,7 @@ def test_several_networks(data):
         "(vnnlib-version <2.0>)"
         "(declare-network f (declare-input X_f float32 [1,2]) (declare-output Y_f float32 [1,2]))"
         "(declare-network g (declare-input X_g float32 [1,2]) (declare-output Y_g float32 [1,2]))"
-        "(assert (and (>= X_f[0,0] 0) (<= X_f[0,0] 1) (>= X_f[0,1] 0) (<= X_f[0,1] 1)))"
+        "(assert (and (>= X_f[0,0] 0.0) (<= X_f[0,0] 1.0) (>= X_f[0,1] 0.0) (<= X_f[0,1] 1.0)))"
         "(assert (and (== X_f[0,0] X_g[0,0]) (== X_f[0,1] X_g[0,1])))"
         "(assert (>= Y_f[0,0] (+ Y_g[0,0] 0.5)))\n"
     )
