@@ -1,8 +1,8 @@
 //! The whole tool for programs: networks and a property in, a conclusion with a counterexample's numbers as arrays out.
 //!
 //! A [`Falsification`] is made from files, bytes, a box or a point, told what it may spend, and run. What it concludes is what
-//! `counterpatch verify` would say, by the same function ([`pipeline::falsify`]); what the command
-//! line does beside that (notes, doubts, files, exit states) is left to the caller.
+//! `counterpatch verify` would say, by the same function ([`pipeline::falsify`]); what the command line does beside that (notes, doubts,
+//! files, exit states) is left to the caller.
 
 use std::fmt;
 use std::path::Path;
