@@ -26,18 +26,28 @@ pub fn any<T: Real>(network: &Network<T>) -> bool {
 
 /// How many numbers bend a network that is piecewise linear once its maxima are written out, by a generous count; `None` for others.
 pub fn neurons<T: Real>(network: &Network<T>) -> Option<usize> {
-    let (mut as_they_are, mut written) = (0usize, 0usize);
+    let mut as_they_are = 0;
     for node in network.nodes.iter().filter(|node| node.varies) {
-        let operands = || node.inputs.iter().map(|&id| network.node(id).len()).sum::<usize>();
         match &node.op {
-            Op::MaxPool(pool) => written = written.saturating_add(4 * node.len() * pool.windows.taps()),
             Op::Binary(Binary(BinaryFunction::PRelu)) if network.node(node.inputs[1]).varies => return None,
-            op if is_maximum(op) => written = written.saturating_add(4 * operands().max(node.len())),
+            op if is_maximum(op) => {}
             _ if is_bend(network, node)? => as_they_are += node.len(),
             _ => {}
         }
     }
+    let written = rectifiers(network);
     (written <= MOST_NEURONS).then_some(as_they_are + written)
+}
+
+/// No fewer rectifiers than a network's maxima take: a tree over `k` numbers has fewer than `4 k / 3` places in its levels, and each
+/// takes three at most. Counted before anything is laid out: of a network of VGG16's shape that alone would take 200 MB.
+fn rectifiers<T: Real>(network: &Network<T>) -> usize {
+    let of_node = |node: &Node<T>| match &node.op {
+        Op::MaxPool(pool) => node.len().saturating_mul(pool.windows.taps()),
+        _ => node.inputs.iter().map(|&id| network.node(id).len()).sum::<usize>().max(node.len()),
+    };
+    let maxima = network.nodes.iter().filter(|node| node.varies && is_maximum(&node.op));
+    maxima.map(|node| of_node(node).saturating_mul(4)).fold(0, usize::saturating_add)
 }
 
 /// Numbers of one group that are compared pair by pair, at most.
@@ -49,22 +59,16 @@ pub type ValueAt = (NodeId, u32);
 /// The pairs of numbers of which a maximum may go over from one to the other, of a node that is one; `None` where they are too many
 /// or the node is none. Where all pairs are known to keep their order, the node is affine.
 pub fn rivals<T: Real>(network: &Network<T>, node: &Node<T>) -> Option<Vec<[ValueAt; 2]>> {
-    let groups = match &node.op {
-        Op::MaxPool(pool) => {
-            let channels = network.node(node.inputs[0]).len() / pool.windows.image_len().max(1);
-            of_windows(&pool.windows, channels)
-        }
-        Op::Reduce(reduce) if is_maximum(&node.op) => {
-            along_axis(&network.node(node.inputs[0]).shape, reduce.axis)
-        }
-        Op::Binary(Binary(BinaryFunction::Max | BinaryFunction::Min)) => {
-            let [a, b] = [node.inputs[0], node.inputs[1]];
-            let places = |id| Some(Rearrange::expand(&network.node(id).shape, &node.shape).ok()?.map);
-            let (first, second) = (places(a)?, places(b)?);
-            return Some(first.iter().zip(second.iter()).map(|(&i, &j)| [(a, i), (b, j)]).collect());
-        }
-        _ => return None,
-    };
+    if !is_maximum(&node.op) || rectifiers(network) > MOST_NEURONS {
+        return None;
+    }
+    if let Op::Binary(Binary(BinaryFunction::Max | BinaryFunction::Min)) = &node.op {
+        let [a, b] = [node.inputs[0], node.inputs[1]];
+        let places = |id| Some(Rearrange::expand(&network.node(id).shape, &node.shape).ok()?.map);
+        let (first, second) = (places(a)?, places(b)?);
+        return Some(first.iter().zip(second.iter()).map(|(&i, &j)| [(a, i), (b, j)]).collect());
+    }
+    let groups = groups(network, node)?;
     if groups.iter().any(|group| group.len() > MOST_COMPARED) {
         return None;
     }
@@ -73,6 +77,19 @@ pub fn rivals<T: Real>(network: &Network<T>, node: &Node<T>) -> Option<Vec<[Valu
         (0..group.len()).flat_map(move |i| (i + 1..group.len()).map(move |j| [(x, group[i]), (x, group[j])]))
     });
     Some(pairs.collect())
+}
+
+/// The groups of a maximum of one operand's numbers.
+fn groups<T: Real>(network: &Network<T>, node: &Node<T>) -> Option<Groups> {
+    let operand = network.node(*node.inputs.first()?);
+    match &node.op {
+        Op::MaxPool(pool) => {
+            let channels = operand.len() / pool.windows.image_len().max(1);
+            Some(of_windows(&pool.windows, channels))
+        }
+        Op::Reduce(reduce) if is_maximum(&node.op) => Some(along_axis(&operand.shape, reduce.axis)),
+        _ => None,
+    }
 }
 
 fn is_maximum<T>(op: &Op<T>) -> bool {
@@ -88,10 +105,10 @@ fn is_maximum<T>(op: &Op<T>) -> bool {
 
 /// The network with its maxima written out; `None` where it has none, or they are too many or of a form that is not known.
 pub fn written_out<T: Real>(network: &Network<T>) -> Option<Network<T>> {
-    if !any(network) {
+    if !any(network) || rectifiers(network) > MOST_NEURONS {
         return None;
     }
-    let mut pen = Pen { builder: Builder::default(), not_negative: Vec::new(), left: MOST_NEURONS };
+    let mut pen = Pen { builder: Builder::default(), not_negative: Vec::new() };
     let mut ids: Vec<NodeId> = Vec::with_capacity(network.nodes.len());
     for node in &network.nodes {
         let inputs: Vec<NodeId> = node.inputs.iter().map(|id| ids[id.0]).collect();
@@ -106,8 +123,6 @@ struct Pen<T> {
     builder: Builder<T>,
     /// Nodes all of whose numbers are known not to be negative.
     not_negative: Vec<NodeId>,
-    /// Neurons that may still be written.
-    left: usize,
 }
 
 /// For each result the places of the numbers whose maximum it is.
@@ -122,15 +137,10 @@ impl<T: Real> Pen<T> {
         };
         let new = match &node.op {
             _ if !node.varies => plain(self),
-            Op::MaxPool(pool) => {
-                let channels = network.node(node.inputs[0]).len() / pool.windows.image_len().max(1);
-                let groups = of_windows(&pool.windows, channels);
-                self.largest(node, inputs[0], groups).ok()
-            }
+            Op::MaxPool(_) => self.largest(node, inputs[0], groups(network, node)?).ok(),
             Op::Reduce(reduce) if is_maximum(&node.op) => {
-                let groups = along_axis(&network.node(node.inputs[0]).shape, reduce.axis);
                 let turned = reduce.function == Reduction::Min;
-                self.extreme(node, inputs[0], groups, turned).ok()
+                self.extreme(node, inputs[0], groups(network, node)?, turned).ok()
             }
             Op::Binary(Binary(BinaryFunction::PRelu)) if !network.node(node.inputs[1]).varies => {
                 self.bent(node, inputs).ok()
@@ -248,7 +258,6 @@ impl<T: Real> Pen<T> {
             plus.extend(nothing());
             minus.extend(through());
         }
-        self.left = self.left.checked_sub(plus.len()).ok_or_else(|| ShapeError("too many maxima".into()))?;
         let (plus, minus) = (self.chosen(node, x, plus)?, self.chosen(node, x, minus)?);
         let sums = self.binary(node, BinaryFunction::Sub, plus, minus)?;
         let rectified = self.unary(node, UnaryFunction::Relu, sums)?;
@@ -277,8 +286,6 @@ impl<T: Real> Pen<T> {
     /// `max(0, x) − slope · max(0, −x)`
     fn bent(&mut self, node: &Node<T>, inputs: &[NodeId]) -> Result<NodeId, ShapeError> {
         let count = node.len() as u32;
-        self.left =
-            self.left.checked_sub(2 * node.len()).ok_or_else(|| ShapeError("too many bends".into()))?;
         let (x, slope) = (self.flat(node, inputs[0], &node.shape)?, self.flat(node, inputs[1], &node.shape)?);
         let all = || (0..count).map(Some);
         let nothing = || std::iter::repeat_n(None, count as usize);
@@ -402,6 +409,15 @@ mod tests {
             check(&pair(function, Some(&[0.5, -1.0, 2.0])));
         }
         check(&pair(BinaryFunction::PRelu, Some(&[0.25, -0.5, 0.0])));
+    }
+
+    #[test]
+    fn too_many_maxima_are_left_as_they_are() {
+        let axis = || Axis::new(200, 2, 2, 1, 0, 100).unwrap();
+        let pool = MaxPool::new(Windows::new(vec![axis(), axis()]).unwrap(), 2);
+        let network = single(Op::MaxPool(pool), &[1, 8, 200, 200], true);
+        assert!(written_out(&network).is_none() && neurons(&network).is_none());
+        assert!(network.nodes.iter().all(|node| rivals(&network, node).is_none()));
     }
 
     #[test]

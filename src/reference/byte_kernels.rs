@@ -134,17 +134,16 @@ fn round_softmax(call: &Call<'_>, scope: &Scope<'_>, results: &mut [Tensor]) {
 
 /// What saturation adds to the results of a product; `None` where the node is none, or nothing saturates.
 fn shift(call: &Call<'_>, scope: &Scope<'_>) -> Option<Vec<f64>> {
-    let right_operand = if call.node.operator == "QLinearMatMul" { 3 } else { 1 };
-    let operand = |i: usize| Bytes::of(scope, call.node.inputs.get(i)?);
-    let (left, right) = (operand(0)?.left(), operand(right_operand)?);
-    if !right.signed {
+    let operator = call.node.operator.as_str();
+    if !matches!(operator, "MatMul" | "MatMulInteger" | "Gemm" | "Conv") {
         return None;
     }
-    let shift = match call.node.operator.as_str() {
-        "MatMul" | "MatMulInteger" => of_matrices(&left, &right)?,
+    let operand = |i: usize| Bytes::of(scope, call.node.inputs.get(i)?);
+    let (left, right) = (operand(0)?.left(), operand(1).filter(|right| right.signed)?);
+    let shift = match operator {
         "Gemm" => of_gemm(call, &left, &right)?,
         "Conv" => of_windows(call, &left, &right)?,
-        _ => return None,
+        _ => of_matrices(&left, &right)?,
     };
     shift.iter().any(|&x| x != 0.0).then_some(shift)
 }

@@ -52,7 +52,7 @@ impl<T: Real> Falsifier<T> for Glance {
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         let Ok(mut bounder) = oracle.problem.bounder() else { return Ok(Progress::Exhausted) };
         oracle.tally.count_bounds(self.work(oracle.problem));
-        let region = oracle.region.clone();
+        let region = &oracle.region;
         let keep_going = || oracle.check().is_ok();
         if !bounder.intervals(&region.hull_lower, &region.hull_upper, Tightening::None, &keep_going) {
             oracle.check()?;

@@ -353,7 +353,6 @@ fn qlinear_softmax(w: &mut Writer<'_>) -> Result<(), ModelError> {
     let scaled = w.op("Mul", &[&shares, &most]);
     let moved = w.op("Add", &[&scaled, &half]);
     let whole = w.op("Floor", &[&moved]);
-    let one = w.number(1.0);
     quantized(w, &whole, &one, w.optional(4).as_deref());
     Ok(())
 }
