@@ -10,7 +10,7 @@ use counterpatch::property::within::{HalfSpace, Within};
 use counterpatch::{Conclusion, Error, Falsification, Interrupt, load};
 
 fn main() -> Result<(), Error> {
-    let model = load::network(Path::new("tests/data/paper_fig1.onnx"))?;
+    let model = load::network(Path::new("tests/data/toy.onnx"))?;
     // Both inputs from 0 to 1, and the first output below the second: y₀ − y₁ ≤ −0.1.
     let within = Within {
         lower: vec![0.0, 0.0],

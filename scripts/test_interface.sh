@@ -76,9 +76,9 @@ cat >second.vnnlib <<'QUERY'
 (assert (and (<= X[0] 1.0) (>= X[0] 0.01) (<= X[1] 1.0) (>= X[1] 0.01)))
 (assert (<= Y[0] Y[1]))
 QUERY
-check 'a property that exists as 2.0 only' 'sat|unknown' data/paper_fig1.onnx second.vnnlib 5
-check 'a list for a property in 2.0' 'sat|unknown' "[('f', 'data/paper_fig1.onnx')]" second.vnnlib 5
-check 'a list with a network too many' 'error|unknown' "[('f', 'data/paper_fig1.onnx'), ('g', 'none.onnx')]" second.vnnlib 5
+check 'a property that exists as 2.0 only' 'sat|unknown' data/toy.onnx second.vnnlib 5
+check 'a list for a property in 2.0' 'sat|unknown' "[('f', 'data/toy.onnx')]" second.vnnlib 5
+check 'a list with a network too many' 'error|unknown' "[('f', 'data/toy.onnx'), ('g', 'none.onnx')]" second.vnnlib 5
 check 'a tiny limit' 'unknown|timeout|sat|unsat' data/digits_mlp.onnx data/digits_mlp_robust.vnnlib 0.3
 
 # run NAME EXPECTED COMMAND...: as check, for a command of its own that writes out.txt.

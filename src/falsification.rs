@@ -303,7 +303,7 @@ mod tests {
     }
 
     fn model() -> Model {
-        load::network(&path("paper_fig1.onnx")).unwrap()
+        load::network(&path("toy.onnx")).unwrap()
     }
 
     fn within(bound: f64) -> Within {
@@ -330,10 +330,10 @@ mod tests {
 
     #[test]
     fn questions_from_everywhere_have_their_answers() {
-        let bytes = std::fs::read(path("paper_fig1.onnx")).unwrap();
-        let text = std::fs::read_to_string(path("paper_fig1.vnnlib")).unwrap();
+        let bytes = std::fs::read(path("toy.onnx")).unwrap();
+        let text = std::fs::read_to_string(path("toy.vnnlib")).unwrap();
         let named = vec![("any".to_owned(), model())];
-        check(Falsification::read([path("paper_fig1.onnx")], path("paper_fig1.vnnlib")).unwrap(), "sat");
+        check(Falsification::read([path("toy.onnx")], path("toy.vnnlib")).unwrap(), "sat");
         check(Falsification::from_bytes([bytes], &text).unwrap(), "sat");
         check(Falsification::named(named, vnnlib::parse(text).unwrap()).unwrap(), "sat");
         check(Falsification::within(model(), &within(-0.1)).unwrap(), "sat");

@@ -117,7 +117,7 @@ def test_a_seed_and_one_thread_give_one_answer(data):
 
 @pytest.mark.parametrize("spoiled", [False, True])
 def test_counterexamples_are_judged(tmp_path, data, spoiled):
-    asked = data / "paper_fig1.onnx", data / "paper_fig1.vnnlib"
+    asked = data / "toy.onnx", data / "toy.vnnlib"
     witness = counterpatch.falsify(*asked, timeout=60).witness
     text = "sat\n((X_0 1) (X_1 1) (Y_0 0) (Y_1 0))\n" if spoiled else witness.text
     path = tmp_path / "results.txt"

@@ -305,8 +305,8 @@ mod tests {
 
     fn witness() -> Box<Witness> {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-        let query = input::property(&data.join("paper_fig1.vnnlib")).unwrap();
-        let model = Arc::new(onnx::read(&data.join("paper_fig1.onnx")).unwrap());
+        let query = input::property(&data.join("toy.vnnlib")).unwrap();
+        let model = Arc::new(onnx::read(&data.join("toy.onnx")).unwrap());
         let validator = Validator::new(query, [model]).unwrap();
         match validator.validate(&[0.8277025818824768, 0.40919914841651917], &Default::default()) {
             Validation::Confirmed(witness) => Box::new(witness),

@@ -261,8 +261,8 @@ mod tests {
     #[test]
     fn what_comes_after_a_confirmed_witness_is_late() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-        let model = Arc::new(crate::onnx::read(&folder.join("paper_fig1.onnx")).unwrap());
-        let text = std::fs::read_to_string(folder.join("paper_fig1.vnnlib")).unwrap();
+        let model = Arc::new(crate::onnx::read(&folder.join("toy.onnx")).unwrap());
+        let text = std::fs::read_to_string(folder.join("toy.vnnlib")).unwrap();
         let query = vnnlib::parse(text).unwrap();
         let problem = Problem::<f32>::of_models(query.clone(), std::slice::from_ref(&model)).unwrap();
         let validator = Validator::new(query, vec![model]).unwrap();

@@ -1,4 +1,4 @@
-//! Validation, writing, reading and judging on the shipped network `paper_fig1`, whose outputs are known.
+//! Validation, writing, reading and judging on the shipped network `toy`, whose outputs are known.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +23,7 @@ fn query(text: &str) -> Query {
 }
 
 fn validator(query: Query) -> Validator {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/paper_fig1.onnx");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/toy.onnx");
     Validator::new(query, [Arc::new(onnx::read(&path).unwrap())]).unwrap()
 }
 

@@ -2,11 +2,11 @@
 
 use crate::program::{Program, shipped};
 
-/// A point of `paper_fig1` with its outputs, and the file's inputs replaced by these.
+/// A point of `toy` with its outputs, and the file's inputs replaced by these.
 fn check(inputs: &str, outputs: &str, rules: &str) -> (Option<i32>, String, String) {
     let program = Program::new();
     program.write("w.txt", format!("sat\n({inputs}\n {outputs})\n"));
-    let (network, property) = (shipped("paper_fig1.onnx"), shipped("paper_fig1.vnnlib"));
+    let (network, property) = (shipped("toy.onnx"), shipped("toy.vnnlib"));
     let run = program.run(&["check", &network, &property, "w.txt", "--rules", rules]);
     (run.exit, run.first_line().to_owned(), run.out)
 }
@@ -37,7 +37,7 @@ fn every_class_has_its_word_and_its_exit_code() {
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
     let (_, _, out) = check("(X_0 1.00005) (X_1 0.4)", "", "2026");
-    assert!(out.contains("paper_fig1.vnnlib:8:9: (<= X_0 1.0) does not hold, by 5"), "{out}");
+    assert!(out.contains("toy.vnnlib:8:9: (<= X_0 1.0) does not hold, by 5"), "{out}");
     let (_, _, out) = check("(X_1 0.5)", "", "2026");
     assert!(out.contains("w.txt:2:3: expected `X_0`, found `X_1`"), "{out}");
     let (_, _, out) = check(RIGHT, "(Y_0 -2.6319) (Y_1 1.1624)", "2026");
@@ -47,7 +47,7 @@ fn what_is_wrong_is_said_with_its_place() {
 #[test]
 fn other_claims_are_no_counterexamples() {
     let program = Program::new();
-    let (network, property) = (shipped("paper_fig1.onnx"), shipped("paper_fig1.vnnlib"));
+    let (network, property) = (shipped("toy.onnx"), shipped("toy.vnnlib"));
     for (text, exit, word) in [
         ("unsat\n", 12, "no_witness:unsat"),
         ("timeout", 12, "no_witness:timeout"),
@@ -67,7 +67,7 @@ fn other_claims_are_no_counterexamples() {
 fn json_says_the_same() {
     let program = Program::new();
     program.write("w.txt", "((X_0 1.00005) (X_1 0.4))");
-    let (network, property) = (shipped("paper_fig1.onnx"), shipped("paper_fig1.vnnlib"));
+    let (network, property) = (shipped("toy.onnx"), shipped("toy.vnnlib"));
     let run = program.run(&["check", &network, &property, "w.txt", "--json"]);
     let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(report["verdict"], "correct_up_to_tolerance");
@@ -77,7 +77,7 @@ fn json_says_the_same() {
 #[test]
 fn a_repair_is_strictly_correct_and_near() {
     let program = Program::new();
-    let (network, property) = (shipped("paper_fig1.onnx"), shipped("paper_fig1.vnnlib"));
+    let (network, property) = (shipped("toy.onnx"), shipped("toy.vnnlib"));
     let cases = [
         // Already correct; a hair outside the box; on the safe side, beside the border of the violation.
         (RIGHT, "correct", "none", 0.0, 1e-9),
@@ -103,7 +103,7 @@ fn a_repair_is_strictly_correct_and_near() {
 #[test]
 fn where_nothing_can_be_repaired_nothing_is_written() {
     let program = Program::new();
-    let (network, property) = (shipped("paper_fig1.onnx"), shipped("paper_fig1.vnnlib"));
+    let (network, property) = (shipped("toy.onnx"), shipped("toy.vnnlib"));
     for (text, exit, why) in [
         ("((X_0 0.5))", 11, "no repair: no inputs are listed that fit the property"),
         ("((X_0 nan) (X_1 0.5))", 11, "no repair: no counterexample is near"),

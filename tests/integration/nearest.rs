@@ -19,7 +19,7 @@ fn check(point: &str, norm: &str, expected: f64) {
     let program = Program::new();
     program.write("point.csv", point);
     let options = ["--nearest", "point.csv", "--norm", norm, "--json", "--results-file", "out.txt"];
-    let run = verify(&program, "paper_fig1", &options);
+    let run = verify(&program, "toy", &options);
     assert_eq!(run.exit, Some(0), "{run:?}");
     let events = events(&run);
     let nearest = events.iter().find(|event| event["event"] == "nearest").unwrap();
@@ -27,8 +27,8 @@ fn check(point: &str, norm: &str, expected: f64) {
     assert!(bound <= distance && (distance - expected).abs() < 1e-3 * expected, "{nearest}");
     assert!(nearest["optimal"] == true && nearest["gap"].as_f64().unwrap() <= 1e-4, "{nearest}");
     assert_eq!(events.last().unwrap()["verdict"], "sat", "{run:?}");
-    let network = shipped("paper_fig1.onnx");
-    let judged = program.run(&["check", &network, &shipped("paper_fig1.vnnlib"), "out.txt"]);
+    let network = shipped("toy.onnx");
+    let judged = program.run(&["check", &network, &shipped("toy.vnnlib"), "out.txt"]);
     assert_eq!(judged.exit, Some(0), "{judged:?}");
 }
 
@@ -37,7 +37,7 @@ fn the_nearest_counterexample_is_found_and_proved() {
     let program = Program::new();
     program.write("point.csv", "1,1\n");
     for norm in ["linf", "l1", "l2", "l0"] {
-        let run = verify(&program, "paper_fig1", &["--nearest", "point.csv", "--norm", norm]);
+        let run = verify(&program, "toy", &["--nearest", "point.csv", "--norm", norm]);
         assert_eq!((run.exit, run.first_line()), (Some(0), "sat"), "{run:?}");
         assert!(run.err.contains("optimal") && run.err.contains("none is nearer than"), "{run:?}");
     }
@@ -50,15 +50,15 @@ fn what_cannot_be_used_is_refused_with_a_remedy() {
     let program = Program::new();
     program.write("two.csv", "1,1\n0.5,0.5\n");
     for (name, point, message) in [
-        ("paper_fig1", "two.csv", "2 points, where one is wanted (help: keep one)"),
-        ("paper_fig1", "missing.csv", "missing.csv"),
+        ("toy", "two.csv", "2 points, where one is wanted (help: keep one)"),
+        ("toy", "missing.csv", "missing.csv"),
         ("smooth", "centre", "--nearest"),
     ] {
         let run = verify(&program, name, &["--nearest", point]);
         assert_eq!(run.exit, Some(3), "{run:?}");
         assert!(run.err.contains(message), "{run:?}");
     }
-    let run = verify(&program, "paper_fig1", &["--norm", "l1"]);
+    let run = verify(&program, "toy", &["--norm", "l1"]);
     assert_eq!(run.exit, Some(2), "{run:?}");
 }
 

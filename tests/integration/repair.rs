@@ -58,7 +58,7 @@ fn round(value: &mut serde_json::Value) {
 fn the_report_in_words() {
     let program = paper();
     program.write("sample.csv", "x0,x1\n1,1\n0.5,0.5\n0.1,0.9\n0,0\n");
-    let run = repair(&program, "paper_fig1.onnx", &["--all-layers", "--sample", "sample.csv"]);
+    let run = repair(&program, "toy.onnx", &["--all-layers", "--sample", "sample.csv"]);
     assert_eq!((run.exit, run.err.as_str()), (Some(0), ""), "{run:?}");
     insta::assert_snapshot!(timeless(&run.out));
 }
@@ -66,7 +66,7 @@ fn the_report_in_words() {
 #[test]
 fn the_report_as_json() {
     let program = paper();
-    let run = repair(&program, "paper_fig1.onnx", &["--json", "--norm", "linf"]);
+    let run = repair(&program, "toy.onnx", &["--json", "--norm", "linf"]);
     let mut value = json(&run);
     value["attempts"][0]["seconds"] = "TIME".into();
     round(&mut value);
@@ -121,7 +121,7 @@ fn the_layer_behind_convolutions_is_repaired() {
 #[test]
 fn what_cannot_be_repaired_is_said_and_nothing_is_written() {
     let program = paper();
-    let run = repair(&program, "paper_fig1.onnx", &["--layer", "2", "--limit", "1e-4"]);
+    let run = repair(&program, "toy.onnx", &["--layer", "2", "--limit", "1e-4"]);
     assert_eq!((run.exit, run.err.as_str()), (Some(13), ""), "{run:?}");
     assert_eq!(timeless(&run.out), "layer 2: proved that no change does, TIME\nnot repaired\n");
     assert!(!program.path().join("patched.onnx").exists());
@@ -133,7 +133,7 @@ fn bad_input_is_told_with_its_place() {
     let check = |name: &str, content: &str, options: &[&str], exit: i32, says: &str| {
         let program = paper();
         program.write(name, content);
-        let run = repair(&program, "paper_fig1.onnx", options);
+        let run = repair(&program, "toy.onnx", options);
         assert_eq!((run.exit, run.out.as_str()), (Some(exit), ""), "{run:?}");
         assert!(run.err.contains(says), "{} lacks {says}", run.err);
         assert!(!program.path().join("patched.onnx").exists());
@@ -157,7 +157,7 @@ fn bad_input_is_told_with_its_place() {
 fn networks_without_a_fully_connected_end_and_unwritable_outputs_are_refused() {
     let program = paper();
     let files = ["--points", "points.csv", "--property", "wins.vnnlib"];
-    let network = shipped("paper_fig1.onnx");
+    let network = shipped("toy.onnx");
     for output in ["missing/patched.onnx", "."] {
         let run = program.run(&[&["repair", &network, "--output", output], &files[..]].concat());
         assert_eq!(run.exit, Some(4), "{run:?}");

@@ -58,7 +58,7 @@ fn close(a: &[f64], b: &[f64]) -> bool {
 #[test]
 fn layers_from_anywhere_on_give_the_networks_outputs() {
     for (name, layers) in
-        [("paper_fig1.onnx", 3), ("paper_fig3.onnx", 3), ("digits_mlp.onnx", 3), ("digits_cnn.onnx", 1)]
+        [("toy.onnx", 3), ("marked.onnx", 3), ("digits_mlp.onnx", 3), ("digits_cnn.onnx", 1)]
     {
         let (model, _, network) = network(name);
         let tail = Tail::of(&network).unwrap();
@@ -77,7 +77,7 @@ fn layers_from_anywhere_on_give_the_networks_outputs() {
 
 #[test]
 fn a_written_copy_computes_what_the_patched_layers_do() {
-    for name in ["paper_fig1.onnx", "digits_mlp.onnx", "digits_cnn.onnx"] {
+    for name in ["toy.onnx", "digits_mlp.onnx", "digits_cnn.onnx"] {
         let (_, original, network) = network(name);
         let points = points(network.input_len(), 3);
         let job = job(name, &points);

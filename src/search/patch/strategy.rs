@@ -1,14 +1,15 @@
 //! The paper's method as a strategy of the portfolio.
 //!
-//! It takes one start after the other (the centre of the box first, then the best of a block of samples) and the
-//! conjunction that is nearest there, and follows one reading from it: the default one, or that of `--reading`. A round
-//! is one shot. Deviation: an input that `mod2adv` returns is looked at together with the ray through it, which costs little more than the single
+//! It takes one start after the other (the centre of the box first, then [seeds](crate::search::seeds) as other strategies do) and
+//! the conjunction that is nearest there, and follows one reading from it: the default one, or that of `--reading`. A round
+//! is one shot. A journey that turns to another layer waits, and half of the work is for first layers' turns from new starts: many
+//! cheap starts find more than few that are followed to the end. Deviation: an input that `mod2adv` returns is looked at together with the ray through it, which costs little more than the single
 //! point, and a journey goes on from the best point of the ray.
 //!
 //! In the portfolio it takes part where the network's programs are small; asked for by name it also works behind
 //! convolutions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::journey::{Failure, Journey};
 use super::pullback::Start;
@@ -26,7 +27,8 @@ use crate::search::centre::middle;
 use crate::search::local;
 use crate::search::programs::Programs;
 use crate::search::ray::look_along;
-use crate::search::sample::{Sampler, fix};
+use crate::search::sample::repeat;
+use crate::search::seeds::Seeds;
 use crate::search::{Config, Falsifier, Halt, NotApplicable, Oracle, Progress};
 
 /// Weights of the layers together over which the programs cost more than they find.
@@ -38,13 +40,19 @@ pub const NAME: &str = "patch";
 const TOO_LARGE: NotApplicable = NotApplicable("the patching programs would be too large");
 /// Entries of a first shot's programs, in weights of the network.
 const PROGRAMS: usize = 12;
+/// Journeys that are kept to be gone on with.
+const MOST_WAITING: usize = 64;
 
 /// Patches from one start after the other.
 struct Patch<T> {
     reading: Reading,
     /// What the next round goes on with.
     journey: Option<(Journey, u32)>,
-    sampler: Sampler,
+    /// Journeys that would go on with another layer, the oldest first.
+    waiting: VecDeque<(Journey, u32)>,
+    /// Entries of the programs of journeys that had not turned yet, and of those that had.
+    work: (usize, usize),
+    seeds: Seeds<T>,
     started: bool,
     points: Vec<T>,
     /// Bounds over the box, where the reading wants them.
@@ -97,7 +105,7 @@ pub fn make<T: Real>(
     region: &Region,
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
-    let sampler = Sampler::new(region, seed)?;
+    let seeds = Seeds::new(region, seed)?;
     // Asked before a copy in double precision is made.
     if problem.network.multiplications() > MOST_MULTIPLICATIONS {
         return Err(TOO_LARGE);
@@ -105,7 +113,9 @@ pub fn make<T: Real>(
     Ok(Box::new(Patch {
         reading: Reading::default(),
         journey: None,
-        sampler,
+        waiting: VecDeque::new(),
+        work: (0, 0),
+        seeds,
         started: false,
         points: Vec::new(),
         of_box: None,
@@ -136,13 +146,8 @@ impl<T: Real> Falsifier<T> for Patch<T> {
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
-        let (mut journey, target) = match self.journey.take() {
-            Some(journey) => journey,
-            None => match self.next_start(oracle)? {
-                Some((start, target)) => (self.begin(oracle, &start, target), target),
-                None => return Ok(Progress::More),
-            },
-        };
+        let Some((mut journey, target)) = self.next(oracle)? else { return Ok(Progress::More) };
+        let turns = journey.turns();
         let problem = oracle.problem;
         let network = match &self.base {
             Some(base) => {
@@ -161,15 +166,20 @@ impl<T: Real> Falsifier<T> for Patch<T> {
         let outcome = journey.shot(network, ranges, &mut programs);
         let (solved, entries) = (programs.solved, programs.entries);
         oracle.tally.count_programs(solved, entries);
+        let work = if turns == 0 { &mut self.work.0 } else { &mut self.work.1 };
+        *work = work.saturating_add(entries);
         if outcome == Err(Failure::Elsewhere) {
-            self.journey = Some((journey, target));
+            self.wait(journey, target);
         } else if let Ok(input) = outcome {
             let here = journey.here().to_vec();
             let through = input.iter().copied().enumerate();
             let (margin, best) = look_along(oracle, &mut self.points, &here, through, target as usize)?;
             let best: Vec<f64> = best.into_iter().map(Real::widen).collect();
             journey.observe(&best, margin);
-            self.journey = Some((journey, target));
+            match journey.turns() == turns {
+                true => self.journey = Some((journey, target)),
+                false => self.wait(journey, target),
+            }
         }
         Ok(Progress::More)
     }
@@ -184,29 +194,52 @@ impl<T: Real> Patch<T> {
         Journey::new(self.reading, property, from, margin, self.base.is_some())
     }
 
-    /// A point and the conjunction nearest there: the centre, then the best of a block of samples.
-    fn next_start(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Option<(Vec<f64>, u32)>, Halt> {
-        if self.started {
-            self.sampler.draw(oracle, &mut self.points);
-        } else {
-            fix(oracle, &mut self.points);
-            let lanes = oracle.lanes();
-            for (i, values) in self.points.chunks_exact_mut(lanes).enumerate() {
-                values.fill(middle(oracle.lower[i], oracle.upper[i]));
-            }
+    /// The journey of the next round: the present one until it turns to another layer; then one from a new start or, where these
+    /// had more than half of the work, the one that waits longest.
+    fn next(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Option<(Journey, u32)>, Halt> {
+        if let Some(journey) = self.journey.take() {
+            return Ok(Some(journey));
         }
+        if self.work.0 > self.work.1
+            && let Some(journey) = self.waiting.pop_front()
+        {
+            return Ok(Some(journey));
+        }
+        let start = self.next_start(oracle)?;
+        Ok(start.map(|(start, target)| (self.begin(oracle, &start, target), target)))
+    }
+
+    /// Puts a journey aside; the oldest is given up where too many wait.
+    fn wait(&mut self, journey: Journey, target: u32) {
+        if self.waiting.len() >= MOST_WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back((journey, target));
+    }
+
+    /// A point and the conjunction nearest there: the centre, then one seed after the other.
+    fn next_start(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Option<(Vec<f64>, u32)>, Halt> {
+        let start = match self.started {
+            true => self.seeds.next(oracle)?.map(|seed| (seed.point, seed.target)),
+            false => Some(self.centre(oracle)?),
+        };
+        self.started = true;
+        self.learn(oracle);
+        let start = start.map(|(point, target)| (point.into_iter().map(Real::widen).collect(), target));
+        Ok(start.filter(|(point, _): &(Vec<f64>, u32)| point.iter().all(|x| x.is_finite())))
+    }
+
+    /// The middle of the box; bounds over the box are made with it.
+    fn centre(&mut self, oracle: &mut Oracle<'_, T>) -> Result<(Vec<T>, u32), Halt> {
+        let centre: Vec<T> = oracle.lower.iter().zip(&oracle.upper).map(|(&l, &u)| middle(l, u)).collect();
+        repeat(centre.iter().copied(), oracle.lanes(), &mut self.points);
         oracle.evaluate(&self.points)?;
-        if !self.started && self.base.is_none() && self.reading.phases == Phases::ApproximatedBox {
+        if self.base.is_none() && self.reading.phases == Phases::ApproximatedBox {
             let region = &oracle.region;
             let of_box = |view| Ranges::of_box(view, &region.lower, &region.upper);
             self.of_box = oracle.problem.layered().ok().and_then(of_box);
         }
-        self.started = true;
-        self.learn(oracle);
-        let best = |a: usize, b: usize| if oracle.margins()[b] > oracle.margins()[a] { b } else { a };
-        let lane = (0..oracle.lanes()).reduce(best).unwrap_or(0);
-        let point: Vec<f64> = oracle.point(lane).into_iter().map(Real::widen).collect();
-        Ok(point.iter().all(|x| x.is_finite()).then(|| (point, oracle.nearest()[lane])))
+        Ok((oracle.point(0), oracle.nearest()[0]))
     }
 
     /// Adds a few of the last block's points to their classes.

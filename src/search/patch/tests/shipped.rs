@@ -18,7 +18,8 @@ fn problem(network: &str, property: &str) -> Problem<f32> {
 
 #[test]
 fn patching_alone_finds_what_it_can() {
-    let cases = [("paper_fig1.onnx", "paper_fig1.vnnlib"), ("digits_mlp.onnx", "digits_mlp_easy.vnnlib")];
+    let figure = ("paper_fig1.onnx", "paper_fig1.vnnlib");
+    let cases = [figure, ("toy.onnx", "toy.vnnlib"), ("digits_mlp.onnx", "digits_mlp_easy.vnnlib")];
     for (network, property) in cases {
         let config = Config { only: vec!["patch".into()], threads: 1, ..Config::default() };
         let (summary, found) = check(&problem(network, property), &config, 60);
@@ -27,8 +28,12 @@ fn patching_alone_finds_what_it_can() {
 }
 
 #[test]
-fn the_shipped_fig_1_is_the_one_of_the_worked_example() {
-    let problem = problem("paper_fig1.onnx", "paper_fig1.vnnlib");
-    let view = Layered::new(problem.double()).unwrap();
-    assert_eq!(view.simulate(&[1.0, 1.0]).sums, [vec![5.0, 1.0], vec![10.0, 7.0], vec![13.0, 10.0]]);
+fn the_shipped_figures_are_those_of_the_worked_example() {
+    let check = |name: &str, input: &[f64], sums: Vec<Vec<f64>>| {
+        let problem = problem(&format!("{name}.onnx"), &format!("{name}.vnnlib"));
+        let view = Layered::new(problem.double()).unwrap();
+        assert_eq!(view.simulate(input).sums, sums, "{name}");
+    };
+    check("paper_fig1", &[0.5, 0.5], vec![vec![1.0, 0.5], vec![3.5, 1.5], vec![-5.0, -6.5]]);
+    check("paper_fig3", &[3.0, 4.0], vec![vec![1.0, 1.0], vec![-2.0, 2.0]]);
 }

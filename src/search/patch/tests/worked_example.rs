@@ -1,4 +1,5 @@
-//! Figures 1 and 2 of the paper, number by number. The equations that it prints determine the network.
+//! Figures of the paper, number by number. Of figures 1 and 2 the equations that it prints determine the network. The weights of
+//! figures 3 and 4 are in its drawings alone: the network that stands for them here is the simplest that has the printed values.
 
 use super::*;
 use crate::budget::Budget;
@@ -154,9 +155,40 @@ fn phases_that_stay_can_stand_in_the_way() {
     assert!((size(Phases::Free).unwrap() - 2.0).abs() < 1e-7);
 }
 
-// A network of our own, in the manner of figure 3.
+/// Figures 3 and 4: ⟨3, 4⟩ gives −2 and 2, and the second layer is to change so that output 0 is the larger one.
 #[test]
-fn fig_3_is_marked_by_paths_and_simplified() {
+fn figs_3_and_4_need_a_largest_change_of_1() {
+    let network = relu_network(&[&[&[-1.0, 1.0], &[-1.0, 1.0]], &[&[-1.0, -1.0], &[1.0, 1.0]]]);
+    let (input, property) = ([3.0, 4.0], conjunction(vec![at_most(&[(0, -1.0), (1, 1.0)], 0.0)]));
+    let trace = network.simulate(&input);
+    assert_eq!(trace.outputs(), [-2.0, 2.0]);
+    let marks = Marking::Paths.mark(&network, &trace, &property);
+    assert_eq!(marks[1], [Mark::Increment, Mark::Decrement]);
+    let views = [Layer::from(&network.layers[1])];
+    let demands = [Demand::of(&property, &input)];
+    let check = |objective, marking, size: f64, changes: usize| {
+        let reading = Reading { objective, marks: marking, margin: 0.0, proof: 100, ..Reading::printed() };
+        let site =
+            Site { network: &network, input: &input, trace: &trace, property: &property, ranges: None };
+        let goal = Goal::Demands(&demands, 0.0);
+        let stage = Stage { site, layers: &views, p: 1, goal, marks: &marks[1] };
+        let patch = modify_edge_layer(&stage, &reading, &mut Programs::new(&Budget::unlimited())).unwrap();
+        assert!((objective.of(std::slice::from_ref(&patch)) - size).abs() < 1e-7, "{objective:?}: {patch:?}");
+        assert_eq!(patch.changes.len(), changes, "{objective:?}: {patch:?}");
+        let sums = views[0].changed_sums(&patch.changes, trace.into_layer(1));
+        assert!(sums[0] >= sums[1] - 1e-9, "{objective:?}: {sums:?}");
+    };
+    // min M subject to −M ≤ ε ≤ M for all four weights: 2 M + 2 M ≥ 4. The marks fix their signs, and lose nothing.
+    for marking in [Marking::Off, Marking::Paths] {
+        check(Norm::Largest, marking, 1.0, 4);
+        check(Norm::Total, marking, 4.0, 1);
+        check(Norm::Fewest, marking, 1.0, 1);
+    }
+}
+
+// A network of our own, in the manner of figure 3, with a neuron whose paths disagree.
+#[test]
+fn paths_mark_neurons_and_fix_the_signs_of_changes() {
     let network = relu_network(&[
         &[&[1.0, 2.0], &[3.0, -1.0], &[-1.0, 1.0]],
         &[&[2.0, -1.0, 1.0], &[-1.0, 1.0, 2.0]],
