@@ -43,7 +43,7 @@ def strategies(binary):
 
 
 def run(binary, folder, row, limit, options):
-    """One run on one thread: the verdict, CPU seconds of the process, and evaluations of all strategies.
+    """One run on one thread: the verdict, the strategy that found it, CPU seconds of the process, and evaluations of all strategies.
 
     The search may take `limit` seconds: the program keeps half a second of its time for the results file.
     """
@@ -55,9 +55,12 @@ def run(binary, folder, row, limit, options):
     process.returncode = os.waitstatus_to_exitcode(status)
     events = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     verdicts = [event["verdict"] for event in events if event.get("event") == "verdict"]
-    evaluations = sum(event.get("evaluations", 0) for event in events if event.get("event") == "finished")
+    finished = [event for event in events if event.get("event") == "finished"]
+    winners = [event["strategy"] for event in finished if event.get("ended") == "found"]
+    evaluations = sum(event.get("evaluations", 0) for event in finished)
     return {
         "verdict": verdicts[-1] if verdicts else f"exit {process.returncode}",
+        "found_by": winners[0] if winners else "",
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 4),
         "evaluations": evaluations,
     }

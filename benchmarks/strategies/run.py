@@ -9,6 +9,7 @@ says how many. Python's standard library is all it needs.
 """
 
 import argparse
+import collections
 import concurrent.futures
 import csv
 import statistics
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import common
 
-FIELDS = ["variant", "benchmark", "instance", "verdict", "cpu_s", "evaluations"]
+FIELDS = ["variant", "benchmark", "instance", "verdict", "found_by", "cpu_s", "evaluations"]
 
 
 def variants(names, chosen):
@@ -93,6 +94,10 @@ def table(results, rows, options, left_out):
         others = set().union(*(theirs for other, theirs in alone.items() if other != label))
         single = str(len(found - others)) if label in alone else ""
         lines.append(f"| {label} | {count} | {median:.3f} | {total:.1f} | {evaluations:,} | {single} |")
+    if "portfolio" in complete:
+        wins = collections.Counter(row["found_by"] or "no strategy" for row in complete["portfolio"])
+        said = ", ".join(f"{name} {count}" for name, count in wins.most_common())
+        lines += ["", f"Who finds it in the portfolio: {said}."]
     lines += ["", *by_benchmark(complete, wanted)]
     partial = sorted(set(by_variant) - set(complete))
     if partial:

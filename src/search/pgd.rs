@@ -7,6 +7,9 @@
 //! 2020: two steps along a random direction of the outputs), and every third batch lets inactive ReLUs leak in the
 //! backward pass, by a slope drawn for each restart that falls to zero over the first 70% of the steps: the mode
 //! for plateaus, where the true gradient is zero.
+//!
+//! A round is a fifth of a batch. Most of what falls to gradients falls in the first steps, and the price of a first round is what a
+//! strategy waits for. With rounds of whole batches the median instance took a quarter more CPU time (0.051 for 0.041 s).
 
 use super::starts::{Starts, price};
 use super::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
@@ -14,7 +17,9 @@ use crate::network::{Real, Surrogate};
 use crate::problem::Problem;
 use crate::property::Region;
 
+/// Steps of a batch, and of a round.
 const STEPS: usize = 100;
+const A_ROUND: usize = 20;
 const MOMENTUM: f64 = 0.9;
 const DECAY: f64 = 0.99;
 const DIVERSIFICATION_STEPS: usize = 2;
@@ -30,6 +35,9 @@ const COOLING: f64 = 0.7;
 /// Signed-momentum ascent on the margin.
 struct Pgd<T> {
     starts: Starts,
+    /// The batch's steps that have been made; what it goes on with in the next round.
+    step: usize,
+    length: f64,
     widest: f64,
     /// Whether the network jumps somewhere, so that true gradients say nothing.
     jumps: bool,
@@ -50,6 +58,8 @@ pub fn make<T: Real>(
     let widest = starts.free.iter().map(|&i| region.upper[i] - region.lower[i]).fold(0.0, f64::max);
     Ok(Box::new(Pgd {
         starts,
+        step: STEPS,
+        length: 0.0,
         widest,
         jumps: problem.network.jumps(),
         points: Vec::new(),
@@ -62,27 +72,43 @@ pub fn make<T: Real>(
 
 impl<T: Real> Falsifier<T> for Pgd<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
-        price(problem, STEPS)
+        price(problem, A_ROUND)
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
-        self.starts.draw(oracle, &mut self.points)?;
-        self.momentum.clear();
-        self.momentum.resize(self.points.len(), T::zero());
-        // Numbered from 0; drawing has counted this one.
-        let batch = self.starts.batch - 1;
-        if batch % 2 == 1 {
-            self.diversify(oracle)?;
+        if self.step >= STEPS {
+            self.begin(oracle)?;
+        } else {
+            // Others have used the workspace since.
+            oracle.evaluate(&self.points)?;
         }
-        self.climb(oracle, batch % 3 == 2)?;
+        self.climb(oracle)?;
         Ok(Progress::More)
     }
 }
 
 impl<T: Real> Pgd<T> {
     fn surrogate(&self) -> Surrogate<'static, T> {
-        let width = T::of(WIDTHS[(self.starts.batch - 1) % WIDTHS.len()]);
+        let width = T::of(WIDTHS[self.batch() % WIDTHS.len()]);
         Surrogate { leak: None, width: self.jumps.then_some(width) }
+    }
+
+    /// The number of the batch, from 0.
+    fn batch(&self) -> usize {
+        self.starts.batch - 1
+    }
+
+    /// A batch of starts.
+    fn begin(&mut self, oracle: &mut Oracle<'_, T>) -> Result<(), Halt> {
+        self.starts.draw(oracle, &mut self.points)?;
+        self.momentum.clear();
+        self.momentum.resize(self.points.len(), T::zero());
+        if self.batch() % 2 == 1 {
+            self.diversify(oracle)?;
+        }
+        self.slopes = (0..oracle.lanes()).map(|_| T::of(self.starts.random.between(0.0, LEAK))).collect();
+        (self.step, self.length) = (0, self.widest / 8.0);
+        Ok(())
     }
 
     fn diversify(&mut self, oracle: &mut Oracle<'_, T>) -> Result<(), Halt> {
@@ -92,46 +118,46 @@ impl<T: Real> Pgd<T> {
             self.momentum.fill(T::zero());
             let gradient = oracle.gradient(Objective::Direction(&direction), self.surrogate());
             self.momentum.copy_from_slice(gradient);
-            self.step(oracle, self.widest / 2.0);
+            self.move_by(oracle, self.widest / 2.0);
             oracle.evaluate(&self.points)?;
         }
         self.momentum.fill(T::zero());
         Ok(())
     }
 
-    fn climb(&mut self, oracle: &mut Oracle<'_, T>, leaky: bool) -> Result<(), Halt> {
+    /// A round's steps.
+    fn climb(&mut self, oracle: &mut Oracle<'_, T>) -> Result<(), Halt> {
         let lanes = oracle.lanes();
-        self.slopes = (0..lanes).map(|_| T::of(self.starts.random.between(0.0, LEAK))).collect();
-        let mut length = self.widest / 8.0;
-        for step in 0..STEPS {
-            let heat = T::of((1.0 - step as f64 / (COOLING * STEPS as f64)).max(0.0));
+        let leaky = self.batch() % 3 == 2;
+        for _ in 0..A_ROUND {
+            let heat = T::of((1.0 - self.step as f64 / (COOLING * STEPS as f64)).max(0.0));
             self.leak.clear();
             self.leak.extend(self.slopes.iter().map(|&slope| slope * heat));
             let leak = leaky.then_some(self.leak.as_slice());
             let surrogate = Surrogate { leak, ..self.surrogate() };
             let gradient = oracle.gradient(Objective::Hinge(&self.starts.targets), surrogate);
             gather_momentum(&self.starts.free, gradient, &mut self.momentum, &mut self.scale, lanes);
-            self.step(oracle, length);
+            self.move_by(oracle, self.length);
             for lane in (0..lanes).filter(|&lane| self.scale[lane] == T::zero()) {
                 self.starts.redraw(oracle, lane, &mut self.points);
                 self.momentum.iter_mut().skip(lane).step_by(lanes).for_each(|m| *m = T::zero());
             }
-            length *= DECAY;
+            (self.step, self.length) = (self.step + 1, self.length * DECAY);
             oracle.evaluate(&self.points)?;
         }
         Ok(())
     }
 
     /// Moves every free input by `length` in the momentum's sign, and back into the box.
-    fn step(&mut self, oracle: &Oracle<'_, T>, length: f64) {
+    fn move_by(&mut self, oracle: &Oracle<'_, T>, length: f64) {
         let lanes = oracle.lanes();
         let (zero, length) = (T::zero(), T::of(length));
         for &i in &self.starts.free {
             let (lower, upper) = (oracle.lower[i], oracle.upper[i]);
             let row = self.points[i * lanes..(i + 1) * lanes].iter_mut();
             for (x, &m) in row.zip(&self.momentum[i * lanes..]) {
-                let move_by = if m > zero { length } else { zero } - if m < zero { length } else { zero };
-                *x = (*x + move_by).max(lower).min(upper);
+                let by = if m > zero { length } else { zero } - if m < zero { length } else { zero };
+                *x = (*x + by).max(lower).min(upper);
             }
         }
     }
