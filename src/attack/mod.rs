@@ -12,6 +12,8 @@ pub mod images;
 pub mod measures;
 pub mod methods;
 pub mod page;
+#[cfg(test)]
+mod pixel_tests;
 pub mod record;
 #[cfg(test)]
 mod report_tests;
