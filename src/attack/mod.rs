@@ -11,6 +11,7 @@ pub mod grid;
 pub mod images;
 pub mod measures;
 pub mod methods;
+pub mod overview;
 pub mod page;
 #[cfg(test)]
 mod pixel_tests;
