@@ -19,7 +19,7 @@ pub const DEFINITIONS: [(&str, &str); 3] = [
     (
         "robust accuracy",
         "images that the network classifies correctly and no method changes within the limits, of all images; - where \
-         --protocol leaves correct images out",
+         some of them are left alone (--protocol, a chosen class)",
     ),
 ];
 
