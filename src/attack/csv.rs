@@ -1,4 +1,4 @@
-//! Every attack as a line of `results.csv`.
+//! Every attack as a line of `results.csv`; of several runs with the limit in front.
 
 use super::record::{Picture, Record};
 use super::run::Subject;
@@ -8,7 +8,18 @@ const NAMES: &str = "method,image,file,label,target,ending,class,picture,picture
 
 /// The table; `names` are those of the images, by number.
 pub fn text(records: &[Record], subjects: &[Subject], names: &[String]) -> String {
-    let mut out = NAMES.to_owned();
+    NAMES.to_owned() + &lines(None, records, subjects, names)
+}
+
+/// The heads of the columns where a line begins with its limit.
+pub fn names_with_limit() -> String {
+    format!("limit,{NAMES}")
+}
+
+/// The lines alone, with a limit in front or without.
+pub fn lines(limit: Option<&str>, records: &[Record], subjects: &[Subject], names: &[String]) -> String {
+    let mut out = String::new();
+    let front = limit.map_or(String::new(), |limit| written(limit) + ",");
     for record in records {
         let subject = subjects.iter().find(|subject| subject.number == record.image);
         let picture = record.found.as_ref().map(|found| found.picture);
@@ -40,6 +51,7 @@ pub fn text(records: &[Record], subjects: &[Subject], names: &[String]) -> Strin
             number(record.proved.map(|proved| proved.gap.to_string())),
             number(record.proved.map(|proved| proved.optimal.to_string())),
         ];
+        out += &front;
         out += &cells.join(",");
         out.push('\n');
     }

@@ -168,8 +168,8 @@ impl Search<'_, '_, '_> {
     /// One level of the longest change for one level of another, where that is shorter.
     fn traded(&mut self, input: &mut Vec<f32>) -> Result<(), StopReason> {
         let image = self.task.image;
-        let far = |input: &[f32], i: usize| (input[i] - image[i]).abs();
-        let length = |input: &[f32]| (0..input.len()).map(|i| f64::from(far(input, i)).powi(2)).sum::<f64>();
+        let far = |input: &[f32], i: usize| self.task.moved(i, input[i]);
+        let length = |input: &[f32]| (0..input.len()).map(|i| far(input, i).powi(2)).sum::<f64>();
         let mut order = self.changed(input);
         if order.len() > MOST_TRADED {
             return Ok(());
@@ -197,8 +197,7 @@ impl Search<'_, '_, '_> {
 impl Task<'_> {
     /// One level of an 8-bit picture, on the scale of an input.
     fn level(&self, index: usize) -> f32 {
-        let victim = self.victim;
-        1.0 / (255.0 * victim.scaling.deviation[victim.layout.channel(index)])
+        self.victim.unit[index] / 255.0
     }
 
     /// The value of an 8-bit picture nearest to `x` that the limits allow an input; the image's own where they allow

@@ -11,7 +11,10 @@ pub mod grid;
 pub mod images;
 pub mod measures;
 pub mod methods;
+pub mod overview;
 pub mod page;
+#[cfg(test)]
+mod pixel_tests;
 pub mod record;
 #[cfg(test)]
 mod report_tests;

@@ -81,7 +81,7 @@ pub struct Proved {
 pub struct Found {
     /// The class that it is taken for.
     pub class: usize,
-    /// How far it is from the image.
+    /// How far it is from the image, in pixels.
     pub distance: Distance,
     /// What its 8-bit picture is taken for when it is read back.
     pub picture: Picture,

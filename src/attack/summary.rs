@@ -134,6 +134,18 @@ impl Summary {
         }
     }
 
+    /// Every figure.
+    pub fn figures(&self) -> Value {
+        json!({
+            "images": self.images,
+            "correct": self.correct,
+            "attacked": self.attacked,
+            "features": self.features,
+            "definitions": definitions::all(self).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            "methods": self.rows,
+        })
+    }
+
     /// Every figure, and every attack without its input.
     pub fn to_json(&self, settings: Value, records: &[Record]) -> Value {
         let one = |record: &Record| {
@@ -149,16 +161,10 @@ impl Summary {
                 "proved": record.proved,
             })
         };
-        json!({
-            "settings": settings,
-            "images": self.images,
-            "correct": self.correct,
-            "attacked": self.attacked,
-            "features": self.features,
-            "definitions": definitions::all(self).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
-            "methods": self.rows,
-            "attacks": records.iter().map(one).collect::<Vec<_>>(),
-        })
+        let mut json = self.figures();
+        json["settings"] = settings;
+        json["attacks"] = records.iter().map(one).collect();
+        json
     }
 }
 

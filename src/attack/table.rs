@@ -78,15 +78,27 @@ pub fn columns(summary: &Summary) -> Vec<String> {
 pub fn text(summary: &Summary) -> String {
     let mut lines = vec![columns(summary)];
     lines.extend(summary.rows.iter().map(|row| cells(summary, row)));
-    let width = |column: usize| {
-        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
     let mut out = format!(
         "{} images, {} classified correctly, {} attacked. Distances, seconds and evaluations: mean / median / max.\n\n",
         summary.images, summary.correct, summary.attacked
     );
-    for line in &lines {
+    out += &aligned(&lines);
+    out.push('\n');
+    for (name, definition) in definitions::all(summary) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{name}: {definition}");
+    }
+    out
+}
+
+/// Lines of as many cells each, one column below the other: the first to the left, the others to the right.
+pub(super) fn aligned(lines: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..lines.first().map_or(0, Vec::len)).map(width).collect();
+    let mut out = String::new();
+    for line in lines {
         let mut text = String::new();
         for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
             // Writing to a String cannot fail.
@@ -95,10 +107,6 @@ pub fn text(summary: &Summary) -> String {
         }
         out += text.trim_end();
         out.push('\n');
-    }
-    out.push('\n');
-    for (name, definition) in definitions::all(summary) {
-        let _ = writeln!(out, "{name}: {definition}");
     }
     out
 }

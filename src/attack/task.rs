@@ -29,10 +29,11 @@ pub enum Confidence {
     Lead(f32),
 }
 
-/// What every method keeps, besides the valid range. Lengths are on the scale of the network's inputs.
+/// What every method keeps, besides the valid range. Lengths are in pixels, whose values go from 0 to 1, whatever the scale
+/// of the network's inputs: 8/255 is eight levels of a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
-    /// No input moves by more. `f32::INFINITY` for no limit.
+    /// No value moves by more. `f32::INFINITY` for no limit.
     pub linf: f32,
     /// Euclidean length of the change. `f32::INFINITY` for no limit.
     pub l2: f32,
@@ -67,34 +68,41 @@ pub struct Task<'a> {
 impl Task<'_> {
     /// The least value that input `index` may take: valid, and no farther away than the limit.
     pub fn lower(&self, index: usize) -> f32 {
-        self.victim.lower[index].max(self.image[index] - self.limits.linf)
+        self.victim.lower[index].max(self.image[index] - self.reach(index))
     }
 
     /// The largest.
     pub fn upper(&self, index: usize) -> f32 {
-        self.victim.upper[index].min(self.image[index] + self.limits.linf)
+        self.victim.upper[index].min(self.image[index] + self.reach(index))
+    }
+
+    /// How far input `index` may move by the limit, on its own scale; infinite without one.
+    pub fn reach(&self, index: usize) -> f32 {
+        self.limits.linf * self.victim.unit[index]
+    }
+
+    /// By how much input `index` is away from the image's at a value, in pixels.
+    pub fn moved(&self, index: usize, value: f32) -> f64 {
+        self.victim.in_pixels(index, (f64::from(value) - f64::from(self.image[index])).abs())
     }
 
     /// Whether an input keeps the valid range and all limits. Ends are rounded to the inputs' type, and so is a
-    /// difference: the largest change may exceed its limit by a millionth of the valid range.
+    /// difference: the largest change may exceed its limit by a millionth of the way from black to white, the Euclidean
+    /// length by as much.
     pub fn keeps_limits(&self, input: &[f32]) -> bool {
         let victim = self.victim;
         let ranges = victim.lower.iter().zip(&victim.upper);
         let within = |(&x, (&low, &high)): (&f32, (&f32, &f32))| low <= x && x <= high;
-        let slack = |(&low, &high): (&f32, &f32)| 1e-6 * (high - low);
-        let near = |((&a, &b), range): ((&f32, &f32), (&f32, &f32))| {
-            (a - b).abs() <= self.limits.linf + slack(range)
-        };
         let change = self.change(input);
-        input.iter().zip(ranges.clone()).all(within)
-            && self.image.iter().zip(input).zip(ranges).all(near)
+        input.iter().zip(ranges).all(within)
+            && f64::from(self.limits.linf) + 1e-6 >= change.linf
             && f64::from(self.limits.l2) + 1e-6 >= change.l2
             && change.pixels <= self.limits.pixels
     }
 
-    /// How far an input is from the image.
+    /// How far an input is from the image, in pixels.
     pub fn change(&self, input: &[f32]) -> Distance {
-        Distance::between(self.victim.layout, self.image, input)
+        Distance::between(self.victim.layout, &self.victim.unit, self.image, input)
     }
 
     /// The class that counts as a success, the strongest of several, and by how much it leads: over the label, and over

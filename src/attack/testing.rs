@@ -64,10 +64,14 @@ impl Sketch {
         self.push("Gemm", vec![weights, bias], &[("transB", Attribute::Int(1))]);
     }
 
-    fn finish(mut self, classes: usize, layout: Layout) -> Victim {
+    fn finish(self, classes: usize, layout: Layout) -> Victim {
+        self.finish_scaled(classes, layout, Scaling::unit(layout.channels))
+    }
+
+    fn finish_scaled(mut self, classes: usize, layout: Layout, scaling: Scaling) -> Victim {
         self.graph.outputs.push(info(&self.last, &[1, classes]));
         let model = Model { path: "sketch.onnx".into(), ir_version: 8, opset: 13, graph: self.graph };
-        Victim::new(Arc::new(model), layout, Scaling::unit(layout.channels)).unwrap()
+        Victim::new(Arc::new(model), layout, scaling).unwrap()
     }
 }
 
@@ -109,7 +113,13 @@ pub(crate) type Row<'a> = (&'a [f64], f64);
 
 /// Fully connected layers of these weights, with ReLU between them, on grey images of this height and width.
 pub(crate) fn dense(height: usize, width: usize, layers: &[&[Row<'_>]]) -> Victim {
-    let mut sketch = Sketch::new(&[1, height * width], 0);
+    let layout = Layout { channels: 1, height, width, order: Order::ChannelsFirst };
+    dense_over(layout, Scaling::unit(1), layers)
+}
+
+/// The same over images of a layout, whose values are scaled.
+pub(crate) fn dense_over(layout: Layout, scaling: Scaling, layers: &[&[Row<'_>]]) -> Victim {
+    let mut sketch = Sketch::new(&[1, layout.len()], 0);
     for (at, rows) in layers.iter().enumerate() {
         if at > 0 {
             sketch.push("Relu", vec![], &[]);
@@ -120,7 +130,7 @@ pub(crate) fn dense(height: usize, width: usize, layers: &[&[Row<'_>]]) -> Victi
         sketch.gemm(weights, bias);
     }
     let classes = layers.last().map_or(0, |rows| rows.len());
-    sketch.finish(classes, Layout { channels: 1, height, width, order: Order::ChannelsFirst })
+    sketch.finish_scaled(classes, layout, scaling)
 }
 
 /// A convolution, a max-pooling and two full layers over 2 × 6 × 6 images, four classes.

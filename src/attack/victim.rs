@@ -119,7 +119,8 @@ impl Scaling {
 
 /// A classifier: the class of an image is the index of its largest output, the first among equals.
 ///
-/// Methods see images on the scale of the network's inputs; `lower` and `upper` are black and white there.
+/// Methods see images on the scale of the network's inputs; `lower` and `upper` are black and white there, `unit` the way
+/// between them.
 #[derive(Debug)]
 pub struct Victim {
     /// The fast engine: forward, gradients, bounds.
@@ -134,6 +135,9 @@ pub struct Victim {
     pub lower: Vec<f32>,
     /// Its upper ends.
     pub upper: Vec<f32>,
+    /// By how much each input moves where its pixel's value moves by 1, the way from black to white. Limits and distances
+    /// are in pixels: whatever compares the two scales asks here.
+    pub unit: Vec<f32>,
     engine: Engine,
 }
 
@@ -159,13 +163,19 @@ impl Victim {
             (0..layout.len()).map(scaled).collect::<Vec<f32>>()
         };
         let (lower, upper) = (end(0.0), end(1.0));
+        let unit = (0..layout.len()).map(|index| 1.0 / scaling.deviation[channel(index)]).collect();
         let double = network::import::<f64>(&model)?;
-        Ok(Self { network, double, layout, lower, upper, scaling, engine: Engine::new(model)? })
+        Ok(Self { network, double, layout, lower, upper, unit, scaling, engine: Engine::new(model)? })
     }
 
     /// Number of classes.
     pub fn classes(&self) -> usize {
         self.network.output_len()
+    }
+
+    /// By how much a pixel's value moves, 0 to 1, where its input moves by so much.
+    pub fn in_pixels(&self, index: usize, change: f64) -> f64 {
+        change / f64::from(self.unit[index])
     }
 
     /// The network's outputs by the reference engine, which shares no kernel with the fast one; `None` where it

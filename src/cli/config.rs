@@ -80,8 +80,18 @@ pub(super) enum UsageError {
         text: String,
     },
     /// A limit that is none.
-    #[error("--limit {0}: not of the form linf=X or l2=X with a number above 0")]
+    #[error(
+        "--limit {0}: not of the form linf=X or l2=X with a number above 0 (help: write for instance linf=8/255)"
+    )]
     Limit(String),
+    /// Two limits that are one.
+    #[error("--limit {first} and --limit {second} are the same limit (help: name each once)")]
+    SameLimit {
+        /// The one.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// Targets that are none.
     #[error("--targets {0}: not runner-up, all, or a number above 0")]
     Targets(String),

@@ -1,6 +1,7 @@
 //! The program as its users see it: arguments in; output, results file and exit status out.
 
 mod attack;
+mod attack_limits;
 mod audit;
 mod bad_input;
 mod browser;

@@ -34,7 +34,8 @@ pub fn all(summary: &Summary) -> Vec<(&'static str, String)> {
         (
             "L1, L2, Linf",
             text(
-                "norms of the change on the scale of the network's inputs, before any rounding to pictures; of successes",
+                "norms of the change in pixels, whose values go from 0 to 1 whatever the network reads, as in --limit; before any \
+                 rounding to pictures; of successes",
             ),
         ),
         ("seconds", text("wall-clock time of the method alone, of every attacked image, successful or not")),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attack::Layout;
 
-/// Distances of one adversarial input, on the scale of the network's inputs.
+/// Distances of one adversarial input in pixels, whose values go from 0 to 1: the scale of the limits.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Distance {
     /// Values that differ (L0).
@@ -20,13 +20,13 @@ pub struct Distance {
 }
 
 impl Distance {
-    /// Between two inputs of a layout.
-    pub fn between(layout: Layout, image: &[f32], input: &[f32]) -> Self {
+    /// Between two inputs of a layout; `unit` is by how much each input moves where its pixel moves by 1.
+    pub fn between(layout: Layout, unit: &[f32], image: &[f32], input: &[f32]) -> Self {
         let mut touched = vec![false; layout.pixels()];
         let mut distance = Self::default();
-        for (index, (&from, &to)) in image.iter().zip(input).enumerate() {
+        for (index, ((&from, &to), &unit)) in image.iter().zip(input).zip(unit).enumerate() {
             if from != to {
-                let change = (f64::from(to) - f64::from(from)).abs();
+                let change = (f64::from(to) - f64::from(from)).abs() / f64::from(unit);
                 touched[layout.pixel(index)] = true;
                 distance.values += 1;
                 distance.l1 += change;
@@ -52,9 +52,11 @@ mod tests {
         // Values 1 and 5: pixel 1 of both channels, or channel 1 of pixels 0 and 2.
         for (order, pixels) in [(Order::ChannelsFirst, 1), (Order::ChannelsLast, 2)] {
             let layout = Layout { channels: 2, height: 2, width: 2, order };
-            let got = Distance::between(layout, &image, &input);
-            let want = Distance { values: 2, pixels, l1: 1.25, l2: 1.0625_f64.sqrt(), linf: 1.0 };
-            assert_eq!(got, want, "{order:?}");
+            for unit in [1.0, 4.0] {
+                let got = Distance::between(layout, &[unit; 8], &image, &input);
+                let [l1, l2, linf] = [1.25, 1.0625_f64.sqrt(), 1.0].map(|norm| norm / f64::from(unit));
+                assert_eq!(got, Distance { values: 2, pixels, l1, l2, linf }, "{order:?}, {unit}");
+            }
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn confirm(task: &Task<'_>, session: &mut Session<'_>, mut point: Vec<f32>) 
 }
 
 /// Moves a point to where the limits allow it: no value leaves its interval; of too many changed pixels those that
-/// changed most (by squares) stay; a change that is too long is shortened.
+/// changed most (by squares, in pixels) stay; a change that is too long is shortened.
 pub fn keep(task: &Task<'_>, point: &mut [f32]) {
     for (index, value) in point.iter_mut().enumerate() {
         *value = value.max(task.lower(index)).min(task.upper(index));
@@ -44,7 +44,7 @@ pub fn keep(task: &Task<'_>, point: &mut [f32]) {
     if task.limits.pixels < layout.pixels() {
         let mut moved = vec![0.0f64; layout.pixels()];
         for index in 0..point.len() {
-            moved[layout.pixel(index)] += f64::from(point[index] - task.image[index]).powi(2);
+            moved[layout.pixel(index)] += task.moved(index, point[index]).powi(2);
         }
         let mut order: Vec<usize> = (0..moved.len()).collect();
         order.sort_by(|&a, &b| moved[b].total_cmp(&moved[a]));
@@ -55,8 +55,7 @@ pub fn keep(task: &Task<'_>, point: &mut [f32]) {
             }
         }
     }
-    let squares = point.iter().zip(task.image).map(|(x, y)| f64::from(x - y).powi(2));
-    let length = squares.sum::<f64>().sqrt();
+    let length = task.change(point).l2;
     if length > f64::from(task.limits.l2) {
         // A millionth shorter, so that rounding to single precision does not bring it back over the limit.
         let share = (f64::from(task.limits.l2) / length * (1.0 - 1e-6)) as f32;

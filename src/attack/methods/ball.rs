@@ -6,7 +6,7 @@ use crate::random::Random;
 /// The values that an attack in the L∞ norm may take, one number an input in each list.
 #[derive(Debug, Clone)]
 pub struct Ball {
-    /// How far an input may move.
+    /// How far an input may move, on its own scale.
     pub radius: Vec<f32>,
     /// The least valid value that near.
     pub lower: Vec<f32>,
@@ -23,9 +23,9 @@ pub fn usual_share(layout: Layout) -> f32 {
 impl Ball {
     /// The ball of the task's limit or, where there is none, with this share of the valid range as its radius.
     pub fn of(task: &Task<'_>, share: f32) -> Self {
-        let (victim, limit) = (task.victim, task.limits.linf);
-        let radius = |index: usize| match limit.is_finite() {
-            true => limit,
+        let victim = task.victim;
+        let radius = |index: usize| match task.reach(index).is_finite() {
+            true => task.reach(index),
             false => share * (victim.upper[index] - victim.lower[index]),
         };
         let radius: Vec<f32> = (0..task.image.len()).map(radius).collect();

@@ -7,6 +7,9 @@
 //! Of the classes aimed at, the image that changes the fewest pixels is the answer. Networks with convolutions are
 //! patched behind the last of them and of its poolings (footnote 5), with the part in front linearised at the image.
 //!
+//! What its programs make small is measured on the scale of the network's inputs: with several deviations (`--std`) a channel
+//! counts by its own.
+//!
 //! Deviation: the paper's program has a switch for every input. Here the inputs that the sum's program leaves alone
 //! keep theirs off, and where it moves very many it is the answer: with 50 switches the program takes half a second and
 //! saves nothing.

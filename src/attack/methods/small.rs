@@ -74,8 +74,8 @@ pub(super) fn succeeds(name: &str, task: &Task<'_>, companions: &[Victim]) -> bo
             for (index, &value) in input.iter().enumerate() {
                 assert!((task.lower(index)..=task.upper(index)).contains(&value), "{name}: value {index}");
             }
-            let length = input.iter().zip(task.image).map(|(x, y)| (x - y).powi(2)).sum::<f32>().sqrt();
-            assert!(length <= task.limits.l2, "{name}: length {length}");
+            let length = task.change(&input).l2;
+            assert!(length <= f64::from(task.limits.l2), "{name}: length {length}");
             let changed = input.iter().zip(task.image).filter(|(x, y)| x != y).count();
             assert!(changed <= task.limits.pixels, "{name}: {changed} pixels");
             let outputs = task.victim.network.evaluate(&input);

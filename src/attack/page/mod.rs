@@ -2,6 +2,7 @@
 //! as in the paper's Figs. 6 and 7.
 
 mod gallery;
+pub mod limits;
 mod plots;
 
 use std::fmt::{self, Write};
@@ -44,19 +45,32 @@ pub fn page(content: &Content<'_>) -> String {
 
 fn write_page(out: &mut String, content: &Content<'_>) -> fmt::Result {
     let Summary { images, correct, attacked, .. } = content.summary;
-    let title = Text(&content.title);
+    head(out, &content.title)?;
     writeln!(
         out,
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Attack on {title} by Counterpatch</title>\n\
-         <style>\n{STYLE}</style>\n<h1>Attack on {title}</h1>\n\
-         <p>{images} images, {correct} classified correctly, {attacked} attacked. Distances, seconds and evaluations: \
+        "<p>{images} images, {correct} classified correctly, {attacked} attacked. Distances, seconds and evaluations: \
          mean / median / max. A press on a heading sorts.</p>"
     )?;
     figures(out, content.summary)?;
     definitions_list(out, content.summary)?;
     plots::write(out, content.summary)?;
     gallery::write(out, content)?;
+    foot(out)
+}
+
+/// The page's beginning, with its style and heading.
+fn head(out: &mut String, title: &str) -> fmt::Result {
+    let title = Text(title);
+    writeln!(
+        out,
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Attack on {title} by Counterpatch</title>\n\
+         <style>\n{STYLE}</style>\n<h1>Attack on {title}</h1>"
+    )
+}
+
+/// Its end, with the script that sorts.
+fn foot(out: &mut String) -> fmt::Result {
     writeln!(out, "<script>\n{SCRIPT}</script>\n</html>")
 }
 

@@ -25,8 +25,10 @@ pub(in crate::cli) struct Attack {
     /// --attack-methods` lists them
     #[arg(long = "method", value_name = "NAME,NAME", value_delimiter = ',', default_value = "all")]
     pub(in crate::cli) methods: Vec<String>,
-    /// How far an image may change: `linf=X` for each value, `l2=X` for the Euclidean length, on the scale of the
-    /// network's inputs; X may be a quotient such as 8/255 [default: anywhere within the valid range]
+    /// How far an image may change: `linf=X` for each value, `l2=X` for the Euclidean length, in pixels (values 0 to 1,
+    /// before --mean, --std or --scale); X may be a quotient such as 8/255. A norm that is named several times, as in
+    /// `linf=2/255,linf=8/255`, means a run for each, in a folder of its own, with an overview beside them [default:
+    /// anywhere within the valid range]
     #[arg(long = "limit", value_name = "NORM=X", value_delimiter = ',')]
     pub(in crate::cli) limits: Vec<String>,
     /// How many pixels may change [default: all]
@@ -98,7 +100,7 @@ pub(in crate::cli) struct Attack {
     #[arg(long, value_name = "SECONDS", default_value = "10", allow_hyphen_values = true)]
     pub(in crate::cli) budget: String,
     /// The folder for report.html, results.json, results.csv, pictures, and the journal with which an interrupted run
-    /// goes on
+    /// goes on; of several limits for an overview, and a folder each
     #[arg(short = 'o', long, value_name = "FOLDER")]
     pub(in crate::cli) output: PathBuf,
     /// Pictures a method in report.html; all are in the folder

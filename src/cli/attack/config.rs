@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::limits::{self, Typed};
 use crate::attack::methods::{Entry, TABLE};
-use crate::attack::{Confidence, Limits, Order, Targets};
+use crate::attack::{Confidence, Order, Targets};
 use crate::cli::args;
-use crate::cli::config::{UsageError, fraction, reading, seconds, threads};
+use crate::cli::config::{UsageError, reading, seconds, threads};
 use crate::nearest::Norm;
 use crate::search::patch::reading::Reading;
 
@@ -16,8 +17,8 @@ pub(super) struct Config {
     pub(super) methods: Vec<Entry>,
     /// Whether `all` was said.
     pub(super) all: bool,
-    /// What is allowed.
-    pub(super) limits: Limits,
+    /// What is allowed: a run for each, at least one.
+    pub(super) limits: Vec<Typed>,
     /// Classes to aim at.
     pub(super) targets: Targets,
     /// By how much a class has to lead.
@@ -68,7 +69,7 @@ impl TryFrom<&args::Attack> for Config {
         Ok(Self {
             methods: TABLE.iter().filter(wanted).copied().collect(),
             all,
-            limits: limits(&args.limits, args.pixels)?,
+            limits: limits::runs(&args.limits, args.pixels)?,
             targets: args
                 .target_class
                 .map_or_else(|| targets(&args.targets), |class| Ok(Targets::Only(class)))?,
@@ -84,22 +85,6 @@ impl TryFrom<&args::Attack> for Config {
             norm: args.norm.into(),
         })
     }
-}
-
-fn limits(texts: &[String], pixels: Option<usize>) -> Result<Limits, UsageError> {
-    let mut limits = Limits { pixels: pixels.unwrap_or(usize::MAX), ..Limits::none() };
-    for text in texts {
-        let wrong = || UsageError::Limit(text.clone());
-        let (norm, number) = text.split_once('=').ok_or_else(wrong)?;
-        let number = fraction(number).map(|x| x as f32);
-        let number = number.filter(|x| *x > 0.0 && x.is_finite()).ok_or_else(wrong)?;
-        match norm.trim() {
-            "linf" => limits.linf = number,
-            "l2" => limits.l2 = number,
-            _ => return Err(wrong()),
-        }
-    }
-    Ok(limits)
 }
 
 fn confidence(text: &str) -> Result<Confidence, UsageError> {
@@ -124,29 +109,6 @@ fn targets(text: &str) -> Result<Targets, UsageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn limits_name_their_norm() {
-        let read = |text: &str| limits(&text.split(',').map(str::to_owned).collect::<Vec<_>>(), Some(4)).ok();
-        let both = Limits { linf: 0.5, l2: 2.0, pixels: 4 };
-        assert_eq!(read("linf=0.5,l2=2"), Some(both));
-        assert_eq!(read("linf=8/255,l2=1/2"), Some(Limits { linf: 8.0 / 255.0, l2: 0.5, pixels: 4 }));
-        for wrong in [
-            "linf=8/0",
-            "linf=/255",
-            "linf=8/255/2",
-            "linf",
-            "linf=",
-            "l3=1",
-            "linf=0",
-            "l2=-1",
-            "l2=inf",
-            "l2=nan",
-            "",
-        ] {
-            assert_eq!(read(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn confidence_is_a_word_or_a_number() {

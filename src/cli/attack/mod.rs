@@ -1,8 +1,11 @@
 //! `counterpatch attack`: a classifier and images in; for each method, images that it takes for something else, measured,
-//! out.
+//! out. With several limits all that is done for each of them.
 
 mod config;
 mod files;
+mod limits;
+mod sweep;
+mod work;
 mod write;
 
 use std::collections::HashMap;
@@ -14,22 +17,20 @@ use serde::{Deserialize, Serialize};
 use super::args;
 use super::config::UsageError;
 use super::exit::Exit;
-use super::journal::{Journal, JournalError};
+use super::journal::JournalError;
 use super::repair::interrupt;
 use crate::attack::images::Set;
 use crate::attack::measures::features::{Features, Layer, NoLayer};
 use crate::attack::methods::NotUsable;
-use crate::attack::record::{Ending, Record};
-use crate::attack::run::{Chosen, Plan, Subject, fingerprint};
-use crate::attack::summary::{Material, Summary};
+use crate::attack::run::{Chosen, Subject, fingerprint};
 use crate::attack::{Preparation, Victim, table};
 use crate::budget::Budget;
 use crate::cli::terminal::{self, say};
 use crate::onnx;
-use crate::report::Bar;
 use crate::witness::write::WriteError;
 use config::Config;
 use files::{FileError, Reading};
+use work::{Ended, Work};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +82,7 @@ pub(super) fn run(args: &args::Attack) -> Exit {
 }
 
 /// What the outcome of an attack depends on, besides the image and the method: the first line of the journal.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Settings {
     version: String,
     network: String,
@@ -98,77 +99,79 @@ struct Settings {
     seed: u64,
 }
 
+/// What is read and classified once, however many limits there are.
+struct Ready {
+    set: Set,
+    victim: Victim,
+    others: Vec<(String, Victim)>,
+    features: Option<Source>,
+    subjects: Vec<Subject>,
+    attacked: Vec<usize>,
+    chosen: Vec<Chosen>,
+    settings: Settings,
+}
+
+impl Ready {
+    fn new(args: &args::Attack, config: &Config) -> Result<Self, Failure> {
+        let set = files::images(&args.images, args.labels.as_deref())?;
+        let reading =
+            Reading { set: &set, order: config.order, mean: &args.mean, deviation: &config.deviation };
+        let (model, bytes) = onnx::read_with_bytes(&args.network)?;
+        let victim = reading.of_model(model.into(), &args.network)?;
+        let (mut companions, mut companion_marks) = (Vec::new(), Vec::new());
+        for path in &args.companions {
+            let (model, bytes) = onnx::read_with_bytes(path)?;
+            companions.push(reading.of_model(model.into(), path)?);
+            companion_marks.push(mark(bytes));
+        }
+        if let Some(at) = companions.iter().position(|companion| companion.layout != victim.layout) {
+            return Err(Failure::Companion(args.companions[at].clone()));
+        }
+        let transfers = args.transfers.iter().map(|path| Ok((stem(path), reading.victim(path)?)));
+        let others = transfers.collect::<Result<Vec<(String, Victim)>, FileError>>()?;
+        let features = Source::new(args.features.as_deref(), &reading)?;
+
+        let subjects = subjects(&set, &victim, args.target_class)?;
+        let attacked = chosen_images(&subjects, args.protocol);
+        let chosen = methods(config, &victim, &companions, &subjects, args.seed, args.quiet)?;
+        let settings = settings(args, config, mark(bytes), companion_marks, &set);
+        Ok(Self { set, victim, others, features, subjects, attacked, chosen, settings })
+    }
+
+    fn features(&self) -> Result<Features<'_>, Failure> {
+        self.features.as_ref().map_or_else(|| Source::of_victim(&self.victim), Source::features)
+    }
+}
+
 fn attack(args: &args::Attack) -> Result<Exit, Failure> {
     let config = Config::try_from(args)?;
     let budget = Budget::unlimited().with_interrupt(interrupt().map_err(Failure::System)?);
-    let set = files::images(&args.images, args.labels.as_deref())?;
-    let reading = Reading { set: &set, order: config.order, mean: &args.mean, deviation: &config.deviation };
-    let (model, bytes) = onnx::read_with_bytes(&args.network)?;
-    let victim = reading.of_model(model.into(), &args.network)?;
-    let (mut companions, mut companion_marks) = (Vec::new(), Vec::new());
-    for path in &args.companions {
-        let (model, bytes) = onnx::read_with_bytes(path)?;
-        companions.push(reading.of_model(model.into(), path)?);
-        companion_marks.push(mark(bytes));
-    }
-    if let Some(at) = companions.iter().position(|companion| companion.layout != victim.layout) {
-        return Err(Failure::Companion(args.companions[at].clone()));
-    }
-    let transfers = args.transfers.iter().map(|path| Ok((stem(path), reading.victim(path)?)));
-    let others = transfers.collect::<Result<Vec<(String, Victim)>, FileError>>()?;
-    let features = Source::new(args.features.as_deref(), &reading)?;
-    let features = features.as_ref().map_or_else(|| Source::of_victim(&victim), Source::features)?;
-
-    let subjects = subjects(&set, &victim, args.target_class)?;
-    let attacked = chosen_images(&subjects, args.protocol);
-    let chosen = methods(&config, &victim, &companions, &subjects, args.seed, args.quiet)?;
-    let settings = settings(args, &config, mark(bytes), companion_marks, &set);
-    write::folder(&args.output)?;
-    let (journal, mut known) =
-        Journal::open::<Settings, Record>(&args.output.join("journal.jsonl"), &settings)?;
-    known.retain(|record| fits(record, &victim));
-    let plan = Plan {
-        victim: &victim,
-        limits: config.limits.clone(),
-        targets: config.targets,
-        confidence: config.confidence,
-        round: args.round,
-        each: config.each,
-        seed: args.seed,
+    let ready = Ready::new(args, &config)?;
+    let work = Work {
+        args,
+        config: &config,
+        features: &ready.features()?,
+        ready: &ready,
+        budget: &budget,
+        show: !args.quiet && io::stderr().is_terminal(),
     };
-    let work = Work { plan: &plan, subjects: &subjects, attacked: &attacked, chosen: &chosen };
-    let records =
-        work.complete(known, &journal, config.threads, &budget, !args.quiet && io::stderr().is_terminal())?;
-    if budget.check().is_err() {
-        let (done, all) = (records.len(), attacked.len() * chosen.len());
-        say!("interrupted: {done} of {all} attacks are done; the same command goes on from there");
-        return Ok(Exit::Interrupted);
+    let [typed] = config.limits.as_slice() else { return sweep::run(&work, &config.limits) };
+    let network = args.network.file_name().unwrap_or_default().to_string_lossy();
+    match work.run(&typed.limits, &args.output, &network)? {
+        Ended::Interrupted { done } => Ok(interrupted(done, work.pairs())),
+        Ended::Done { summary, records: _, json } => {
+            let written = match args.json {
+                true => terminal::print_json(&format!("{json}\n")),
+                false => terminal::print(&table::text(&summary)),
+            };
+            Ok(terminal::ended(written, Exit::Answered))
+        }
     }
-    let entries: Vec<_> = chosen.iter().map(|chosen| chosen.entry).collect();
-    let summary = Summary::new(&Material {
-        victim: &victim,
-        subjects: &subjects,
-        attacked: &attacked,
-        methods: &entries,
-        records: &records,
-        features: &features,
-        others: &others,
-    });
-    let names: Vec<String> = set.images.iter().map(|image| image.name.clone()).collect();
-    let report =
-        write::Report { args, victim: &victim, subjects: &subjects, records: &records, summary: &summary };
-    let json = report.write(&names, serde_json::json!(settings))?;
-    let written = match args.json {
-        true => terminal::print_json(&format!("{json}\n")),
-        false => terminal::print(&table::text(&summary)),
-    };
-    Ok(terminal::ended(written, Exit::Answered))
 }
 
-/// Whether a record that was read back can be of this network: a file may say anything.
-fn fits(record: &Record, victim: &Victim) -> bool {
-    let found = record.found.as_ref();
-    found.is_none_or(|found| found.class < victim.classes() && found.input.len() == victim.layout.len())
+fn interrupted(done: usize, all: usize) -> Exit {
+    say!("interrupted: {done} of {all} attacks are done; the same command goes on from there");
+    Exit::Interrupted
 }
 
 /// A network named with `--features`, and the node of it.
@@ -290,7 +293,7 @@ fn settings(
         network,
         companions,
         images: mark(set.images.iter().flat_map(of_image)),
-        limits: format!("{:?}", config.limits),
+        limits: String::new(),
         targets: format!("{:?}", config.targets),
         confidence: format!("{:?}", config.confidence),
         reading: format!("{:?}, mean {:?}, deviation {:?}", config.order, args.mean, config.deviation),
@@ -299,55 +302,5 @@ fn settings(
         round: args.round,
         budget: config.each.as_secs_f64(),
         seed: args.seed,
-    }
-}
-
-/// All attacks of the run.
-struct Work<'a> {
-    plan: &'a Plan<'a>,
-    subjects: &'a [Subject],
-    attacked: &'a [usize],
-    chosen: &'a [Chosen],
-}
-
-impl Work<'_> {
-    /// Does what the journal does not know; the records in the order of methods and images.
-    fn complete(
-        &self,
-        known: Vec<Record>,
-        journal: &Journal,
-        threads: usize,
-        budget: &Budget,
-        show: bool,
-    ) -> Result<Vec<Record>, Failure> {
-        let mut records: HashMap<(String, usize), Record> =
-            known.into_iter().map(|record| ((record.method.clone(), record.image), record)).collect();
-        let pairs: Vec<(&Subject, &Chosen)> = self
-            .attacked
-            .iter()
-            .filter_map(|&number| self.subjects.get(number))
-            .flat_map(|subject| self.chosen.iter().map(move |chosen| (subject, chosen)))
-            .collect();
-        let key = |(subject, chosen): &(&Subject, &Chosen)| (chosen.entry.name.to_owned(), subject.number);
-        let open: Vec<_> = pairs.iter().filter(|pair| !records.contains_key(&key(pair))).copied().collect();
-        let bar = show.then(|| Bar::start(pairs.len() - open.len(), pairs.len()));
-        let (mut done, mut found) = (0, 0);
-        self.plan.attack_all(&open, threads, budget, |record| {
-            journal
-                .note(&record)
-                .map_err(|source| JournalError::Io { path: "the journal".into(), source })?;
-            done += 1;
-            found += usize::from(matches!(record.ending, Ending::Adversarial | Ending::OwnDefinition));
-            if let Some(bar) = &bar {
-                bar.step(format!("{found} of {done} adversarial"));
-            }
-            records.insert((record.method.clone(), record.image), record);
-            Ok::<(), JournalError>(())
-        })?;
-        let of_method = |chosen: &Chosen| {
-            let of_image = |number: &usize| records.remove(&(chosen.entry.name.to_owned(), *number));
-            self.attacked.iter().filter_map(of_image).collect::<Vec<_>>()
-        };
-        Ok(self.chosen.iter().flat_map(of_method).collect())
     }
 }

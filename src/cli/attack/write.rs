@@ -14,13 +14,17 @@ use crate::attack::page::{self, Content};
 use crate::attack::record::{Found, Record};
 use crate::attack::run::Subject;
 use crate::attack::summary::Summary;
-use crate::cli::args;
 use crate::cli::output::Output;
 use crate::witness::write::WriteError;
 
 /// What is written.
 pub(super) struct Report<'a> {
-    pub(super) args: &'a args::Attack,
+    /// The folder.
+    pub(super) output: &'a Path,
+    /// The page's heading.
+    pub(super) title: &'a str,
+    /// Most pictures of a method on the page.
+    pub(super) gallery: usize,
     pub(super) victim: &'a Victim,
     pub(super) subjects: &'a [Subject],
     pub(super) records: &'a [Record],
@@ -35,7 +39,7 @@ pub(super) fn folder(path: &Path) -> Result<(), WriteError> {
 impl Report<'_> {
     /// Writes all of it; the JSON, for standard output too.
     pub(super) fn write(&self, names: &[String], settings: Value) -> Result<Value, WriteError> {
-        let output = &self.args.output;
+        let output = self.output;
         let json = self.summary.to_json(settings, self.records);
         self.pictures()?;
         whole(&output.join("adversarial.npz"), &self.arrays()?)?;
@@ -47,12 +51,12 @@ impl Report<'_> {
 
     fn page(&self) -> String {
         page::page(&Content {
-            title: self.args.network.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            title: self.title.to_owned(),
             summary: self.summary,
             victim: self.victim,
             subjects: self.subjects,
             records: self.records,
-            gallery: self.args.gallery,
+            gallery: self.gallery,
         })
     }
 
@@ -91,7 +95,7 @@ impl Report<'_> {
             ("methods", Column::Texts(&methods)),
         ];
         npz::write(&arrays).map_err(|error| WriteError {
-            path: self.args.output.join("adversarial.npz"),
+            path: self.output.join("adversarial.npz"),
             source: std::io::Error::other(error),
         })
     }
@@ -101,7 +105,7 @@ impl Report<'_> {
     fn pictures(&self) -> Result<(), WriteError> {
         let shape = self.victim.shape();
         for (record, subject, found) in self.successes() {
-            let below = self.args.output.join("images").join(&record.method);
+            let below = self.output.join("images").join(&record.method);
             folder(&below)?;
             let (original, result) = (self.victim.shows(&subject.input), self.victim.shows(&found.input));
             let difference = picture::difference(&original, &result);
@@ -125,7 +129,7 @@ impl Report<'_> {
 }
 
 /// Writes a file that is whole even after a power cut.
-fn whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+pub(super) fn whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let output = Output::prepare(path)?;
     output.write(bytes)?;
     output.publish()

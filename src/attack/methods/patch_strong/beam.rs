@@ -157,11 +157,12 @@ fn candidates(
 /// How short a result's change may become, to first order, as a negative length: what its lead spares is taken off the
 /// values whose slopes are lowest.
 fn spare(probe: &Probe<'_, '_, '_>, state: &State, slopes: &[f32], change: Change, lead: f32) -> f32 {
-    let image = probe.task.image;
+    let task = probe.task;
     let own = |&index: &usize| (index, state.spot.input[index]);
     let values = state.changed.iter().map(own).chain([(change.index, change.value)]);
+    let of_pixel = |index: usize| slopes[index] * task.victim.unit[index];
     let mut moves: Vec<(f32, f32)> =
-        values.map(|(index, x)| (slopes[index].abs().max(1e-9), (x - image[index]).abs())).collect();
+        values.map(|(index, x)| (of_pixel(index).abs().max(1e-9), task.moved(index, x) as f32)).collect();
     moves.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (mut left, mut length) = (lead, 0.0);
     for (slope, size) in moves {

@@ -46,7 +46,7 @@ use spread::spread;
 const MOST_STEPS: usize = 48;
 /// Rivals of the changed values in the re-weighted programs.
 const RIVALS: usize = 48;
-/// A change of this share of the valid range counts half in the re-weighted programs.
+/// A change of a pixel by so much counts half in the re-weighted programs.
 const HALF: f64 = 0.1;
 
 /// What is to be small.
@@ -120,14 +120,14 @@ impl PatchStrong {
         for found in trimmed {
             let found = spread(probe, found, &ends)?;
             probe.offer(&found.spot.input)?;
-            let length = Norm::Euclidean.of(probe.task.image, &found.spot.input);
+            let length = Norm::Euclidean.of(&ends.unit, probe.task.image, &found.spot.input);
             if shortest.as_ref().is_none_or(|(least, _)| length < *least) {
                 shortest = Some((length, found));
             }
         }
         let Some((_, found)) = shortest.filter(|(_, found)| values(probe, found) > 1) else { return Ok(()) };
         let columns = trim::changed(probe, &found.spot.input);
-        let short = region::shorten(probe, found, &columns, |_, _| 1.0)?;
+        let short = region::shorten(probe, found, &columns, |_| 1.0)?;
         polish(probe, short.clone(), &ends)?;
         rivals(probe, short, &ends)
     }
@@ -178,8 +178,7 @@ fn rivals(probe: &mut Probe<'_, '_, '_>, found: Found, ends: &Ends) -> Result<()
             .select_nth_unstable_by(count, |&a, &b| (slopes[b] * room(b)).total_cmp(&(slopes[a] * room(a))));
     }
     columns.extend(&rivals[..count]);
-    let range = |i: usize| f64::from(task.victim.upper[i] - task.victim.lower[i]);
-    let cost = |i: usize, change: f32| 1.0 / (HALF + f64::from(change) / range(i).max(1e-9));
+    let cost = |change: f64| 1.0 / (HALF + change);
     let other = region::shorten(probe, found, &columns, cost)?;
     if values(probe, &other) <= own + 2 {
         let other = trim::trim(probe, other)?;

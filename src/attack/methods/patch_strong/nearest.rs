@@ -49,7 +49,7 @@ pub(super) fn search(probe: &mut Probe<'_, '_, '_>, others: &Others, norm: Norm)
     let (mut shortest, mut idle) = (f64::INFINITY, 0);
     for _ in 0..STEPS {
         step(probe, &mut walks, &ends, norm)?;
-        let length = probe.best().map_or(f64::INFINITY, |best| norm.of(task.image, best));
+        let length = probe.best().map_or(f64::INFINITY, |best| norm.of(&ends.unit, task.image, best));
         if length < (1.0 - GAIN) * shortest {
             (shortest, idle) = (length, 0);
         } else if shortest.is_finite() {
@@ -106,7 +106,7 @@ fn between(
     }
     let forward = project(here, slopes, gap, ends, norm);
     let inward = project(image, slopes, gap + along(slopes, image, here), ends, norm);
-    let (d1, d2) = (norm.of(here, &forward), norm.of(image, &inward));
+    let (d1, d2) = (norm.of(&ends.unit, here, &forward), norm.of(&ends.unit, image, &inward));
     let pull = if d1 + d2 > 0.0 { (d1 / (d1 + d2)).min(MOST_PULL) } else { 0.0 };
     let beyond = |from: f32, to: f32| f64::from(from) + OVERSHOOT * (f64::from(to) - f64::from(from));
     let value = |i: usize| {
@@ -121,7 +121,7 @@ fn refine(probe: &mut Probe<'_, '_, '_>, ends: &Ends, norm: Norm) -> Result<(), 
     let task = probe.task;
     for _ in 0..ROUNDS {
         let Some(here) = probe.best().map(<[f32]>::to_vec) else { return Ok(()) };
-        let length = norm.of(task.image, &here);
+        let length = norm.of(&ends.unit, task.image, &here);
         draw_in(probe, &here)?;
         let Some(here) = probe.best().map(<[f32]>::to_vec) else { return Ok(()) };
         let spot = probe.spot(here);
@@ -136,7 +136,7 @@ fn refine(probe: &mut Probe<'_, '_, '_>, ends: &Ends, norm: Norm) -> Result<(), 
             let values = (0..aim.len()).map(|i| share(k, i).clamp(ends.lower[i], ends.upper[i]));
             probe.offer(&values.collect::<Vec<f32>>())?;
         }
-        if probe.best().is_some_and(|best| norm.of(task.image, best) > 0.9999 * length) {
+        if probe.best().is_some_and(|best| norm.of(&ends.unit, task.image, best) > 0.9999 * length) {
             return Ok(());
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::attack::Task;
 
-/// The length of a change.
+/// The length of a change, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Norm {
     /// The square root of the sum of squares.
@@ -12,28 +12,33 @@ pub(super) enum Norm {
 }
 
 impl Norm {
-    /// From one input to another.
-    pub(super) fn of(self, a: &[f32], b: &[f32]) -> f64 {
-        let changes = a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs());
+    /// From one input to another; `unit` is by how much each moves where its pixel moves by 1.
+    pub(super) fn of(self, unit: &[f32], a: &[f32], b: &[f32]) -> f64 {
+        let changes = a
+            .iter()
+            .zip(b)
+            .zip(unit)
+            .map(|((a, b), u)| (f64::from(*a) - f64::from(*b)).abs() / f64::from(*u));
         match self {
             Self::Euclidean => changes.map(|c| c * c).sum::<f64>().sqrt(),
             Self::Largest => changes.fold(0.0, f64::max),
         }
     }
 
-    /// The change of one value in the shortest step of size `t`: along the slope, or as far as all others.
-    fn unit(self, slope: f64) -> f64 {
+    /// The change of one value in the shortest step of size 1: along the slope, or as far as all others, in pixels.
+    fn step(self, slope: f64, unit: f64) -> f64 {
         match self {
-            Self::Euclidean => slope,
-            Self::Largest => slope.signum(),
+            Self::Euclidean => slope * unit * unit,
+            Self::Largest => slope.signum() * unit,
         }
     }
 }
 
-/// The values' ends, within the limits.
+/// The values' ends, within the limits, and by how much each moves where its pixel moves by 1.
 pub(super) struct Ends {
     pub(super) lower: Vec<f32>,
     pub(super) upper: Vec<f32>,
+    pub(super) unit: Vec<f32>,
 }
 
 impl Ends {
@@ -43,6 +48,7 @@ impl Ends {
         Self {
             lower: all.clone().map(|i| task.lower(i)).collect(),
             upper: all.map(|i| task.upper(i)).collect(),
+            unit: task.victim.unit.clone(),
         }
     }
 }
@@ -57,19 +63,16 @@ pub(super) fn along(slopes: &[f32], from: &[f32], to: &[f32]) -> f64 {
 pub(super) fn project(from: &[f32], slopes: &[f32], gap: f64, ends: &Ends, norm: Norm) -> Vec<f32> {
     let way = gap.signum();
     let at = |i: usize, t: f64| {
-        let x = f64::from(from[i])
-            + way * t * norm.unit(f64::from(slopes[i])) * f64::from(u8::from(slopes[i] != 0.0));
+        let step = norm.step(f64::from(slopes[i]), f64::from(ends.unit[i]));
+        let x = f64::from(from[i]) + way * t * step * f64::from(u8::from(slopes[i] != 0.0));
         x.clamp(f64::from(ends.lower[i]), f64::from(ends.upper[i]))
     };
     let reach = |t: f64| {
         (0..from.len()).map(|i| f64::from(slopes[i]) * (at(i, t) - f64::from(from[i]))).sum::<f64>() * way
     };
-    let squares: f64 = slopes.iter().map(|&s| f64::from(s) * f64::from(s)).sum();
-    let sum: f64 = slopes.iter().map(|s| f64::from(s.abs())).sum();
-    let (mut low, mut high) = match norm {
-        Norm::Euclidean => (0.0, gap.abs() / squares.max(f64::MIN_POSITIVE)),
-        Norm::Largest => (0.0, gap.abs() / sum.max(f64::MIN_POSITIVE)),
-    };
+    let gain = |(&s, &u): (&f32, &f32)| f64::from(s) * norm.step(f64::from(s), f64::from(u));
+    let whole: f64 = slopes.iter().zip(&ends.unit).map(gain).sum();
+    let (mut low, mut high) = (0.0, gap.abs() / whole.max(f64::MIN_POSITIVE));
     // Where the ends stop some values, the others have to go farther.
     let mut doublings = 0;
     while reach(high) < gap.abs() && doublings < 40 {
@@ -87,15 +90,16 @@ mod tests {
     use super::*;
 
     /// The nearest of a fine grid of two values that gains enough.
-    fn on_grid(from: [f32; 2], slopes: [f32; 2], gap: f64, norm: Norm) -> f64 {
+    fn on_grid(from: [f32; 2], slopes: [f32; 2], gap: f64, norm: Norm, unit: &[f32]) -> f64 {
         let points = (0..=400).flat_map(|a| (0..=400).map(move |b| [a as f32 / 400.0, b as f32 / 400.0]));
         let enough = points.filter(|point| along(&slopes, &from, point) * gap.signum() >= gap.abs());
-        enough.map(|point| norm.of(&from, &point)).fold(f64::INFINITY, f64::min)
+        enough.map(|point| norm.of(unit, &from, &point)).fold(f64::INFINITY, f64::min)
     }
 
     #[test]
     fn it_is_as_near_as_the_best_point_of_a_grid() {
-        let ends = Ends { lower: vec![0.0; 2], upper: vec![1.0; 2] };
+        let ends = |unit: [f32; 2]| Ends { lower: vec![0.0; 2], upper: vec![1.0; 2], unit: unit.to_vec() };
+        let ends = [ends([1.0, 1.0]), ends([1.0, 3.0])];
         for (from, slopes, gap) in [
             ([0.5, 0.5], [1.0, 1.0], 0.4),
             ([0.5, 0.5], [1.0, -3.0], 1.2),
@@ -103,9 +107,11 @@ mod tests {
             ([0.2, 0.7], [0.0, 1.0], -0.5),
             ([0.0, 0.0], [2.0, 1.0], 2.5),
         ] {
-            for norm in [Norm::Euclidean, Norm::Largest] {
-                let point = project(&from, &slopes, gap, &ends, norm);
-                let (own, grid) = (norm.of(&from, &point), on_grid(from, slopes, gap, norm));
+            let both = |norm| ends.iter().map(move |ends| (norm, ends));
+            for (norm, ends) in both(Norm::Euclidean).chain(both(Norm::Largest)) {
+                let point = project(&from, &slopes, gap, ends, norm);
+                let own = norm.of(&ends.unit, &from, &point);
+                let grid = on_grid(from, slopes, gap, norm, &ends.unit);
                 assert!((along(&slopes, &from, &point) - gap).abs() < 1e-5, "{from:?} {slopes:?} {gap}");
                 assert!(own <= grid + 1e-6 && grid <= own + 0.006, "{own} and {grid} on the grid");
             }

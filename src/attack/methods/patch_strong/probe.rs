@@ -85,7 +85,7 @@ impl<'a, 's, 't> Probe<'a, 's, 't> {
     /// # Errors
     /// [`StopReason`] when the budget is used up, here and below.
     pub(super) fn offer(&mut self, input: &[f32]) -> Result<(), StopReason> {
-        if self.best.is_beaten_by(self.task.image, input) && self.accepts(input)? {
+        if self.beats_best(input) && self.accepts(input)? {
             self.keep(input);
         }
         Ok(())
@@ -93,9 +93,14 @@ impl<'a, 's, 't> Probe<'a, 's, 't> {
 
     /// Keeps what the network as a whole is known to take for another class, within the limits, if it is better.
     pub(super) fn keep(&mut self, input: &[f32]) {
-        if self.best.is_beaten_by(self.task.image, input) {
-            self.best.input = Some(((self.best.worth)(self.task.image, input), input.to_vec()));
+        if self.beats_best(input) {
+            let worth = (self.best.worth)(&self.task.victim.unit, self.task.image, input);
+            self.best.input = Some((worth, input.to_vec()));
         }
+    }
+
+    fn beats_best(&self, input: &[f32]) -> bool {
+        self.best.is_beaten_by(&self.task.victim.unit, self.task.image, input)
     }
 
     /// What may be spent, by what an evaluation costs.

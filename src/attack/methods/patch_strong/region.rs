@@ -18,7 +18,8 @@ const REFINEMENTS: usize = 6;
 /// Points between a program's solution and the input it started from.
 const STEPS: usize = 15;
 
-/// Shortens the change over these values: `Σ cost · |change|` falls, or the input stays.
+/// Shortens the change over these values: `Σ cost · |change|`, in pixels, falls, or the input stays. The cost is one of
+/// the change of the result so far.
 ///
 /// # Errors
 /// [`StopReason`] when the budget is used up.
@@ -26,11 +27,12 @@ pub(super) fn shorten(
     probe: &mut Probe<'_, '_, '_>,
     mut found: Found,
     columns: &[usize],
-    cost: impl Fn(usize, f32) -> f64,
+    cost: impl Fn(f64) -> f64,
 ) -> Result<Found, StopReason> {
     for _ in 0..ROUNDS {
-        let costs: Vec<f64> =
-            columns.iter().map(|&i| cost(i, (found.spot.input[i] - probe.task.image[i]).abs())).collect();
+        let task = probe.task;
+        let cost = |&i: &usize| task.victim.in_pixels(i, cost(task.moved(i, found.spot.input[i])));
+        let costs: Vec<f64> = columns.iter().map(cost).collect();
         let local = Local::around(probe, &found, columns);
         let Some(point) = solve(probe, &local, &costs) else { break };
         let Some(better) = closest(probe, &found, columns, &point)? else { break };

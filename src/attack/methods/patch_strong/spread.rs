@@ -33,11 +33,11 @@ pub(super) fn spread(
         let slopes = &probe.slopes(&[(&found.spot, found.class)])?[0];
         let of = |values: &[f32]| columns.iter().map(|&i| values[i]).collect::<Vec<f32>>();
         let (slopes, own) = (of(slopes), of(image));
-        let ends = Ends { lower: of(&ends.lower), upper: of(&ends.upper) };
+        let ends = Ends { lower: of(&ends.lower), upper: of(&ends.upper), unit: of(&ends.unit) };
         let gap = gap + along(&slopes, &own, &of(here));
         let values = project(&own, &slopes, gap, &ends, Norm::Euclidean);
         let Some(shorter) = closest(probe, &found, &columns, &values)? else { break };
-        let length = |found: &Found| Norm::Euclidean.of(image, &found.spot.input);
+        let length = |found: &Found| Norm::Euclidean.of(&task.victim.unit, image, &found.spot.input);
         let (before, after) = (length(&found), length(&shorter));
         if after >= before {
             break;
