@@ -23,9 +23,20 @@ campaign=${COUNTERPATCH_JUDGE:-$instances/../judge}/campaign.py
 claims=${CLAIMS:-$instances/../claims_2025/claims.csv}
 binary=target/release/counterpatch
 
+# The networks that are trained here, once a commit: --activations and --imagenette for what takes them. None without torch.
+trained() {
+    [ -n "$pytorch" ] || return 0
+    [ -e "$folder/activations" ] ||
+        "$pytorch" benchmarks/patching/activations.py "$data/mnist/images.npz" --output "$folder/activations" >&2
+    [ -e "$folder/imagenette" ] ||
+        "$pytorch" benchmarks/attack/imagenette.py "$data/imagenette/images_64x64_hwc.npz" --output "$folder/imagenette" >&2
+    printf '%s\n' "--$1" "$folder/$1"
+}
+
 part_patching_images() {
+    mapfile -t networks < <(trained activations && trained imagenette)
     "$python" benchmarks/patching/images.py "$data" --binary "$binary" --work "$folder/patching-images" --budget "$budget" \
-        --protocol "${PROTOCOL:-1}" --all-by-default
+        --protocol "${PROTOCOL:-1}" --all-by-default "${networks[@]}"
 }
 
 part_patching() {
@@ -39,8 +50,9 @@ part_pictures() {
 }
 
 part_paper_tables() {
+    mapfile -t networks < <(trained imagenette)
     "$python" benchmarks/attack/paper_tables.py "$data" --budget "$budget" --work "$folder/paper-tables" \
-        --out "$folder/paper-tables.table" >&2
+        --pytorch "$pytorch" --out "$folder/paper-tables.table" "${networks[@]}" >&2
     cat "$folder/paper-tables.table"
 }
 
