@@ -2,6 +2,7 @@
 //! out.
 
 mod config;
+mod features;
 mod files;
 mod write;
 
@@ -17,7 +18,6 @@ use super::exit::Exit;
 use super::journal::{Journal, JournalError};
 use super::repair::interrupt;
 use crate::attack::images::Set;
-use crate::attack::measures::features::{Features, Layer, NoLayer};
 use crate::attack::methods::NotUsable;
 use crate::attack::record::{Ending, Record};
 use crate::attack::run::{Chosen, Plan, Subject, fingerprint};
@@ -29,6 +29,7 @@ use crate::onnx;
 use crate::report::Bar;
 use crate::witness::write::WriteError;
 use config::Config;
+use features::{Source, SourceError};
 use files::{FileError, Reading};
 
 /// Why there is no report.
@@ -38,8 +39,8 @@ enum Failure {
     Usage(#[from] UsageError),
     #[error(transparent)]
     File(Box<FileError>),
-    #[error("{}: {source}", .path.display())]
-    Layer { path: PathBuf, source: NoLayer },
+    #[error(transparent)]
+    Features(Box<SourceError>),
     #[error("method {method}: {source}")]
     Method { method: &'static str, source: NotUsable },
     #[error("none of the methods can be used here (help: name one with --method to see why)")]
@@ -60,6 +61,12 @@ impl From<FileError> for Failure {
     }
 }
 
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self::Features(Box::new(error))
+    }
+}
+
 impl From<onnx::ReadError> for Failure {
     fn from(error: onnx::ReadError) -> Self {
         Self::from(FileError::from(error))
@@ -72,7 +79,7 @@ pub(super) fn run(args: &args::Attack) -> Exit {
         say!("error: {failure}");
         match failure {
             Failure::Usage(_) | Failure::Method { .. } | Failure::NoMethod => Exit::Usage,
-            Failure::File(_) | Failure::Layer { .. } | Failure::Companion(_) => Exit::BadInput,
+            Failure::File(_) | Failure::Features(_) | Failure::Companion(_) => Exit::BadInput,
             Failure::Journal(JournalError::Settings(_)) => Exit::BadInput,
             Failure::Journal(JournalError::Io { .. }) | Failure::Write(_) => Exit::CannotWrite,
             Failure::System(_) => Exit::Bug,
@@ -116,8 +123,8 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
     }
     let transfers = args.transfers.iter().map(|path| Ok((stem(path), reading.victim(path)?)));
     let others = transfers.collect::<Result<Vec<(String, Victim)>, FileError>>()?;
-    let features = Source::new(args.features.as_deref(), &reading)?;
-    let features = features.as_ref().map_or_else(|| Source::of_victim(&victim), Source::features)?;
+    let source = Source::new(args, &reading, &victim)?;
+    let features = source.features(&victim, config.threads, &budget);
 
     let subjects = subjects(&set, &victim, args.target_class)?;
     let attacked = chosen_images(&subjects, args.protocol);
@@ -139,10 +146,13 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
     let work = Work { plan: &plan, subjects: &subjects, attacked: &attacked, chosen: &chosen };
     let records =
         work.complete(known, &journal, config.threads, &budget, !args.quiet && io::stderr().is_terminal())?;
-    if budget.check().is_err() {
+    let interrupted = || {
         let (done, all) = (records.len(), attacked.len() * chosen.len());
         say!("interrupted: {done} of {all} attacks are done; the same command goes on from there");
-        return Ok(Exit::Interrupted);
+        Ok(Exit::Interrupted)
+    };
+    if budget.check().is_err() {
+        return interrupted();
     }
     let entries: Vec<_> = chosen.iter().map(|chosen| chosen.entry).collect();
     let summary = Summary::new(&Material {
@@ -154,6 +164,10 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
         features: &features,
         others: &others,
     });
+    // A large network of features takes minutes: what it did not get to is no figure.
+    if budget.check().is_err() {
+        return interrupted();
+    }
     let names: Vec<String> = set.images.iter().map(|image| image.name.clone()).collect();
     let report =
         write::Report { args, victim: &victim, subjects: &subjects, records: &records, summary: &summary };
@@ -169,43 +183,6 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
 fn fits(record: &Record, victim: &Victim) -> bool {
     let found = record.found.as_ref();
     found.is_none_or(|found| found.class < victim.classes() && found.input.len() == victim.layout.len())
-}
-
-/// A network named with `--features`, and the node of it.
-struct Source {
-    path: PathBuf,
-    network: Victim,
-    node: Option<String>,
-}
-
-impl Source {
-    /// Reads `FILE[:NODE]`; `None` without the option.
-    fn new(option: Option<&str>, reading: &Reading<'_>) -> Result<Option<Self>, Failure> {
-        let Some(text) = option else { return Ok(None) };
-        let (file, node) = match text.split_once(".onnx:") {
-            Some((stem, node)) => (format!("{stem}.onnx"), Some(node.to_owned())),
-            None => (text.to_owned(), None),
-        };
-        let path = PathBuf::from(file);
-        Ok(Some(Self { network: reading.victim(&path)?, path, node }))
-    }
-
-    fn features(&self) -> Result<Features<'_>, Failure> {
-        let network = &self.network;
-        let layer = match &self.node {
-            None => Layer::penultimate(&network.network),
-            Some(node) => Layer::named(&network.network, node)
-                .map_err(|source| Failure::Layer { path: self.path.clone(), source })?,
-        };
-        let name = format!("{} of {}", layer.name, stem(&self.path));
-        Ok(Features { network, layer, name })
-    }
-
-    fn of_victim(victim: &Victim) -> Result<Features<'_>, Failure> {
-        let layer = Layer::penultimate(&victim.network);
-        let name = format!("{} of the network under attack", layer.name);
-        Ok(Features { network: victim, layer, name })
-    }
 }
 
 fn stem(path: &Path) -> String {
