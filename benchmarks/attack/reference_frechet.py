@@ -60,11 +60,12 @@ def features(session, output, pictures, mean, deviation):
 
 
 def frechet(a, b):
-    """By covariances, whatever their rank."""
+    """By covariances. With fewer pictures than features most eigenvalues are zero: their rounding is no root to add."""
     s, t = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    clean = lambda values: np.where(values > 1e-12 * values.max(), values, 0)
     values, vectors = np.linalg.eigh(s)
-    half = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
-    root = np.sqrt(np.clip(np.linalg.eigvalsh(half @ t @ half), 0, None)).sum()
+    half = (vectors * np.sqrt(clean(values))) @ vectors.T
+    root = np.sqrt(clean(np.linalg.eigvalsh(half @ t @ half))).sum()
     return ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(s) + np.trace(t) - 2 * root
 
 

@@ -54,7 +54,7 @@ pub fn bilinear(picture: &[f32], from: Shape, height: usize, width: usize) -> Ve
     resized
 }
 
-/// A picture in so many channels: grey in each of three, three as the grey that the eye sees ([Rec. 601](LUMA)). `None` for
+/// A picture in so many channels: grey in each of three, three as the grey that the eye sees (Rec. 601). `None` for
 /// other numbers that differ.
 pub fn recolour(picture: &[f32], from: usize, to: usize) -> Option<Vec<f32>> {
     match (from, to) {

@@ -13,7 +13,7 @@
 //! the limits as bounds of the last step. `aigent-published-high-defect` stands beside the row "high defect" of the paper's Table I (91.4%
 //! of defects for 72%, L2 4.1 for 1.82, the same number of pixels). The paper does not say what that setting is, and this
 //! is our reading: an attack that does not give up, `k` doubling until all values may move and starting anew with other
-//! random vertices ([`ROUNDS`](recipe::ROUNDS) times), within the range. What is not the code's: where it leaves the answer to Gurobi, the choices
+//! random vertices (four times), within the range. What is not the code's: where it leaves the answer to Gurobi, the choices
 //! described in these two files; an attempt that finds no image is followed by the next, where the code
 //! ends. Reproduced figures are in `benchmarks/paper-tables.md`.
 
