@@ -102,8 +102,13 @@ class Acas:
         text = declare(5, 5) + f'(assert (and {box([-2] * 5, [2] * 5)}))\n'
         text += '(assert (or ' + ' '.join(f'(and (>= Y_{i} Y_{j}))' for i, j in pairs) + '))\n'
         self.bench.property.write_text(text)
-        holds = lambda _, y: min(y[j] - y[i] for i, j in pairs)
+        holds = lambda _, y: self.margin(y, least)
         return self.bench.repair(self.network, options, holds, points)
+
+    @staticmethod
+    def margin(outputs, least):
+        """By how much each of the outputs `least` is less than all others."""
+        return min(outputs[j] for j in range(5) if j not in least) - max(outputs[i] for i in least)
 
 
 class Watermark:

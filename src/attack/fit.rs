@@ -19,7 +19,7 @@ pub enum FitError {
     },
     /// Not one number a channel.
     #[error(
-        "{option} has {given} numbers, the images have {channels} channels (help: give one number, or one a channel)"
+        "{option} has {given} numbers, the images have {channels} channel(s) (help: give one number, or one a channel)"
     )]
     Scaling {
         /// The option.
@@ -48,18 +48,34 @@ pub fn layout(model: &Model, shape: Shape, order: Option<Order>) -> Result<Layou
     Ok(Layout { channels, height, width, order })
 }
 
-/// A scaling from one number for all channels or one each.
+/// A scaling from one number for all channels or one each, as the options of these names give them.
 ///
 /// # Errors
 /// If there are others.
-pub fn scaling(channels: usize, mean: &[f32], deviation: &[f32]) -> Result<Scaling, FitError> {
+pub fn scaling(
+    channels: usize,
+    mean: &[f32],
+    deviation: &[f32],
+    names: [&'static str; 2],
+) -> Result<Scaling, FitError> {
     let each = |option, numbers: &[f32], without: f32| match *numbers {
         [] => Ok(vec![without; channels]),
         [all] => Ok(vec![all; channels]),
         _ if numbers.len() == channels => Ok(numbers.to_vec()),
         _ => Err(FitError::Scaling { option, given: numbers.len(), channels }),
     };
-    Ok(Scaling { mean: each("--mean", mean, 0.0)?, deviation: each("--std", deviation, 1.0)? })
+    Ok(Scaling { mean: each(names[0], mean, 0.0)?, deviation: each(names[1], deviation, 1.0)? })
+}
+
+/// The flat input of this layout and scale for an image: values from 0 to 1, the channels of a pixel side by side.
+pub fn input(layout: Layout, scaling: &Scaling, image: &[f32]) -> Vec<f32> {
+    let mut input = vec![0.0; layout.len()];
+    for (at, &value) in image.iter().enumerate() {
+        let (pixel, channel) = (at / layout.channels, at % layout.channels);
+        let scaled = (value - scaling.mean[channel]) / scaling.deviation[channel];
+        input[layout.index(pixel, channel)] = scaled;
+    }
+    input
 }
 
 impl Victim {
@@ -71,13 +87,7 @@ impl Victim {
 
     /// The input that it reads for an image: values from 0 to 1, the channels of a pixel side by side.
     pub fn reads(&self, image: &[f32]) -> Vec<f32> {
-        let mut input = vec![0.0; self.layout.len()];
-        for (at, &value) in image.iter().enumerate() {
-            let (pixel, channel) = (at / self.layout.channels, at % self.layout.channels);
-            let scaled = (value - self.scaling.mean[channel]) / self.scaling.deviation[channel];
-            input[self.layout.index(pixel, channel)] = scaled;
-        }
-        input
+        input(self.layout, &self.scaling, image)
     }
 
     /// The input that a reader of the PNG file of an input gives the network; `None` where a PNG does not hold as many

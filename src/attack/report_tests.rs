@@ -2,6 +2,7 @@
 
 use super::measures::distance::Distance;
 use super::measures::features::{Features, Layer};
+use super::measures::reader::Reader;
 use super::methods::{Entry, random_k};
 use super::record::{Ending, Found, Picture, Record};
 use super::run::Subject;
@@ -9,6 +10,7 @@ use super::session::Spent;
 use super::summary::{Material, Summary};
 use super::testing::mlp;
 use super::{csv, page, table};
+use crate::budget::Budget;
 
 const NAMES: [&str; 4] = ["0", "cat, black.png", "2", "3"];
 
@@ -52,8 +54,11 @@ fn check(show: impl Fn(&Summary, &Material<'_>) -> String) -> String {
         record("outside", 1, Ending::GaveUp, None),
         record("outside", 2, Ending::NotConfirmed, None),
     ];
+    let budget = Budget::unlimited();
     let layer = Layer::penultimate(&victim.network);
-    let features = Features { network: &victim, name: "the penultimate layer".into(), layer };
+    let reader = Reader::of_victim(&victim);
+    let features = Features::new(&victim.network, layer, reader, "the network", 2, &budget);
+    let features = Features { name: "the penultimate layer".into(), ..features };
     let material = Material {
         victim: &victim,
         subjects: &subjects,

@@ -1,5 +1,8 @@
 //! A run summed up: one row a method, in the order of the run.
 
+use std::collections::{HashMap, HashSet};
+
+use nalgebra::DMatrix;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -125,12 +128,13 @@ impl Summary {
     /// Sums up.
     pub fn new(material: &Material<'_>) -> Self {
         let Material { subjects, attacked, methods, features, .. } = material;
+        let originals = Originals::new(material);
         Self {
             images: subjects.len(),
             correct: subjects.iter().filter(|subject| subject.is_correct()).count(),
             attacked: attacked.len(),
             features: features.name.clone(),
-            rows: methods.iter().map(|entry| row(material, entry)).collect(),
+            rows: methods.iter().map(|entry| row(material, &originals, entry)).collect(),
         }
     }
 
@@ -168,7 +172,7 @@ impl Summary {
     }
 }
 
-fn row(material: &Material<'_>, entry: &Entry) -> Row {
+fn row(material: &Material<'_>, originals: &Originals, entry: &Entry) -> Row {
     let Material { victim, subjects, attacked, .. } = *material;
     let records: Vec<&Record> =
         material.records.iter().filter(|record| record.method == entry.name).collect();
@@ -209,7 +213,7 @@ fn row(material: &Material<'_>, entry: &Entry) -> Row {
         programs: efforts(|record| record.spent.programs as f64),
         pielou: pielou(&classes),
         classes,
-        frechet: distance_of_features(material, &found),
+        frechet: distance_of_features(material, originals, &found),
         proved: proves
             .then(|| records.iter().filter(|record| record.proved.is_some_and(|p| p.optimal)).count()),
         gaps: Statistic::of(records.iter().filter_map(|record| record.proved).map(|proved| proved.gap)),
@@ -227,12 +231,44 @@ fn similarities(victim: &Victim, found: &[(&Subject, &Found)]) -> Option<Statist
     Statistic::of(found.iter().filter_map(one))
 }
 
-fn distance_of_features(material: &Material<'_>, found: &[(&Subject, &Found)]) -> Option<f64> {
-    let Features { network, layer, .. } = material.features;
-    let read = |input: &[f32]| network.reads(&material.victim.shows(input));
-    let originals: Vec<Vec<f32>> = found.iter().map(|(subject, _)| read(&subject.input)).collect();
-    let results: Vec<Vec<f32>> = found.iter().map(|(_, found)| read(&found.input)).collect();
-    frechet(&layer.of(&network.network, &originals), &layer.of(&network.network, &results))
+/// The features of images of which some method has a result. Methods share them: an image on a large network takes a second.
+struct Originals {
+    features: DMatrix<f64>,
+    /// The rows of images, by their numbers.
+    rows: HashMap<usize, usize>,
+}
+
+impl Originals {
+    fn new(material: &Material<'_>) -> Self {
+        let found: HashSet<usize> = material
+            .records
+            .iter()
+            .filter(|record| record.found.is_some())
+            .map(|record| record.image)
+            .collect();
+        let subjects: Vec<&Subject> =
+            material.subjects.iter().filter(|subject| found.contains(&subject.number)).collect();
+        let pictures: Vec<Vec<f32>> =
+            subjects.iter().map(|subject| material.victim.shows(&subject.input)).collect();
+        let rows = subjects.iter().enumerate().map(|(row, subject)| (subject.number, row)).collect();
+        Self { features: material.features.of(&pictures), rows }
+    }
+
+    /// The rows of these images.
+    fn of(&self, found: &[(&Subject, &Found)]) -> DMatrix<f64> {
+        let rows: Vec<usize> =
+            found.iter().filter_map(|(subject, _)| self.rows.get(&subject.number).copied()).collect();
+        self.features.select_rows(&rows)
+    }
+}
+
+fn distance_of_features(
+    material: &Material<'_>,
+    originals: &Originals,
+    found: &[(&Subject, &Found)],
+) -> Option<f64> {
+    let results: Vec<Vec<f32>> = found.iter().map(|(_, found)| material.victim.shows(&found.input)).collect();
+    frechet(&originals.of(found), &material.features.of(&results))
 }
 
 fn transfers(material: &Material<'_>, found: &[(&Subject, &Found)]) -> Vec<Transfer> {

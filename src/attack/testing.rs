@@ -64,14 +64,17 @@ impl Sketch {
         self.push("Gemm", vec![weights, bias], &[("transB", Attribute::Int(1))]);
     }
 
+    fn model(mut self, outputs: usize) -> Model {
+        self.graph.outputs.push(info(&self.last, &[1, outputs]));
+        Model { path: "sketch.onnx".into(), ir_version: 8, opset: 13, graph: self.graph }
+    }
+
     fn finish(self, classes: usize, layout: Layout) -> Victim {
         self.finish_scaled(classes, layout, Scaling::unit(layout.channels))
     }
 
-    fn finish_scaled(mut self, classes: usize, layout: Layout, scaling: Scaling) -> Victim {
-        self.graph.outputs.push(info(&self.last, &[1, classes]));
-        let model = Model { path: "sketch.onnx".into(), ir_version: 8, opset: 13, graph: self.graph };
-        Victim::new(Arc::new(model), layout, scaling).unwrap()
+    fn finish_scaled(self, classes: usize, layout: Layout, scaling: Scaling) -> Victim {
+        Victim::new(Arc::new(self.model(classes)), layout, scaling).unwrap()
     }
 }
 
@@ -146,6 +149,29 @@ pub(crate) fn cnn(seed: u64) -> Victim {
     sketch.push("Relu", vec![], &[]);
     sketch.full(10, 4);
     sketch.finish(4, Layout { channels: 2, height: 6, width: 6, order: Order::ChannelsFirst })
+}
+
+/// A convolution with ReLU, and five features from the means of its channels: of colour images of 7 rows and 5 columns, their
+/// channels first or last, and with one set of weights a seed. The node of the means is called `means`.
+pub(crate) fn feature_model(order: Order, seed: u64) -> Model {
+    let sizes = match order {
+        Order::ChannelsFirst => [1, 3, 7, 5],
+        Order::ChannelsLast => [1, 7, 5, 3],
+    };
+    let mut sketch = Sketch::new(&sizes, seed);
+    if order == Order::ChannelsLast {
+        sketch.push("Transpose", vec![], &[("perm", Attribute::Ints(vec![0, 3, 1, 2]))]);
+    }
+    let (weights, bias) = (sketch.weights(&[6, 3, 3, 3], 27), sketch.weights(&[6], 4));
+    sketch.push("Conv", vec![weights, bias], &[]);
+    sketch.push("Relu", vec![], &[]);
+    sketch.push("GlobalAveragePool", vec![], &[]);
+    if let Some(node) = sketch.graph.nodes.last_mut() {
+        node.name = "means".into();
+    }
+    sketch.push("Flatten", vec![], &[]);
+    sketch.full(6, 5);
+    sketch.model(5)
 }
 
 /// A random image of a victim's size.

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::model::means;
 use crate::program::{Program, Run, shipped};
 
 fn attack(program: &Program, output: &str, more: &[&str]) -> Run {
@@ -80,6 +81,30 @@ fn every_success_has_its_pictures_and_a_line() {
 }
 
 #[test]
+fn features_are_those_of_any_network_of_images() {
+    let program = Program::new();
+    program.write("means.onnx", means(&[1, 3, 12, 10], &[1, 3, 1, 1]));
+    let check = |output: &str, more: &[&str]| {
+        let usual = ["--method", "random-k", "--protocol", "2", "--features", "means.onnx:y"];
+        let run = attack(&program, output, &[&usual, more].concat());
+        assert_eq!(run.exit, Some(0), "{run:?}");
+        let json = figures(&program, output);
+        let want = "3 values of output y of means, images resized from 8 x 8 x 1 to 12 x 10 x 3";
+        assert_eq!(json["features"], want, "{json}");
+        assert!(run.out.contains(want), "{run:?}");
+        json["methods"][0]["frechet"].as_f64().unwrap()
+    };
+    let plain = check("plain", &[]);
+    assert!(plain > 0.0);
+    // The distance is a square: twice the scale, four times the distance, wherever the middle is.
+    let scaled = check("scaled", &["--features-mean", "0.5", "--features-std", "0.5"]);
+    assert!((scaled / plain - 4.0).abs() < 1e-3, "{scaled} and {plain}");
+    // How the attacked network is fed does not matter: the journal goes on, too.
+    let again = check("plain", &["--features-std", "1,1,1"]);
+    assert_eq!(again, plain);
+}
+
+#[test]
 fn pictures_of_searched_results_are_adversarial_too() {
     let program = Program::new();
     let check = |output: &str, more: &[&str], methods: &[&str]| {
@@ -128,6 +153,7 @@ fn limits_are_kept_to_the_last_bit() {
 fn what_cannot_be_used_is_refused_with_a_remedy() {
     let program = Program::new();
     program.write("noise.npz", "not images");
+    program.write("five.onnx", means(&[1, 5, 9, 9], &[1, 5, 1, 1]));
     fs::create_dir(program.path().join("empty")).unwrap();
     let network = shipped("shapes_mlp.onnx");
     let check = |images: &str, more: &[&str], exit: i32, message: &str| {
@@ -145,6 +171,21 @@ fn what_cannot_be_used_is_refused_with_a_remedy() {
     check("shapes", &["--std", "0"], 2, "--std");
     check("shapes", &["--features", "missing.onnx"], 3, "missing.onnx");
     check("shapes", &["--features", &format!("{network}:nothing")], 3, "no node nothing");
+    check(
+        "shapes",
+        &["--features", "five.onnx"],
+        3,
+        "five.onnx: the network's input [1, 5, 9, 9] has no axis of channels",
+    );
+    check("shapes", &["--features", &network, "--features-mean", "1,2"], 3, "--features-mean has 2 numbers");
+    check(
+        "shapes",
+        &["--features", &network, "--features-std", "0"],
+        2,
+        "--features-std: not a number above 0",
+    );
+    check("shapes", &["--features-mean", "0.5"], 2, "--features <FILE[:NODE]>");
+    check("shapes", &["--method", "simba-ods"], 2, "name at least one with --companion");
     check("noise.npz", &[], 3, "no known format");
     check("missing.npz", &[], 3, "missing.npz");
     check("empty", &[], 3, "no PNG or JPEG file");

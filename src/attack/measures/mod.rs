@@ -7,6 +7,8 @@ pub mod distance;
 pub mod features;
 pub mod frechet;
 pub mod pielou;
+pub mod reader;
+pub mod resize;
 pub mod similarity;
 pub mod statistic;
 pub mod transfer;

@@ -19,11 +19,12 @@
 //! Images on which fewer than two other networks agree with the victim are given up.
 
 use super::attempt::{Attempt, confirm, outcome};
+use super::companion::{self, Companion, from_unit, one, to_unit};
 use super::coverage::Neurons;
 use super::{Method, NotUsable, Outcome, Preparation};
 use crate::attack::victim::decision;
 use crate::attack::{Layout, Session, Task, Victim};
-use crate::network::{Network, Surrogate, Workspace};
+use crate::network::Workspace;
 use crate::random::Random;
 
 const STEPS: usize = 20;
@@ -67,12 +68,9 @@ fn build(preparation: &Preparation<'_>, constraint: Constraint) -> Result<Box<dy
                        images and classes)";
         return Err(NotUsable(problem.into()));
     }
-    let whole = |other: &&Victim| {
-        let (own, layout) = (other.layout, victim.layout);
-        let same = (own.channels, own.height, own.width) == (layout.channels, layout.height, layout.width);
-        !same || other.classes() != victim.classes()
-    };
-    if companions.iter().any(|other| whole(&other)) {
+    let alike =
+        |other: &Victim| companion::has_the_images(other, victim) && other.classes() == victim.classes();
+    if !companions.iter().all(alike) {
         let problem = "deepxplore needs networks of the same images and classes";
         return Err(NotUsable(problem.into()));
     }
@@ -93,44 +91,26 @@ impl Method for DeepXplore {
     }
 }
 
-/// One of the networks, and how it reads an image that is given on the scale 0 to 1 in the victim's order.
+/// One of the networks, and its neurons.
 struct Member {
-    network: Network<f32>,
-    /// For each input of the network its place in the victim's order, and the input's values at 0 and 1.
-    reads: Vec<(usize, f32, f32)>,
+    companion: Companion,
     neurons: Neurons,
     uncovered: Vec<usize>,
 }
 
 impl Member {
     fn new(own: &Victim, victim: &Victim, images: &[Vec<f32>]) -> Self {
-        let mut reads = vec![(0, 0.0, 1.0); own.layout.len()];
-        for pixel in 0..own.layout.pixels() {
-            for channel in 0..own.layout.channels {
-                let index = own.layout.index(pixel, channel);
-                reads[index] = (victim.layout.index(pixel, channel), own.lower[index], own.upper[index]);
-            }
-        }
+        let companion = Companion::new(own, victim);
         let neurons = Neurons::of(&own.network);
-        let mut member = Self { network: own.network.clone(), reads, neurons, uncovered: Vec::new() };
-        let mut covered = vec![false; member.neurons.len()];
-        let mut workspace = member.network.workspace(1);
+        let mut covered = vec![false; neurons.len()];
+        let mut workspace = companion.network.workspace(1);
         for image in images.iter().take(GATHERED) {
-            member.forward(&mut workspace, &to_unit(victim, image));
-            let activations = member.neurons.activations(&member.network, &workspace);
+            companion.forward(&mut workspace, &to_unit(victim, image));
+            let activations = neurons.activations(&companion.network, &workspace);
             covered.iter_mut().zip(activations).for_each(|(known, x)| *known |= x > THRESHOLD);
         }
-        member.uncovered = (0..covered.len()).filter(|&neuron| !covered[neuron]).collect();
-        member
-    }
-
-    fn forward(&self, workspace: &mut Workspace<f32>, unit: &[f32]) -> Vec<f32> {
-        let scaled = |&(from, low, high): &(usize, f32, f32)| low + unit[from] * (high - low);
-        let input: Vec<f32> = self.reads.iter().map(scaled).collect();
-        self.network.forward(workspace, &input);
-        let mut outputs = Vec::new();
-        self.network.outputs_into(workspace, &mut outputs);
-        outputs
+        let uncovered = (0..covered.len()).filter(|&neuron| !covered[neuron]).collect();
+        Self { companion, neurons, uncovered }
     }
 
     /// A neuron to activate: uncovered ones first.
@@ -150,13 +130,10 @@ impl Member {
         neuron: Option<usize>,
         sum: &mut [f32],
     ) -> u64 {
-        let mut own = Vec::new();
-        self.network.backward(workspace, weights, Surrogate::exact(), &mut own);
+        let mut own = self.companion.gradient(workspace, weights);
         let chosen: Vec<(usize, f32)> = neuron.map(|number| (number, COVERAGE)).into_iter().collect();
-        let passes = self.neurons.add_gradient(&self.network, workspace, &chosen, &mut own);
-        for (slope, &(from, low, high)) in own.iter().zip(&self.reads) {
-            sum[from] += slope * (high - low);
-        }
+        let passes = self.neurons.add_gradient(&self.companion.network, workspace, &chosen, &mut own);
+        self.companion.add(&own, sum);
         passes + 1
     }
 }
@@ -166,7 +143,7 @@ impl DeepXplore {
         let origin = to_unit(task.victim, task.image);
         let mut unit = origin.clone();
         let mut workspaces: Vec<Workspace<f32>> =
-            self.members.iter().map(|member| member.network.workspace(1)).collect();
+            self.members.iter().map(|member| member.companion.network.workspace(1)).collect();
         let mut outputs = self.forward(&mut workspaces, &unit, session)?;
         let agree: Vec<bool> = outputs.iter().map(|o| decision(o) == Some(task.label)).collect();
         if !agree[0] || agree.iter().filter(|&&agrees| agrees).count() <= OTHERS {
@@ -210,7 +187,7 @@ impl DeepXplore {
         session.budget.check()?;
         session.spent.evaluations += self.members.len() as u64;
         let pairs = self.members.iter().zip(workspaces);
-        Ok(pairs.map(|(member, workspace)| member.forward(workspace, unit)).collect())
+        Ok(pairs.map(|(member, workspace)| member.companion.forward(workspace, unit)).collect())
     }
 }
 
@@ -262,24 +239,6 @@ pub fn normalise(gradient: &mut [f32]) {
     let squares: f64 = gradient.iter().map(|&x| f64::from(x).powi(2)).sum();
     let length = (squares / gradient.len().max(1) as f64).sqrt() as f32 + 1e-5;
     gradient.iter_mut().for_each(|x| *x /= length);
-}
-
-fn one(victim: &Victim, index: usize, value: f32) -> f32 {
-    (value - victim.lower[index]) / (victim.upper[index] - victim.lower[index])
-}
-
-fn to_unit(victim: &Victim, image: &[f32]) -> Vec<f32> {
-    image.iter().enumerate().map(|(index, &x)| one(victim, index, x)).collect()
-}
-
-/// The victim's input; values that did not move are exactly the image's.
-fn from_unit(task: &Task<'_>, origin: &[f32], unit: &[f32]) -> Vec<f32> {
-    let victim = task.victim;
-    let value = |index: usize| match unit[index] == origin[index] {
-        true => task.image[index],
-        false => victim.lower[index] + unit[index] * (victim.upper[index] - victim.lower[index]),
-    };
-    (0..unit.len()).map(value).collect()
 }
 
 #[cfg(test)]
@@ -353,23 +312,5 @@ mod tests {
         let black = moved(Constraint::Blackout);
         assert_eq!(black.iter().filter(|&&x| x == -1.0).count(), 6 * 6 * 3);
         assert_eq!(black.iter().filter(|&&x| x == 0.0).count(), layout.len() - 6 * 6 * 3);
-    }
-
-    #[test]
-    fn a_companion_reads_the_same_picture_in_its_own_order() {
-        use crate::attack::Order;
-        let layout = |order| Layout { channels: 3, height: 2, width: 2, order };
-        let (first, last) = (layout(Order::ChannelsFirst), layout(Order::ChannelsLast));
-        let mut victim = small::dense(3, 4, &[&[(&[0.0; 12], 0.0), (&[0.0; 12], 1.0)]]);
-        let mut other = small::dense(3, 4, &[&[(&[0.0; 12], 0.0), (&[0.0; 12], 1.0)]]);
-        (victim.layout, other.layout) = (first, last);
-        (other.lower, other.upper) = (vec![-1.0; 12], vec![3.0; 12]);
-        let member = Member::new(&other, &victim, &[]);
-        for pixel in 0..4 {
-            for channel in 0..3 {
-                let (from, low, high) = member.reads[last.index(pixel, channel)];
-                assert_eq!((from, low, high), (first.index(pixel, channel), -1.0, 3.0));
-            }
-        }
     }
 }

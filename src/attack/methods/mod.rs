@@ -7,6 +7,7 @@ pub mod autoattack;
 pub mod ball;
 pub mod blackbox;
 pub mod block;
+pub mod companion;
 pub mod coverage;
 pub mod deepxplore;
 pub mod dlfuzz;
@@ -20,6 +21,7 @@ pub mod odi;
 pub mod patch;
 pub mod patch_strong;
 pub mod random_k;
+pub mod simba_ods;
 #[cfg(test)]
 mod small;
 pub mod square;
@@ -45,7 +47,7 @@ pub enum Outcome {
 pub struct Preparation<'a> {
     /// The classifier under attack.
     pub victim: &'a Victim,
-    /// Other classifiers of the same images (DeepXplore), in the order given.
+    /// Other classifiers of the same images (DeepXplore, SimBA-ODS), in the order given.
     pub companions: &'a [Victim],
     /// Images of the run, for statistics that a method gathers in front (class bounds, coverage).
     pub images: &'a [Vec<f32>],
@@ -149,8 +151,15 @@ pub const TABLE: &[Entry] = &[
         make: aigent::make,
     },
     Entry {
+        name: "aigent-published-high-defect",
+        about: "the same until all values may move, four times from the start: our reading of the row \"high defect\"",
+        leaves_range: false,
+        searches_grid: false,
+        make: aigent::make_high_defect,
+    },
+    Entry {
         name: "aigent-published-unboxed",
-        about: "the same as published: values move by up to 1 (grey) or 10 (colour) and leave the range",
+        about: "the code as published: values move by up to 1 (grey) or 10 (colour) and leave the range",
         leaves_range: true,
         searches_grid: false,
         make: aigent::make_unboxed,
@@ -259,5 +268,12 @@ pub const TABLE: &[Entry] = &[
         leaves_range: false,
         searches_grid: false,
         make: odi::make,
+    },
+    Entry {
+        name: "simba-ods",
+        about: "black box: output-diversified directions of companions, 10,000 queries (Tashiro et al. 2020; needs a companion)",
+        leaves_range: false,
+        searches_grid: false,
+        make: simba_ods::make,
     },
 ];

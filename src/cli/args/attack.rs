@@ -82,10 +82,25 @@ pub(in crate::cli) struct Attack {
     /// Another classifier: say how many of the results fool it too; may be repeated
     #[arg(long = "transfer", value_name = "FILE")]
     pub(in crate::cli) transfers: Vec<PathBuf>,
-    /// The network whose features give the Fréchet distance, and the node whose values they are [default: the
-    /// penultimate layer of the classifier]
+    /// The network whose features give the Fréchet distance, and the node or the output whose values they are [default: the
+    /// penultimate layer of FILE; without the option that of the classifier]. It may read any size: images are resized
+    /// bilinearly, and grey is repeated in three channels (three become one by 0.299, 0.587, 0.114). For FID give an Inception
+    /// network and its pooled 2048 values
     #[arg(long, value_name = "FILE[:NODE]")]
     pub(in crate::cli) features: Option<String>,
+    /// Subtracted from values (0 to 1) before the network of --features reads them: one number, or one a channel of that
+    /// network. Inception networks of pytorch-fid read -1 to 1: mean 0.5, std 0.5 [default: 0, whatever --mean is]
+    #[arg(
+        long,
+        value_name = "X,X",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        requires = "features"
+    )]
+    pub(in crate::cli) features_mean: Vec<f32>,
+    /// Then divides them [default: 1]
+    #[arg(long = "features-std", value_name = "X,X", value_delimiter = ',', requires = "features")]
+    pub(in crate::cli) features_deviation: Vec<f32>,
     /// Attack the first N correctly classified images of each class, as the paper does with 30 and 50 [default: all]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) protocol: Option<usize>,

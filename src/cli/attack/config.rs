@@ -54,11 +54,15 @@ impl TryFrom<&args::Attack> for Config {
             None => args.deviation.clone(),
         };
         let option = if args.scale.is_some() { "--scale" } else { "--std" };
-        if deviation.iter().any(|number| !(number.is_finite() && *number > 0.0)) {
-            return Err(UsageError::AboveZero(option));
+        for (option, numbers) in [(option, &deviation), ("--features-std", &args.features_deviation)] {
+            if numbers.iter().any(|number| !(number.is_finite() && *number > 0.0)) {
+                return Err(UsageError::AboveZero(option));
+            }
         }
-        if args.mean.iter().any(|number| !number.is_finite()) {
-            return Err(UsageError::AboveZero("--mean"));
+        for (option, numbers) in [("--mean", &args.mean), ("--features-mean", &args.features_mean)] {
+            if numbers.iter().any(|number| !number.is_finite()) {
+                return Err(UsageError::AboveZero(option));
+            }
         }
         if args.protocol == Some(0) {
             return Err(UsageError::AboveZero("--protocol"));

@@ -147,7 +147,8 @@ impl Reading<'_> {
         let shape = self.set.shape;
         let fit = |source| FileError::Fit { path: path.to_path_buf(), source };
         let layout = fit::layout(&model, shape, self.order).map_err(fit)?;
-        let scaling = fit::scaling(shape.channels, self.mean, self.deviation).map_err(fit)?;
+        let scaling =
+            fit::scaling(shape.channels, self.mean, self.deviation, ["--mean", "--std"]).map_err(fit)?;
         let unusable = |source| FileError::Victim { path: path.to_path_buf(), source };
         Victim::new(model, layout, scaling).map_err(unusable)
     }

@@ -2,6 +2,7 @@
 //! out. With several limits all that is done for each of them.
 
 mod config;
+mod features;
 mod files;
 mod limits;
 mod sweep;
@@ -20,7 +21,6 @@ use super::exit::Exit;
 use super::journal::JournalError;
 use super::repair::interrupt;
 use crate::attack::images::Set;
-use crate::attack::measures::features::{Features, Layer, NoLayer};
 use crate::attack::methods::NotUsable;
 use crate::attack::run::{Chosen, Subject, fingerprint};
 use crate::attack::{Preparation, Victim, table};
@@ -29,6 +29,7 @@ use crate::cli::terminal::{self, say};
 use crate::onnx;
 use crate::witness::write::WriteError;
 use config::Config;
+use features::{Source, SourceError};
 use files::{FileError, Reading};
 use work::{Ended, Work};
 
@@ -39,8 +40,8 @@ enum Failure {
     Usage(#[from] UsageError),
     #[error(transparent)]
     File(Box<FileError>),
-    #[error("{}: {source}", .path.display())]
-    Layer { path: PathBuf, source: NoLayer },
+    #[error(transparent)]
+    Features(Box<SourceError>),
     #[error("method {method}: {source}")]
     Method { method: &'static str, source: NotUsable },
     #[error("none of the methods can be used here (help: name one with --method to see why)")]
@@ -61,6 +62,12 @@ impl From<FileError> for Failure {
     }
 }
 
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self::Features(Box::new(error))
+    }
+}
+
 impl From<onnx::ReadError> for Failure {
     fn from(error: onnx::ReadError) -> Self {
         Self::from(FileError::from(error))
@@ -73,7 +80,7 @@ pub(super) fn run(args: &args::Attack) -> Exit {
         say!("error: {failure}");
         match failure {
             Failure::Usage(_) | Failure::Method { .. } | Failure::NoMethod => Exit::Usage,
-            Failure::File(_) | Failure::Layer { .. } | Failure::Companion(_) => Exit::BadInput,
+            Failure::File(_) | Failure::Features(_) | Failure::Companion(_) => Exit::BadInput,
             Failure::Journal(JournalError::Settings(_)) => Exit::BadInput,
             Failure::Journal(JournalError::Io { .. }) | Failure::Write(_) => Exit::CannotWrite,
             Failure::System(_) => Exit::Bug,
@@ -104,7 +111,7 @@ struct Ready {
     set: Set,
     victim: Victim,
     others: Vec<(String, Victim)>,
-    features: Option<Source>,
+    source: Source,
     subjects: Vec<Subject>,
     attacked: Vec<usize>,
     chosen: Vec<Chosen>,
@@ -129,17 +136,13 @@ impl Ready {
         }
         let transfers = args.transfers.iter().map(|path| Ok((stem(path), reading.victim(path)?)));
         let others = transfers.collect::<Result<Vec<(String, Victim)>, FileError>>()?;
-        let features = Source::new(args.features.as_deref(), &reading)?;
+        let source = Source::new(args, &reading, &victim)?;
 
         let subjects = subjects(&set, &victim, args.target_class)?;
         let attacked = chosen_images(&subjects, args.protocol);
         let chosen = methods(config, &victim, &companions, &subjects, args.seed, args.quiet)?;
         let settings = settings(args, config, mark(bytes), companion_marks, &set);
-        Ok(Self { set, victim, others, features, subjects, attacked, chosen, settings })
-    }
-
-    fn features(&self) -> Result<Features<'_>, Failure> {
-        self.features.as_ref().map_or_else(|| Source::of_victim(&self.victim), Source::features)
+        Ok(Self { set, victim, others, source, subjects, attacked, chosen, settings })
     }
 }
 
@@ -150,7 +153,7 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
     let work = Work {
         args,
         config: &config,
-        features: &ready.features()?,
+        features: &ready.source.features(&ready.victim, config.threads, &budget),
         ready: &ready,
         budget: &budget,
         show: !args.quiet && io::stderr().is_terminal(),
@@ -172,43 +175,6 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
 fn interrupted(done: usize, all: usize) -> Exit {
     say!("interrupted: {done} of {all} attacks are done; the same command goes on from there");
     Exit::Interrupted
-}
-
-/// A network named with `--features`, and the node of it.
-struct Source {
-    path: PathBuf,
-    network: Victim,
-    node: Option<String>,
-}
-
-impl Source {
-    /// Reads `FILE[:NODE]`; `None` without the option.
-    fn new(option: Option<&str>, reading: &Reading<'_>) -> Result<Option<Self>, Failure> {
-        let Some(text) = option else { return Ok(None) };
-        let (file, node) = match text.split_once(".onnx:") {
-            Some((stem, node)) => (format!("{stem}.onnx"), Some(node.to_owned())),
-            None => (text.to_owned(), None),
-        };
-        let path = PathBuf::from(file);
-        Ok(Some(Self { network: reading.victim(&path)?, path, node }))
-    }
-
-    fn features(&self) -> Result<Features<'_>, Failure> {
-        let network = &self.network;
-        let layer = match &self.node {
-            None => Layer::penultimate(&network.network),
-            Some(node) => Layer::named(&network.network, node)
-                .map_err(|source| Failure::Layer { path: self.path.clone(), source })?,
-        };
-        let name = format!("{} of {}", layer.name, stem(&self.path));
-        Ok(Features { network, layer, name })
-    }
-
-    fn of_victim(victim: &Victim) -> Result<Features<'_>, Failure> {
-        let layer = Layer::penultimate(&victim.network);
-        let name = format!("{} of the network under attack", layer.name);
-        Ok(Features { network: victim, layer, name })
-    }
 }
 
 fn stem(path: &Path) -> String {

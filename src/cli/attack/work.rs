@@ -64,6 +64,10 @@ impl Work<'_> {
             features: self.features,
             others,
         });
+        // A large network of features takes minutes: what it did not get to is no figure.
+        if self.budget.check().is_err() {
+            return Ok(Ended::Interrupted { done: records.len() });
+        }
         let report = write::Report {
             output,
             title,

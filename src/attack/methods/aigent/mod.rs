@@ -10,7 +10,10 @@
 //! doubling until the class changes. So what comes out is rarely what a patch asks for; `random-k` stands beside it.
 //!
 //! `aigent-published-unboxed` is that, and leaves the valid range. `aigent-published` is the same with the range and
-//! the limits as bounds of the last step. What is not the code's: where it leaves the answer to Gurobi, the choices
+//! the limits as bounds of the last step. `aigent-published-high-defect` stands beside the row "high defect" of the paper's Table I (91.4%
+//! of defects for 72%, L2 4.1 for 1.82, the same number of pixels). The paper does not say what that setting is, and this
+//! is our reading: an attack that does not give up, `k` doubling until all values may move and starting anew with other
+//! random vertices (four times), within the range. What is not the code's: where it leaves the answer to Gurobi, the choices
 //! described in these two files; an attempt that finds no image is followed by the next, where the code
 //! ends. Reproduced figures are in `benchmarks/paper-tables.md`.
 
@@ -27,7 +30,7 @@ use crate::network::layered::Layered;
 use crate::network::op::UnaryFunction;
 use crate::search::programs::{Obstacle, Programs};
 use last_step::Finish;
-use recipe::{Aim, Bounds, Recipe};
+use recipe::{Aim, Bounds, Patience, Recipe};
 use stage::{GROUPS, Goal, Stage};
 
 /// Makes the method that keeps the valid range and the limits.
@@ -35,7 +38,15 @@ use stage::{GROUPS, Goal, Stage};
 /// # Errors
 /// [`NotUsable`] where the network is no chain of at least two fully connected layers with ReLU between them.
 pub fn make(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(Published::new(run, true)?))
+    Ok(Box::new(Published::new(run, true, Patience::Published)?))
+}
+
+/// Makes the method that keeps the valid range and the limits and goes on where [`make`]'s gives up.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_high_defect(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
+    Ok(Box::new(Published::new(run, true, Patience::High)?))
 }
 
 /// Makes the method as published: it leaves the valid range.
@@ -43,7 +54,7 @@ pub fn make(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
 /// # Errors
 /// As [`make`].
 pub fn make_unboxed(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(Published::new(run, false)?))
+    Ok(Box::new(Published::new(run, false, Patience::Published)?))
 }
 
 struct Published {
@@ -51,6 +62,7 @@ struct Published {
     recipe: &'static Recipe,
     plan: Vec<Planned>,
     boxed: bool,
+    patience: Patience,
 }
 
 /// One stage of every attack.
@@ -68,7 +80,7 @@ impl Method for Published {
 }
 
 impl Published {
-    fn new(run: &Preparation<'_>, boxed: bool) -> Result<Self, NotUsable> {
+    fn new(run: &Preparation<'_>, boxed: bool, patience: Patience) -> Result<Self, NotUsable> {
         let network =
             Layered::new(&run.victim.double).map_err(|reason| NotUsable(reason.reason().to_owned()))?;
         let hidden = &network.layers[..network.depth() - 1];
@@ -78,7 +90,7 @@ impl Published {
         }
         let recipe = Recipe::of(run.victim.layout);
         let plan = plan(&network, recipe);
-        Ok(Self { network, recipe, plan, boxed })
+        Ok(Self { network, recipe, plan, boxed, patience })
     }
 
     fn search(&self, task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
@@ -93,8 +105,7 @@ impl Published {
         let range = |i| if self.boxed { (low(i), high(i)) } else { (f64::NEG_INFINITY, f64::INFINITY) };
         let last = &self.recipe.last;
         let mut finish = Finish::new(&self.network.layers[0].edges, last, &image, &wanted, range);
-        let mut count = last.count;
-        for _ in 0..last.attempts {
+        for count in last.counts(image.len(), self.patience) {
             let allowed = if self.boxed { count.min(task.limits.pixels) } else { count };
             let mut programs = Programs::new(session.budget);
             let found = finish.image(allowed, &mut session.random, &mut programs);
@@ -110,7 +121,6 @@ impl Published {
                     return Ok(fooled);
                 }
             }
-            count = count.saturating_mul(last.growth);
         }
         Ok(None)
     }

@@ -12,6 +12,11 @@
 //! vertex 26). In later stages the sums of the changed layer are as large as the optimum allows (25 of 34; with
 //! HiGHS's vertex 7).
 //!
+//! The program is not that of [`patching`](crate::patching), which has no place for the authors' constants: a signed sum for a
+//! size, an objective on outputs, one-sided goals, values without the row of their phase, a range of values behind the layer.
+//! Nor is its answer: groups of edges are one column with one bound here, and what goes on to the next stage are sums, never the
+//! changes of single weights that `patching` applies and counts.
+//!
 //! Edges into one neuron whose sources are nearly equal move together, [`GROUPS`] groups a neuron: 3,200 columns in
 //! place of 153,600 for CIFAR-10's first layer.
 

@@ -84,7 +84,7 @@ fn where_the_first_layer_is_off_the_code_has_no_answer() {
     let victim = dense(2, 2, &[hidden, middle, last]);
     let limits = Limits::none();
     let task = small::task(&victim, &small::IMAGE, &limits);
-    for name in ["aigent-published", "aigent-published-unboxed"] {
+    for name in ["aigent-published", "aigent-published-unboxed", "aigent-published-high-defect"] {
         let (outcome, spent) = small::run(small::method(name, &task, &[]).as_ref(), &task);
         // The first stage's two programs are solved, the second stage has none.
         assert_eq!((outcome, spent.programs, spent.evaluations), (Outcome::GaveUp, 2, 1), "{name}");
@@ -102,6 +102,23 @@ fn the_boxed_method_keeps_the_range_and_every_limit() {
     assert!(free >= 5, "{free} of 20");
     let tight = found(&Limits { linf: 0.8, l2: 2.0, pixels: 16 });
     assert!(tight >= 1, "{tight} of 20");
+}
+
+#[test]
+fn the_high_setting_finds_what_the_published_one_gives_up() {
+    let victim = mlp(&[40, 6, 6, 4], 3);
+    let limits = Limits { linf: 0.2, ..Limits::none() };
+    let found = |method: Box<dyn Method>| -> Vec<bool> {
+        attack_all(method.as_ref(), &victim, &limits, 0..40).iter().map(|(_, b)| b.is_some()).collect()
+    };
+    let (usual, high) = (
+        found(make(&preparation(&victim)).unwrap()),
+        found(make_high_defect(&preparation(&victim)).unwrap()),
+    );
+    // The first round begins with the same draws.
+    assert!(usual.iter().zip(&high).all(|(&usual, &high)| high || !usual));
+    let count = |found: &[bool]| found.iter().filter(|&&found| found).count();
+    assert!(count(&high) > count(&usual), "{} and {}", count(&high), count(&usual));
 }
 
 /// Attacks random images as published; gives those that fool the network, with their images.

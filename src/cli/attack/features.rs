@@ -1,0 +1,84 @@
+//! The network whose features give the Fréchet distance: the file of `--features`, or the network under attack.
+
+use std::path::PathBuf;
+
+use super::files::Reading;
+use super::stem;
+use crate::attack::Victim;
+use crate::attack::measures::features::{Features, Layer, NoLayer};
+use crate::attack::measures::reader::{Reader, ReaderError};
+use crate::budget::Budget;
+use crate::cli::args;
+use crate::network::{self, ImportError, Network};
+use crate::onnx;
+
+/// Why the network of `--features` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SourceError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Model(#[from] onnx::ReadError),
+    /// It does not read images, or none that these can become.
+    #[error("{}: {source}", .path.display())]
+    Reader { path: PathBuf, source: ReaderError },
+    /// The fast engine cannot evaluate it.
+    #[error("{}: {source}", .path.display())]
+    Import { path: PathBuf, source: ImportError },
+    /// It has no such node.
+    #[error("{}: {source}", .path.display())]
+    Layer { path: PathBuf, source: NoLayer },
+}
+
+/// What is compared, and how it reads the run's images.
+pub(super) struct Source {
+    /// The file of `--features`; without it the network is the victim's.
+    named: Option<(PathBuf, Network<f32>)>,
+    layer: Layer,
+    reader: Reader,
+}
+
+impl Source {
+    /// The file and the node of `--features`, or the victim's penultimate layer.
+    pub(super) fn new(
+        args: &args::Attack,
+        images: &Reading<'_>,
+        victim: &Victim,
+    ) -> Result<Self, SourceError> {
+        let Some(text) = &args.features else {
+            let (layer, reader) = (Layer::penultimate(&victim.network), Reader::of_victim(victim));
+            return Ok(Self { named: None, layer, reader });
+        };
+        let (file, node) = match text.split_once(".onnx:") {
+            Some((stem, node)) => (format!("{stem}.onnx"), Some(node)),
+            None => (text.clone(), None),
+        };
+        let path = PathBuf::from(file);
+        let model = onnx::read(&path)?;
+        let (mean, deviation) = (&args.features_mean, &args.features_deviation);
+        let reader = Reader::new(&model, images.set.shape, images.order, mean, deviation)
+            .map_err(|source| SourceError::Reader { path: path.clone(), source })?;
+        let network = network::import::<f32>(&model)
+            .map_err(|source| SourceError::Import { path: path.clone(), source })?;
+        let outputs: Vec<&str> = model.graph.outputs.iter().map(|output| output.name.as_str()).collect();
+        let layer = match node {
+            None => Layer::penultimate(&network),
+            Some(node) => Layer::named(&network, &outputs, node)
+                .map_err(|source| SourceError::Layer { path: path.clone(), source })?,
+        };
+        Ok(Self { named: Some((path, network)), layer, reader })
+    }
+
+    /// What is measured; the victim is the one that this was made for.
+    pub(super) fn features<'a>(
+        &'a self,
+        victim: &'a Victim,
+        threads: usize,
+        budget: &'a Budget,
+    ) -> Features<'a> {
+        let (network, of) = match &self.named {
+            Some((path, network)) => (network, stem(path)),
+            None => (&victim.network, "the network under attack".to_owned()),
+        };
+        Features::new(network, self.layer.clone(), self.reader.clone(), &of, threads, budget)
+    }
+}
