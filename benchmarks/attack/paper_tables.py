@@ -2,14 +2,15 @@
 """The paper's Tables I, II and III on its own networks and images: every method, in one run.
 
 usage: paper_tables.py DATA [--binary target/release/counterpatch] [--work FOLDER] [--out paper-tables.md] [--budget 5]
-                       [--only 784] [--protocol N] [--hardened FOLDER] [--imagenette FOLDER] [--tables I,II,III] [--repair-seconds 8]
-                       [--features FILE[:NODE]] [--features-mean X,X,X] [--features-std X,X,X]
+                       [--only 784] [--protocol N] [--convolutional 4] [--pytorch PYTHON] [--imagenette FOLDER] [--tables I,II,III]
+                       [--threads N] [--repair-seconds 8] [--features FILE[:NODE]] [--features-mean X,X,X] [--features-std X,X,X]
 
 DATA holds mnist/, cifar10/ and acasxu/ as published with the paper (see the head of benchmarks/paper-tables.md). Every network of
 Tables I and II is attacked twice: without a limit (methods that look for the smallest change) and within a radius (methods that use it
 up: 0.1 for MNIST, 2/255 for colour images). Inputs stay in [0, 1]; only images that the network classifies correctly are attacked; a
-success is a changed label that the reference engine confirms. --hardened and --imagenette name the outputs of harden.py (sub-folders
-mnist and cifar10) and imagenette.py; Table II is about the hardened networks. --features, for instance an Inception network, gives the
+success is a changed label that the reference engine confirms. Of the convolutional networks the first four images of each class are
+attacked, of the stand-ins for ImageNet (--imagenette names the output of imagenette.py) the first two. Table II retrains each network on
+what Table I has found (transfer.py; --pytorch is a Python with torch and onnx). --features, for instance an Inception network, gives the
 Fréchet distance in place of the attacked network's penultimate layer. --work keeps the runs: an interrupted one goes on.
 Table III are repairs by ../repair/measure.py, and needs the packages of benchmarks/requirements.txt."""
 import argparse, json, re, subprocess, sys, tempfile
@@ -35,17 +36,17 @@ def usable(binary, wanted):
     return [name for name in wanted if name in known]
 
 
-def attack(args, network, images, methods, limit, layout, companions, transfer, folder):
+def attack(args, network, images, methods, limit, layout, companions, protocol, folder):
     command = [args.binary, 'attack', network, '--images', images, '--budget', args.budget, '--output', folder, '--quiet', '--json',
                '--gallery', '6']
     command += ['--limit', f'linf={limit}'] if limit else []
-    command += ['--protocol', args.protocol] if args.protocol else []
+    command += ['--protocol', protocol] if protocol else []
+    command += ['--threads', args.threads] if args.threads else []
     command += ['--layout', layout] if layout else []
     for option, value in (('features', args.features), ('features-mean', args.features_mean), ('features-std', args.features_std)):
         command += [f'--{option}={value}'] if value else []
-    for option, files in (('--companion', companions), ('--transfer', transfer)):
-        for file in files:
-            command += [option, file]
+    for file in companions:
+        command += ['--companion', file]
     refused = []
     while True:
         run = subprocess.run([str(part) for part in command + ['--method', ','.join(methods)]], stdout=subprocess.DEVNULL,
@@ -70,26 +71,27 @@ def row(m):
     all_successes = m['successes'] + m['own_successes']
     stat = lambda key, which, digits=2: number((m[key] or {}).get(which), digits)
     own = f"{100 * m['own_successes'] / max(1, m['attacked']):.1f}" if m['leaves_range'] else '-'
-    transfers = ', '.join(f"{100 * t['fooled'] / t['asked']:.0f}" if t['asked'] else '-' for t in m['transfers']) or '-'
     return (f"| {m['method']} | {100 * success:.1f} | {own} | {stat('values', 'mean')} / {stat('values', 'median', 0)} "
             f"| {stat('pixels', 'mean')} / {stat('pixels', 'median', 0)} | {number(m['pixel_share'])} "
             f"| {m['pictures']}/{all_successes} | {stat('l1', 'mean')} | {stat('l2', 'mean')} | {stat('linf', 'mean', 3)} "
             f"| {1e3 * m['seconds']['median']:.1f} / {1e3 * m['seconds']['mean']:.1f} | {m['evaluations']['mean']:.0f} "
-            f"| {number(m['pielou'])} | {'-' if m['frechet'] is None else format(m['frechet'], '.2e')} | {stat('similarity', 'mean', 3)} | {transfers} |")
+            f"| {number(m['pielou'])} | {'-' if m['frechet'] is None else format(m['frechet'], '.2e')} | {stat('similarity', 'mean', 3)} |")
 
 
 HEAD = ('| method | success % | by its own definition % | values mean / median | pixels mean / median | pixels % | pictures | L1 | L2 | L∞ '
-        '| ms median / mean | evaluations | Pielou | Fréchet | SSIM | transfer % |\n|' + '---|' * 16)
+        '| ms median / mean | evaluations | Pielou | Fréchet | SSIM |\n|' + '---|' * 15)
 
 
-def transfers(report):
-    """Table II: what of each method's successes fools the hardened network as well."""
-    lines = ['| method | asked | fooled | % |', '|---|---|---|---|']
-    for m in report['methods']:
-        for t in m['transfers']:
-            share = f"{100 * t['fooled'] / t['asked']:.1f}" if t['asked'] else '-'
-            lines.append(f"| {m['method']} | {t['asked']} | {t['fooled']} | {share} |")
-    return lines
+def hardened(args, network, images, layout, folders):
+    """Table II: what of each method's successes fools the network that was retrained on them as well."""
+    if not args.pytorch:
+        return 'Table II was not made: no --pytorch.\n'
+    command = [args.pytorch, Path(__file__).with_name('transfer.py'), network, images, *folders, '--output', folders[0].parent / 'hardened'
+               / network.stem, '--layout', layout]
+    run = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if run.returncode:
+        raise SystemExit(run.stderr)
+    return f'Table II, transfer to the hardened network: {run.stdout}'
 
 
 def stored(measure, acas, name, points, least):
@@ -132,12 +134,15 @@ def repairs(args):
     return '\n'.join(lines) + '\n'
 
 
-def section(args, title, network, images, layout, companions, transfer, radius, name):
+def section(args, title, network, images, layout, companions, radius, name):
     limit, shown = radius
-    parts, table_two = [], []
+    parts, folders = [], []
     for kind, wanted, bound in (('free', FREE, None), ('within', WITHIN, limit)):
         methods = usable(args.binary, wanted)
-        report = attack(args, network, images, methods, bound, layout, companions, transfer, args.work / f'{name}-{kind}')
+        folders.append(args.work / f'{name}-{kind}')
+        protocol = args.convolutional if 'cnn' in name else args.protocol
+        protocol = 2 if name.startswith('imagenette') else protocol
+        report = attack(args, network, images, methods, bound, layout, companions, protocol, folders[-1])
         if kind == 'free':
             parts.append(f"## {title}\n\n{report['images']} images, {report['correct']} classified correctly, {report['attacked']} attacked. "
                          f"Features of the Fréchet distance: {report['features']}. Pictures: successes whose PNG is adversarial when it is "
@@ -147,14 +152,14 @@ def section(args, title, network, images, layout, companions, transfer, radius, 
             parts.append(f'\nWithin L∞ {shown}:\n')
         parts.append(HEAD)
         parts += [row(method) for method in report['methods']]
-        table_two += transfers(report)[2 if table_two else 0:] if transfer else []
         parts += [f"\nNot used here: {'; '.join(report['refused'])}."] if report['refused'] else []
         by = {m['method']: m for m in report['methods']}
         if 'patch-strong' in by and 'greedy-pixel' in by and by['greedy-pixel']['l1']:
             less = 1 - by['patch-strong']['l1']['mean'] / by['greedy-pixel']['l1']['mean']
             parts.append(f"\nMean L1 of `patch-strong` is {100 * less:.0f}% under that of `greedy-pixel`.")
-    if table_two:
-        parts += ['\nTable II, successes that fool the hardened network as well, of those whose original it classifies correctly:\n', *table_two]
+    if 'II' in args.tables.split(','):
+        flat = 'nchw' if 'cnn' in name else 'flat'
+        parts.append('\n' + hardened(args, network, images, flat, folders))
     return '\n'.join(parts) + '\n'
 
 
@@ -167,7 +172,9 @@ def main():
     parser.add_argument('--budget', default='5')
     parser.add_argument('--protocol', help='only the first so many correctly classified images of each class')
     parser.add_argument('--only', default='', help='networks whose name contains this')
-    parser.add_argument('--hardened', type=Path)
+    parser.add_argument('--convolutional', default='4', help='the same of convolutional networks')
+    parser.add_argument('--threads', help='images at a time')
+    parser.add_argument('--pytorch', help='a Python with torch and onnx, for Table II')
     parser.add_argument('--imagenette', type=Path)
     parser.add_argument('--tables', default='I,II,III', help='which tables; II comes with I')
     parser.add_argument('--repair-seconds', type=float, default=8, help='of a repair of Table III')
@@ -183,19 +190,15 @@ def main():
             continue
         # Companions have to read their inputs in the same order.
         others = [args.data / f / f'{n}.onnx' for f, n, l in NETWORKS if f == family and n != name and l == layout]
-        hardened = args.hardened / family / 'hardened.onnx' if args.hardened else None
-        transfer = [hardened] if hardened and hardened.exists() else []
         sections.append(section(args, f'{family}: {name}', args.data / family / f'{name}.onnx', args.data / family / IMAGES[family],
-                                layout, others, transfer, RADIUS[family], name))
+                                layout, others, RADIUS[family], name))
         print(sections[-1], flush=True)
     if args.imagenette and 'I' in tables:
         for network in sorted(args.imagenette.glob('*.onnx')):
             layout = 'nhwc' if 'mlp' in network.stem else None
-            sections.append(section(args, f'imagenette stand-in: {network.stem}', network, next(args.imagenette.glob('*.npz')), layout, [], [],
+            sections.append(section(args, f'imagenette stand-in: {network.stem}', network, next(args.imagenette.glob('*.npz')), layout, [],
                                     RADIUS['imagenette'], f'imagenette-{network.stem}'))
             print(sections[-1], flush=True)
-    if 'II' in tables and not args.hardened:
-        sections.append('## Table II: transfer to a hardened network\n\nNot made: no --hardened FOLDER, which harden.py makes.\n')
     if 'III' in tables:
         sections.append(repairs(args))
     args.out.write_text('\n'.join(sections))
