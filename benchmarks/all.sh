@@ -40,7 +40,7 @@ part_patching_images() {
 }
 
 part_patching() {
-    BINARY=$binary PYTHON=$python PYTORCH=$pytorch PARTS=$folder/patching SECONDS_EACH=${SECONDS_EACH:-1} \
+    BINARY=$binary PYTHON=$python PYTORCH=$pytorch PARTS=$folder/patching IMAGES=$folder/patching-images.md SECONDS_EACH=${SECONDS_EACH:-1} \
         OUTPUT=/dev/stdout benchmarks/patching/run.sh
 }
 

@@ -6,7 +6,7 @@
 # are processor times, but those on images, which are of the clock. TOOL names the program where it is built already.
 # PAPER_DATA is the paper's networks and images (../shared/paper_data), BINARY counterpatch itself, BUDGET its seconds an image,
 # PROTOCOL the images of each class for readings other than the default, PYTORCH a Python with torch and onnx for the networks of
-# activations.py and ../attack/imagenette.py (without it they are left out).
+# activations.py and ../attack/imagenette.py (without it they are left out). IMAGES names the table on images where it is made already.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 each=${SECONDS_EACH:-5}
@@ -43,6 +43,10 @@ part() {
 
 images() {
     local more=()
+    if [ -e "${IMAGES:-}" ]; then
+        cat "$IMAGES"
+        return
+    fi
     if [ -n "${PYTORCH:-}" ]; then
         [ -e "$parts/activations" ] ||
             "$PYTORCH" benchmarks/patching/activations.py "$data/mnist/images.npz" --output "$parts/activations" >&2

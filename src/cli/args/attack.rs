@@ -52,7 +52,7 @@ pub(in crate::cli) struct Attack {
     /// convolutional network the first behind the convolutions), middle-first (Algorithm 1), last (the last layer, all in
     /// front of it linearised). targets: exact, rectified, marked, elastic. shots: once, iterated. objective: sum, largest,
     /// fewest. marks: off, paths, gradient. inputs: sum, largest, fewest. alpha, margin: numbers. proof: a number of programs.
-    /// The word `printed` stands for the paper's letter [default: phases=free, order=direct, targets=rectified,
+    /// The word `printed` stands for the paper's letter [default: phases=free, order=direct, targets=elastic,
     /// shots=iterated, objective=sum, alpha=inf, marks=off, inputs=sum, margin=1e-4, proof=0]
     #[arg(long, value_name = "KEY=VALUE,...")]
     pub(in crate::cli) reading: Option<String>,

@@ -39,7 +39,13 @@ const MARGIN: f64 = 1.0 / 8.0;
 
 fn paper() -> Reading {
     // The signs are off: the printed patch lowers the second neuron, which its paths mark as increment.
-    Reading { margin: MARGIN, marks: Marking::Off, proof: 1000, ..Reading::printed() }
+    Reading {
+        margin: MARGIN,
+        marks: Marking::Off,
+        targets: Targets::Exact,
+        proof: 1000,
+        ..Reading::printed()
+    }
 }
 
 /// The smallest change of one of the first `layers` layers.
