@@ -115,7 +115,7 @@ def main():
     for method in dict.fromkeys(methods):
         chosen = (methods == method) & ~seen & (after[numbers] == right).numpy()
         asked, fooled = int(chosen.sum()), int((decided != right)[chosen].sum())
-        lines.append(f"| {method} | {asked} | {fooled} | {100 * fooled / asked if asked else float('nan'):.1f} |")
+        lines.append(f"| {method} | {asked} | {fooled} | {f'{100 * fooled / asked:.1f}' if asked else '-'} |")
     text = "\n".join(lines) + "\n"
     (options.output / "transfer.md").write_text(text)
     print(text)
