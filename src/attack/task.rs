@@ -193,9 +193,11 @@ impl Task<'_> {
 }
 
 /// By how much engines may differ: single precision is good to 6e-8 of a number, sums of some hundred terms to 1e-5 of the
-/// largest.
+/// largest. Outputs whose largest is below 1 may be sums of terms of its size, no larger ones: a network may be of any
+/// scale.
 fn rounding(outputs: &[f32]) -> f32 {
-    1e-5 * (1.0 + outputs.iter().fold(0.0f32, |most, o| most.max(o.abs())))
+    let largest = outputs.iter().fold(0.0f32, |most, o| most.max(o.abs()));
+    (1e-5 * (largest.min(1.0) + largest)).max(f32::MIN_POSITIVE)
 }
 
 /// The class other than `but` with the largest output; the first among equals.
@@ -225,7 +227,10 @@ mod tests {
             let task = task(targets, confidence);
             let (class, by): (usize, f32) = task.lead(&outputs);
             let (wanted, least): (usize, f32) = lead;
-            assert!(class == wanted && (by - least).abs() < 1e-6, "{targets:?}: {outputs:?}");
+            assert!(
+                class == wanted && (by - least).abs() <= 1e-6 * least.abs().max(1.0),
+                "{targets:?}: {outputs:?}"
+            );
             assert_eq!(task.success(&outputs), success, "{targets:?}, {confidence:?}: {outputs:?}");
         };
         let (picture, border) = (Confidence::Picture, Confidence::Lead(0.0));
@@ -241,5 +246,9 @@ mod tests {
         check(Targets::Only(0), picture, [4.0, 2.0, 3.0], (0, 1.0), Some(0));
         check(Targets::Only(0), Confidence::Lead(1.5), [4.0, 2.0, 3.0], (0, 1.0), None);
         assert_eq!(task(Targets::All, border).success(&[f32::NAN, 2.0, 3.0]), None);
+        // What leads by a third of the outputs does so at any scale; nothing below the least normal number counts.
+        check(Targets::All, picture, [2e-6, 1e-6, 3e-6], (2, 2e-6), Some(2));
+        check(Targets::All, picture, [2e30, 1e30, 3e30], (2, 2e30), Some(2));
+        check(Targets::All, border, [0.0, 0.0, 1e-40], (2, 1e-40), None);
     }
 }

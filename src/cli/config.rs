@@ -117,6 +117,9 @@ pub(super) enum UsageError {
         /// All names that exist.
         known: Vec<&'static str>,
     },
+    /// A number that may be any has no end, or is none.
+    #[error("{0}: not a finite number (help: write it like {0}=0.5 or {0}=-0.5)")]
+    Finite(&'static str),
     /// A number that must be above 0 is 0, negative or none.
     #[error("{0}: not a number above 0")]
     AboveZero(&'static str),

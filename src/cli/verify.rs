@@ -223,6 +223,10 @@ fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
                 Some(margin) => say!("note: {reason}; the best margin was {margin:.3e}, 0 is needed"),
                 None => say!("note: {reason}"),
             }
+            // Who asks for a strategy by name wants to know why it has done nothing.
+            if !args.only.is_empty() && !args.stats {
+                statistics.not_used().iter().for_each(|why| say!("note: {why}"));
+            }
             // The table, if it is wanted, ends with them.
             let notes = if args.stats { Vec::new() } else { statistics.notes() };
             notes.iter().for_each(|note| say!("note: {note}"));

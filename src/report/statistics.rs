@@ -32,6 +32,17 @@ impl Statistics {
         self.lock().notes.clone()
     }
 
+    /// Strategies that could not be used, each with the reason.
+    pub fn not_used(&self) -> Vec<String> {
+        let state = self.lock();
+        let reason = |row: &[String; 8]| {
+            row[7].strip_prefix("not applicable: ").map(|why| format!("{} was not used: {why}", row[0]))
+        };
+        let mut all: Vec<String> = state.rows.iter().filter_map(reason).collect();
+        all.dedup();
+        all
+    }
+
     /// The table: one line a strategy, then one with what was spent in all, then the search's notes.
     pub fn table(&self, elapsed: Duration) -> String {
         const HEAD: [&str; 8] =

@@ -197,6 +197,15 @@ fn inputs_need_no_bounds() {
 }
 
 #[test]
+fn a_strategy_that_was_named_and_cannot_be_used_says_why() {
+    let program = folder();
+    let [network, property] = ["smooth.onnx", "smooth.vnnlib"].map(shipped);
+    let run = program.run(&["verify", &network, &property, "--strategy", "patch", "--timeout", "20"]);
+    assert_eq!(run.first_line(), "unknown", "{run:?}");
+    assert!(run.err.contains("note: patch was not used: the network is not a chain of layers"), "{run:?}");
+}
+
+#[test]
 fn statistics_and_events_are_told_on_request() {
     let program = folder();
     let run = program.run(&["verify", "sum.onnx", "possible.vnnlib", "--stats"]);

@@ -77,7 +77,9 @@ pub fn all(summary: &Summary) -> Vec<(&'static str, String)> {
         all.push((
             "proved, gap",
             text(
-                "of methods that prove how near a result can be (results.csv, results.json): no adversarial image of the network over                  real numbers is nearer than the bound; gap is (distance - bound) / distance; proved where the search has ended",
+                "of methods that prove how near a result can be (results.csv, results.json): no image that leads by what --confidence asks, of the network over \
+                 real numbers, is nearer than the bound; gap is (distance - bound) / distance; proved where the search has ended, and without \
+                 a bound where there is none within the limits at all",
             ),
         ));
     }

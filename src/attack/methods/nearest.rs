@@ -13,7 +13,7 @@ use super::attempt::{Attempt, outcome};
 use super::{Method, NotUsable, Outcome, Preparation};
 use crate::attack::record::Proved;
 use crate::attack::{Layout, Session, Task};
-use crate::nearest::{GAP, Hinges, Nearest as Answer, Norm, Pixels, Question, Way, nearest};
+use crate::nearest::{Ending, GAP, Hinges, Nearest as Answer, Norm, Pixels, Question, Way, nearest};
 use crate::network::layered::Layered;
 
 struct Nearest {
@@ -96,7 +96,11 @@ fn proved(task: &Task<'_>, norm: Norm, answer: &Answer) -> Proved {
         distance: finite(answer.distance),
         bound: finite(answer.bound),
         gap,
-        optimal: answer.is_optimal() && (is_same || gap <= GAP),
+        // Without any image that the limits allow, that there is none is what was proved.
+        optimal: match answer.input {
+            Some(_) => answer.is_optimal() && (is_same || gap <= GAP),
+            None => answer.ending == Ending::Proved && answer.bound.is_infinite(),
+        },
         parts: answer.parts,
     }
 }
@@ -189,11 +193,20 @@ mod tests {
             confidence: crate::attack::Confidence::Picture,
         };
         let budget = crate::budget::Budget::unlimited();
-        let mut session = Session::new(&victim.network, &budget, crate::random::Random::new(1));
-        let found = method.attack(&task, &mut session);
-        let proved = session.proved.unwrap();
-        assert!(matches!(found, Outcome::Adversarial(_)) && proved.optimal, "{proved:?}");
-        assert!(proved.bound <= proved.distance && proved.gap <= GAP);
+        let attack = |task: &Task<'_>| {
+            let mut session = Session::new(&victim.network, &budget, crate::random::Random::new(1));
+            let found = method.attack(task, &mut session);
+            (matches!(found, Outcome::Adversarial(_)), session.proved.unwrap())
+        };
+        let (found, proved) = attack(&task);
+        assert!(
+            found && proved.optimal && proved.bound <= proved.distance && proved.gap <= GAP,
+            "{proved:?}"
+        );
+        // Half as far there is none, and that is proved as well.
+        let near = Limits { linf: proved.bound.unwrap() as f32 / 24.0, ..Limits::none() };
+        let (found, proved) = attack(&Task { limits: &near, ..task });
+        assert!(!found && proved.optimal && proved.bound.is_none(), "{proved:?}");
     }
 
     #[test]

@@ -55,13 +55,15 @@ impl TryFrom<&args::Attack> for Config {
         };
         let option = if args.scale.is_some() { "--scale" } else { "--std" };
         for (option, numbers) in [(option, &deviation), ("--features-std", &args.features_deviation)] {
-            if numbers.iter().any(|number| !(number.is_finite() && *number > 0.0)) {
+            // Of a number as small as 1e-45 the reciprocal has no end, and features would be no numbers.
+            let is_scale = |number: &f32| number.is_finite() && *number > 0.0 && number.recip().is_finite();
+            if !numbers.iter().all(is_scale) {
                 return Err(UsageError::AboveZero(option));
             }
         }
         for (option, numbers) in [("--mean", &args.mean), ("--features-mean", &args.features_mean)] {
             if numbers.iter().any(|number| !number.is_finite()) {
-                return Err(UsageError::AboveZero(option));
+                return Err(UsageError::Finite(option));
             }
         }
         if args.protocol == Some(0) {

@@ -48,9 +48,10 @@ impl Source {
             let (layer, reader) = (Layer::penultimate(&victim.network), Reader::of_victim(victim));
             return Ok(Self { named: None, layer, reader });
         };
-        let (file, node) = match text.split_once(".onnx:") {
-            Some((stem, node)) => (format!("{stem}.onnx"), Some(node)),
-            None => (text.clone(), None),
+        let at = |end: &str| text.find(&format!("{end}:")).map(|at| text.split_at(at + end.len()));
+        let (file, node) = match at(".onnx.gz").or_else(|| at(".onnx")) {
+            Some((file, node)) => (file, node.strip_prefix(':').filter(|node| !node.is_empty())),
+            None => (text.as_str(), None),
         };
         let path = PathBuf::from(file);
         let model = onnx::read(&path)?;
