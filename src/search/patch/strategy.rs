@@ -205,8 +205,11 @@ impl<T: Real> Patch<T> {
         {
             return Ok(Some(journey));
         }
-        let start = self.next_start(oracle)?;
-        Ok(start.map(|(start, target)| (self.begin(oracle, &start, target), target)))
+        match self.next_start(oracle)? {
+            Some((start, target)) => Ok(Some((self.begin(oracle, &start, target), target))),
+            // Where no sample has a gradient there are no seeds.
+            None => Ok(self.waiting.pop_front()),
+        }
     }
 
     /// Puts a journey aside; the oldest is given up where too many wait.
