@@ -19,6 +19,7 @@ struct State {
     rejected: u64,
     thin: u64,
     notes: Vec<String>,
+    not_used: Vec<String>,
 }
 
 impl Statistics {
@@ -34,13 +35,7 @@ impl Statistics {
 
     /// Strategies that could not be used, each with the reason.
     pub fn not_used(&self) -> Vec<String> {
-        let state = self.lock();
-        let reason = |row: &[String; 8]| {
-            row[7].strip_prefix("not applicable: ").map(|why| format!("{} was not used: {why}", row[0]))
-        };
-        let mut all: Vec<String> = state.rows.iter().filter_map(reason).collect();
-        all.dedup();
-        all
+        self.lock().not_used.clone()
     }
 
     /// The table: one line a strategy, then one with what was spent in all, then the search's notes.
@@ -92,6 +87,9 @@ impl Observer for Statistics {
                 ended,
             } => {
                 state.best_margin = state.best_margin.into_iter().chain(best_margin).reduce(f64::max);
+                if let Ended::NotApplicable(reason) = ended {
+                    state.not_used.push(format!("{strategy} was not used: {reason}"));
+                }
                 state.rows.push([
                     strategy.to_owned(),
                     rounds.to_string(),

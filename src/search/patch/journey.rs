@@ -213,8 +213,8 @@ impl Journey {
             if self.patched.is_none() {
                 self.deeper = (level > 0).then(|| network.from_layer(level, &self.here));
             }
-            let behind = ranges.map(|ranges| Ranges { sums: ranges.sums[level..].to_vec() });
-            match self.patch_and_pull(self.deeper.as_ref().unwrap_or(network), behind.as_ref(), programs) {
+            let view = self.deeper.as_ref().unwrap_or(network);
+            match self.patch_and_pull(view, level, ranges, programs) {
                 Ok((patched, input)) => {
                     self.patched = Some(patched);
                     return Ok(input);
@@ -228,6 +228,7 @@ impl Journey {
     fn patch_and_pull(
         &self,
         network: &Layered,
+        level: usize,
         ranges: Option<&Ranges>,
         programs: &mut Programs<'_>,
     ) -> Result<(FirstLayerModification, Vec<f64>), Failure> {
@@ -235,7 +236,8 @@ impl Journey {
             Some(patched) => (patched.clone(), false),
             None => {
                 let trace = network.simulate(&self.here);
-                let (input, property) = (self.here.as_slice(), &self.property);
+                let behind = ranges.map(|ranges| Ranges { sums: ranges.sums[level..].to_vec() });
+                let (input, property, ranges) = (self.here.as_slice(), &self.property, behind.as_ref());
                 let site = Site { network, input, trace: &trace, property, ranges };
                 (find_first_layer_modification(site, &self.reading, programs)?, true)
             }
@@ -273,30 +275,32 @@ impl Journey {
 
     /// From the start, with patches of another kind.
     fn begin_anew(&mut self) -> bool {
-        self.begun_anew += 1;
-        self.reading = match self.begun_anew {
-            _ if self.has_entry => return false,
-            1 => {
-                let margin = self.asked.margin.max(OVERSHOOT * self.first_margin.abs());
-                Reading { margin, ..self.asked }
-            }
-            2 if self.asked.phases == Phases::Free && self.asked.order == Order::MiddleFirst => {
-                // Elastic targets are always met somehow: nothing would be left to branch for.
-                let targets = match self.asked.targets {
-                    Targets::Elastic => Targets::Rectified,
-                    strict => strict,
-                };
-                Reading { proof: self.asked.proof.max(PROOF), targets, ..self.asked }
-            }
-            2 | 3 if self.asked.phases == Phases::Free && self.reading.phases == Phases::Free => {
-                Reading { phases: Phases::Tangent, ..self.asked }
-            }
-            _ => return false,
-        };
+        let next = if self.has_entry { None } else { self.other_readings().into_iter().nth(self.begun_anew) };
+        let Some(reading) = next else { return false };
+        (self.reading, self.begun_anew) = (reading, self.begun_anew + 1);
         self.here.clone_from(&self.origin);
         (self.margin, self.radius) = (self.first_margin, f64::INFINITY);
         self.turn_to_first();
         true
+    }
+
+    /// What the journey begins anew with, one after the other.
+    fn other_readings(&self) -> Vec<Reading> {
+        let asked = self.asked;
+        let margin = asked.margin.max(OVERSHOOT * self.first_margin.abs());
+        let mut others = vec![Reading { margin, ..asked }];
+        if asked.phases == Phases::Free && asked.order == Order::MiddleFirst {
+            // Elastic targets are always met somehow: nothing would be left to branch for.
+            let targets = match asked.targets {
+                Targets::Elastic => Targets::Rectified,
+                strict => strict,
+            };
+            others.push(Reading { proof: asked.proof.max(PROOF), targets, ..asked });
+        }
+        if asked.phases == Phases::Free {
+            others.push(Reading { phases: Phases::Tangent, ..asked });
+        }
+        others
     }
 
     /// The input for the patch: one that meets it (a new one: the same would be no further shot), else where the
