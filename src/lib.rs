@@ -43,10 +43,14 @@
 //! `examples/` has two whole programs. Modules that are not listed below are the inside of the engine: they are public for the
 //! project's own tests and measurements, and change without notice.
 
+#![deny(unsafe_code)]
+
 #[doc(hidden)]
 pub mod attack;
 #[doc(hidden)]
 pub mod audit;
+#[doc(hidden)]
+pub mod bounds;
 pub mod budget;
 pub mod campaign;
 pub mod certificate;
@@ -75,6 +79,8 @@ pub mod property;
 pub mod random;
 #[doc(hidden)]
 pub mod reference;
+#[doc(hidden)]
+pub mod region;
 #[doc(hidden)]
 pub mod repair;
 #[doc(hidden)]

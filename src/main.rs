@@ -1,5 +1,7 @@
 //! The `counterpatch` program.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use counterpatch::cli::{self, Invocation};

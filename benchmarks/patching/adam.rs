@@ -4,9 +4,9 @@
 use counterpatch::budget::Budget;
 use counterpatch::network::{Real, Surrogate};
 use counterpatch::problem::Problem;
-use counterpatch::search::oracle::Oracle;
-use counterpatch::search::shared::Shared;
-use counterpatch::search::starts::Starts;
+use counterpatch::search::kernel::oracle::Oracle;
+use counterpatch::search::kernel::shared::Shared;
+use counterpatch::search::kernel::starts::Starts;
 use counterpatch::search::{Halt, Judge, NotApplicable, Objective, Tally};
 
 const STEPS: i32 = 300;

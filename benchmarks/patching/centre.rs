@@ -4,8 +4,8 @@ use counterpatch::budget::Budget;
 use counterpatch::network::layered::Layered;
 use counterpatch::network::layered::bounds::Ranges;
 use counterpatch::property::Region;
-use counterpatch::search::minorant::Minorant;
-use counterpatch::search::programs::Programs;
+use counterpatch::search::kernel::programs::Programs;
+use counterpatch::search::strategy::minorant::Minorant;
 
 use crate::cpu_seconds;
 use crate::instances::Instance;

@@ -8,10 +8,10 @@ use counterpatch::network::layered::Layered;
 use counterpatch::network::layered::bounds::Ranges;
 use counterpatch::property::Region;
 use counterpatch::random::Random;
-use counterpatch::search::patch::journey::{self, Failure, readings};
-use counterpatch::search::patch::pullback::Start;
-use counterpatch::search::patch::reading::{Phases, Reading};
-use counterpatch::search::programs::{Obstacle, Programs};
+use counterpatch::search::kernel::programs::{Obstacle, Programs};
+use counterpatch::search::strategy::patch::journey::{self, Failure, readings};
+use counterpatch::search::strategy::patch::pullback::Start;
+use counterpatch::search::strategy::patch::reading::{Phases, Reading};
 
 use crate::cpu_seconds;
 use crate::instances::Instance;

@@ -83,7 +83,7 @@ cat <<'TEXT'
 Algorithm 1 and `mod2adv` from the centre of the box and five sampled points of it. *found* counts starts, *no answer
 at* the edge layer whose program was infeasible (counted from 1) or the last step, *no witness* inputs that were
 found and do not violate. The readings go from the letter of the paper to the default; each is spelt out in `readings`
-of `src/search/patch/journey.rs`, and what its parts mean in `src/search/patch/reading.rs`.
+of `src/search/strategy/patch/journey.rs`, and what its parts mean in `src/search/strategy/patch/reading.rs`.
 
 TEXT
 for family in acasxu_2023 mnist_fc_2022+mnistfc_2021; do

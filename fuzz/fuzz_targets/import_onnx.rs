@@ -3,7 +3,7 @@
 #![no_main]
 
 use counterpatch::network::{self, Network};
-use counterpatch::network::bounds::Bounder;
+use counterpatch::bounds::Bounder;
 use counterpatch::network::simplify::simplify;
 use counterpatch::onnx;
 use libfuzzer_sys::fuzz_target;

@@ -3,7 +3,7 @@
 
 `paper_fig1` is the paper's: the equations that it prints determine the network of its Fig. 1 and 2. The weights of Fig. 3 and 4 are in
 its drawings alone; `paper_fig3` is the simplest network that has their printed values. Both are tested number by number in
-src/search/patch/tests/worked_example.rs.
+src/search/strategy/patch/tests/worked_example.rs.
 
 `toy` was found by an exact search over small whole weights for a network, without biases, on which the printed second-layer
 patch, the printed first-layer values and the printed adversarial input follow from each other as well. It holds in fractions

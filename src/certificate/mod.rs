@@ -11,7 +11,7 @@
 //! Query ─ domain ─▶ box ───┘                                           check: tokens ─▶ Proof · certify: a point ─▶ Certainty
 //! ```
 //!
-//! It shares nothing with the bounds that the search proves with (`network::bounds`), not even the network: it starts from the
+//! It shares nothing with the bounds that the search proves with (`bounds`), not even the network: it starts from the
 //! file's own nodes, as the plain engine does.
 
 mod allowances;

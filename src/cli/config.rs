@@ -12,8 +12,9 @@ use crate::problem::names::Misnamed;
 use crate::property::around::{OutputRange, Violation};
 use crate::property::decision::Decision;
 use crate::repair::{self, Norm};
-use crate::search::patch::reading::{Reading, ReadingError};
-use crate::search::{Config, MOST_THREADS, available_threads, table};
+use crate::search::schedule::table;
+use crate::search::strategy::patch::reading::{Reading, ReadingError};
+use crate::search::{Config, MOST_THREADS, available_threads};
 use crate::unpack;
 
 /// The longest time limit, a year: more is a mistake.

@@ -6,7 +6,7 @@ use super::terminal;
 use crate::attack::methods;
 use crate::onnx::ElementType;
 use crate::problem::theories;
-use crate::search::table;
+use crate::search::schedule::table;
 use crate::{onnx, reference};
 
 /// Runs the command.

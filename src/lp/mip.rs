@@ -4,6 +4,8 @@
 //! building cost does not matter beside their solving. good_lp writes the model; it is run through HiGHS's own
 //! interface, because only that says when to stop.
 
+#![allow(unsafe_code)]
+
 use std::time::Duration;
 
 use good_lp::solvers::highs::{HighsProblem, highs};

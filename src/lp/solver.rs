@@ -5,6 +5,8 @@
 //! method goes on from the last basis. Presolve is off (on small programs it costs more than it saves) and each
 //! solver is one thread: run several solvers in parallel instead.
 
+#![allow(unsafe_code)]
+
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 use std::time::Duration;

@@ -5,6 +5,8 @@
 //! it is answered from a [`Budget`] and, in a mixed-integer program, from a number of simplex iterations: nodes say
 //! little of the time, because all of it may go by at the root.
 
+#![allow(unsafe_code)]
+
 use std::ffi::{c_char, c_int, c_void};
 
 use super::outcome::LpError;

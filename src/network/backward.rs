@@ -23,9 +23,9 @@ impl<T> Surrogate<'_, T> {
 
 /// Where an operator adds its contributions: the gradients of its operands, one at a time.
 pub struct Gradients<'a, T> {
-    pub(super) network: &'a Network<T>,
-    pub(super) inputs: &'a [NodeId],
-    pub(super) buffers: &'a mut [Vec<T>],
+    pub(crate) network: &'a Network<T>,
+    pub(crate) inputs: &'a [NodeId],
+    pub(crate) buffers: &'a mut [Vec<T>],
 }
 
 impl<T> Gradients<'_, T> {

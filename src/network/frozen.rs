@@ -81,6 +81,11 @@ impl<'a> Frozen<'a> {
         Some(Self { network, bends: bends_of(network)? })
     }
 
+    /// The network itself.
+    pub fn network(&self) -> &'a Network<f64> {
+        self.network
+    }
+
     /// Evaluates the frozen network: lane 0 decides the pieces of all lanes.
     pub fn forward(&self, workspace: &mut Workspace<f64>, inputs: &[f64]) {
         let network = self.network;

@@ -115,7 +115,7 @@ impl<T: Real> Matrix<T> {
     }
 
     /// `out[o][·] = start + Σ_i matrix[o][i] · x[i][·]` for rows of `lanes` numbers.
-    pub fn apply(&self, x: &[T], start: Start<'_, T>, out: &mut [T], lanes: usize) {
+    pub(crate) fn apply(&self, x: &[T], start: Start<'_, T>, out: &mut [T], lanes: usize) {
         match self {
             Self::Dense(m) if lanes == 1 => {
                 initialise(start, out, 1);

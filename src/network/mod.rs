@@ -9,12 +9,11 @@
 //! A [`Network`] is immutable and shared between threads; a [`Workspace`] holds the values of one block.
 
 pub mod backward;
-pub mod bounds;
 pub mod build;
 pub mod forward;
 pub mod frozen;
 pub mod import;
-pub mod kernel;
+pub(crate) mod kernel;
 pub mod layered;
 pub mod matrix;
 pub mod maxima;

@@ -17,8 +17,7 @@ use super::switched::{Setting, Switch, Switched};
 use super::{Change, Norm, Obstacle};
 use crate::lp::{ColumnId, LinearProgram, merged};
 use crate::network::frozen::kinks;
-use crate::network::layered::bounds::envelope;
-use crate::network::op::UnaryFunction;
+use crate::region::rows::between;
 
 /// What the last layer must do.
 #[derive(Debug, Clone, Copy)]
@@ -297,8 +296,8 @@ fn add_neuron(switched: &mut Switched, treatment: Treatment, sum: Value) -> Resu
         }
         Treatment::Between(function, range) => {
             let z = add_sum(&mut switched.program, sum, range);
-            let (term, constant) = add_between(&mut switched.program, function, z, range)?;
-            column(vec![term], constant)
+            let value = between(&mut switched.program, function, z, range).ok_or(Obstacle::Activation)?;
+            column(value.term.into_iter().collect(), value.constant)
         }
         Treatment::Switched(function, first) => {
             // z = kink + a − b for every kink; the value is the leftmost line plus a turn at each.
@@ -323,31 +322,6 @@ fn add_neuron(switched: &mut Switched, treatment: Treatment, sum: Value) -> Resu
             value
         }
     })
-}
-
-/// A value between the linear bounds of an activation over a range of its sum, which is a column: a column with its
-/// coefficient, and a constant.
-///
-/// # Errors
-/// [`Obstacle::Activation`] where the activation has no linear bounds.
-pub(crate) fn add_between(
-    program: &mut LinearProgram,
-    function: UnaryFunction,
-    sum: ColumnId,
-    range: (f64, f64),
-) -> Result<((ColumnId, f64), f64), Obstacle> {
-    let bounds = envelope(function, range).ok_or(Obstacle::Activation)?;
-    if let ([only], true) = (bounds.below.as_slice(), bounds.below == bounds.above) {
-        return Ok(((sum, only.slope), only.shift));
-    }
-    let value = program.column(-END, END, 0.0);
-    for line in &bounds.below {
-        program.at_least([(value, 1.0), (sum, -line.slope)], line.shift);
-    }
-    for line in &bounds.above {
-        program.at_most([(value, 1.0), (sum, -line.slope)], line.shift);
-    }
-    Ok(((value, 1.0), 0.0))
 }
 
 /// A column for a sum, within a range.

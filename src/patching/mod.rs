@@ -1,5 +1,5 @@
 //! The smallest change of one edge layer with which a network does what it should: one encoder, for the paper's
-//! `modifyEdgeLayer` (`search::patch`), for repairs (`repair`), and for whatever else asks for it.
+//! `modifyEdgeLayer` (`search::strategy::patch`), for repairs (`repair`), and for whatever else asks for it.
 //!
 //! In front of the changed layer everything is evaluated, so its sums are affine in the unknown changes; what stands
 //! behind is written out as rows ([`encode`]). ReLU, leaky ReLU and the other piecewise-linear functions are exact

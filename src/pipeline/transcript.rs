@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::bounds::Neuron;
 use crate::certificate::{Certificate, Enclosure, Token};
 use crate::network::Real;
-use crate::network::bounds::Neuron;
 use crate::problem::Problem;
 use crate::search::proof::{Choice, Part, Parts, RegionProof};
 

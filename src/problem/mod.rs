@@ -22,7 +22,7 @@ use vnnlib::Query;
 pub use models::{ModelsError, need_double};
 pub use signature::SignatureError;
 
-use crate::network::bounds::{Bounder, NotSupported, Prepared};
+use crate::bounds::{Bounder, NotSupported, Prepared};
 use crate::network::layered::{Layered, NotLayered};
 use crate::network::{Network, Real, maxima};
 use crate::property::{Property, PropertyError, grid};

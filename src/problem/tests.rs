@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::network::bounds::{Row, Tightening};
+use crate::bounds::{Row, Tightening};
 use crate::network::build::Builder;
 use crate::network::op::{Op, Unary, UnaryFunction};
 use crate::onnx::ElementType;

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::network::bounds::Bounder;
+use crate::bounds::Bounder;
 use crate::network::op::Op;
 use crate::network::simplify::simplify;
 use crate::network::{self, ImportError, Network, Node};
 use crate::onnx::live::Live;
 use crate::onnx::{self, Attribute, Data, Dim, Graph, Model, Tensor};
 use crate::reference;
-use crate::search::exclusion::affordable;
-use crate::search::patch;
-use crate::search::patch::reading::Reading;
+use crate::search::kernel::exclusion::affordable;
+use crate::search::strategy::patch;
+use crate::search::strategy::patch::reading::Reading;
 
 /// A model's description. Serialised as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]

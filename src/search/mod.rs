@@ -4,53 +4,16 @@
 //! best point, and hands every point that seems to violate the property to a [`Judge`]. The [`portfolio`] shares the
 //! time out.
 
-pub mod apgd;
-pub mod apgd_strategy;
-mod asking;
-mod balance;
-pub mod centre;
-pub mod coordinate;
-mod corners;
-pub mod exclusion;
-pub mod facet_walk;
-pub mod glance;
-pub mod last_digits;
-pub mod least_squares;
-pub mod line;
-pub mod line_sweep;
-mod local;
-pub mod minorant;
-pub mod neighbourhood;
+#[doc(hidden)]
+pub mod kernel;
 pub mod observer;
-pub mod oracle;
-pub mod patch;
-pub mod pgd;
-pub mod phase_milp;
-pub mod phase_split;
-pub mod portfolio;
-#[cfg(test)]
-mod program_tests;
-pub mod programs;
 pub mod proof;
-mod pseudo_costs;
-pub mod ray;
-pub mod region_walk;
-pub mod ridges;
-pub mod sample;
-pub mod seeds;
-pub mod shared;
-pub mod split;
-pub mod spread;
-pub mod square;
-pub mod square_strategy;
-pub mod starts;
-pub mod summary;
-pub mod table;
-pub mod tally;
-pub mod target_propagation;
+#[doc(hidden)]
+pub mod schedule;
+#[doc(hidden)]
+pub mod strategy;
 #[cfg(test)]
 mod tests;
-mod whole;
 
 use std::collections::BTreeMap;
 
@@ -58,12 +21,12 @@ use crate::budget::StopReason;
 use crate::network::Real;
 use crate::problem::Problem;
 use crate::property::Region;
-use patch::reading::Reading;
+use strategy::patch::reading::Reading;
 
-pub use oracle::{Objective, Oracle};
-pub use portfolio::falsify;
-pub use summary::Ending;
-pub use tally::Tally;
+pub use kernel::oracle::{Objective, Oracle};
+pub use kernel::tally::Tally;
+pub use schedule::portfolio::falsify;
+pub use schedule::summary::Ending;
 
 /// A point that violates the property as far as the fast engine can tell.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 //!
 //! It is a hint, not a proof: the judge of `unsat` ([`certificate`](crate::certificate)) computes the bounds of each part anew.
 
-use crate::network::bounds::Neuron;
+use crate::bounds::Neuron;
 
 /// What became of a part, written before the parts that it was cut into.
 #[derive(Debug, Clone, PartialEq)]

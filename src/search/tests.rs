@@ -3,10 +3,6 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::oracle::Oracle;
-use super::shared::Shared;
-use super::{Candidate, Config, Ending, Judge, Judgement, MOST_THREADS, Make, Progress, falsify, table};
-use super::{apgd_strategy, coordinate, pgd, sample, square_strategy};
 use crate::budget::{Budget, StopReason};
 use crate::network::Network;
 use crate::network::build::Builder;
@@ -15,7 +11,13 @@ use crate::network::op::{Affine, Op, Unary, UnaryFunction};
 use crate::onnx::ElementType::Float32;
 use crate::problem::Problem;
 use crate::random::Random;
+use crate::search::kernel::oracle::Oracle;
+use crate::search::kernel::points;
+use crate::search::kernel::shared::Shared;
 use crate::search::observer::Silent;
+use crate::search::schedule::table;
+use crate::search::strategy::{apgd, coordinate, pgd, sample, square};
+use crate::search::{Candidate, Config, Ending, Judge, Judgement, MOST_THREADS, Make, Progress, falsify};
 
 /// Confirms what the plain evaluation in double precision confirms.
 struct Plain<'p> {
@@ -86,7 +88,7 @@ pub(super) fn check(
     problem: &Problem<f32>,
     config: &Config,
     seconds: u64,
-) -> (super::summary::Summary<f32>, Option<Vec<f32>>) {
+) -> (crate::search::schedule::summary::Summary<f32>, Option<Vec<f32>>) {
     let judge = Plain { problem, found: Mutex::new(None) };
     let budget = Budget::unlimited().slice(Duration::from_secs(seconds));
     let summary = falsify(problem, config, &budget, &judge, &Silent);
@@ -192,8 +194,8 @@ fn every_strategy_repeats_itself() {
     let makes: [(&str, Make<f32>); 5] = [
         ("sample", sample::make),
         ("pgd", pgd::make),
-        ("apgd", apgd_strategy::make),
-        ("square", square_strategy::make),
+        ("apgd", apgd::make),
+        ("square", square::make),
         ("coordinate", coordinate::make),
     ];
     for (name, make) in makes {
@@ -245,8 +247,9 @@ fn one_seed_and_one_thread_give_one_answer() {
         let (first, point) = check(&problem, &config, 60);
         let (second, again) = check(&problem, &config, 60);
         assert_eq!(point, again);
-        let counts =
-            |s: &super::summary::Summary<f32>| s.strategies.iter().map(|s| s.tally).collect::<Vec<_>>();
+        let counts = |s: &crate::search::schedule::summary::Summary<f32>| {
+            s.strategies.iter().map(|s| s.tally).collect::<Vec<_>>()
+        };
         assert_eq!(counts(&first), counts(&second));
     }
 }
@@ -420,7 +423,14 @@ fn a_panic_ends_the_search_on_every_thread() {
         let config = Config { threads: 2, ..Config::default() };
         // Without a limit: the other thread ends because of the panic, or never.
         let search = || {
-            super::portfolio::falsify_with(table, &problem, &config, &Budget::unlimited(), &judge, &Silent)
+            crate::search::schedule::portfolio::falsify_with(
+                table,
+                &problem,
+                &config,
+                &Budget::unlimited(),
+                &judge,
+                &Silent,
+            )
         };
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(search));
         let panic = ended.err().and_then(|panic| {
@@ -436,7 +446,7 @@ fn a_panic_ends_the_search_on_every_thread() {
 #[test]
 fn what_depends_on_its_seed_begins_anew() {
     /// Ends after one block.
-    struct Once(sample::Sampler, Vec<f32>);
+    struct Once(points::Sampler, Vec<f32>);
     impl super::Falsifier<f32> for Once {
         fn price(&self, _problem: &Problem<f32>) -> u64 {
             1
@@ -449,7 +459,7 @@ fn what_depends_on_its_seed_begins_anew() {
     }
     fn once() -> Vec<table::Entry<f32>> {
         let make: Make<f32> =
-            |_, region, seed| Ok(Box::new(Once(sample::Sampler::new(region, seed)?, Vec::new())));
+            |_, region, seed| Ok(Box::new(Once(points::Sampler::new(region, seed)?, Vec::new())));
         vec![table::entry("once", make, 1.0, table::Part::EveryThread)]
     }
     let network = random_network(&[6, 24, 24, 2], 3);
@@ -458,7 +468,8 @@ fn what_depends_on_its_seed_begins_anew() {
     let judge = Plain { problem: &problem, found: Mutex::new(None) };
     let config = Config { threads: 1, ..Config::default() };
     let budget = Budget::unlimited().slice(Duration::from_secs(60));
-    let summary = super::portfolio::falsify_with(once, &problem, &config, &budget, &judge, &Silent);
+    let summary =
+        crate::search::schedule::portfolio::falsify_with(once, &problem, &config, &budget, &judge, &Silent);
     assert_eq!(summary.ending, Ending::Found);
     assert!(summary.strategies[0].rounds > 10, "{summary:?}");
 }

@@ -15,7 +15,7 @@ use super::losses::{cross_entropy, targeted_dlr};
 use super::{Method, NotUsable, Preparation};
 use crate::attack::{Session, Task};
 use crate::budget::StopReason;
-use crate::search::apgd::Apgd;
+use crate::search::kernel::apgd::Apgd;
 
 const STEPS: usize = 100;
 /// Classes that targeted attacks of the standard version aim at.

@@ -29,7 +29,7 @@ pub mod square;
 use super::{Session, Task, Victim};
 use crate::budget::StopReason;
 use crate::nearest::Norm;
-use crate::search::patch::reading::Reading;
+use crate::search::strategy::patch::reading::Reading;
 
 /// How an attack on one image ended.
 #[derive(Debug, Clone, PartialEq)]

@@ -21,12 +21,12 @@ use crate::budget::StopReason;
 use crate::network::layered::bounds::Ranges;
 use crate::network::layered::{Edges, Layered};
 use crate::property::Conjunction;
-use crate::search::patch::journey::{Failure, Journey};
-use crate::search::patch::pullback::{Aim, Start, Wish, mod2adv};
-use crate::search::patch::reading::{Phases, Reading};
-use crate::search::patch::strategy::applies;
-use crate::search::patch::views::Views;
-use crate::search::programs::Programs;
+use crate::search::kernel::programs::Programs;
+use crate::search::strategy::patch::journey::{Failure, Journey};
+use crate::search::strategy::patch::pullback::{Aim, Start, Wish, mod2adv};
+use crate::search::strategy::patch::reading::{Phases, Reading};
+use crate::search::strategy::patch::strategy::applies;
+use crate::search::strategy::patch::views::Views;
 
 /// Inputs with switches, at most.
 const MOST_SWITCHES: usize = 32;

@@ -12,7 +12,7 @@ use super::losses::margin;
 use super::{Method, NotUsable, Preparation};
 use crate::attack::victim::Order;
 use crate::attack::{Session, Task};
-use crate::search::square::{Grid, Square};
+use crate::search::kernel::square::{Grid, Square};
 
 const QUERIES: usize = 5000;
 const SCHEDULED: usize = 10_000;

@@ -8,7 +8,7 @@ use crate::attack::{Confidence, Order, Targets};
 use crate::cli::args;
 use crate::cli::config::{UsageError, reading, seconds, threads};
 use crate::nearest::Norm;
-use crate::search::patch::reading::Reading;
+use crate::search::strategy::patch::reading::Reading;
 
 /// The meaning of `attack`'s arguments.
 #[derive(Debug)]

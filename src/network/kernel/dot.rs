@@ -4,6 +4,7 @@
 //! by side to hide the latency of additions.
 
 use super::dispatch::{InstructionSet, vectorized};
+use super::extent;
 use super::vector::Vector;
 use crate::network::real::Real;
 
@@ -15,15 +16,15 @@ const PARTS: usize = 2;
 const MOST_LANES: usize = 16;
 
 /// `out[m] += Σ_k matrix[m][k] · x[k]` for a row-major matrix.
-pub fn matrix_vector<T: Real>(matrix: &[T], x: &[T], out: &mut [T]) {
-    assert!(matrix.len() >= out.len() * x.len(), "the matrix is too short");
-    // SAFETY: the length was checked above, and `detect` names only sets that the processor has.
+pub(crate) fn matrix_vector<T: Real>(matrix: &[T], x: &[T], out: &mut [T]) {
+    assert!(matrix.len() >= extent(out.len(), x.len(), 0), "the matrix is too short");
+    // SAFETY: the length was checked above, and a set carries its token.
     unsafe {
         match InstructionSet::detect() {
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => run_avx512(matrix, x, out),
+            InstructionSet::Avx512(_) => run_avx512(matrix, x, out),
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => run_avx2(matrix, x, out),
+            InstructionSet::Avx2(_) => run_avx2(matrix, x, out),
             _ => run::<T, T::Plain>(matrix, x, out),
         }
     }
@@ -98,7 +99,7 @@ fn total<T: Real>(mut lanes: [T; MOST_LANES]) -> T {
 
 /// `out[k] += Σ_m matrix[m][k] · y[m]` for a row-major matrix: the product with its transpose. Rows whose factor is
 /// zero are skipped, which after a ReLU are many.
-pub fn vector_matrix<T: Real>(matrix: &[T], y: &[T], out: &mut [T]) {
+pub(crate) fn vector_matrix<T: Real>(matrix: &[T], y: &[T], out: &mut [T]) {
     let columns = out.len();
     if columns == 0 {
         return;

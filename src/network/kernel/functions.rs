@@ -12,7 +12,7 @@ use crate::network::real::Real;
 
 /// `e^x`
 #[inline(always)]
-pub fn exp<T: Real>(x: T) -> T {
+pub(crate) fn exp<T: Real>(x: T) -> T {
     match T::as_single(x) {
         Some(x) => T::from_single(exp_single(x)),
         None => x.exp(),
@@ -21,13 +21,13 @@ pub fn exp<T: Real>(x: T) -> T {
 
 /// `1 / (1 + e^-x)`
 #[inline(always)]
-pub fn sigmoid<T: Real>(x: T) -> T {
+pub(crate) fn sigmoid<T: Real>(x: T) -> T {
     T::one() / (T::one() + exp(-x))
 }
 
 /// Hyperbolic tangent.
 #[inline(always)]
-pub fn tanh<T: Real>(x: T) -> T {
+pub(crate) fn tanh<T: Real>(x: T) -> T {
     match T::as_single(x) {
         Some(x) => T::from_single(tanh_single(x)),
         None => x.tanh(),
@@ -36,7 +36,7 @@ pub fn tanh<T: Real>(x: T) -> T {
 
 /// The error function.
 #[inline(always)]
-pub fn erf<T: Real>(x: T) -> T {
+pub(crate) fn erf<T: Real>(x: T) -> T {
     match T::as_single(x) {
         Some(x) => T::from_single(erf_single(x)),
         None => T::of(libm::erf(x.widen())),

@@ -7,15 +7,16 @@
 //! 50×50 against 83 for a general matrix product, one thread, f32).
 
 use super::dispatch::InstructionSet;
+use super::extent;
 use super::vector::Vector;
 use crate::network::real::Real;
 
 /// Outputs a panel.
-pub const PANEL: usize = 6;
+pub(crate) const PANEL: usize = 6;
 
 /// A matrix `[outputs][inputs]` packed for the kernel.
 #[derive(Debug, Clone)]
-pub struct Panels<T> {
+pub(crate) struct Panels<T> {
     outputs: usize,
     inputs: usize,
     /// `outputs.div_ceil(PANEL)` panels of `inputs * PANEL` numbers; the last one is padded with zeros.
@@ -24,21 +25,31 @@ pub struct Panels<T> {
 
 impl<T: Real> Panels<T> {
     /// Packs the matrix whose entry is `at(output, input)`.
-    pub fn pack(outputs: usize, inputs: usize, at: impl Fn(usize, usize) -> T) -> Self {
+    pub(crate) fn pack(outputs: usize, inputs: usize, at: impl Fn(usize, usize) -> T) -> Self {
         let mut packed = Vec::new();
         Self::pack_into(&mut packed, outputs, inputs, at);
         Self { outputs, inputs, packed }
     }
 
     /// Packs into a buffer that is reused: for matrices that are values of the network themselves.
-    pub fn pack_into(packed: &mut Vec<T>, outputs: usize, inputs: usize, at: impl Fn(usize, usize) -> T) {
+    pub(crate) fn pack_into(
+        packed: &mut Vec<T>,
+        outputs: usize,
+        inputs: usize,
+        at: impl Fn(usize, usize) -> T,
+    ) {
         packed.clear();
         packed.resize(outputs.div_ceil(PANEL) * PANEL * inputs, T::zero());
         Self::pack_slice(packed, outputs, inputs, at);
     }
 
     /// Packs into `outputs.div_ceil(PANEL) * PANEL * inputs` numbers.
-    pub fn pack_slice(packed: &mut [T], outputs: usize, inputs: usize, at: impl Fn(usize, usize) -> T) {
+    pub(crate) fn pack_slice(
+        packed: &mut [T],
+        outputs: usize,
+        inputs: usize,
+        at: impl Fn(usize, usize) -> T,
+    ) {
         for (p, panel) in packed.chunks_exact_mut((PANEL * inputs).max(1)).enumerate() {
             let count = PANEL.min(outputs - p * PANEL);
             for (k, column) in panel.chunks_exact_mut(PANEL).enumerate() {
@@ -50,35 +61,25 @@ impl<T: Real> Panels<T> {
     }
 
     /// The kernel's view of the packed matrix.
-    pub fn view(&self) -> PanelsView<'_, T> {
+    pub(crate) fn view(&self) -> PanelsView<'_, T> {
         PanelsView { outputs: self.outputs, inputs: self.inputs, packed: &self.packed }
-    }
-
-    /// Number of outputs (rows of the matrix).
-    pub fn outputs(&self) -> usize {
-        self.outputs
-    }
-
-    /// Number of inputs (columns of the matrix).
-    pub fn inputs(&self) -> usize {
-        self.inputs
     }
 }
 
 /// A packed matrix, borrowed.
 #[derive(Debug, Clone, Copy)]
-pub struct PanelsView<'a, T> {
+pub(crate) struct PanelsView<'a, T> {
     /// Rows of the matrix.
-    pub outputs: usize,
+    pub(crate) outputs: usize,
     /// Columns of the matrix.
-    pub inputs: usize,
+    pub(crate) inputs: usize,
     /// As [`Panels::pack_into`] leaves it.
-    pub packed: &'a [T],
+    pub(crate) packed: &'a [T],
 }
 
 /// Where `row_k` lies.
 #[derive(Clone, Copy)]
-pub enum Rows<'a, T> {
+pub(crate) enum Rows<'a, T> {
     /// `row_k = data[k * stride ..]`.
     Strided {
         /// The rows.
@@ -101,10 +102,10 @@ impl<T> Rows<'_, T> {
     fn check(&self, inputs: usize, lanes: usize) {
         match *self {
             Rows::Strided { data, stride } => {
-                assert!(inputs == 0 || data.len() >= (inputs - 1) * stride + lanes, "rows are too short");
+                assert!(inputs == 0 || data.len() >= extent(inputs - 1, stride, lanes), "rows are too short");
             }
             Rows::Offset { data, offsets, unit } => {
-                let last = offsets[..inputs].iter().max().map_or(0, |&at| at * unit + lanes);
+                let last = offsets[..inputs].iter().max().map_or(0, |&at| extent(at, unit, lanes));
                 assert!(data.len() >= last, "a row is outside of the data");
             }
         }
@@ -113,7 +114,7 @@ impl<T> Rows<'_, T> {
 
 /// What the sums start from.
 #[derive(Clone, Copy)]
-pub enum Start<'a, T> {
+pub(crate) enum Start<'a, T> {
     /// Zero.
     Zero,
     /// One number an output.
@@ -123,7 +124,7 @@ pub enum Start<'a, T> {
 }
 
 /// `out[m * out_stride ..][..lanes] (+)= Σ_k w[m][k] · row_k[..lanes]` for every output `m` of `weights`.
-pub fn weighted_rows<T: Real>(
+pub(crate) fn weighted_rows<T: Real>(
     weights: PanelsView<'_, T>,
     rows: Rows<'_, T>,
     start: Start<'_, T>,
@@ -134,8 +135,8 @@ pub fn weighted_rows<T: Real>(
     weighted_rows_with(InstructionSet::detect(), weights, rows, start, out, out_stride, lanes);
 }
 
-/// [`weighted_rows`] with a given instruction set, which the machine must have.
-pub fn weighted_rows_with<T: Real>(
+/// [`weighted_rows`] with a given instruction set.
+fn weighted_rows_with<T: Real>(
     set: InstructionSet,
     weights: PanelsView<'_, T>,
     rows: Rows<'_, T>,
@@ -147,20 +148,21 @@ pub fn weighted_rows_with<T: Real>(
     if weights.outputs == 0 || lanes == 0 {
         return;
     }
-    assert!(out.len() >= (weights.outputs - 1) * out_stride + lanes, "the output is too short");
-    assert!(weights.packed.len() >= weights.outputs.div_ceil(PANEL) * PANEL * weights.inputs);
+    assert!(out.len() >= extent(weights.outputs - 1, out_stride, lanes), "the output is too short");
+    let packed = extent(weights.outputs.div_ceil(PANEL), PANEL, 0).saturating_mul(weights.inputs);
+    assert!(weights.packed.len() >= packed, "the panels are too short");
     if let Start::Bias(bias) = start {
         assert!(bias.len() >= weights.outputs, "the bias is too short");
     }
     rows.check(weights.inputs, lanes);
     let job = Job { weights, rows, start, out: out.as_mut_ptr(), out_stride, lanes };
-    // SAFETY: the lengths were checked above, and `available` lists only sets that the processor has.
+    // SAFETY: the lengths were checked above, and a set carries its token.
     unsafe {
         match set {
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => run_avx512(&job),
+            InstructionSet::Avx512(_) => run_avx512(&job),
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => run_avx2(&job),
+            InstructionSet::Avx2(_) => run_avx2(&job),
             _ => run::<T, T::Plain, 2, 3>(&job),
         }
     }

@@ -5,19 +5,27 @@
 //! the right one are what `weighted_rows` adds up.
 
 use super::dispatch::InstructionSet;
+use super::extent;
 use super::panels::{Panels, PanelsView, Rows, Start, weighted_rows};
 use super::vector::Vector;
 use crate::network::real::Real;
 
 /// A matrix of rows of lanes: entry `(i, j)` starts at `(i * row + j * column) * lanes`.
 #[derive(Clone, Copy)]
-pub struct Side<'a, T> {
+pub(crate) struct Side<'a, T> {
     /// The numbers.
-    pub data: &'a [T],
+    pub(crate) data: &'a [T],
     /// Step from row to row, in rows of lanes.
-    pub row: usize,
+    pub(crate) row: usize,
     /// Step from column to column, in rows of lanes.
-    pub column: usize,
+    pub(crate) column: usize,
+}
+
+impl<T> Side<'_, T> {
+    /// Numbers up to the end of the last one that a matrix of this size reads.
+    fn extent(&self, rows: usize, columns: usize, lanes: usize) -> usize {
+        extent(rows - 1, self.row, extent(columns - 1, self.column, 1)).saturating_mul(lanes)
+    }
 }
 
 /// Results a block, in both directions.
@@ -25,7 +33,7 @@ const TILE: usize = 4;
 
 /// `out[i][j] += Σ_k a[i][k] · b[k][j]`, lane by lane; `sizes` are the numbers of `i`, `k`, `j`; `out` is
 /// row-major. `scratch` is memory for packing.
-pub fn accumulate<T: Real>(
+pub(crate) fn accumulate<T: Real>(
     a: Side<'_, T>,
     b: Side<'_, T>,
     out: &mut [T],
@@ -37,26 +45,20 @@ pub fn accumulate<T: Real>(
     if m == 0 || n == 0 || k == 0 || lanes == 0 {
         return;
     }
-    assert!(
-        a.data.len() >= ((m - 1) * a.row + (k - 1) * a.column + 1) * lanes,
-        "the left matrix is too short"
-    );
-    assert!(
-        b.data.len() >= ((k - 1) * b.row + (n - 1) * b.column + 1) * lanes,
-        "the right matrix is too short"
-    );
-    assert!(out.len() >= m * n * lanes, "the result is too short");
+    assert!(a.data.len() >= a.extent(m, k, lanes), "the left matrix is too short");
+    assert!(b.data.len() >= b.extent(k, n, lanes), "the right matrix is too short");
+    assert!(out.len() >= extent(m, n, 0).saturating_mul(lanes), "the result is too short");
     if lanes == 1 {
         return single(a, b, out, sizes, scratch);
     }
     let job = Job { a, b, out: out.as_mut_ptr(), sizes, lanes };
-    // SAFETY: the lengths were checked above, and `detect` names only sets that the processor has.
+    // SAFETY: the lengths were checked above, and a set carries its token.
     unsafe {
         match InstructionSet::detect() {
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => run_avx512(&job),
+            InstructionSet::Avx512(_) => run_avx512(&job),
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => run_avx2(&job),
+            InstructionSet::Avx2(_) => run_avx2(&job),
             _ => run::<T, T::Plain>(&job),
         }
     }

@@ -54,9 +54,9 @@ pub struct View<'a, T> {
 /// The operands of a node.
 #[derive(Clone, Copy)]
 pub struct Operands<'a, T> {
-    pub(super) nodes: &'a [Node<T>],
-    pub(super) inputs: &'a [NodeId],
-    pub(super) values: &'a [Vec<T>],
+    pub(crate) nodes: &'a [Node<T>],
+    pub(crate) inputs: &'a [NodeId],
+    pub(crate) values: &'a [Vec<T>],
 }
 
 impl<'a, T> Operands<'a, T> {

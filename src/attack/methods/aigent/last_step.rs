@@ -15,7 +15,7 @@ use super::recipe::LastStep;
 use crate::lp::{ColumnId, LinearProgram};
 use crate::network::layered::Edges;
 use crate::random::Random;
-use crate::search::programs::{Obstacle, Programs};
+use crate::search::kernel::programs::{Obstacle, Programs};
 
 /// The program's data for one image; the number of values that may move comes later.
 #[derive(Debug)]

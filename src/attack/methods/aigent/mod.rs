@@ -28,7 +28,7 @@ use super::{Method, NotUsable, Outcome, Preparation};
 use crate::attack::{Session, Task};
 use crate::network::layered::Layered;
 use crate::network::op::UnaryFunction;
-use crate::search::programs::{Obstacle, Programs};
+use crate::search::kernel::programs::{Obstacle, Programs};
 use last_step::Finish;
 use recipe::{Aim, Bounds, Patience, Recipe};
 use stage::{GROUPS, Goal, Stage};

@@ -23,7 +23,7 @@
 use super::recipe::Bounds;
 use crate::lp::{ColumnId, LinearProgram};
 use crate::network::layered::{Layered, Trace};
-use crate::search::programs::{Obstacle, Programs};
+use crate::search::kernel::programs::{Obstacle, Programs};
 
 /// Groups of edges that move together, at most, for each neuron.
 pub(super) const GROUPS: usize = 32;

@@ -10,7 +10,10 @@ use super::probe::Probe;
 use crate::attack::Task;
 use crate::lp::{ColumnId, LinearProgram};
 use crate::network::Surrogate;
-use crate::network::frozen::piece;
+use crate::network::frozen::{Piece, piece};
+use crate::network::layered::{Edges, Layered, Trace};
+use crate::network::op::UnaryFunction;
+use crate::region::layers::{maps, values};
 
 /// Broken phases that are named at a time.
 const ROWS: usize = 8;
@@ -113,41 +116,23 @@ impl Local {
         columns: &[usize],
         (task, class): (&Task<'_>, usize),
     ) -> (Line, Vec<f32>, Vec<Phase>) {
-        let trace = front.layered.simulate(input);
+        let layered = &front.layered;
+        let trace = layered.simulate(input);
+        let all = pieces_or_tangents(layered, &trace);
+        let maps = maps(layered, in_columns(layered.first_edges(), columns, &trace.sums[0]), &all);
         let mut phases = Vec::new();
-        // For each value that goes into a layer, its slopes in the columns.
-        let mut sources: Vec<Vec<f64>> = Vec::new();
-        for (at, layer) in front.layered.layers.iter().enumerate() {
-            let sums = (0..layer.edges.outputs()).map(|neuron| {
-                let row = layer.edges.row(neuron);
-                if at == 0 {
-                    return columns.iter().map(|&i| row[i]).collect();
-                }
-                let mut slopes = vec![0.0; columns.len()];
-                for (source, &w) in sources.iter().zip(row).filter(|(source, _)| !source.is_empty()) {
-                    slopes.iter_mut().zip(source).for_each(|(sum, s)| *sum += w * s);
-                }
-                slopes
-            });
-            let sums: Vec<Vec<f64>> = sums.collect();
-            let Some(function) = layer.activation else {
-                sources = sums;
-                continue;
-            };
-            let pieces = trace.sums[at].iter().map(|&z| piece(function, z));
-            let mut next = Vec::with_capacity(sums.len());
-            for ((slopes, &now), piece) in sums.into_iter().zip(&trace.sums[at]).zip(pieces) {
-                // A smooth activation is taken as its tangent; nothing then holds the neuron.
-                let slope = piece.map_or_else(|| tangent(|z| function.value(z), now), |piece| piece.slope);
-                next.push(if slope == 0.0 { Vec::new() } else { slopes.iter().map(|s| slope * s).collect() });
-                if let Some(piece) = piece {
-                    phases.push(Phase { sum: Line { slopes, now }, from: piece.from, to: piece.to });
-                }
+        for ((map, pieces), sums) in maps.iter().zip(&all).zip(&trace.sums) {
+            for (neuron, piece) in pieces.iter().enumerate().filter(|(_, piece)| is_bounded(piece)) {
+                let sum = Line { slopes: map.row(neuron).to_vec(), now: sums[neuron] };
+                phases.push(Phase { sum, from: piece.from, to: piece.to });
             }
-            sources = next;
         }
-        let none = vec![0.0; columns.len()];
-        let row = |class: usize| sources.get(class).filter(|row| !row.is_empty()).unwrap_or(&none);
+        // An activation behind the last layer makes the outputs of its sums.
+        let last = match (maps.last(), all.get(layered.layers.len() - 1)) {
+            (Some(sums), Some(pieces)) => &values(sums, pieces),
+            (sums, _) => sums.unwrap_or(layered.first_edges()),
+        };
+        let row = |class: usize| last.row(class);
         let outputs = trace.outputs();
         let narrowed = narrow(outputs);
         let rival = task.rival(&narrowed, class);
@@ -238,6 +223,31 @@ impl Local {
 /// As the network's own type holds them.
 fn narrow(outputs: &[f64]) -> Vec<f32> {
     outputs.iter().map(|&output| output as f32).collect()
+}
+
+/// The pieces of all neurons; a smooth activation is taken as its tangent, and nothing then holds the neuron.
+fn pieces_or_tangents(layered: &Layered, trace: &Trace) -> Vec<Vec<Piece>> {
+    let bent =
+        layered.layers.iter().zip(&trace.sums).filter_map(|(layer, sums)| Some((layer.activation?, sums)));
+    let of = |function: UnaryFunction, z: f64| {
+        piece(function, z).unwrap_or_else(|| {
+            let slope = tangent(|z| function.value(z), z);
+            Piece { from: f64::NEG_INFINITY, to: f64::INFINITY, slope, shift: function.value(z) - slope * z }
+        })
+    };
+    bent.map(|(function, sums)| sums.iter().map(|&z| of(function, z)).collect()).collect()
+}
+
+/// Whether a neuron can leave its piece.
+fn is_bounded(piece: &Piece) -> bool {
+    piece.from.is_finite() || piece.to.is_finite()
+}
+
+/// The first layer in a few inputs' changes from where its sums are these.
+fn in_columns(first: &Edges, columns: &[usize], sums: &[f64]) -> Edges {
+    let row = |neuron: usize| columns.iter().map(move |&i| first.row(neuron)[i]);
+    let weights = (0..first.outputs()).flat_map(row).collect();
+    Edges { weights, bias: sums.to_vec(), inputs: columns.len() }
 }
 
 fn tangent(f: impl Fn(f64) -> f64, z: f64) -> f64 {

@@ -2,7 +2,7 @@
 //! of the outputs, which are never looser than the intervals; on a point both are nearly exact.
 
 use super::{Sketch, int, ints, numbers};
-use crate::network::bounds::{Bounder, Row, Tightening};
+use crate::bounds::{Bounder, Row, Tightening};
 use crate::network::{Network, NodeId};
 use crate::onnx::Attribute;
 use crate::random::Random;

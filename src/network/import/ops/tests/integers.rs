@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Sketch, int};
-use crate::network::bounds::Bounder;
+use crate::bounds::Bounder;
 use crate::network::import::import;
 use crate::onnx::ElementType::*;
 use crate::onnx::{Attribute, Dim, ElementType, Tensor, ValueInfo};

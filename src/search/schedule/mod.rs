@@ -1,0 +1,6 @@
+//! Who works when: the [`table`](mod@table) of strategies, the [`portfolio`] that shares the work out among them, and the
+//! [`summary`] of what each has done.
+
+pub mod portfolio;
+pub mod summary;
+pub mod table;
