@@ -7,7 +7,6 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use counterpatch::network::simplify::simplify;
 use counterpatch::network::{self, Network, Real, Surrogate};
 use counterpatch::onnx;
 use counterpatch::problem::need_double;
@@ -32,7 +31,7 @@ fn main() -> Result<(), Failure> {
 
 fn load<T: Real>(path: &str) -> Result<Network<T>, Failure> {
     let model = onnx::read(Path::new(path))?;
-    Ok(simplify(network::import(&model)?))
+    Ok(network::import(&model)?)
 }
 
 fn read(path: &str) -> Result<Vec<f64>, Failure> {
@@ -242,9 +241,9 @@ fn length(input: &onnx::ValueInfo) -> usize {
 fn fast(bytes: &[u8], point: &[f64]) -> Result<Vec<f64>, Failure> {
     let model = Arc::new(onnx::from_bytes(bytes)?);
     if need_double(std::slice::from_ref(&model)) {
-        return Ok(simplify(network::import::<f64>(&model)?).evaluate(point));
+        return Ok(network::import::<f64>(&model)?.evaluate(point));
     }
     let point: Vec<f32> = point.iter().map(|&x| x as f32).collect();
-    let network = simplify(network::import::<f32>(&model)?);
+    let network = network::import::<f32>(&model)?;
     Ok(network.evaluate(&point).into_iter().map(f64::from).collect())
 }

@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use counterpatch::network::simplify::simplify;
 use counterpatch::problem::Problem;
 use counterpatch::{network, onnx};
 use flate2::read::GzDecoder;
@@ -63,5 +62,5 @@ fn read(network: &Path, property: &Path) -> Result<Instance, Box<dyn Error>> {
         (&file).read_to_string(&mut text)?;
     }
     let query = vnnlib::parse(text).map_err(|error| format!("{name}: {error}"))?;
-    Ok(Instance { problem: Problem::new(query, simplify(network::import::<f32>(&model)?))?, name })
+    Ok(Instance { problem: Problem::new(query, network::import::<f32>(&model)?)?, name })
 }

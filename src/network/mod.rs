@@ -21,7 +21,7 @@ pub mod op;
 pub mod order;
 pub mod real;
 pub mod shape;
-pub mod simplify;
+mod simplify;
 pub mod soften;
 
 use std::collections::BTreeMap;

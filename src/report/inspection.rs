@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::bounds::Bounder;
 use crate::network::op::Op;
-use crate::network::simplify::simplify;
 use crate::network::{self, ImportError, Network, Node};
 use crate::onnx::live::Live;
 use crate::onnx::{self, Attribute, Data, Dim, Graph, Model, Tensor};
@@ -212,7 +211,6 @@ impl From<&onnx::ValueInfo> for Value {
 
 impl Computation {
     fn of(network: Network<f64>) -> Self {
-        let network = simplify(network);
         let mut activations: BTreeMap<String, Activation> = BTreeMap::new();
         for node in network.nodes().iter().filter(|node| node.varies) {
             if let Some(name) = bend(&network, node) {

@@ -17,6 +17,7 @@ mod reach;
 
 use crate::network::build::Builder;
 use crate::network::shape::ShapeError;
+use crate::network::simplify::simplify;
 use crate::network::{Network, NodeId, Real};
 use crate::onnx::live::Live;
 use crate::onnx::{Attribute, ElementType, Graph, Model, ModelError, Node, Place, Tensor, expand};
@@ -112,6 +113,11 @@ pub fn import<T: Real>(model: &Model) -> Result<Network<T>, ImportError> {
 /// # Errors
 /// As [`import`]; also if the main graph has no value of such a name.
 pub fn import_with_hidden<T: Real>(model: &Model, hidden: &[&str]) -> Result<Network<T>, ImportError> {
+    import_as_written(model, hidden).map(simplify)
+}
+
+/// As [`import_with_hidden`], node by node as in the file: the twin of what is [simplified](mod@super::simplify).
+pub(crate) fn import_as_written<T: Real>(model: &Model, hidden: &[&str]) -> Result<Network<T>, ImportError> {
     let refused = match attempt(model, hidden, None) {
         Err(refused) if model.opset >= OLDEST_OPSET => refused,
         answer => return answer,

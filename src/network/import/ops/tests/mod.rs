@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::network::import::import;
+use crate::network::import::import_as_written;
 use crate::network::simplify::simplify;
 use crate::network::{Network, Surrogate};
 use crate::onnx::{Attribute, Dim, ElementType, Graph, Model, Node, Tensor, ValueInfo};
@@ -78,7 +78,7 @@ impl Sketch {
     }
 
     pub(super) fn network(self) -> Network<f64> {
-        import(&self.model()).unwrap()
+        import_as_written(&self.model(), &[]).unwrap()
     }
 }
 
