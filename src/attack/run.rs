@@ -163,7 +163,7 @@ impl Plan<'_> {
             if self.round {
                 tidy::onto_grid(task, &mut tidied);
             }
-            if !tidy::within(task, &tidied) {
+            if !task.keeps_limits(&tidied) {
                 return (Ending::LostInLimits, None);
             }
         }

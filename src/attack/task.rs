@@ -65,6 +65,9 @@ pub struct Task<'a> {
     pub confidence: Confidence,
 }
 
+/// By how much a change may exceed its limit, in pixels: ends are rounded to the inputs' type, and so is a difference.
+pub(super) const ROUNDING: f64 = 1e-6;
+
 impl Task<'_> {
     /// The least value that input `index` may take: valid, and no farther away than the limit.
     pub fn lower(&self, index: usize) -> f32 {
@@ -74,6 +77,12 @@ impl Task<'_> {
     /// The largest.
     pub fn upper(&self, index: usize) -> f32 {
         self.victim.upper[index].min(self.image[index] + self.reach(index))
+    }
+
+    /// The value nearest to this one that input `index` may take. Not `clamp`, which panics where rounding has left an empty
+    /// range.
+    pub fn clip(&self, index: usize, value: f32) -> f32 {
+        value.max(self.lower(index)).min(self.upper(index))
     }
 
     /// How far input `index` may move by the limit, on its own scale; infinite without one.
@@ -86,17 +95,16 @@ impl Task<'_> {
         self.victim.in_pixels(index, (f64::from(value) - f64::from(self.image[index])).abs())
     }
 
-    /// Whether an input keeps the valid range and all limits. Ends are rounded to the inputs' type, and so is a
-    /// difference: the largest change may exceed its limit by a millionth of the way from black to white, the Euclidean
-    /// length by as much.
+    /// Whether an input keeps the valid range and all limits: the largest change and the Euclidean length may exceed theirs
+    /// by a millionth of the way from black to white, for rounding. All methods and the last check ask here.
     pub fn keeps_limits(&self, input: &[f32]) -> bool {
         let victim = self.victim;
         let ranges = victim.lower.iter().zip(&victim.upper);
         let within = |(&x, (&low, &high)): (&f32, (&f32, &f32))| low <= x && x <= high;
         let change = self.change(input);
         input.iter().zip(ranges).all(within)
-            && f64::from(self.limits.linf) + 1e-6 >= change.linf
-            && f64::from(self.limits.l2) + 1e-6 >= change.l2
+            && f64::from(self.limits.linf) + ROUNDING >= change.linf
+            && f64::from(self.limits.l2) + ROUNDING >= change.l2
             && change.pixels <= self.limits.pixels
     }
 

@@ -6,8 +6,7 @@ use super::Task;
 /// Cuts `input` off at the valid range and the largest change, then shortens the change to the Euclidean limit.
 pub fn into_limits(task: &Task<'_>, input: &mut [f32]) {
     for (index, value) in input.iter_mut().enumerate() {
-        // Not `clamp`, which panics where rounding has left an empty range.
-        *value = value.max(task.lower(index)).min(task.upper(index));
+        *value = task.clip(index, *value);
     }
     let limit = f64::from(task.limits.l2);
     // Rounding may leave a shortened change too long by a hair: each turn aims a little lower.
@@ -31,15 +30,6 @@ pub fn onto_grid(task: &Task<'_>, input: &mut [f32]) {
             *value = task.on_grid(index, *value);
         }
     }
-}
-
-/// Whether an input keeps the limits and the valid range.
-pub fn within(task: &Task<'_>, input: &[f32]) -> bool {
-    let inside = |(index, value): (usize, &f32)| (task.lower(index)..=task.upper(index)).contains(value);
-    let distance = task.change(input);
-    input.iter().enumerate().all(inside)
-        && distance.l2 <= f64::from(task.limits.l2)
-        && distance.pixels <= task.limits.pixels
 }
 
 #[cfg(test)]
@@ -78,7 +68,7 @@ mod tests {
             assert_eq!(input[0], image[0]);
             let distance = task.change(&input);
             assert!(distance.linf <= f64::from(limits.linf) + 1e-7, "{limits:?}: {distance:?}");
-            assert!(round || within(&task, &input), "{limits:?}: {distance:?}");
+            assert!(round || task.keeps_limits(&input), "{limits:?}: {distance:?}");
         }
     }
 
@@ -108,8 +98,8 @@ mod tests {
             targets: Targets::All,
             confidence: Confidence::Picture,
         };
-        assert!(within(&task, &[0.5, 1.0, 0.5, 0.5]));
-        assert!(!within(&task, &[0.5, 1.0, 0.0, 0.5]));
-        assert!(!within(&task, &[0.5, 1.5, 0.5, 0.5]));
+        assert!(task.keeps_limits(&[0.5, 1.0, 0.5, 0.5]));
+        assert!(!task.keeps_limits(&[0.5, 1.0, 0.0, 0.5]));
+        assert!(!task.keeps_limits(&[0.5, 1.5, 0.5, 0.5]));
     }
 }

@@ -38,7 +38,7 @@ pub fn confirm(task: &Task<'_>, session: &mut Session<'_>, mut point: Vec<f32>) 
 /// changed most (by squares, in pixels) stay; a change that is too long is shortened.
 pub fn keep(task: &Task<'_>, point: &mut [f32]) {
     for (index, value) in point.iter_mut().enumerate() {
-        *value = value.max(task.lower(index)).min(task.upper(index));
+        *value = task.clip(index, *value);
     }
     let layout = task.victim.layout;
     if task.limits.pixels < layout.pixels() {

@@ -1,5 +1,6 @@
 //! The L∞ ball around an image, cut off at the valid range.
 
+use crate::attack::task::ROUNDING;
 use crate::attack::{Layout, Task};
 use crate::random::Random;
 
@@ -41,6 +42,15 @@ impl Ball {
     /// A value of the ball that is nearest to this one.
     pub fn clip(&self, index: usize, value: f32) -> f32 {
         value.max(self.lower[index]).min(self.upper[index])
+    }
+
+    /// Whether a point lies in it, up to rounding: as [`Task::keeps_limits`] does.
+    pub fn holds(&self, task: &Task<'_>, point: &[f32]) -> bool {
+        let inside = |(index, &value): (usize, &f32)| {
+            let radius = task.victim.in_pixels(index, f64::from(self.radius[index]));
+            task.moved(index, value) <= radius + ROUNDING
+        };
+        point.iter().enumerate().all(inside)
     }
 
     /// A block of random points as AutoAttack starts from: uniform, then stretched until one value is `radius` away,

@@ -215,7 +215,7 @@ fn step(task: &Task<'_>, gradient: &mut [f32], point: &mut [f32]) {
     gradient.iter_mut().enumerate().for_each(|(index, g)| *g *= range(index));
     normalise(gradient);
     for (index, (x, g)) in point.iter_mut().zip(gradient).enumerate() {
-        *x = (*x + STEP * *g * range(index)).max(task.lower(index)).min(task.upper(index));
+        *x = task.clip(index, *x + STEP * *g * range(index));
     }
 }
 

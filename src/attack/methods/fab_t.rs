@@ -17,8 +17,6 @@ use super::{Method, NotUsable, Preparation, apgd};
 use crate::attack::{Session, Task};
 
 const STEPS: usize = 100;
-/// Distances are compared with ε up to the rounding of single precision.
-const ROUNDING: f32 = 1.0 + 1e-5;
 
 /// Makes the method.
 pub fn make(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
@@ -44,7 +42,7 @@ pub fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
         let crossed: Vec<bool> = (0..lanes).map(|lane| block.crossed(lane, task)).collect();
         for lane in (0..lanes).filter(|&lane| crossed[lane] && steps[lane] <= STEPS) {
             let point = block.point(kernel.points(), lane);
-            if within(&point, task.image, &ball)
+            if ball.holds(task, &point)
                 && let Some(found) = confirm(task, session, point)?
             {
                 return Ok(Some(found));
@@ -63,11 +61,6 @@ pub fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
                 if kernel.stuck()[lane] { STEPS } else { *count + usize::from(!kernel.returned()[lane]) };
         }
     }
-}
-
-fn within(point: &[f32], image: &[f32], ball: &Ball) -> bool {
-    let moves = point.iter().zip(image).zip(&ball.radius);
-    moves.into_iter().all(|((x, y), radius)| (x - y).abs() <= radius * ROUNDING)
 }
 
 #[cfg(test)]

@@ -230,7 +230,7 @@ fn ends(task: &Task<'_>) -> (Vec<f64>, Vec<f64>) {
 fn narrow(input: &[f64], task: &Task<'_>) -> Vec<f32> {
     let value = |(i, &x): (usize, &f64)| {
         let near = (x - f64::from(task.image[i])).abs() <= 1e-7;
-        if near { task.image[i] } else { (x as f32).clamp(task.lower(i), task.upper(i)) }
+        if near { task.image[i] } else { task.clip(i, x as f32) }
     };
     input.iter().enumerate().map(value).collect()
 }

@@ -56,8 +56,7 @@ impl Others {
         let task = probe.task;
         let mut nearest: Vec<Option<(f32, Vec<f32>)>> = vec![None; task.victim.classes()];
         for (class, image) in self.images.iter().filter(|(class, _)| task.counts(*class)) {
-            let input: Vec<f32> =
-                image.iter().enumerate().map(|(i, x)| x.clamp(task.lower(i), task.upper(i))).collect();
+            let input: Vec<f32> = image.iter().enumerate().map(|(i, &x)| task.clip(i, x)).collect();
             let length: f32 = input.iter().zip(task.image).map(|(a, b)| (a - b).abs()).sum();
             if nearest[*class].as_ref().is_none_or(|(least, _)| length < *least) {
                 nearest[*class] = Some((length, input));
@@ -83,7 +82,14 @@ fn made(probe: &mut Probe<'_, '_, '_>) -> Vec<Vec<f32>> {
     for _ in 0..RANDOM {
         let random = &mut probe.session.random;
         let mut draw = |i| random.between(f64::from(task.lower(i)), f64::from(task.upper(i))) as f32;
-        inputs.push((0..len).map(|i| draw(i).clamp(task.lower(i), task.upper(i))).collect());
+        inputs.push(
+            (0..len)
+                .map(|i| {
+                    let value = draw(i);
+                    task.clip(i, value)
+                })
+                .collect(),
+        );
     }
     inputs
 }

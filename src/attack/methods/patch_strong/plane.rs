@@ -1,6 +1,7 @@
 //! The nearest point to an image on the plane where a linearised lead is as large as asked, within the values' ends.
 
 use crate::attack::Task;
+use crate::attack::methods::fab::{Projector, ScaledBox};
 
 /// The length of a change, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,28 +62,15 @@ pub(super) fn along(slopes: &[f32], from: &[f32], to: &[f32]) -> f64 {
 
 /// The nearest point whose linearised lead is larger by `gap`, within the ends; the farthest where none is.
 pub(super) fn project(from: &[f32], slopes: &[f32], gap: f64, ends: &Ends, norm: Norm) -> Vec<f32> {
-    let way = gap.signum();
-    let at = |i: usize, t: f64| {
-        let step = norm.step(f64::from(slopes[i]), f64::from(ends.unit[i]));
-        let x = f64::from(from[i]) + way * t * step * f64::from(u8::from(slopes[i] != 0.0));
-        x.clamp(f64::from(ends.lower[i]), f64::from(ends.upper[i]))
-    };
-    let reach = |t: f64| {
-        (0..from.len()).map(|i| f64::from(slopes[i]) * (at(i, t) - f64::from(from[i]))).sum::<f64>() * way
-    };
-    let gain = |(&s, &u): (&f32, &f32)| f64::from(s) * norm.step(f64::from(s), f64::from(u));
-    let whole: f64 = slopes.iter().zip(&ends.unit).map(gain).sum();
-    let (mut low, mut high) = (0.0, gap.abs() / whole.max(f64::MIN_POSITIVE));
-    // Where the ends stop some values, the others have to go farther.
-    let mut doublings = 0;
-    while reach(high) < gap.abs() && doublings < 40 {
-        (low, high, doublings) = (high, 2.0 * high, doublings + 1);
-    }
-    for _ in 0..if doublings == 0 { 0 } else { 40 } {
-        let middle = 0.5 * (low + high);
-        if reach(middle) < gap.abs() { low = middle } else { high = middle }
-    }
-    (0..from.len()).map(|i| at(i, high) as f32).collect()
+    let wide = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
+    let (point, normal, lower, upper) = (wide(from), wide(slopes), wide(&ends.lower), wide(&ends.upper));
+    // In both norms each value moves at a rate of its own until its end, so one projection does for both.
+    let rate = |(&slope, &unit): (&f64, &f32)| norm.step(slope, f64::from(unit)).abs();
+    let rates: Vec<f64> = normal.iter().zip(&ends.unit).map(rate).collect();
+    let mut step = vec![0.0; from.len()];
+    let within = ScaledBox { lower: &lower, upper: &upper, scale: &rates };
+    Projector::default().project(&point, &normal, gap, within, &mut step);
+    point.iter().zip(&step).map(|(x, step)| (x + step) as f32).collect()
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub(super) fn closest(
         let change = |(&index, &to): (&usize, &f32)| {
             let from = found.spot.input[index];
             let value = if share == 1.0 { to } else { from + share * (to - from) };
-            (index, value.clamp(probe.task.lower(index), probe.task.upper(index)))
+            (index, probe.task.clip(index, value))
         };
         let changes: Vec<(usize, f32)> = columns.iter().zip(point).map(change).collect();
         probe.moved(&found.spot, &changes)
