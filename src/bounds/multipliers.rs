@@ -361,29 +361,14 @@ mod tests {
     use super::*;
     use crate::bounds::Tightening;
     use crate::network::Network;
-    use crate::network::build::Builder;
-    use crate::network::matrix::Matrix;
-    use crate::network::op::{Affine, Unary};
+    use crate::network::testing::{Spread, graph, layered};
     use crate::onnx::ElementType::Float64;
     use crate::random::Random;
 
     /// Two inputs, layers of random neurons, one output.
     fn network(function: UnaryFunction, hidden: &[usize], random: &mut Random) -> Network<f64> {
-        let mut builder = Builder::default();
-        let mut node = builder.input("x", Float64, vec![1, 2]).unwrap();
-        for (layer, &outputs) in hidden.iter().chain([&1]).enumerate() {
-            let inputs = builder.shape(node)[1];
-            let matrix =
-                Matrix::dense(outputs, inputs, (0..inputs * outputs).map(|_| random.normal()).collect());
-            let bias = (0..outputs).map(|_| 0.5 * random.normal()).collect();
-            node = builder
-                .push("layer", Op::Affine(Affine { matrix, bias, axis: 1 }), &[node], Float64)
-                .unwrap();
-            if layer < hidden.len() {
-                node = builder.push("f", Op::Unary(Unary(function)), &[node], Float64).unwrap();
-            }
-        }
-        builder.finish(vec![node])
+        let widths: Vec<usize> = [2].iter().chain(hidden).chain(&[1]).copied().collect();
+        graph(&layered(&widths, function, Spread::normal(0.5), random), Float64)
     }
 
     /// The values of all neurons before the function, and the output, on a grid over the unit square around zero.

@@ -3,22 +3,15 @@
 use super::program::usable;
 use super::*;
 use crate::lp::{LinearProgram, LpOptions, LpOutcome, Solver};
-use crate::network::layered::{EdgeLayer, Edges, Layered};
+use crate::network::layered::Layered;
 use crate::network::op::UnaryFunction;
+use crate::network::testing::{Spread, layered};
 use crate::property::{Row, RowKind};
 use crate::random::Random;
 
 /// A network of random weights.
 fn network(widths: &[usize], function: UnaryFunction, random: &mut Random) -> Layered {
-    let last = widths.len() - 2;
-    let layer = |(at, pair): (usize, &[usize])| {
-        let (inputs, outputs) = (pair[0], pair[1]);
-        let weights = (0..inputs * outputs).map(|_| random.normal()).collect();
-        let bias = (0..outputs).map(|_| 0.5 * random.normal()).collect();
-        let edges = Edges { weights, bias, inputs };
-        EdgeLayer { edges, activation: (at < last).then_some(function), shared: false }
-    };
-    Layered { entry: None, layers: widths.windows(2).enumerate().map(layer).collect() }
+    layered(widths, function, Spread::normal(0.5), random)
 }
 
 /// The least distance with all phases as the bits of `pattern` say, by a linear program; `sizes` are pixels that may change

@@ -23,6 +23,8 @@ pub mod real;
 pub mod shape;
 mod simplify;
 pub mod soften;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 

@@ -8,6 +8,7 @@ use crate::network::Network;
 use crate::network::build::Builder;
 use crate::network::matrix::Matrix;
 use crate::network::op::{Affine, Op, Unary, UnaryFunction};
+use crate::network::testing::{Spread, graph, layered};
 use crate::onnx::ElementType::Float32;
 use crate::problem::Problem;
 use crate::random::Random;
@@ -41,21 +42,9 @@ impl Judge<f32> for Plain<'_> {
 }
 
 pub(super) fn random_network(widths: &[usize], seed: u64) -> Network<f32> {
-    let mut random = Random::new(seed);
-    let mut builder = Builder::default();
-    let mut node = builder.input("x", Float32, vec![1, widths[0]]).unwrap();
-    for layer in 1..widths.len() {
-        let (inputs, outputs) = (widths[layer - 1], widths[layer]);
-        let mut draw =
-            |count: usize, scale: f64| (0..count).map(|_| (scale * random.normal()) as f32).collect();
-        let matrix = Matrix::dense(outputs, inputs, draw(outputs * inputs, (2.0 / inputs as f64).sqrt()));
-        let affine = Affine { matrix, bias: draw(outputs, 0.3), axis: 1 };
-        node = builder.push("layer", Op::Affine(affine), &[node], Float32).unwrap();
-        if layer + 1 < widths.len() {
-            node = builder.push("relu", Op::Unary(Unary(UnaryFunction::Relu)), &[node], Float32).unwrap();
-        }
-    }
-    builder.finish(vec![node])
+    let spread = Spread { weights: |inputs| (2.0 / inputs as f64).sqrt(), bias: 0.3 };
+    let layers = layered(widths, UnaryFunction::Relu, spread, &mut Random::new(seed));
+    graph(&layers, Float32)
 }
 
 /// "Output 0 reaches `level`" over the unit box.

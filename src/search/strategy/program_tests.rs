@@ -6,6 +6,7 @@ use crate::network::frozen::{Piece, piece};
 use crate::network::layered::bounds::Ranges;
 use crate::network::layered::{EdgeLayer, Edges, Layered};
 use crate::network::op::UnaryFunction;
+use crate::network::testing::{Spread, layered};
 use crate::property::{Conjunction, Row, RowKind};
 use crate::random::Random;
 use crate::region::layers::pieces;
@@ -27,14 +28,7 @@ struct Case {
 impl Case {
     fn new(widths: &[usize], activation: UnaryFunction, seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let mut draw = |count: usize| (0..count).map(|_| random.normal()).collect::<Vec<f64>>();
-        let layer = |at: usize| {
-            let (inputs, outputs) = (widths[at], widths[at + 1]);
-            let edges = Edges { weights: draw(inputs * outputs), bias: draw(outputs), inputs };
-            let activation = (at + 2 < widths.len()).then_some(activation);
-            EdgeLayer { edges, activation, shared: false }
-        };
-        let network = Layered { entry: None, layers: (0..widths.len() - 1).map(layer).collect() };
+        let network = layered(widths, activation, Spread::normal(1.0), &mut random);
         let row = |outputs: Vec<(usize, f64)>| Row {
             inputs: vec![(0, 0.3)],
             outputs,
@@ -42,7 +36,7 @@ impl Case {
             kind: RowKind::AtMost,
         };
         let rows = vec![row(vec![(0, 1.0), (1, -0.5)]), row(vec![(1, 1.0)])];
-        let x = draw(widths[0]).iter().map(|v| v.sin()).collect();
+        let x = (0..widths[0]).map(|_| random.normal().sin()).collect();
         let (lower, upper) = (vec![-1.0; widths[0]], vec![1.0; widths[0]]);
         Self { network, property: Conjunction { rows }, lower, upper, x }
     }

@@ -6,6 +6,7 @@ mod worked_example;
 
 use crate::network::layered::{EdgeLayer, Edges, Layered};
 use crate::network::op::UnaryFunction;
+use crate::network::testing::{Spread, layered};
 use crate::property::{Conjunction, Row, RowKind};
 use crate::random::Random;
 
@@ -21,17 +22,7 @@ fn relu_network(matrices: &[&[&[f64]]]) -> Layered {
 
 /// A random ReLU network with biases.
 fn random_network(widths: &[usize], seed: u64) -> Layered {
-    let mut random = Random::new(seed);
-    let layer = |at: usize| {
-        let (inputs, outputs) = (widths[at], widths[at + 1]);
-        let mut draw = |count: usize| (0..count).map(|_| random.normal()).collect();
-        EdgeLayer {
-            edges: Edges { weights: draw(inputs * outputs), bias: draw(outputs), inputs },
-            activation: (at + 2 < widths.len()).then_some(UnaryFunction::Relu),
-            shared: false,
-        }
-    };
-    Layered { entry: None, layers: (0..widths.len() - 1).map(layer).collect() }
+    layered(widths, UnaryFunction::Relu, Spread::normal(1.0), &mut Random::new(seed))
 }
 
 /// `Σ coefficient · output ≤ bound`
