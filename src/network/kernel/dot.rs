@@ -17,10 +17,15 @@ const MOST_LANES: usize = 16;
 
 /// `out[m] += Σ_k matrix[m][k] · x[k]` for a row-major matrix.
 pub(crate) fn matrix_vector<T: Real>(matrix: &[T], x: &[T], out: &mut [T]) {
+    matrix_vector_with(InstructionSet::detect(), matrix, x, out);
+}
+
+/// [`matrix_vector`] with a given instruction set.
+fn matrix_vector_with<T: Real>(set: InstructionSet, matrix: &[T], x: &[T], out: &mut [T]) {
     assert!(matrix.len() >= extent(out.len(), x.len(), 0), "the matrix is too short");
     // SAFETY: the length was checked above, and a set carries its token.
     unsafe {
-        match InstructionSet::detect() {
+        match set {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512(_) => run_avx512(matrix, x, out),
             #[cfg(target_arch = "x86_64")]
@@ -128,13 +133,16 @@ mod tests {
             let matrix: Vec<f64> = (0..rows * columns).map(|i| ((i * 13) % 29) as f64 / 7.0 - 2.0).collect();
             let x: Vec<f64> = (0..columns).map(|i| (i as f64).sin()).collect();
             let y: Vec<f64> = (0..rows).map(|i| (i as f64).cos()).collect();
-            let (mut forward, mut backward) = (vec![1.0; rows], vec![1.0; columns]);
-            matrix_vector(&matrix, &x, &mut forward);
-            vector_matrix(&matrix, &y, &mut backward);
-            for m in 0..rows {
-                let want: f64 = 1.0 + (0..columns).map(|k| matrix[m * columns + k] * x[k]).sum::<f64>();
-                assert!((forward[m] - want).abs() < 1e-12);
+            for set in InstructionSet::available() {
+                let mut forward = vec![1.0; rows];
+                matrix_vector_with(set, &matrix, &x, &mut forward);
+                for m in 0..rows {
+                    let want: f64 = 1.0 + (0..columns).map(|k| matrix[m * columns + k] * x[k]).sum::<f64>();
+                    assert!((forward[m] - want).abs() < 1e-12, "{set:?}");
+                }
             }
+            let mut backward = vec![1.0; columns];
+            vector_matrix(&matrix, &y, &mut backward);
             for k in 0..columns {
                 let want: f64 = 1.0 + (0..rows).map(|m| matrix[m * columns + k] * y[m]).sum::<f64>();
                 assert!((backward[k] - want).abs() < 1e-12);

@@ -45,16 +45,29 @@ pub(crate) fn accumulate<T: Real>(
     if m == 0 || n == 0 || k == 0 || lanes == 0 {
         return;
     }
-    assert!(a.data.len() >= a.extent(m, k, lanes), "the left matrix is too short");
-    assert!(b.data.len() >= b.extent(k, n, lanes), "the right matrix is too short");
-    assert!(out.len() >= extent(m, n, 0).saturating_mul(lanes), "the result is too short");
     if lanes == 1 {
         return single(a, b, out, sizes, scratch);
     }
+    accumulate_with(InstructionSet::detect(), a, b, out, sizes, lanes);
+}
+
+/// Blocks of several lanes, with a given instruction set.
+fn accumulate_with<T: Real>(
+    set: InstructionSet,
+    a: Side<'_, T>,
+    b: Side<'_, T>,
+    out: &mut [T],
+    sizes: (usize, usize, usize),
+    lanes: usize,
+) {
+    let (m, k, n) = sizes;
+    assert!(a.data.len() >= a.extent(m, k, lanes), "the left matrix is too short");
+    assert!(b.data.len() >= b.extent(k, n, lanes), "the right matrix is too short");
+    assert!(out.len() >= extent(m, n, 0).saturating_mul(lanes), "the result is too short");
     let job = Job { a, b, out: out.as_mut_ptr(), sizes, lanes };
     // SAFETY: the lengths were checked above, and a set carries its token.
     unsafe {
-        match InstructionSet::detect() {
+        match set {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512(_) => run_avx512(&job),
             #[cfg(target_arch = "x86_64")]
@@ -201,11 +214,29 @@ mod tests {
         let b: Vec<f64> = (0..k * n * lanes).map(|i| number(i + 5)).collect();
         let side = |turn: bool, rows: usize, columns: usize| if turn { (1, rows) } else { (columns, 1) };
         let ((ar, ac), (br, bc)) = (side(turn_a, m, k), side(turn_b, k, n));
+        let left = || Side { data: &a, row: ar, column: ac };
+        let right = || Side { data: &b, row: br, column: bc };
         let mut out = vec![1.0; m * n * lanes];
-        let mut scratch = Vec::new();
-        let left = Side { data: &a, row: ar, column: ac };
-        let right = Side { data: &b, row: br, column: bc };
-        accumulate(left, right, &mut out, (m, k, n), lanes, &mut scratch);
+        accumulate(left(), right(), &mut out, (m, k, n), lanes, &mut Vec::new());
+        let sets = InstructionSet::available().map(|set| {
+            let mut out = vec![1.0; m * n * lanes];
+            accumulate_with(set, left(), right(), &mut out, (m, k, n), lanes);
+            out
+        });
+        for out in sets.chain([out]) {
+            agrees(&out, (&a, ar, ac), (&b, br, bc), (m, k, n), lanes);
+        }
+    }
+
+    type Turned<'a> = (&'a [f64], usize, usize);
+
+    fn agrees(
+        out: &[f64],
+        (a, ar, ac): Turned<'_>,
+        (b, br, bc): Turned<'_>,
+        (m, k, n): (usize, usize, usize),
+        lanes: usize,
+    ) {
         for i in 0..m {
             for j in 0..n {
                 for lane in 0..lanes {
@@ -217,5 +248,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "the left matrix is too short")]
+    fn a_stride_whose_product_overflows_is_refused() {
+        let side = |row: usize| Side { data: &[1.0; 4][..], row, column: 1 };
+        accumulate_with(InstructionSet::Plain, side(usize::MAX), side(2), &mut [0.0; 4], (2, 2, 2), 1);
     }
 }
