@@ -20,12 +20,14 @@ import common
 FIELDS = ["variant", "benchmark", "instance", "verdict", "found_by", "cpu_s", "evaluations"]
 
 
-def variants(names, chosen):
-    """Label and options: the portfolio, each strategy alone, the portfolio without each."""
+def variants(names, chosen, together):
+    """Label and options: the portfolio, each strategy alone, the portfolio without each, and without several together."""
     every = [("portfolio", [])]
     every += [(f"only {name}", ["--strategy", name]) for name in names]
     every += [(f"without {name}", ["--without", name]) for name in names]
-    return [variant for variant in every if not chosen or variant[0].split()[-1] in chosen]
+    every = [variant for variant in every if not chosen or variant[0].split()[-1] in chosen]
+    options = [["--without", name] for name in together]
+    return every + [("without " + " and ".join(together), sum(options, []))] * bool(together)
 
 
 def read(path):
@@ -38,7 +40,7 @@ def read(path):
 def measure(options, folder, rows, path):
     """Runs what the CSV file does not hold yet, one network after the other, and appends each row when it is there."""
     done = {(row["variant"], row["instance"]) for row in read(path)}
-    chosen = variants(common.strategies(options.binary), options.strategy)
+    chosen = variants(common.strategies(options.binary), options.strategy, options.together)
     jobs = [
         (label, extra, row)
         for row in sorted(rows, key=common.name)
@@ -129,6 +131,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--benchmark", action="append", default=[], help="this benchmark only; may be repeated")
     parser.add_argument("--strategy", action="append", default=[], help="this strategy only; may be repeated; 'portfolio' for the whole")
+    parser.add_argument("--together", default=[], type=lambda text: text.split(","), help="also without all of these, A,B,C")
     parser.add_argument("--results", type=Path, help="the CSV file [strategies-LIMIT-SEED.csv beside the table]")
     parser.add_argument("--output", type=Path, default=Path("strategies-table.md"))
     parser.add_argument("--table", action="store_true", help="make the table from the CSV file, run nothing")

@@ -44,11 +44,9 @@ fn browser() -> Option<PathBuf> {
 }
 
 #[test]
+#[ignore = "needs Chromium: apt-get install chromium"]
 fn the_report_renders_loads_its_images_and_sorts() {
-    let Some(browser) = browser() else {
-        eprintln!("*** SKIPPED: the report in a browser: no Chromium (help: apt-get install chromium) ***");
-        return;
-    };
+    let browser = browser().expect("no Chromium (help: apt-get install chromium)");
     let program = Program::new();
     let (network, images) = (shipped("shapes_mlp.onnx"), shipped("shapes.npz"));
     let run = program.run(&[
@@ -128,11 +126,9 @@ addEventListener("load", () => {
 </script>"##;
 
 #[test]
+#[ignore = "needs Chromium: apt-get install chromium"]
 fn an_audit_can_be_read_at_three_widths() {
-    let Some(browser) = browser() else {
-        eprintln!("*** SKIPPED: the audit in a browser: no Chromium (help: apt-get install chromium) ***");
-        return;
-    };
+    let browser = browser().expect("no Chromium (help: apt-get install chromium)");
     let program = super::audit::folder();
     let mut table = "tool,benchmark,onnx,vnnlib,claim,witness\n".to_owned();
     for number in 0..33 {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use vnnlib::{Formula, Query, Span, Term};
 
 fn corpus(folder: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../grammar/corpus")).join(folder)
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/grammar/corpus")).join(folder)
 }
 
 /// Compares `describe` of every text in the folder with its snapshot.
@@ -141,7 +141,7 @@ fn every_production_is_quoted_in_the_parser() {
         [("1", ["src/grammar/v1.rs", "src/check/v1.rs"]), ("2", ["src/grammar/v2.rs", "src/check/v2.rs"])];
     for (version, own) in versions {
         let quoted = quoted(&[&shared[..], &own[..]].concat());
-        let grammar = read(&format!("../grammar/vnnlib-{version}.ebnf"));
+        let grammar = read(&format!("grammar/vnnlib-{version}.ebnf"));
         let productions = grammar.split_once("*)").unwrap().1.split(" ;\n").map(words);
         for production in productions.filter(|production| !production.is_empty()) {
             let name = production.split_once(" =").unwrap().0;

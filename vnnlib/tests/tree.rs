@@ -8,7 +8,7 @@ use vnnlib::{ConvertError, ElementType, FormulaTree, Numeral, Query, Relation, S
 
 /// The accepted texts of the corpus.
 fn corpus(version: &str) -> Vec<Query> {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../grammar/corpus/accept")).join(version);
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/grammar/corpus/accept")).join(version);
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let texts = paths.filter(|path| path.extension().is_some_and(|extension| extension == "vnnlib"));
     texts.map(|path| vnnlib::parse(fs::read_to_string(path).unwrap()).unwrap()).collect()
