@@ -1,7 +1,7 @@
 //! ARCHITECTURE.md's order of modules and its rules, held against the sources.
 //!
 //! The order stands there as a block ` ```order `, the lowest line first: a module uses what stands in lines above its own, and
-//! nothing else. A block ` ```rules ` says which words only some modules may write: the clock, randomness, the solver,
+//! nothing else. A block ` ```rooms ` does the same within folders. A block ` ```rules ` says which words only some modules may write: the clock, randomness, the solver,
 //! printing. Within a folder, files that need each other in a circle are one idea in several places: at most three may.
 //! Tests may use what they like. Comments and texts are not read.
 
@@ -213,6 +213,41 @@ fn against_order(sources: &[Source], order: &[&str]) -> Vec<String> {
     found
 }
 
+/// Uses of rooms of the same folder that stand further right. A line is `folder | rooms | rooms`, the lowest first.
+fn against_rooms(sources: &[Source], lines: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in lines {
+        let mut parts = line.split('|').map(str::trim);
+        let folder = parts.next().unwrap_or_default();
+        let ranks: BTreeMap<&str, usize> = parts
+            .enumerate()
+            .flat_map(|(rank, rooms)| rooms.split_whitespace().map(move |r| (r, rank)))
+            .collect();
+        for source in sources.iter().filter(|source| source.module.first().is_some_and(|m| m == folder)) {
+            let Some(own) = source.module.get(1) else { continue };
+            let Some(rank) = ranks.get(own.as_str()) else {
+                found.push(format!("src/{}:1: {own} has no place in {folder}", source.path));
+                continue;
+            };
+            for (at, path) in source.uses() {
+                let room = path.get(1).filter(|room| path[0] == folder && *room != own);
+                if let Some(room) =
+                    room.filter(|room| ranks.get(room.as_str()).is_some_and(|other| other >= rank))
+                {
+                    let line = source.line(at);
+                    found.push(format!(
+                        "src/{}:{line}: {own} uses {room}, which is not below it in {folder}",
+                        source.path
+                    ));
+                }
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
 /// Words in modules that may not write them. A rule is `name | words | modules`.
 fn against_rules(sources: &[Source], rules: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
@@ -285,8 +320,9 @@ fn circles(sources: &[Source]) -> Vec<String> {
 /// Everything that is wrong.
 fn breaches(sources: &[Source], document: &str) -> Vec<String> {
     let order = against_order(sources, &block(document, "order"));
+    let rooms = against_rooms(sources, &block(document, "rooms"));
     let rules = against_rules(sources, &block(document, "rules"));
-    order.into_iter().chain(rules).chain(circles(sources)).collect()
+    order.into_iter().chain(rooms).chain(rules).chain(circles(sources)).collect()
 }
 
 /// The crate's sources without its tests.
@@ -325,6 +361,9 @@ low clock
 middle
 high
 ```
+```rooms
+high | terminal | deep | deeper
+```
 ```rules
 clock | Instant SystemTime | clock
 printing | println! dbg! | high::terminal
@@ -361,11 +400,19 @@ fn breaches_are_found_with_their_place() {
         &[("low/deep/a.rs", "use super::super::super::high;")],
         &["src/low/deep/a.rs:1: low uses high, which is not below it"],
     );
+    check(
+        &[
+            ("high/deep/a.rs", "use super::super::deeper::X;"),
+            ("high/deeper.rs", "use super::deep::a;\nuse crate::high::terminal;"),
+        ],
+        &["src/high/deep/a.rs:1: deep uses deeper, which is not below it in high"],
+    );
+    check(&[("high/attic.rs", "")], &["src/high/attic.rs:1: attic has no place in high"]);
     check(&[("other.rs", "")], &["src/other.rs:1: other has no place in the order"]);
     check(&[("low/a.rs", "let t = Instant::now();")], &["src/low/a.rs:1: Instant is for clock only (clock)"]);
     check(
-        &[("high/a.rs", "println!(\"\")")],
-        &["src/high/a.rs:1: println! is for high::terminal only (printing)"],
+        &[("high/deep.rs", "println!(\"\")")],
+        &["src/high/deep.rs:1: println! is for high::terminal only (printing)"],
     );
     check(
         &[("low/a.rs", "\n\nunsafe { f() }")],
