@@ -285,6 +285,9 @@ impl<'a, T: Real> Search<'a, T> {
         let price = |&(rank, site): &(usize, &Site<T>)| site.work * (1.0 + rank as f64);
         let sites = self.sites.iter().enumerate().filter(|(_, site)| open(site));
         let (index, site) = sites.min_by(|a, b| price(a).total_cmp(&price(b)))?;
+        if let Some(strategy) = site.overdue() {
+            return Some((index, strategy));
+        }
         let spent = |&s: &usize| {
             site.strategies[s].as_ref().map_or(f64::INFINITY, |running| running.spent(site.work))
         };
@@ -449,6 +452,19 @@ impl<T: Real> Site<T> {
             has_choice,
             is_random: false,
         }
+    }
+
+    /// A strategy that would have begun by now if all had their share and no more: what proofs promise divides the work among
+    /// those that have begun, and keeps nobody from beginning. The cheapest of them.
+    fn overdue(&self) -> Option<usize> {
+        let all: f64 = self.strategies.iter().flatten().map(|running| running.weight).sum();
+        let begin = |running: &Running<T>| running.price * all / running.weight;
+        let waiting =
+            self.strategies.iter().enumerate().filter_map(|(s, running)| Some((s, running.as_ref()?)));
+        waiting
+            .filter(|(_, running)| running.work == 0.0 && begin(running) <= self.work)
+            .min_by(|(_, a), (_, b)| begin(a).total_cmp(&begin(b)))
+            .map(|(s, _)| s)
     }
 
     fn margin(&self) -> f64 {
