@@ -59,6 +59,8 @@ pub mod certificate;
 #[doc(hidden)]
 pub mod cli;
 pub mod counterexample;
+#[doc(hidden)]
+pub mod csv;
 pub mod error;
 #[doc(hidden)]
 pub mod escape;
