@@ -8,6 +8,7 @@ use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::{self, say};
 use crate::pack;
+use crate::report::table::markdown;
 
 /// Runs the command.
 pub(super) fn run(args: &args::CampaignCollect) -> Result<Exit, Failure> {
@@ -69,16 +70,16 @@ fn warn(collected: &Collected) {
 }
 
 fn in_words(collected: &Collected, compared: Option<&Compared<'_>>) -> String {
-    let verdicts: Vec<&str> = UnitVerdict::ALL.iter().map(|verdict| verdict.word()).collect();
-    let mut lines = vec![
-        format!("| tool | benchmark | units | {} | processor s |", verdicts.join(" | ")),
-        format!("|---|---|{}", "---|".repeat(2 + verdicts.len())),
-    ];
-    for ((tool, benchmark), scores) in collected.scores() {
-        let cells: Vec<String> = scores.verdicts.iter().map(usize::to_string).collect();
-        let (units, seconds) = (scores.units(), scores.cpu_seconds);
-        lines.push(format!("| {tool} | {benchmark} | {units} | {} | {seconds:.1} |", cells.join(" | ")));
-    }
+    let verdicts = UnitVerdict::ALL.iter().map(|verdict| verdict.word());
+    let head = ["tool", "benchmark", "units"].into_iter().chain(verdicts).chain(["processor s"]);
+    let head: Vec<&str> = head.collect();
+    let rows = collected.scores().into_iter().map(|((tool, benchmark), scores)| {
+        let mut row = vec![tool, benchmark, scores.units().to_string()];
+        row.extend(scores.verdicts.iter().map(usize::to_string));
+        row.push(format!("{:.1}", scores.cpu_seconds));
+        row
+    });
+    let mut lines = vec![markdown(&head, rows, |column| column < 2).trim_end().to_owned()];
     let opposed = collected.opposed();
     if !opposed.is_empty() {
         lines.push(format!("\n{} disagreements:", opposed.len()));

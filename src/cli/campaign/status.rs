@@ -11,6 +11,7 @@ use crate::campaign::{Asked, Campaign, CampaignFolder, Collected, Scores, UnitVe
 use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::cli::terminal;
+use crate::report::table::markdown;
 
 /// A claim that holds.
 #[derive(Debug, Serialize)]
@@ -119,14 +120,14 @@ fn in_words(
         running.len(),
         open - running.len()
     );
-    let verdicts: Vec<&str> = UnitVerdict::ALL.iter().map(|verdict| verdict.word()).collect();
-    let _ = writeln!(out, "| benchmark | done | running | open | {} |", verdicts.join(" | "));
-    let _ = writeln!(out, "|---|{}", "---|".repeat(3 + verdicts.len()));
-    for (benchmark, state) in states {
-        let cells: Vec<String> = state.scores.verdicts.iter().map(usize::to_string).collect();
-        let (done, running, open) = (state.scores.units(), state.running, state.open);
-        let _ = writeln!(out, "| {benchmark} | {done} | {running} | {open} | {} |", cells.join(" | "));
-    }
+    let verdicts = UnitVerdict::ALL.iter().map(|verdict| verdict.word());
+    let head: Vec<&str> = ["benchmark", "done", "running", "open"].into_iter().chain(verdicts).collect();
+    let row = |(benchmark, state): (&String, &BenchmarkState)| -> Vec<String> {
+        let numbers =
+            [state.scores.units(), state.running, state.open].into_iter().chain(state.scores.verdicts);
+        std::iter::once(benchmark.clone()).chain(numbers.map(|number| number.to_string())).collect()
+    };
+    out += &markdown(&head, states.iter().map(row), |column| column == 0);
     if !running.is_empty() {
         out.push_str("\nrunning:\n");
     }
