@@ -7,9 +7,7 @@ use zip::{ZipArchive, ZipWriter};
 
 use super::npy::{self, Array};
 use super::{ImageError, Set};
-
-/// Largest unpacked array: an archive that claims to hold more is not unpacked any further.
-const ARRAY: u64 = 2 << 30;
+use crate::unpack::limit::ARRAY;
 
 /// Names under which images are kept, and those of their classes; the first that is there is taken.
 const IMAGES: [&str; 6] = ["images", "x_test", "x", "data", "x_train", "arr_0"];

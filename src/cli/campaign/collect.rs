@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::CampaignFailure;
 use crate::campaign::{self, CampaignFolder, Collected, Compared, Shift, UnitVerdict, page};
 use crate::cli::args;
 use crate::cli::exit::Exit;
@@ -11,7 +11,7 @@ use crate::pack;
 use crate::report::table::markdown;
 
 /// Runs the command.
-pub(super) fn run(args: &args::CampaignCollect) -> Result<Exit, Failure> {
+pub(super) fn run(args: &args::CampaignCollect) -> Result<Exit, CampaignFailure> {
     let collected = collected(&args.folders)?;
     warn(&collected);
     let before = if args.against.is_empty() { None } else { Some(self::collected(&args.against)?) };
@@ -32,7 +32,7 @@ pub(super) fn run(args: &args::CampaignCollect) -> Result<Exit, Failure> {
     Ok(terminal::ended(written, Exit::Answered))
 }
 
-fn collected(folders: &[PathBuf]) -> Result<Collected, Failure> {
+fn collected(folders: &[PathBuf]) -> Result<Collected, CampaignFailure> {
     let mut collected = Collected::default();
     for path in folders {
         let path = path.canonicalize().unwrap_or_else(|_| path.clone());
@@ -43,9 +43,9 @@ fn collected(folders: &[PathBuf]) -> Result<Collected, Failure> {
     Ok(collected)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+fn write(path: &Path, text: &str) -> Result<(), CampaignFailure> {
     let written = pack::write_bytes(path, text.as_bytes());
-    written.map_err(|source| Failure::Write { path: path.to_path_buf(), source })
+    written.map_err(|source| CampaignFailure::Write { path: path.to_path_buf(), source })
 }
 
 /// What a reader of the tables should know.

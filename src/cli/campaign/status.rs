@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::Failure;
+use super::CampaignFailure;
 use super::claimant::{lives, own};
 use crate::campaign::{Asked, Campaign, CampaignFolder, Collected, Scores, UnitVerdict};
 use crate::cli::args;
@@ -35,7 +35,7 @@ struct BenchmarkState {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &args::CampaignStatus) -> Result<Exit, Failure> {
+pub(super) fn run(args: &args::CampaignStatus) -> Result<Exit, CampaignFailure> {
     let folder = CampaignFolder::at(&args.folder);
     let plan = folder.plan()?;
     // Claims first: a unit that ends meanwhile has a result then, and is not counted as running.
