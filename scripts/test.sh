@@ -16,6 +16,8 @@ format() { cargo fmt --all --check; }
 
 lints() {
     cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+    # What a program that uses the library compiles: without the command line and all that only it needs.
+    cargo clippy --locked --lib --examples --no-default-features -- -D warnings
     # The fuzz targets are a workspace of their own, which nothing else compiles.
     cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}" -- -D warnings
     if command -v shellcheck >/dev/null 2>&1; then

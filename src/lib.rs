@@ -38,6 +38,8 @@
 //! shares nothing with the search either. `ARCHITECTURE.md` says which orders of sums and which roundings both admit.
 //!
 //! # Features
+//! - `cli`, on by default: the program `counterpatch`, with its attacks on images, audits and campaigns. A program that only asks
+//!   questions turns it off (`default-features = false`), and compiles half as many crates.
 //! - `ort`: replays counterexamples in ONNX Runtime too, whose shared library is loaded at run time. Off by default.
 //!
 //! `examples/` has two whole programs. Modules that are not listed below are the inside of the engine: they are public for the
@@ -45,18 +47,24 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod attack;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod audit;
 #[doc(hidden)]
 pub mod bounds;
 pub mod budget;
+#[cfg(feature = "cli")]
 pub mod campaign;
 pub mod certificate;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
 pub mod counterexample;
+#[doc(hidden)]
+pub mod csv;
 pub mod error;
 #[doc(hidden)]
 pub mod escape;

@@ -9,9 +9,6 @@ use crate::onnx::{self, Model, ReadError};
 use crate::text::{self, NotText};
 use crate::unpack;
 
-/// Largest property or list of points, unpacked: ten times the competition's largest.
-const MAX_BYTES: u64 = 1 << 30;
-
 /// Reads a property, which may be gzipped.
 ///
 /// # Errors
@@ -45,7 +42,8 @@ pub fn network_of_bytes(name: &str, bytes: &[u8]) -> Result<Model, Error> {
 
 /// The unpacked content of a file of text or of points, and the path where it was found.
 pub(crate) fn bytes(path: &Path) -> Result<(PathBuf, Vec<u8>), Error> {
-    unpack::read(path, MAX_BYTES).map_err(|source| Error::TextFile { path: path.to_path_buf(), source })
+    unpack::read(path, unpack::limit::TEXT)
+        .map_err(|source| Error::TextFile { path: path.to_path_buf(), source })
 }
 
 /// The text that content is.

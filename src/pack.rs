@@ -97,6 +97,7 @@ pub(crate) fn write(path: &Path, content: Content<'_>) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`write`].
+#[cfg(any(feature = "cli", test))]
 pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, &|out| out.write_all(bytes))
 }

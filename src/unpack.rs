@@ -15,6 +15,26 @@ use crate::escape::escaped;
 /// How often a file may be packed: a download that is packed again on the way is met, more is a bomb.
 const MOST_LAYERS: usize = 3;
 
+/// The most bytes that a file of each kind may unpack to: what claims to be larger is not unpacked any further.
+pub(crate) mod limit {
+    /// A model: protobuf's own limit.
+    pub(crate) const MODEL: u64 = 2 << 30;
+    /// A property, a list of points, a table or a results file: ten times the competition's largest property, a hundred times
+    /// its largest witness.
+    pub(crate) const TEXT: u64 = 1 << 30;
+    /// A certificate is read line by line; its text may be as long as four properties.
+    pub(crate) const CERTIFICATE: u64 = 4 << 30;
+    /// A set of images or labels: CIFAR-10 in double precision has 1.5 GB.
+    #[cfg(feature = "cli")]
+    pub(crate) const IMAGES: u64 = 4 << 30;
+    /// One array of an archive: the same set.
+    #[cfg(feature = "cli")]
+    pub(crate) const ARRAY: u64 = 2 << 30;
+    /// Any file that is unpacked for another program: a second tool may read models with data that ours has beside them.
+    #[cfg(feature = "cli")]
+    pub(crate) const HANDED_ON: u64 = 4 << 30;
+}
+
 /// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {

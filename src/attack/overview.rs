@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Limits;
 use super::record::{Ending, Record};
 use super::summary::{Row, Summary};
-use super::table::aligned;
+use crate::report::table::aligned;
 
 /// What the figures mean.
 pub const DEFINITIONS: [(&str, &str); 3] = [
@@ -119,7 +119,7 @@ pub fn text(parts: &[Part]) -> String {
         lines.push([line.name].into_iter().chain(line.cells.into_iter().map(|cell| cell.text)).collect());
     }
     let definitions = DEFINITIONS.map(|(name, definition)| format!("{name}: {definition}\n")).concat();
-    format!("{}\n\n{}\n{definitions}", images(parts), aligned(&lines))
+    format!("{}\n\n{}\n{definitions}", images(parts), aligned(&lines, |column| column == 0))
 }
 
 /// Every figure of every run, with its limits; `null` where there is none.

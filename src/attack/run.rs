@@ -218,9 +218,8 @@ impl Plan<'_> {
     }
 }
 
-/// Bytes as a number (FNV-1a). Of a method's name: its random stream does not depend on which other methods run. Of
-/// files: a journal knows whether it belongs to them.
-pub fn fingerprint(bytes: impl IntoIterator<Item = u8>) -> u64 {
+/// Bytes as a number (FNV-1a), of a method's name: its random stream does not depend on which other methods run.
+fn fingerprint(bytes: impl IntoIterator<Item = u8>) -> u64 {
     bytes
         .into_iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::measures::definitions;
 use super::measures::statistic::Statistic;
 use super::summary::{Row, Summary};
+use crate::report::table::aligned;
 
 /// Column names and how a row fills them; the page shows the same.
 pub const COLUMNS: [&str; 16] = [
@@ -82,31 +83,11 @@ pub fn text(summary: &Summary) -> String {
         "{} images, {} classified correctly, {} attacked. Distances, seconds and evaluations: mean / median / max.\n\n",
         summary.images, summary.correct, summary.attacked
     );
-    out += &aligned(&lines);
+    out += &aligned(&lines, |column| column == 0);
     out.push('\n');
     for (name, definition) in definitions::all(summary) {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{name}: {definition}");
-    }
-    out
-}
-
-/// Lines of as many cells each, one column below the other: the first to the left, the others to the right.
-pub(super) fn aligned(lines: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..lines.first().map_or(0, Vec::len)).map(width).collect();
-    let mut out = String::new();
-    for line in lines {
-        let mut text = String::new();
-        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            // Writing to a String cannot fail.
-            let _ =
-                if column == 0 { write!(text, "{cell:<width$}") } else { write!(text, "  {cell:>width$}") };
-        }
-        out += text.trim_end();
-        out.push('\n');
     }
     out
 }

@@ -2,7 +2,7 @@
 //! found by what stands in them, and else are those of VNN-COMP's `results.csv`: category, network, property, preparation
 //! time, result, run time.
 
-use super::csv::{self, Broken, Row};
+use crate::csv::{self, Broken, Row};
 pub use crate::witness::word::Said;
 use crate::witness::word::is_verdict;
 

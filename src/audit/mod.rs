@@ -4,7 +4,6 @@
 //! eats up, found by our search or taken (mended, if need be) from another tool. Anything less is reported as doubtful.
 
 pub mod claims;
-pub mod csv;
 pub mod examine;
 pub mod page;
 pub mod record;

@@ -1,54 +1,38 @@
 //! The audit as one page of HTML that needs nothing but itself.
 
-use std::fmt::{self, Display, Write};
+use maud::{Markup, html};
 
 use super::record::{Finding, Record, Truth};
-use super::summary::{COLUMNS, Case, Summary};
-use crate::report::markup::{Cell, FileCell, Text, head};
+use super::summary::{COLUMNS, Case, Counts, Summary};
+use crate::report::markup::{self, STYLE, cell, file_cell};
 
 /// Counterexamples up to this many bytes are shown.
 const SHOWN: usize = 20_000;
 
 /// The page.
 pub fn page(summary: &Summary<'_>) -> String {
-    let mut out = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_page(&mut out, summary);
-    out
+    let title = "Audit by Counterpatch";
+    let body = html! {
+        (figures(summary))
+        // What matters first: whom it accuses, and of what.
+        (false_unsat(summary))
+        (witnesses(summary, "Wrong counterexamples", |finding| matches!(finding, Finding::WrongWitness { .. })))
+        (witnesses(summary, "Correct within tolerance only", |finding| matches!(finding, Finding::Tolerance { .. })))
+        (claims(summary, "False sat: a checked certificate excludes a counterexample", &Finding::FalseSat))
+        (table(summary))
+        (claims(
+            summary,
+            "Doubtful unsat: a counterexample that not every permitted computation confirms",
+            &Finding::Doubtful,
+        ))
+        (disagreements(summary))
+        (unusable(summary))
+    };
+    markup::page(title, title, STYLE, &body)
 }
 
-fn write_page(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
-    out.push_str(&head("Audit by Counterpatch"));
-    figures(out, summary)?;
-    // What matters first: whom it accuses, and of what.
-    false_unsat(out, summary)?;
-    witnesses(out, summary, "Wrong counterexamples", |finding| {
-        matches!(finding, Finding::WrongWitness { .. })
-    })?;
-    witnesses(out, summary, "Correct within tolerance only", |finding| {
-        matches!(finding, Finding::Tolerance { .. })
-    })?;
-    claims(out, summary, "False sat: a checked certificate excludes a counterexample", &Finding::FalseSat)?;
-    table(out, summary)?;
-    claims(
-        out,
-        summary,
-        "Doubtful unsat: a counterexample that not every permitted computation confirms",
-        &Finding::Doubtful,
-    )?;
-    disagreements(out, summary)?;
-    unusable(out, summary)
-}
-
-fn figures(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
+fn figures(summary: &Summary<'_>) -> Markup {
     let total = &summary.total;
-    if summary.open > 0 {
-        writeln!(
-            out,
-            "<p class=\"interrupted\">Interrupted: {} instances are not examined.</p>",
-            summary.open
-        )?;
-    }
     let figures = [
         ("instances", summary.records.len()),
         ("claims", total.claims),
@@ -57,159 +41,158 @@ fn figures(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
         ("within tolerance only", total.tolerance),
         ("disagreements", summary.disagreements.len()),
     ];
-    writeln!(out, "<div class=\"figures\">")?;
-    for (name, number) in figures {
-        writeln!(out, "<div><b>{number}</b>{name}</div>")?;
+    html! {
+        @if summary.open > 0 {
+            p.interrupted { "Interrupted: " (summary.open) " instances are not examined." }
+        }
+        (markup::figures(&figures.map(|(name, number)| (name, number.to_string()))))
+        p {
+            "Every counterexample was replayed; every " code { "unsat" } " was attacked. An " code { "unsat" }
+            " is called false only where a counterexample holds with zero tolerance, in two precisions, by more than engines \
+             differ. What stands was attacked without success: that is no proof."
+        }
     }
-    writeln!(
-        out,
-        "</div>\n<p>Every counterexample was replayed; every <code>unsat</code> was attacked. An <code>unsat</code> is \
-         called false only where a counterexample holds with zero tolerance, in two precisions, by more than engines \
-         differ. What stands was attacked without success: that is no proof.</p>"
-    )
 }
 
-fn table(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
-    writeln!(
-        out,
-        "<h2>Tools and benchmarks</h2>\n<div class=\"wide\"><table id=\"tools\">\n<tr><th class=\"text\">tool</th><th class=\"text\">benchmark</th>"
-    )?;
+fn table(summary: &Summary<'_>) -> Markup {
     // Columns that hold nothing say nothing.
     let totals = summary.total.cells();
-    let shown = || (0..COLUMNS.len()).filter(|&at| totals[at] > 0);
-    for at in shown() {
-        write!(out, "<th>{}</th>", COLUMNS[at])?;
-    }
-    writeln!(out, "</tr>")?;
-    let lines = summary.lines.iter().map(|line| (line.tool.as_str(), line.benchmark.as_str(), &line.counts));
-    for (tool, benchmark, counts) in lines.chain([("all", "", &summary.total)]) {
-        write!(out, "<tr>{}{}", Cell(tool), Cell(benchmark))?;
-        for at in shown() {
-            let number = counts.cells()[at];
-            let class = match (COLUMNS[at], number) {
-                (_, 0) => " class=\"zero\"",
-                ("FALSE UNSAT" | "false sat" | "wrong witness", _) => " class=\"bad\"",
-                _ => "",
-            };
-            write!(out, "<td{class}>{number}</td>")?;
-        }
-        writeln!(out, "</tr>")?;
-    }
-    writeln!(out, "</table></div>")
-}
-
-fn false_unsat(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
-    let cases = summary.cases(|finding| *finding == Finding::FalseUnsat);
-    section(out, "False unsat", &cases, |out, (record, claim)| {
-        write!(out, "<tr>{}{}<td class=\"text why\">", Cell(&claim.tool), Instance(record))?;
-        if let Truth::Sat(evidence) = &record.truth {
-            let source = Text(&evidence.source);
-            if evidence.text.len() <= SHOWN {
-                let text = Text(&evidence.text);
-                write!(out, "<details><summary>{source}</summary><pre>{text}</pre></details>")?;
-            } else {
-                write!(out, "{source}")?;
-            }
-        }
-        writeln!(out, "</td></tr>")
-    })
-}
-
-fn witnesses(
-    out: &mut String,
-    summary: &Summary<'_>,
-    title: &str,
-    kind: impl Fn(&Finding) -> bool,
-) -> fmt::Result {
-    section(out, title, &summary.cases(kind), |out, (record, claim)| {
-        write!(out, "<tr>{}{}<td class=\"text why\">", Cell(&claim.tool), Instance(record))?;
-        match &claim.finding {
-            Finding::WrongWitness { verdict, details } => {
-                write!(out, "<details><summary>{}</summary>", Text(verdict))?;
-                for detail in details {
-                    write!(out, "{}<br>", Text(detail))?;
+    let shown: Vec<usize> = (0..COLUMNS.len()).filter(|&at| totals[at] > 0).collect();
+    let line = |tool: &str, benchmark: &str, counts: &Counts| {
+        html! {
+            tr {
+                (cell(tool))
+                (cell(benchmark))
+                @for &at in &shown {
+                    @let number = counts.cells()[at];
+                    @let accuses = matches!(COLUMNS[at], "FALSE UNSAT" | "false sat" | "wrong witness");
+                    td.zero[number == 0].bad[number > 0 && accuses] { (number) }
                 }
-                out.push_str("</details>");
             }
-            Finding::Tolerance { repaired_by: Some(distance) } => {
-                write!(out, "strictly correct when moved by {distance:.1e}")?;
-            }
-            _ => {}
         }
-        writeln!(out, "</td></tr>")
+    };
+    html! {
+        h2 { "Tools and benchmarks" }
+        div.wide {
+            table #tools {
+                tr {
+                    th.text { "tool" }
+                    th.text { "benchmark" }
+                    @for &at in &shown { th { (COLUMNS[at]) } }
+                }
+                @for found in &summary.lines { (line(&found.tool, &found.benchmark, &found.counts)) }
+                (line("all", "", &summary.total))
+            }
+        }
+    }
+}
+
+fn false_unsat(summary: &Summary<'_>) -> Markup {
+    let cases = summary.cases(|finding| *finding == Finding::FalseUnsat);
+    section("False unsat", &cases, |(record, _)| {
+        let Truth::Sat(evidence) = &record.truth else { return html! { td.text.why {} } };
+        html! {
+            td.text.why {
+                @if evidence.text.len() <= SHOWN {
+                    details { summary { (evidence.source) } pre { (evidence.text) } }
+                } @else {
+                    (evidence.source)
+                }
+            }
+        }
     })
 }
 
-fn claims(out: &mut String, summary: &Summary<'_>, title: &str, finding: &Finding) -> fmt::Result {
-    section(out, title, &summary.cases(|other| other == finding), |out, (record, claim)| {
-        let known = record.truth.words();
-        writeln!(out, "<tr>{}{}{}</tr>", Cell(&claim.tool), Instance(record), Cell(&known))
+fn witnesses(summary: &Summary<'_>, title: &str, kind: impl Fn(&Finding) -> bool) -> Markup {
+    section(title, &summary.cases(kind), |(_, claim)| {
+        html! {
+            td.text.why {
+                @match &claim.finding {
+                    Finding::WrongWitness { verdict, details } => details {
+                        summary { (verdict) }
+                        @for detail in details { (detail) br; }
+                    },
+                    Finding::Tolerance { repaired_by: Some(distance) } => {
+                        "strictly correct when moved by " (format!("{distance:.1e}"))
+                    },
+                    _ => {},
+                }
+            }
+        }
     })
 }
 
-fn disagreements(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
-    if summary.disagreements.is_empty() {
-        return Ok(());
-    }
-    writeln!(
-        out,
-        "<h2>Disagreements ({})</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"text\">network</th>\
-         <th class=\"text\">property</th><th class=\"text\">sat</th><th class=\"text\">unsat</th>\
-         <th class=\"text\">known</th></tr>",
-        summary.disagreements.len()
-    )?;
-    for case in &summary.disagreements {
-        let (sat, unsat) = (case.sat.join(", "), case.unsat.join(", "));
-        let (network, property) = (FileCell(case.network), FileCell(case.property));
-        writeln!(out, "<tr>{network}{property}{}{}{}</tr>", Cell(&sat), Cell(&unsat), Cell(&case.known))?;
-    }
-    writeln!(out, "</table></div>")
+fn claims(summary: &Summary<'_>, title: &str, finding: &Finding) -> Markup {
+    section(title, &summary.cases(|other| other == finding), |(record, _)| cell(&record.truth.words()))
 }
 
-fn unusable(out: &mut String, summary: &Summary<'_>) -> fmt::Result {
+fn disagreements(summary: &Summary<'_>) -> Markup {
+    let cases = &summary.disagreements;
+    html! {
+        @if !cases.is_empty() {
+            h2 { "Disagreements (" (cases.len()) ")" }
+            div.wide {
+                table {
+                    tr {
+                        @for name in ["network", "property", "sat", "unsat", "known"] { th.text { (name) } }
+                    }
+                    @for case in cases {
+                        tr {
+                            (file_cell(case.network))
+                            (file_cell(case.property))
+                            (cell(&case.sat.join(", ")))
+                            (cell(&case.unsat.join(", ")))
+                            (cell(&case.known))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn unusable(summary: &Summary<'_>) -> Markup {
     let lost = summary.records.iter().filter_map(|record| match &record.truth {
         Truth::Unusable(why) => Some((record, why.clone())),
         Truth::Contradiction { .. } => Some((record, record.truth.words())),
         _ => None,
     });
     let lost: Vec<_> = lost.collect();
-    if lost.is_empty() {
-        return Ok(());
+    html! {
+        @if !lost.is_empty() {
+            h2 { "Instances that could not be used (" (lost.len()) ")" }
+            div.wide {
+                table {
+                    @for (record, why) in lost {
+                        tr { (instance(record)) (cell(&why)) }
+                    }
+                }
+            }
+        }
     }
-    writeln!(out, "<h2>Instances that could not be used ({})</h2>\n<div class=\"wide\"><table>", lost.len())?;
-    for (record, why) in lost {
-        writeln!(out, "<tr>{}{}</tr>", Instance(record), Cell(&why))?;
-    }
-    writeln!(out, "</table></div>")
 }
 
-fn section<'a>(
-    out: &mut String,
-    title: &str,
-    cases: &[Case<'a>],
-    row: impl Fn(&mut String, Case<'a>) -> fmt::Result,
-) -> fmt::Result {
-    if cases.is_empty() {
-        return Ok(());
+/// Claims of one kind, each with a last cell that says why; nothing where there are none.
+fn section<'a>(title: &str, cases: &[Case<'a>], why: impl Fn(Case<'a>) -> Markup) -> Markup {
+    html! {
+        @if !cases.is_empty() {
+            h2 { (title) " (" (cases.len()) ")" }
+            div.wide {
+                table {
+                    tr {
+                        @for name in ["tool", "network", "property", "why"] { th.text { (name) } }
+                    }
+                    @for &(record, claim) in cases {
+                        tr { (cell(&claim.tool)) (instance(record)) (why((record, claim))) }
+                    }
+                }
+            }
+        }
     }
-    writeln!(
-        out,
-        "<h2>{} ({})</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"text\">tool</th><th class=\"text\">network</th>\
-         <th class=\"text\">property</th><th class=\"text\">why</th></tr>",
-        Text(title),
-        cases.len()
-    )?;
-    cases.iter().try_for_each(|&case| row(out, case))?;
-    writeln!(out, "</table></div>")
 }
 
-struct Instance<'a>(&'a Record);
-
-impl Display for Instance<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Record { network, property, .. } = self.0;
-        write!(f, "{}{}", FileCell(network), FileCell(property))
-    }
+fn instance(record: &Record) -> Markup {
+    html! { (file_cell(&record.network)) (file_cell(&record.property)) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! what stands in them, so that a benchmark in front or a remark behind does no harm. A list of networks, as VNN-LIB 2.0
 //! needs it, may stand in quotes or without: `[('f', 'a.onnx'), ('g', 'b.onnx')]`.
 
-use crate::audit::csv::{self, Broken, Row};
+use crate::csv::{self, Broken, Row};
 
 /// One instance, as a table lists it.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,12 +1,14 @@
 //! Results as one page of HTML that needs nothing but itself: tables, what was solved over time, what is hard and what is
 //! disputed, and what has changed since another campaign.
 
-use std::fmt::{self, Write};
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
 
 use super::collected::{Collected, Opposed};
 use super::compared::{Compared, Shift};
 use super::result::{UnitResult, UnitVerdict};
-use crate::report::markup::{Cell, FileCell, Text, head};
+use crate::report::markup::{self, STYLE, cell, colour, file_cell};
 
 /// Rows of the tables of slow and hard instances.
 const MOST: usize = 50;
@@ -20,153 +22,132 @@ const SHORTEST: f64 = 0.01;
 
 /// The page.
 pub fn page(collected: &Collected, compared: Option<&Compared<'_>>) -> String {
-    let mut out = head("Campaign by Counterpatch");
-    // Writing to a String cannot fail.
-    let _ = write_page(&mut out, collected, compared);
-    out
-}
-
-fn write_page(out: &mut String, collected: &Collected, compared: Option<&Compared<'_>>) -> fmt::Result {
+    let title = "Campaign by Counterpatch";
     let opposed = collected.opposed();
-    figures(out, collected, opposed.len())?;
-    disagreements(out, &opposed)?;
-    if let Some(compared) = compared {
-        changes(out, compared)?;
-    }
-    cactus(out, collected)?;
-    scores(out, collected)?;
-    hardest(out, collected)?;
-    slowest(out, collected)?;
-    failures(out, collected)
+    let body = html! {
+        (figures(collected, opposed.len()))
+        (disagreements(&opposed))
+        @if let Some(compared) = compared { (changes(compared)) }
+        (cactus(collected))
+        (scores(collected))
+        (hardest(collected))
+        (slowest(collected))
+        (failures(collected))
+    };
+    markup::page(title, title, STYLE, &body)
 }
 
-fn figures(out: &mut String, collected: &Collected, opposed: usize) -> fmt::Result {
+fn figures(collected: &Collected, opposed: usize) -> Markup {
     let of = |verdict| collected.results().filter(|result| result.verdict == verdict).count();
-    let hours = |seconds: f64| format!("{:.2}", seconds / 3600.0);
-    let cpu = collected.results().map(|result| result.resources.cpu_seconds).sum();
+    let cpu: f64 = collected.results().map(|result| result.resources.cpu_seconds).sum();
     let missing = [
         ("not run yet", collected.open.len()),
         ("results cannot be read", collected.broken.len()),
         ("results of other versions of files or programs, not counted", collected.foreign),
     ];
-    for (what, number) in missing.into_iter().filter(|(_, number)| *number > 0) {
-        writeln!(out, "<p class=\"interrupted\">{number} units: {what}.</p>")?;
-    }
     let figures = [
         ("units", collected.found.len().to_string()),
         ("sat", of(UnitVerdict::Sat).to_string()),
         ("unsat", of(UnitVerdict::Unsat).to_string()),
         ("errors", of(UnitVerdict::Error).to_string()),
         ("disagreements", opposed.to_string()),
-        ("processor hours", hours(cpu)),
+        ("processor hours", format!("{:.2}", cpu / 3600.0)),
     ];
-    writeln!(out, "<div class=\"figures\">")?;
-    for (name, number) in figures {
-        writeln!(out, "<div><b>{number}</b>{name}</div>")?;
+    html! {
+        @for (what, number) in missing.into_iter().filter(|(_, number)| *number > 0) {
+            p.interrupted { (number) " units: " (what) "." }
+        }
+        (markup::figures(&figures))
+        p { "Claims as the tools make them: " code { "counterpatch audit" } " says which to believe." }
     }
-    writeln!(
-        out,
-        "</div>\n<p>Claims as the tools make them: <code>counterpatch audit</code> says which to believe.</p>"
-    )
 }
 
-fn disagreements(out: &mut String, opposed: &[Opposed<'_>]) -> fmt::Result {
+fn disagreements(opposed: &[Opposed<'_>]) -> Markup {
     let names = ["benchmark", "network", "property", "sat", "unsat"];
-    table(out, "Disagreements", &names, 5, opposed, |out, case| {
-        let (network, property) = (FileCell(case.network), FileCell(case.property));
-        let (sat, unsat) = (case.sat.join(", "), case.unsat.join(", "));
-        write!(out, "{}{network}{property}{}{}", Cell(case.benchmark), Cell(&sat), Cell(&unsat))
+    table("Disagreements", &names, 5, opposed, |case| {
+        html! {
+            (cell(case.benchmark))
+            (file_cell(case.network))
+            (file_cell(case.property))
+            (cell(&case.sat.join(", ")))
+            (cell(&case.unsat.join(", ")))
+        }
     })
 }
 
-fn changes(out: &mut String, compared: &Compared<'_>) -> fmt::Result {
-    let count = |change| compared.count(change);
+fn changes(compared: &Compared<'_>) -> Markup {
+    let count = |shift| compared.count(shift);
     let (before, after) = compared.seconds;
-    writeln!(
-        out,
-        "<h2>Against the other campaign</h2>\n<p>{} units are in both, {} in one of them only. Won {}, lost {}, flipped {}. \
-         What both have decided took {before:.1} s then and {after:.1} s now.</p>",
-        compared.units,
-        compared.alone,
-        count(Shift::Won),
-        count(Shift::Lost),
-        count(Shift::Flipped)
-    )?;
-    for (change, title) in [(Shift::Flipped, "Flipped"), (Shift::Lost, "Lost"), (Shift::Won, "Won")] {
-        let moved: Vec<_> = compared.moved.iter().filter(|moved| moved.shift == change).collect();
-        let names = ["benchmark", "network", "property", "tool", "seed", "before", "s", "now", "s"];
-        table(out, title, &names, 4, &moved, |out, moved| {
-            let (network, property) = (FileCell(moved.network), FileCell(moved.property));
-            let (before, after) = (moved.before, moved.after);
-            write!(
-                out,
-                "{}{network}{property}{}<td>{}</td><td>{}</td><td>{:.2}</td><td>{}</td><td>{:.2}</td>",
-                Cell(moved.benchmark),
-                Cell(moved.tool),
-                moved.seed,
-                before.0.word(),
-                before.1,
-                after.0.word(),
-                after.1
-            )
-        })?;
+    let names = ["benchmark", "network", "property", "tool", "seed", "before", "s", "now", "s"];
+    let moved = |shift: Shift, title: &str| {
+        let moved: Vec<_> = compared.moved.iter().filter(|moved| moved.shift == shift).collect();
+        table(title, &names, 4, &moved, |moved| {
+            html! {
+                (cell(moved.benchmark))
+                (file_cell(moved.network))
+                (file_cell(moved.property))
+                (cell(moved.tool))
+                td { (moved.seed) }
+                @for (verdict, seconds) in [moved.before, moved.after] {
+                    td { (verdict.word()) }
+                    td { (format!("{seconds:.2}")) }
+                }
+            }
+        })
+    };
+    html! {
+        h2 { "Against the other campaign" }
+        p {
+            (compared.units) " units are in both, " (compared.alone) " in one of them only. Won " (count(Shift::Won)) ", lost "
+            (count(Shift::Lost)) ", flipped " (count(Shift::Flipped)) ". What both have decided took "
+            (format!("{before:.1} s then and {after:.1} s now."))
+        }
+        (moved(Shift::Flipped, "Flipped"))
+        (moved(Shift::Lost, "Lost"))
+        (moved(Shift::Won, "Won"))
     }
-    Ok(())
 }
 
 /// A table with a heading that counts its rows; nothing where there are none. The first `texts` columns are texts.
-fn table<T>(
-    out: &mut String,
-    title: &str,
-    names: &[&str],
-    texts: usize,
-    rows: &[T],
-    row: impl Fn(&mut String, &T) -> fmt::Result,
-) -> fmt::Result {
-    if rows.is_empty() {
-        return Ok(());
+fn table<T>(title: &str, names: &[&str], texts: usize, rows: &[T], row: impl Fn(&T) -> Markup) -> Markup {
+    html! {
+        @if !rows.is_empty() {
+            h2 { (title) " (" (rows.len()) ")" }
+            div.wide {
+                table {
+                    tr {
+                        @for (at, name) in names.iter().enumerate() { th.text[at < texts] { (name) } }
+                    }
+                    @for case in rows { tr { (row(case)) } }
+                }
+            }
+        }
     }
-    write!(out, "<h2>{title} ({})</h2>\n<div class=\"wide\"><table>\n<tr>", rows.len())?;
-    for (at, name) in names.iter().enumerate() {
-        let class = if at < texts { " class=\"text\"" } else { "" };
-        write!(out, "<th{class}>{name}</th>")?;
-    }
-    writeln!(out, "</tr>")?;
-    for case in rows {
-        out.push_str("<tr>");
-        row(out, case)?;
-        out.push_str("</tr>\n");
-    }
-    writeln!(out, "</table></div>")
 }
 
-fn scores(out: &mut String, collected: &Collected) -> fmt::Result {
+fn scores(collected: &Collected) -> Markup {
     let mut names = vec!["tool", "benchmark", "units"];
     names.extend(UnitVerdict::ALL.iter().map(|verdict| verdict.word()));
     names.extend(["wall s", "processor s", "peak MiB"]);
     let rows: Vec<_> = collected.scores().into_iter().collect();
-    table(out, "Tools and benchmarks", &names, 2, &rows, |out, ((tool, benchmark), scores)| {
-        write!(out, "{}{}<td>{}</td>", Cell(tool), Cell(benchmark), scores.units())?;
-        for (verdict, number) in UnitVerdict::ALL.iter().zip(scores.verdicts) {
-            let class = match (verdict, number) {
-                (_, 0) => " class=\"zero\"",
-                (UnitVerdict::Error, _) => " class=\"bad\"",
-                _ => "",
-            };
-            write!(out, "<td{class}>{number}</td>")?;
+    table("Tools and benchmarks", &names, 2, &rows, |((tool, benchmark), scores)| {
+        html! {
+            (cell(tool))
+            (cell(benchmark))
+            td { (scores.units()) }
+            @for (verdict, number) in UnitVerdict::ALL.iter().zip(scores.verdicts) {
+                td.zero[number == 0].bad[number > 0 && *verdict == UnitVerdict::Error] { (number) }
+            }
+            td { (format!("{:.1}", scores.wall_seconds)) }
+            td { (format!("{:.1}", scores.cpu_seconds)) }
+            td { (scores.peak_bytes >> 20) }
         }
-        let mebibytes = scores.peak_bytes >> 20;
-        write!(
-            out,
-            "<td>{:.1}</td><td>{:.1}</td><td>{mebibytes}</td>",
-            scores.wall_seconds, scores.cpu_seconds
-        )
     })
 }
 
 /// Instances that nobody has decided, the most expensive first.
-fn hardest(out: &mut String, collected: &Collected) -> fmt::Result {
-    let mut spent: std::collections::BTreeMap<_, (bool, usize, f64)> = std::collections::BTreeMap::new();
+fn hardest(collected: &Collected) -> Markup {
+    let mut spent: BTreeMap<_, (bool, usize, f64)> = BTreeMap::new();
     for result in collected.results() {
         let entry = spent.entry((&result.benchmark, &result.network, &result.property)).or_default();
         entry.0 |= result.verdict.is_solved();
@@ -178,132 +159,120 @@ fn hardest(out: &mut String, collected: &Collected) -> fmt::Result {
     let title = format!("Hardest: decided by nobody, {} in all, of them", open.len());
     open.truncate(MOST);
     let names = ["benchmark", "network", "property", "units", "processor s"];
-    table(out, &title, &names, 3, &open, |out, ((benchmark, network, property), (_, units, seconds))| {
-        let (network, property) = (FileCell(network), FileCell(property));
-        write!(out, "{}{network}{property}<td>{units}</td><td>{seconds:.1}</td>", Cell(benchmark))
+    table(&title, &names, 3, &open, |((benchmark, network, property), (_, units, seconds))| {
+        html! {
+            (cell(benchmark))
+            (file_cell(network))
+            (file_cell(property))
+            td { (units) }
+            td { (format!("{seconds:.1}")) }
+        }
     })
 }
 
-fn slowest(out: &mut String, collected: &Collected) -> fmt::Result {
+fn slowest(collected: &Collected) -> Markup {
     let mut solved: Vec<_> =
         collected.labelled().filter(|(_, found)| found.result.verdict.is_solved()).collect();
     let seconds = |result: &UnitResult| result.resources.wall_seconds;
     solved.sort_by(|a, b| seconds(&b.1.result).total_cmp(&seconds(&a.1.result)));
     solved.truncate(MOST);
     let names = ["tool", "benchmark", "network", "property", "verdict", "s", "processor s", "peak MiB"];
-    table(out, "Slowest of what was decided", &names, 4, &solved, |out, (tool, found)| {
-        let result = &found.result;
-        let (network, property) = (FileCell(&result.network), FileCell(&result.property));
-        let used = result.resources;
-        write!(
-            out,
-            "{}{}{network}{property}<td>{}</td><td>{:.2}</td><td>{:.2}</td><td>{}</td>",
-            Cell(tool),
-            Cell(&result.benchmark),
-            result.verdict.word(),
-            used.wall_seconds,
-            used.cpu_seconds,
-            used.peak_bytes >> 20
-        )
+    table("Slowest of what was decided", &names, 4, &solved, |(tool, found)| {
+        let UnitResult { resources, verdict, .. } = &found.result;
+        html! {
+            (asked(tool, &found.result))
+            td { (verdict.word()) }
+            td { (format!("{:.2}", resources.wall_seconds)) }
+            td { (format!("{:.2}", resources.cpu_seconds)) }
+            td { (resources.peak_bytes >> 20) }
+        }
     })
 }
 
-fn failures(out: &mut String, collected: &Collected) -> fmt::Result {
+fn failures(collected: &Collected) -> Markup {
     let is_failure = |verdict| matches!(verdict, UnitVerdict::Error | UnitVerdict::Memory);
     let failed: Vec<_> = collected.labelled().filter(|(_, found)| is_failure(found.result.verdict)).collect();
     let names = ["tool", "benchmark", "network", "property", "verdict", "why", "standard error"];
-    table(out, "Failures", &names, 7, &failed, |out, (tool, found)| {
-        let result = &found.result;
-        let (network, property) = (FileCell(&result.network), FileCell(&result.property));
-        let (word, log) = (result.verdict.word(), Text(&result.log));
-        write!(
-            out,
-            "{}{}{network}{property}{}{}<td class=\"text why\"><details><summary>log</summary><pre>{log}</pre></details></td>",
-            Cell(tool),
-            Cell(&result.benchmark),
-            Cell(word),
-            Cell(&result.why)
-        )
+    table("Failures", &names, 7, &failed, |(tool, found)| {
+        let UnitResult { verdict, why, log, .. } = &found.result;
+        html! {
+            (asked(tool, &found.result))
+            (cell(verdict.word()))
+            (cell(why))
+            td.text.why { details { summary { "log" } pre { (log) } } }
+        }
     })
 }
 
+/// Who was asked what.
+fn asked(tool: &str, result: &UnitResult) -> Markup {
+    html! { (cell(tool)) (cell(&result.benchmark)) (file_cell(&result.network)) (file_cell(&result.property)) }
+}
+
+/// Where units and seconds are in the plot of what was decided over time.
+struct Axes {
+    most: usize,
+    longest: f64,
+}
+
+impl Axes {
+    fn x(&self, solved: usize) -> String {
+        format!("{:.1}", LEFT + solved as f64 / self.most as f64 * (WIDTH - LEFT))
+    }
+
+    /// On a logarithmic axis, `below` pixels further down.
+    fn y(&self, seconds: f64, below: f64) -> String {
+        let part = (seconds.max(SHORTEST) / SHORTEST).ln() / (self.longest / SHORTEST).ln();
+        format!("{:.1}", HEIGHT - BOTTOM - part * (HEIGHT - BOTTOM - TOP) + below)
+    }
+
+    /// The steps of the units that were decided within these seconds.
+    fn path(&self, solved: &[f64]) -> String {
+        let first = solved.first().copied().unwrap_or(SHORTEST);
+        let steps = solved.iter().enumerate();
+        let steps = steps.map(|(at, &seconds)| format!("V{}H{}", self.y(seconds, 0.0), self.x(at + 1)));
+        format!("M{} {}", self.x(0), self.y(first, 0.0)) + &steps.collect::<String>()
+    }
+}
+
 /// How many units each tool has decided within a time: a cactus plot, with time on a logarithmic axis.
-fn cactus(out: &mut String, collected: &Collected) -> fmt::Result {
+fn cactus(collected: &Collected) -> Markup {
     let times = collected.solved_over_time();
     let most = times.values().map(Vec::len).max().unwrap_or(0);
     if most == 0 {
-        return Ok(());
+        return html! {};
     }
     let longest = times.values().flatten().fold(10.0 * SHORTEST, |longest: f64, &time| longest.max(time));
-    let x = |solved: usize| LEFT + solved as f64 / most as f64 * (WIDTH - LEFT);
-    let y = |seconds: f64| {
-        let part = (seconds.max(SHORTEST) / SHORTEST).ln() / (longest / SHORTEST).ln();
-        HEIGHT - BOTTOM - part * (HEIGHT - BOTTOM - TOP)
-    };
-    writeln!(out, "<h2>Decided over time</h2>\n<p>")?;
-    for (at, (tool, solved)) in times.iter().enumerate() {
-        let colour = colour(at);
-        write!(
-            out,
-            "<span style=\"color:{colour}\">&#9632;</span> {} ({}) &nbsp; ",
-            Text(tool),
-            solved.len()
-        )?;
-    }
-    writeln!(
-        out,
-        "</p>\n<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" style=\"width:100%;max-width:{WIDTH}px\" role=\"img\" \
-         aria-label=\"units decided within a time\" fill=\"none\" font-size=\"11\">\n\
-         <path stroke=\"currentColor\" d=\"M{LEFT} {TOP}V{:.1}H{WIDTH}\"/>",
-        HEIGHT - BOTTOM
-    )?;
-    ticks(out, longest, most, &x, &y)?;
-    for (at, (tool, solved)) in times.iter().enumerate() {
-        let mut path = format!("M{:.1} {:.1}", x(0), y(solved.first().copied().unwrap_or(SHORTEST)));
-        for (number, &seconds) in solved.iter().enumerate() {
-            write!(path, "V{:.1}H{:.1}", y(seconds), x(number + 1))?;
+    let axes = Axes { most, longest };
+    html! {
+        h2 { "Decided over time" }
+        (markup::legend(times.iter().map(|(tool, solved)| format!("{tool} ({})", solved.len()))))
+        svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) style=(format!("width:100%;max-width:{WIDTH}px")) role="img"
+            aria-label="units decided within a time" fill="none" font-size="11" {
+            path stroke="currentColor" d=(format!("M{LEFT} {TOP}V{:.1}H{WIDTH}", HEIGHT - BOTTOM)) {}
+            (ticks(&axes))
+            @for (at, (tool, solved)) in times.iter().enumerate() {
+                path stroke-width="2" stroke=(colour(at)) d=(axes.path(solved)) { title { (tool) } }
+            }
         }
-        let (colour, tool) = (colour(at), Text(tool));
-        writeln!(
-            out,
-            "<path stroke-width=\"2\" stroke=\"{colour}\" d=\"{path}\"><title>{tool}</title></path>"
-        )?;
     }
-    writeln!(out, "</svg>")
 }
 
-fn ticks(
-    out: &mut String,
-    longest: f64,
-    most: usize,
-    x: &dyn Fn(usize) -> f64,
-    y: &dyn Fn(f64) -> f64,
-) -> fmt::Result {
-    let mut seconds = SHORTEST;
-    while seconds <= longest {
-        writeln!(
-            out,
-            "<text fill=\"currentColor\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{seconds} s</text>",
-            LEFT - 5.0,
-            y(seconds) + 4.0
-        )?;
-        seconds *= 10.0;
+fn ticks(axes: &Axes) -> Markup {
+    let seconds = std::iter::successors(Some(SHORTEST), |seconds| Some(seconds * 10.0));
+    html! {
+        @for seconds in seconds.take_while(|&seconds| seconds <= axes.longest) {
+            text fill="currentColor" x=(format!("{:.1}", LEFT - 5.0)) y=(axes.y(seconds, 4.0)) text-anchor="end" {
+                (format!("{seconds} s"))
+            }
+        }
+        @for solved in [0, axes.most / 2, axes.most] {
+            @let anchor = if solved == axes.most { "end" } else { "middle" };
+            text fill="currentColor" x=(axes.x(solved)) y=(format!("{:.1}", HEIGHT - BOTTOM + 15.0)) text-anchor=(anchor) {
+                (solved)
+            }
+        }
     }
-    for solved in [0, most / 2, most] {
-        let anchor = if solved == most { "end" } else { "middle" };
-        writeln!(
-            out,
-            "<text fill=\"currentColor\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{solved}</text>",
-            x(solved),
-            HEIGHT - BOTTOM + 15.0
-        )?;
-    }
-    Ok(())
-}
-
-/// Colours that are told apart, around the circle in steps of the golden angle.
-fn colour(at: usize) -> String {
-    format!("hsl({:.0} 65% 50%)", at as f64 * 137.508 % 360.0)
 }
 
 #[cfg(test)]

@@ -7,38 +7,50 @@ use serde_json::{Value, json};
 use super::collected::{Collected, CollectedUnit};
 use super::compared::Compared;
 use super::result::UnitVerdict;
-use crate::audit::csv::written;
 
 /// The columns. `audit` knows the first five and `witness`.
-const NAMES: &str = "tool,benchmark,onnx,vnnlib,claim,time_s,timeout_s,seed,cpu_s,peak_bytes,version,host,witness,certificate,\
-    why\n";
+const NAMES: [&str; 15] = [
+    "tool",
+    "benchmark",
+    "onnx",
+    "vnnlib",
+    "claim",
+    "time_s",
+    "timeout_s",
+    "seed",
+    "cpu_s",
+    "peak_bytes",
+    "version",
+    "host",
+    "witness",
+    "certificate",
+    "why",
+];
 
 /// The table. Files beside results are named from `folder` on, the table's own, if they lie below it, and else in full.
 pub fn csv(collected: &Collected, folder: &Path) -> String {
-    let mut out = NAMES.to_owned();
-    for (tool, found) in collected.labelled() {
+    let line = |(tool, found): (String, &CollectedUnit)| {
         let result = &found.result;
-        let cells = [
-            written(&tool),
-            written(&result.benchmark),
-            written(&result.network),
-            written(&result.property),
+        [
+            tool,
+            result.benchmark.clone(),
+            result.network.clone(),
+            result.property.clone(),
             result.verdict.word().to_owned(),
             format!("{:.3}", result.resources.wall_seconds),
             result.limit.to_string(),
             result.seed.to_string(),
             format!("{:.3}", result.resources.cpu_seconds),
             result.resources.peak_bytes.to_string(),
-            written(&result.version),
-            written(&result.host),
-            written(&place(found, result.witness.as_deref(), folder)),
-            written(&place(found, result.certificate.as_deref(), folder)),
-            written(&result.why),
-        ];
-        out += &cells.join(",");
-        out.push('\n');
-    }
-    out
+            result.version.clone(),
+            result.host.clone(),
+            place(found, result.witness.as_deref(), folder),
+            place(found, result.certificate.as_deref(), folder),
+            result.why.clone(),
+        ]
+    };
+    let names = NAMES.map(str::to_owned);
+    crate::csv::text(std::iter::once(names).chain(collected.labelled().map(line)))
 }
 
 /// Where a file beside a result is; nothing if there is none.

@@ -17,10 +17,10 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::unpack::limit;
+
 /// Of the file's form, of the rules that bound a part, and of the order of numbers on a tape.
 pub const VERSION: u32 = 1;
-/// Bytes that a certificate may unpack to.
-const MOST_BYTES: u64 = 1 << 32;
 /// Bytes of a line.
 const MOST_LINE: u64 = 1 << 26;
 
@@ -221,7 +221,7 @@ struct Lines<R> {
 
 impl<R: Read> Lines<R> {
     fn new(source: R) -> Self {
-        Self { source: BufReader::new(source.take(MOST_BYTES)), number: 0, digest: Sha256::new() }
+        Self { source: BufReader::new(source.take(limit::CERTIFICATE)), number: 0, digest: Sha256::new() }
     }
 
     fn malformed(&self, what: impl ToString) -> CertificateError {

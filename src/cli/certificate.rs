@@ -19,9 +19,6 @@ use crate::{pack, unpack};
 /// How every certificate begins, unpacked.
 const BEGINNING: &[u8] = b"{\"counterpatch-certificate\"";
 
-/// Bytes that a certificate may unpack to.
-const MOST_BYTES: u64 = 1 << 32;
-
 /// Writes what a proof was checked by, packed. The file is whole or not there.
 ///
 /// # Errors
@@ -36,7 +33,7 @@ pub(super) fn text_of(path: &Path) -> Option<Vec<u8>> {
     if path.as_os_str() == "-" || pack::is_stream(path) {
         return None;
     }
-    let (_, bytes) = unpack::read(path, MOST_BYTES).ok()?;
+    let (_, bytes) = unpack::read(path, unpack::limit::CERTIFICATE).ok()?;
     bytes.starts_with(BEGINNING).then_some(bytes)
 }
 

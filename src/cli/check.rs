@@ -12,7 +12,7 @@ use super::args::{self, Rules};
 use super::certificate;
 use super::config;
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failing, Failure};
 use super::input;
 use super::terminal;
 use crate::error::Error;

@@ -6,7 +6,7 @@ use vnnlib::{Query, Signature};
 
 use super::args;
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failing, Failure};
 use super::input;
 use super::terminal::{self, say};
 use crate::error::Error;

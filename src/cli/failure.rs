@@ -1,5 +1,6 @@
-//! Why a command has no answer, what it says of that, and its exit status: the same words for all commands.
+//! Why a command has no answer, what is said of that, and its exit status: the same way for all commands.
 
+use std::fmt::Display;
 use std::io;
 
 use super::config::UsageError;
@@ -7,15 +8,32 @@ use super::exit::Exit;
 use super::terminal::say;
 use crate::error::Error;
 
-/// Why there is no answer.
+/// Why there is no answer: what is said is how it is shown. Three commands have reasons of their own.
+pub(super) trait Failing: Display {
+    /// How the program ends.
+    fn exit(&self) -> Exit;
+
+    /// Says what is wrong on standard error.
+    fn say(&self) -> Exit {
+        say!("error: {self}");
+        self.exit()
+    }
+}
+
+/// What can go wrong with any command.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The command line means nothing.
+    #[error("{0}")]
     Usage(UsageError),
     /// A file cannot be used, or not be written.
+    #[error("{0}")]
     Input(Box<Error>),
     /// A panic, which has printed its message.
+    #[error("this is a bug in counterpatch; please report it with the two files")]
     Bug,
     /// Threads, processes or signal handlers are refused.
+    #[error("the system refuses a thread, a process or a signal handler: {0}")]
     System(io::Error),
 }
 
@@ -31,26 +49,13 @@ impl From<UsageError> for Failure {
     }
 }
 
-impl Failure {
-    /// Says what is wrong on standard error.
-    pub(super) fn say(&self) -> Exit {
+impl Failing for Failure {
+    fn exit(&self) -> Exit {
         match self {
-            Self::Usage(error) => {
-                say!("error: {error}");
-                Exit::Usage
-            }
-            Self::Input(error) => {
-                say!("error: {error}");
-                if let Error::Write(_) = **error { Exit::CannotWrite } else { Exit::BadInput }
-            }
-            Self::Bug => {
-                say!("error: this is a bug in counterpatch; please report it with the two files");
-                Exit::Bug
-            }
-            Self::System(error) => {
-                say!("error: the system refuses a thread, a process or a signal handler: {error}");
-                Exit::Bug
-            }
+            Self::Usage(_) => Exit::Usage,
+            Self::Input(error) if matches!(**error, Error::Write(_)) => Exit::CannotWrite,
+            Self::Input(_) => Exit::BadInput,
+            Self::Bug | Self::System(_) => Exit::Bug,
         }
     }
 }

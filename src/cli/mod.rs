@@ -38,7 +38,7 @@ use clap::{CommandFactory, Parser};
 
 use args::{Arguments, Command};
 use exit::Exit;
-use failure::Failure;
+use failure::{Failing, Failure};
 use terminal::say;
 
 use crate::witness::{Answer, ResultsFile};

@@ -3,7 +3,7 @@
 use super::args::{self, Language};
 use super::convert::{deliver, signature};
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failing, Failure};
 use super::{config, near};
 use crate::error::Error;
 use crate::onnx::Model;

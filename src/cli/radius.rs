@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use serde_json::{Value, json};
 
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failing, Failure};
 use super::repair::interrupt;
 use super::terminal::{self, say};
 use super::{args, config, near};

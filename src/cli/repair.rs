@@ -12,7 +12,7 @@ use vnnlib::Query;
 
 use super::config;
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failing, Failure};
 use super::output::Output;
 use super::terminal;
 use super::{args, input};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::delivery::{Delivery, Style};
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failing, Failure};
 use super::terminal::say;
 use super::watchdog::Signals;
 use crate::witness::{Answer, ResultsFile};

@@ -14,7 +14,7 @@ use super::error::{ModelError, Place};
 const MAX_DEPTH: usize = 16;
 /// Most bytes of bodies that calls may be replaced by. Sixteen functions that each call the next one four times would
 /// make 4 billion nodes.
-const MAX_BYTES: u64 = 1 << 26;
+const MOST_NODES: u64 = 1 << 26;
 /// What a node costs beside its protobuf size.
 const NODE_BYTES: u64 = 256;
 
@@ -71,7 +71,7 @@ impl<'a> Functions<'a> {
         let scope = Call::new(function, &call, self.calls.replace(self.calls.get() + 1));
         for node in &function.node {
             self.bytes.set(self.bytes.get() + node.compute_size() + NODE_BYTES);
-            if self.bytes.get() > MAX_BYTES {
+            if self.bytes.get() > MOST_NODES {
                 return fail("calls of functions multiply to more than 64 MiB of nodes");
             }
             self.expand(scope.node(node), depth + 1, out)?;

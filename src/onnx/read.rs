@@ -11,9 +11,6 @@ use super::model::Model;
 use super::tensor::Tensor;
 use crate::unpack::{self, FileError, shown};
 
-/// Largest file, unpacked: protobuf's own limit.
-const MAX_BYTES: u64 = 2 << 30;
-
 /// Why a model file could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -74,7 +71,7 @@ pub fn read_tensor(path: &Path) -> Result<(String, Tensor), ReadError> {
 }
 
 fn read_bytes(path: &Path) -> Result<(PathBuf, Vec<u8>), ReadError> {
-    let read = unpack::read(path, MAX_BYTES);
+    let read = unpack::read(path, unpack::limit::MODEL);
     let (path, bytes) = read.map_err(|source| ReadError::Io { path: path.to_path_buf(), source })?;
     match recognise(&bytes) {
         Ok(()) => Ok((path, bytes)),

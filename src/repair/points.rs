@@ -1,5 +1,7 @@
 //! Points as text: one a line, numbers separated by commas; a first line of names is a heading.
 
+use crate::csv::{self, Record};
+
 /// A text that is no list of points.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PointsError {
@@ -61,22 +63,24 @@ struct Field<'t> {
 /// # Errors
 /// If a field is no finite number, a line has another number of fields, or there is no point.
 pub fn parse(text: &str, inputs: usize) -> Result<Vec<Vec<f64>>, PointsError> {
-    let lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate();
-    let mut lines =
-        lines.filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#')).peekable();
-    lines.next_if(|(_, line)| is_heading(line, inputs));
-    let points: Vec<Vec<f64>> =
-        lines.map(|(index, line)| point(index + 1, line, inputs)).collect::<Result<_, _>>()?;
+    // One of several lines is no remark: an open quote in it must not hide the points that follow.
+    let is_remark = |record: &Record<'_>| {
+        let text = record.text.trim_start();
+        text.is_empty() || (text.starts_with('#') && !text.contains('\n'))
+    };
+    let mut records = csv::records(text, b',').filter(|record| !is_remark(record)).peekable();
+    records.next_if(|record| is_heading(record, inputs));
+    let points: Vec<Vec<f64>> = records.map(|record| point(&record, inputs)).collect::<Result<_, _>>()?;
     if points.is_empty() { Err(PointsError::Empty) } else { Ok(points) }
 }
 
 /// Whether a line is one of names, one for each number: anything else that is no point is an error, and never left out.
-fn is_heading(line: &str, inputs: usize) -> bool {
+fn is_heading(record: &Record<'_>, inputs: usize) -> bool {
     let is_name = |field: Field<'_>| {
         let name = field.text.trim_matches(['"', '\'']);
         name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.parse::<f64>().is_err()
     };
-    fields(line).count() == inputs && fields(line).all(is_name)
+    record.cells.len() == inputs && fields(record).all(is_name)
 }
 
 /// The points of an array: its values in order, `inputs` for each.
@@ -102,12 +106,13 @@ pub fn of_array(sizes: &[usize], values: &[f64], inputs: usize) -> Result<Vec<Ve
     Ok(values.chunks_exact(inputs).map(<[f64]>::to_vec).collect())
 }
 
-fn point(line: usize, text: &str, inputs: usize) -> Result<Vec<f64>, PointsError> {
+fn point(record: &Record<'_>, inputs: usize) -> Result<Vec<f64>, PointsError> {
+    let line = record.line;
     let separates = |mark: &char| {
-        let parts = text.split(*mark).map(str::trim).filter(|part| !part.is_empty());
+        let parts = record.text.split(*mark).map(str::trim).filter(|part| !part.is_empty());
         parts.clone().count() > 1 && parts.clone().all(|part| part.replace(',', ".").parse::<f64>().is_ok())
     };
-    if fields(text).any(|field| field.text.parse::<f64>().is_err())
+    if fields(record).any(|field| field.text.parse::<f64>().is_err())
         && let Some(mark) = [';', '\t', ' '].into_iter().find(separates)
     {
         return Err(PointsError::Separator { line, mark });
@@ -117,17 +122,18 @@ fn point(line: usize, text: &str, inputs: usize) -> Result<Vec<f64>, PointsError
         let cut = || field.text.chars().take(40).collect();
         number.ok_or_else(|| PointsError::Number { line, column: field.column, field: cut() })
     };
-    let numbers: Vec<f64> = fields(text).map(number).collect::<Result<_, _>>()?;
+    let numbers: Vec<f64> = fields(record).map(number).collect::<Result<_, _>>()?;
     if numbers.len() == inputs {
         return Ok(numbers);
     }
-    let column = fields(text).nth(inputs).map_or(text.chars().count() + 1, |field| field.column);
+    let column = fields(record).nth(inputs).map_or(record.text.chars().count() + 1, |field| field.column);
     Err(PointsError::Count { line, column, has: numbers.len(), wanted: inputs })
 }
 
-fn fields(line: &str) -> impl Iterator<Item = Field<'_>> {
+/// The fields of a line with their places. Quotes, which numbers need none of, are not counted.
+fn fields<'r>(record: &'r Record<'_>) -> impl Iterator<Item = Field<'r>> {
     let mut column = 1;
-    line.split(',').map(move |field| {
+    record.cells.iter().map(move |field| {
         let blanks = field.chars().take_while(|c| c.is_whitespace()).count();
         let begin = column + blanks;
         column += field.chars().count() + 1;
@@ -142,8 +148,12 @@ mod tests {
     #[test]
     fn points_are_read() {
         let expected = vec![vec![1.0, -0.5], vec![2e-3, 4.0]];
-        for text in ["1,-0.5\n2e-3, 4\n", "x0,x1\r\n1,-0.5\r\n\r\n.002,4", "\u{feff}# two\n 1 ,-0.5\n2e-3,4"]
-        {
+        for text in [
+            "1,-0.5\n2e-3, 4\n",
+            "x0,x1\r\n1,-0.5\r\n\r\n.002,4",
+            "\"x, 0\",\"x1\"\n1,\"-0.5\"\n2e-3,4",
+            "\u{feff}# two\n 1 ,-0.5\n2e-3,4",
+        ] {
             assert_eq!(parse(text, 2), Ok(expected.clone()), "{text:?}");
         }
     }
@@ -170,6 +180,7 @@ mod tests {
         let cases = [
             ("1,2\n3,four", "line 2, column 3: `four` is no finite number"),
             ("1,2\n3, inf", "line 2, column 4: `inf` is no finite number"),
+            ("# a,\"b\n1,2\n3,4\n", "line 1, column 1: `# a` is no finite number"),
             ("1,2\n3,", "line 2, column 3: `` is no finite number"),
             ("x,y\na,b", "line 2, column 1: `a` is no finite number"),
             ("1,2\n3", "line 2, column 2: 1 numbers in this line, a point of the property has 2"),

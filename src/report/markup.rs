@@ -1,72 +1,70 @@
-//! Text in HTML, and how a page of tables looks, for the pages that commands write.
+//! What the pages that commands write have in common. Markup is the crate `maud`'s, which escapes every text and is checked when
+//! this program is compiled.
 
-use std::fmt::{self, Display, Write};
-
-/// Text that stands for itself: what HTML would read as markup is written as entities.
-pub(crate) struct Text<'a>(pub(crate) &'a str);
-
-impl Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            '&' => f.write_str("&amp;"),
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '"' => f.write_str("&quot;"),
-            c => f.write_char(c),
-        })
-    }
-}
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// A page of figures and wide tables, light or dark as its reader wants it.
-const STYLE: &str = "\
-:root { color-scheme: light dark; --line: #8884; --bad: #c22; --soft: #8882; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
-.interrupted { border-left: .3rem solid var(--bad); padding-left: .7rem; }
-table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; }
-.wide { overflow: auto; max-height: 50vh; border: 1px solid var(--line); }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; \
-white-space: nowrap; }
-th { font-weight: 600; position: sticky; top: 0; background: Canvas; z-index: 1; }
-th.text, td.text { text-align: left; max-width: 24rem; overflow: hidden; text-overflow: ellipsis; }
-th:first-child, td:first-child { position: sticky; left: 0; background: Canvas; max-width: 9rem; overflow: hidden; \
-text-overflow: ellipsis; } th:first-child { z-index: 2; }
-td.why { max-width: none; } details[open] { white-space: normal; min-width: 20rem; max-width: 40rem; }
-tr:hover td { background: var(--soft); } td.zero { opacity: .3; } td.bad { color: var(--bad); font-weight: 700; }
-pre { overflow: auto; max-height: 20rem; background: var(--soft); padding: .5rem; }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem; } .figures div { background: var(--soft); padding: .6rem 1rem; }
-.figures b { display: block; font-size: 1.5rem; }";
+pub(crate) const STYLE: &str = include_str!("style.css");
 
-/// The beginning of a page, with its heading.
-pub(crate) fn head(title: &str) -> String {
-    let title = Text(title);
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
-         <style>\n{STYLE}\n</style>\n<h1>{title}</h1>\n"
-    )
+/// A page that needs nothing but itself.
+pub(crate) fn page(title: &str, heading: &str, style: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width";
+                title { (title) }
+                style { (PreEscaped(style)) }
+            }
+            body {
+                h1 { (heading) }
+                (body)
+            }
+        }
+    };
+    page.into_string()
 }
 
 /// A cell of text on one line; what does not fit is said when pointed at.
-pub(crate) struct Cell<'a>(pub(crate) &'a str);
-
-impl Display for Cell<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<td class=\"text\" title=\"{0}\">{0}</td>", Text(self.0))
-    }
+pub(crate) fn cell(text: &str) -> Markup {
+    html! { td.text title=(text) { (text) } }
 }
 
 /// A cell with a file's name; its folder, too, when pointed at.
-pub(crate) struct FileCell<'a>(pub(crate) &'a str);
+pub(crate) fn file_cell(path: &str) -> Markup {
+    // A list of networks is no path.
+    let name = match path.starts_with('[') {
+        true => path,
+        false => path.rsplit('/').next().unwrap_or(path),
+    };
+    html! { td.text title=(path) { (name) } }
+}
 
-impl Display for FileCell<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A list of networks is no path.
-        let name = match self.0.starts_with('[') {
-            true => self.0,
-            false => self.0.rsplit('/').next().unwrap_or(self.0),
-        };
-        write!(f, "<td class=\"text\" title=\"{}\">{}</td>", Text(self.0), Text(name))
+/// Numbers that matter most, each above its name.
+pub(crate) fn figures(figures: &[(&str, String)]) -> Markup {
+    html! {
+        div.figures {
+            @for (name, number) in figures {
+                div { b { (number) } (name) }
+            }
+        }
+    }
+}
+
+/// Colours that are told apart, around the circle in steps of the golden angle.
+pub(crate) fn colour(at: usize) -> String {
+    format!("hsl({:.0} 65% 50%)", at as f64 * 137.508 % 360.0)
+}
+
+/// What the curves of a plot stand for, in their order.
+pub(crate) fn legend(names: impl IntoIterator<Item = String>) -> Markup {
+    html! {
+        p {
+            @for (at, name) in names.into_iter().enumerate() {
+                span style={ "color:" (colour(at)) } { "\u{25a0}" } " " (name) " \u{a0} "
+            }
+        }
     }
 }
 
@@ -76,6 +74,22 @@ mod tests {
 
     #[test]
     fn text_is_no_markup() {
-        assert_eq!(Text("a < b & \"c\" > d").to_string(), "a &lt; b &amp; &quot;c&quot; &gt; d");
+        let text = "a < b & \"c\" > d";
+        let escaped = "a &lt; b &amp; &quot;c&quot; &gt; d";
+        assert_eq!(
+            cell(text).into_string(),
+            format!("<td class=\"text\" title=\"{escaped}\">{escaped}</td>")
+        );
+        assert!(page(text, text, "", &html! { (text) }).matches(escaped).count() == 3);
+    }
+
+    #[test]
+    fn files_are_shown_without_their_folder() {
+        for (path, name) in
+            [("a/b.onnx", "b.onnx"), ("b.onnx", "b.onnx"), ("[('f', 'a/b')]", "[('f', 'a/b')]")]
+        {
+            let want = html! { td.text title=(path) { (name) } };
+            assert_eq!(file_cell(path).into_string(), want.into_string());
+        }
     }
 }

@@ -3,13 +3,20 @@
 
 pub mod inspection;
 pub mod json;
+#[cfg(feature = "cli")]
 pub(crate) mod markup;
+#[cfg(feature = "cli")]
 mod progress;
 pub mod repair;
+#[cfg(feature = "cli")]
 mod statistics;
+#[cfg(feature = "cli")]
+pub(crate) mod table;
 
 pub use inspection::Inspection;
 pub use json::JsonLines;
+#[cfg(feature = "cli")]
 pub use progress::{Bar, Progress};
 pub use repair::Repairs;
+#[cfg(feature = "cli")]
 pub use statistics::Statistics;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::table::aligned;
 use crate::search::observer::{Ended, Event, Observer};
 
 /// Collects what a search reports when it ends.
@@ -43,25 +44,13 @@ impl Statistics {
         const HEAD: [&str; 8] =
             ["strategy", "rounds", "evaluations", "gradients", "programs", "best margin", "seconds", "ended"];
         let state = self.lock();
-        let rows = || std::iter::once(HEAD.map(str::to_owned)).chain(state.rows.iter().cloned());
-        let mut widths = [0; 8];
-        for row in rows() {
-            widths.iter_mut().zip(&row).for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
-        }
-        let mut table = String::new();
-        for row in rows() {
-            let last = row.len() - 1;
-            for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-                // Writing to a String cannot fail. Words to the left, numbers to the right.
-                let _ = match column {
-                    0 => write!(table, "{cell:<width$}"),
-                    _ if column == last => writeln!(table, "  {cell}"),
-                    _ => write!(table, "  {cell:>width$}"),
-                };
-            }
-        }
+        let head = std::iter::once(HEAD.map(str::to_owned));
+        let rows: Vec<Vec<String>> = head.chain(state.rows.iter().cloned()).map(Vec::from).collect();
+        // The strategy, and how it ended.
+        let mut table = aligned(&rows, |column| column == 0 || column == HEAD.len() - 1);
         let seconds = elapsed.as_secs_f64();
         let (rejected, thin) = (state.rejected, state.thin);
+        // Writing to a String cannot fail.
         let _ = writeln!(table, "{seconds:.3} s in all; {rejected} candidates rejected, {thin} found thin");
         state.notes.iter().for_each(|note| table.extend([note.as_str(), "\n"]));
         table

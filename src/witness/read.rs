@@ -13,9 +13,6 @@ use super::word::{Said, is_verdict};
 use crate::text;
 use crate::unpack::{self, FileError};
 
-/// Most bytes of a file, unpacked: a hundred times the competition's largest witness.
-const MAX_BYTES: u64 = 1 << 30;
-
 /// What a file claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
@@ -111,7 +108,7 @@ pub enum ReadError {
 /// # Errors
 /// If it cannot be read or does not follow the format.
 pub fn read(path: &Path) -> Result<Reading, ReadError> {
-    let read = unpack::read(path, MAX_BYTES);
+    let read = unpack::read(path, unpack::limit::TEXT);
     let (_, bytes) = read.map_err(|source| ReadError::Io { path: path.to_path_buf(), source })?;
     let mark = bytes.starts_with(b"\xef\xbb\xbf")
         || bytes.starts_with(b"\xff\xfe")

@@ -50,6 +50,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// Whether a table has these cells beside each other, however wide its columns are.
+    pub(crate) fn has_row(&self, cells: &str) -> bool {
+        let lines = self.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        lines.into_iter().any(|line| line.contains(cells))
+    }
+
     pub(crate) fn first_line(&self) -> &str {
         self.out.lines().next().unwrap_or_default()
     }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::{ImageError, Set};
-use crate::audit::csv::{self, Broken, Row};
+use crate::csv::{self, Broken, Row};
 
 /// Classes of images.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,19 +1,20 @@
-//! One array of numpy (`.npy`), format versions 1 to 3:
-//! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>. The header is a Python dictionary; the
-//! sizes in it are checked against the bytes that follow before any memory is asked for.
+//! One array of numpy (`.npy`), format versions 1 to 3, by the crate `ndarray-npy`:
+//! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>. The header is a Python literal; it is refused where it
+//! is longer than numpy reads, or nested as no header is, before the crate sees it; and the sizes in it are checked against the
+//! bytes that follow before any memory is asked for.
 
-use nom::branch::alt;
-use nom::bytes::complete::{tag, take_until};
-use nom::character::complete::{char, multispace0, u64};
-use nom::combinator::{opt, value};
-use nom::multi::{many1, separated_list0};
-use nom::sequence::{delimited, separated_pair, terminated};
-use nom::{IResult, Parser};
+use ndarray::{ArrayD, ArrayView1, ArrayView2, ShapeBuilder};
+use ndarray_npy::npy::header::{Header, Layout};
+use ndarray_npy::{ReadDataError, ReadableElement, WriteNpyError, WriteNpyExt};
 
 use super::{ImageError, Set, Shape};
 
 /// How the file begins.
 pub const MAGIC: &[u8] = b"\x93NUMPY";
+/// Bytes of a header, as numpy has it (`max_header_size`).
+const MOST_HEADER: usize = 10_000;
+/// Brackets within each other: a dictionary, a tuple of sizes, and what types of several fields are made of.
+const MOST_BRACKETS: usize = 16;
 
 /// Numbers of an array, as they are in the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,148 +38,123 @@ pub enum Column<'a> {
     Texts(&'a [&'a str]),
 }
 
-/// Writes an array, format version 1: floats as `<f4`, whole numbers as `<i8`, texts as `<U` and the longest of them.
-pub fn write(column: Column<'_>) -> Vec<u8> {
-    let (descr, sizes, data) = match column {
-        Column::Floats(values, width) => {
-            let rows = values.len() / width.max(1);
-            let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            ("<f4".to_owned(), format!("({rows}, {width})"), data)
-        }
-        Column::Numbers(values) => {
-            let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            ("<i8".to_owned(), format!("({},)", values.len()), data)
-        }
-        Column::Texts(texts) => {
-            // A text of numpy is a row of code points of four bytes, filled up with zeros.
-            let longest = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1);
-            let padded = |text: &&str| {
-                let points = text.chars().map(u32::from).chain(std::iter::repeat(0));
-                points.take(longest).flat_map(u32::to_le_bytes).collect::<Vec<u8>>()
-            };
-            (format!("<U{longest}"), format!("({},)", texts.len()), texts.iter().flat_map(padded).collect())
-        }
-    };
-    let dictionary = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {sizes}, }}");
-    // The data begins at a multiple of 64 bytes; the header ends with a line feed.
-    let header = format!("{dictionary:<width$}\n", width = (dictionary.len() + 11).next_multiple_of(64) - 11);
-    let length = u16::try_from(header.len()).unwrap_or(u16::MAX);
-    [MAGIC, &[1, 0], &length.to_le_bytes(), header.as_bytes(), &data].concat()
-}
-
-/// An entry of the header.
-#[derive(Debug, Clone)]
-enum Entry {
-    Text(String),
-    Truth(bool),
-    Sizes(Vec<u64>),
-}
-
-/// How one number is written.
-#[derive(Debug, Clone, Copy)]
-enum Element {
-    Truth,
-    Unsigned(usize),
-    Signed(usize),
-    Float(usize),
-}
-
-impl Element {
-    fn of(code: &str) -> Option<Self> {
-        Some(match code {
-            "b1" => Self::Truth,
-            "u1" | "u2" | "u4" | "u8" => Self::Unsigned(usize::from(code.as_bytes()[1] - b'0')),
-            "i1" | "i2" | "i4" | "i8" => Self::Signed(usize::from(code.as_bytes()[1] - b'0')),
-            "f4" | "f8" => Self::Float(usize::from(code.as_bytes()[1] - b'0')),
-            _ => return None,
-        })
-    }
-
-    fn size(self) -> usize {
-        match self {
-            Self::Truth => 1,
-            Self::Unsigned(size) | Self::Signed(size) | Self::Float(size) => size,
-        }
-    }
-
-    /// The number in `bytes`, of which there are [`size`](Self::size), the lowest first.
-    fn number(self, bytes: &[u8]) -> f64 {
-        let mut padded = [0; 8];
-        padded[..bytes.len()].copy_from_slice(bytes);
-        let whole = u64::from_le_bytes(padded);
-        match self {
-            Self::Truth | Self::Unsigned(_) => whole as f64,
-            Self::Signed(size) => {
-                let unused = 64 - 8 * u32::try_from(size).unwrap_or(8);
-                ((whole << unused).cast_signed() >> unused) as f64
-            }
-            Self::Float(4) => f64::from(f32::from_bits(whole as u32)),
-            Self::Float(_) => f64::from_bits(whole),
-        }
-    }
-}
-
-/// Reads an array.
+/// Writes an array: floats as `<f4`, whole numbers as `<i8`, texts as `<U` and the longest of them.
 ///
 /// # Errors
-/// [`ImageError`] where the bytes are no array of numbers in row-major order.
+/// As the crate's; what is in memory has never met one.
+pub fn write(column: Column<'_>) -> Result<Vec<u8>, WriteNpyError> {
+    let mut bytes = Vec::new();
+    match column {
+        Column::Floats(values, width) => {
+            let rows = values.len() / width.max(1);
+            let array = ArrayView2::from_shape((rows, width), values);
+            array.map_err(|error| WriteNpyError::FormatData(error.into()))?.write_npy(&mut bytes)?;
+        }
+        Column::Numbers(values) => ArrayView1::from(values).write_npy(&mut bytes)?,
+        Column::Texts(texts) => {
+            // A text of numpy is a row of code points of four bytes, filled up with zeros. The crate writes no texts.
+            let longest = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1);
+            let descr = format!("'<U{longest}'").parse();
+            let type_descriptor = descr.map_err(|error| WriteNpyError::FormatData(Box::new(error)))?;
+            let header = Header { type_descriptor, layout: Layout::Standard, shape: vec![texts.len()] };
+            header.write(&mut bytes)?;
+            for text in texts {
+                let points = text.chars().map(u32::from).chain(std::iter::repeat(0));
+                bytes.extend(points.take(longest).flat_map(u32::to_le_bytes));
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+/// Reads an array, in rows or in columns (Fortran's order).
+///
+/// # Errors
+/// [`ImageError`] where the bytes are no array of numbers.
 pub fn read(bytes: &[u8]) -> Result<Array, ImageError> {
-    let damaged = |at: usize, what: &str| ImageError::Damaged { at, what: what.to_owned() };
+    check_header(bytes)?;
+    let mut data = bytes;
+    let header = Header::from_reader(&mut data);
+    let header = header.map_err(|error| damaged(MAGIC.len(), &error.to_string()))?;
+    let unusable = || {
+        ImageError::Array(format!("of type {} (help: save it as uint8 or float32)", header.type_descriptor))
+    };
+    let descr = header.type_descriptor.as_string().ok_or_else(unusable)?;
+    let code = descr.trim_start_matches(['<', '>', '|']);
+    let values = match code {
+        "b1" => values(&header, data, 1, |truth: bool| f64::from(u8::from(truth))),
+        "u1" => values::<u8>(&header, data, 1, f64::from),
+        "u2" => values::<u16>(&header, data, 2, f64::from),
+        "u4" => values::<u32>(&header, data, 4, f64::from),
+        "u8" => values(&header, data, 8, |number: u64| number as f64),
+        "i1" => values::<i8>(&header, data, 1, f64::from),
+        "i2" => values::<i16>(&header, data, 2, f64::from),
+        "i4" => values::<i32>(&header, data, 4, f64::from),
+        "i8" => values(&header, data, 8, |number: i64| number as f64),
+        "f4" => values::<f32>(&header, data, 4, f64::from),
+        "f8" => values::<f64>(&header, data, 8, f64::from),
+        _ => return Err(unusable()),
+    };
+    let values = values.map_err(|error| match error {
+        ReadDataError::WrongDescriptor(_) => unusable(),
+        ReadDataError::MissingData => {
+            let what = format!("{} bytes of numbers do not fit the sizes in the header", data.len());
+            damaged(bytes.len() - data.len(), &what)
+        }
+        other => damaged(bytes.len() - data.len(), &other.to_string()),
+    })?;
+    Ok(Array { values, bytes: code == "u1", sizes: header.shape.clone() })
+}
+
+fn damaged(at: usize, what: &str) -> ImageError {
+    ImageError::Damaged { at, what: what.to_owned() }
+}
+
+/// Whether there is a header that can be given to a parser which trusts its length and its brackets.
+fn check_header(bytes: &[u8]) -> Result<(), ImageError> {
     let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| damaged(0, "not an array of numpy"))?;
     let (length, start): (usize, usize) = match rest {
         [1, _, a, b, ..] => (usize::from(u16::from_le_bytes([*a, *b])), 10),
         [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 12),
-        _ => return Err(damaged(6, "a format version other than 1, 2 and 3")),
+        _ => return Err(damaged(MAGIC.len(), "a format version other than 1, 2 and 3")),
     };
-    let header = start.checked_add(length).and_then(|end| bytes.get(start..end));
+    if length > MOST_HEADER {
+        return Err(damaged(start, &format!("the header is longer than {MOST_HEADER} bytes")));
+    }
+    let header = bytes.get(start..start + length);
     let header = header.ok_or_else(|| damaged(start, "the header is longer than the file"))?;
-    let text = std::str::from_utf8(header).map_err(|_| damaged(start, "the header is no text"))?;
-    let (_, entries) = dictionary(text).map_err(|_| damaged(start, "the header is no dictionary"))?;
-    let (mut descr, mut column_major, mut sizes) = (None, false, None);
-    for (key, entry) in entries {
-        match (key, entry) {
-            ("descr", Entry::Text(text)) => descr = Some(text),
-            ("fortran_order", Entry::Truth(truth)) => column_major = truth,
-            ("shape", Entry::Sizes(numbers)) => sizes = Some(numbers),
+    let mut open = 0_usize;
+    for byte in header {
+        match byte {
+            b'(' | b'[' | b'{' => open += 1,
+            b')' | b']' | b'}' => open = open.saturating_sub(1),
             _ => {}
         }
+        if open > MOST_BRACKETS {
+            return Err(damaged(start, &format!("the header has brackets more than {MOST_BRACKETS} deep")));
+        }
     }
-    let descr = descr.ok_or_else(|| damaged(start, "the header has no `descr`"))?;
-    let sizes = sizes.ok_or_else(|| damaged(start, "the header has no `shape`"))?;
-    if column_major && sizes.len() > 1 {
-        return Err(ImageError::Array(
-            "in Fortran order (help: save `numpy.ascontiguousarray(array)`)".into(),
-        ));
-    }
-    array(&descr, &sizes, &bytes[start + length..], start + length)
+    Ok(())
 }
 
-fn array(descr: &str, sizes: &[u64], data: &[u8], at: usize) -> Result<Array, ImageError> {
-    let unusable = || ImageError::Array(format!("of type {descr} (help: save it as uint8 or float32)"));
-    let (big, code) = match descr.split_at_checked(1) {
-        Some(("<" | "|" | "=", code)) => (false, code),
-        Some((">", code)) => (true, code),
-        _ => return Err(unusable()),
-    };
-    let element = Element::of(code).ok_or_else(unusable)?;
-    let sizes: Option<Vec<usize>> = sizes.iter().map(|&size| usize::try_from(size).ok()).collect();
-    let count =
-        sizes.as_ref().and_then(|sizes| sizes.iter().try_fold(1_usize, |all, &size| all.checked_mul(size)));
-    let wanted = count.and_then(|count| count.checked_mul(element.size()));
-    let (Some(sizes), true) = (sizes, wanted == Some(data.len())) else {
-        let what = format!("{} bytes of numbers do not fit the sizes in the header", data.len());
-        return Err(ImageError::Damaged { at, what });
-    };
-    let mut number = [0; 8];
-    let values = data.chunks_exact(element.size()).map(|bytes| {
-        let number = &mut number[..bytes.len()];
-        number.copy_from_slice(bytes);
-        if big {
-            number.reverse();
-        }
-        element.number(number)
-    });
-    Ok(Array { values: values.collect(), bytes: matches!(element, Element::Unsigned(1)), sizes })
+/// The values in the order of rows, each of `size` bytes in the file.
+fn values<T: ReadableElement>(
+    header: &Header,
+    data: &[u8],
+    size: usize,
+    number: impl Fn(T) -> f64,
+) -> Result<Vec<f64>, ReadDataError> {
+    let count = header.shape.iter().try_fold(1_usize, |all, &size| all.checked_mul(size));
+    let count = count.filter(|&count| count.checked_mul(size) == Some(data.len()));
+    let count = count.ok_or(ReadDataError::MissingData)?;
+    let values = T::read_to_end_exact_vec(data, &header.type_descriptor, count)?;
+    let values: Vec<f64> = values.into_iter().map(number).collect();
+    if !header.layout.is_fortran() {
+        return Ok(values);
+    }
+    let columns = ArrayD::from_shape_vec(header.shape.clone().set_f(true), values);
+    let columns = columns.map_err(|error| ReadDataError::ParseData(error.into()))?;
+    Ok(columns.iter().copied().collect())
 }
 
 impl Array {
@@ -226,29 +202,4 @@ pub(super) fn interleaved(shape: Shape, values: &[f32]) -> Vec<f32> {
         (0..image.len()).map(|at| image[at % shape.channels * pixels + at / shape.channels]).collect()
     };
     values.chunks_exact(shape.len().max(1)).flat_map(one).collect()
-}
-
-/// `dictionary = "{" { key ":" entry [ "," ] } "}"`
-fn dictionary(input: &str) -> IResult<&str, Vec<(&str, Entry)>> {
-    let pair = separated_pair(text, delimited(multispace0, char(':'), multispace0), entry);
-    let pairs = many1(terminated(pair, (multispace0, opt(char(',')), multispace0)));
-    delimited((multispace0, char('{'), multispace0), pairs, char('}')).parse(input)
-}
-
-/// `text = "'" { character } "'"`
-fn text(input: &str) -> IResult<&str, &str> {
-    delimited(char('\''), take_until("'"), char('\'')).parse(input)
-}
-
-/// `entry = text | "True" | "False" | "(" [ number { "," number } [ "," ] ] ")"`
-fn entry(input: &str) -> IResult<&str, Entry> {
-    let comma = || delimited(multispace0, char(','), multispace0);
-    let numbers = terminated(separated_list0(comma(), u64), opt(comma()));
-    alt((
-        text.map(|text| Entry::Text(text.to_owned())),
-        value(Entry::Truth(true), tag("True")),
-        value(Entry::Truth(false), tag("False")),
-        delimited((char('('), multispace0), numbers, (multispace0, char(')'))).map(Entry::Sizes),
-    ))
-    .parse(input)
 }

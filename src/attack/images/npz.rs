@@ -1,16 +1,13 @@
 //! An archive of numpy arrays (`.npz`): images, and their classes if it has them.
 
-use std::io::{Cursor, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 
-use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
 use super::npy::{self, Array};
 use super::{ImageError, Set};
-
-/// Largest unpacked array: an archive that claims to hold more is not unpacked any further.
-const MAX_BYTES: u64 = 2 << 30;
+use crate::unpack::limit::ARRAY;
 
 /// Names under which images are kept, and those of their classes; the first that is there is taken.
 const IMAGES: [&str; 6] = ["images", "x_test", "x", "data", "x_train", "arr_0"];
@@ -42,13 +39,13 @@ pub fn labels(bytes: &[u8]) -> Result<Vec<usize>, ImageError> {
 ///
 /// # Errors
 /// If it grows larger than an archive may be.
-pub fn write(arrays: &[(&str, npy::Column<'_>)]) -> Result<Vec<u8>, ZipError> {
+pub fn write(arrays: &[(&str, npy::Column<'_>)]) -> io::Result<Vec<u8>> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for &(name, column) in arrays {
         archive.start_file(format!("{name}.npy"), SimpleFileOptions::default().large_file(true))?;
-        archive.write_all(&npy::write(column))?;
+        archive.write_all(&npy::write(column).map_err(io::Error::other)?)?;
     }
-    archive.finish().map(Cursor::into_inner)
+    Ok(archive.finish()?.into_inner())
 }
 
 type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
@@ -69,9 +66,9 @@ fn find(archive: &mut Archive<'_>, names: &[&str]) -> Result<Option<Array>, Imag
     let damaged = |what: String| ImageError::Damaged { at: 0, what: format!("{name}: {what}") };
     let file = archive.by_name(name).map_err(|error| damaged(error.to_string()))?;
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| damaged(error.to_string()))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(damaged(format!("more than {} MiB unpacked", MAX_BYTES >> 20)));
+    file.take(ARRAY + 1).read_to_end(&mut bytes).map_err(|error| damaged(error.to_string()))?;
+    if bytes.len() as u64 > ARRAY {
+        return Err(damaged(format!("more than {} MiB unpacked", ARRAY >> 20)));
     }
     npy::read(&bytes).map(Some)
 }

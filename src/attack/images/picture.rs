@@ -9,7 +9,7 @@ use super::{ImageError, Shape};
 /// Longest side of a picture, in pixels: larger ones are no inputs of classifiers.
 const LONGEST: u32 = 1 << 12;
 /// Most memory for decoding one picture: 16 bits for each of four channels take half of it.
-const MAX_BYTES: u64 = 1 << 28;
+const MOST_MEMORY: u64 = 1 << 28;
 
 /// Reads a picture: grey ones have one channel, all others red, green and blue. Transparency is left out.
 ///
@@ -24,7 +24,7 @@ pub fn read(bytes: &[u8]) -> Result<(Shape, Vec<f32>), ImageError> {
     });
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(LONGEST), Some(LONGEST));
-    limits.max_alloc = Some(MAX_BYTES);
+    limits.max_alloc = Some(MOST_MEMORY);
     reader.limits(limits);
     let picture = reader.decode().map_err(|error| damaged(error.to_string()))?;
     let (height, width) = (picture.height() as usize, picture.width() as usize);

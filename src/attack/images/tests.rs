@@ -139,19 +139,65 @@ fn labels_are_read_from_tables_and_arrays() {
     assert_eq!(read_labels(&idx_file(&[2], &[4, 9])), Ok(labels::Labels::InOrder(vec![4, 9])));
 }
 
+/// What numpy makes of `np.array([[0, 1], [2, 3]])` in every type, in both orders of bytes and of axes.
+#[test]
+fn every_type_and_order_is_read() {
+    let check = |descr: &str, fortran: bool, version: u8, bytes: &[Vec<u8>]| {
+        let truth = if fortran { "True" } else { "False" };
+        let header = format!("{{'descr': '{descr}', 'fortran_order': {truth}, 'shape': (2, 2), }}\n");
+        let length = u32::try_from(header.len()).unwrap().to_le_bytes();
+        let length = if version == 1 { &length[..2] } else { &length[..] };
+        let order = if fortran { [0, 2, 1, 3] } else { [0, 1, 2, 3] };
+        let data: Vec<u8> = order.iter().flat_map(|&at| bytes[at].clone()).collect();
+        let file = [npy::MAGIC, &[version, 0], length, header.as_bytes(), &data].concat();
+        let want = if descr == "|b1" { [0.0, 1.0, 1.0, 1.0] } else { [0.0, 1.0, 2.0, 3.0] };
+        let got = npy::read(&file).unwrap_or_else(|error| panic!("{descr}, {fortran}, {version}: {error}"));
+        assert_eq!((got.sizes, got.values), (vec![2, 2], want.to_vec()), "{descr}, {fortran}, {version}");
+        assert_eq!(got.bytes, descr == "|u1", "{descr}");
+    };
+    let whole = |size: usize, big: bool| -> Vec<Vec<u8>> {
+        let one = |number: u64| {
+            if big {
+                number.to_be_bytes()[8 - size..].to_vec()
+            } else {
+                number.to_le_bytes()[..size].to_vec()
+            }
+        };
+        (0..4).map(one).collect()
+    };
+    for fortran in [false, true] {
+        for version in 1..=3 {
+            check("|u1", fortran, version, &whole(1, false));
+            check("|i1", fortran, version, &whole(1, false));
+            check("|b1", fortran, version, &[0, 1, 1, 1].map(|byte: u8| vec![byte]));
+            for size in [2, 4, 8] {
+                for kind in ["u", "i"] {
+                    check(&format!("<{kind}{size}"), fortran, version, &whole(size, false));
+                    check(&format!(">{kind}{size}"), fortran, version, &whole(size, true));
+                }
+            }
+            let numbers = [0.0_f32, 1.0, 2.0, 3.0];
+            check("<f4", fortran, version, &numbers.map(|number| number.to_le_bytes().to_vec()));
+            check(">f4", fortran, version, &numbers.map(|number| number.to_be_bytes().to_vec()));
+            check("<f8", fortran, version, &numbers.map(|number| f64::from(number).to_le_bytes().to_vec()));
+            check(">f8", fortran, version, &numbers.map(|number| f64::from(number).to_be_bytes().to_vec()));
+        }
+    }
+}
+
 #[test]
 fn arrays_that_are_written_are_read_back() {
     let floats = [0.1, -0.0, f32::MIN_POSITIVE, 1.0, 0.5, 2.0];
-    let array = npy::read(&npy::write(npy::Column::Floats(&floats, 3))).unwrap();
+    let array = npy::read(&npy::write(npy::Column::Floats(&floats, 3)).unwrap()).unwrap();
     assert_eq!((array.sizes, array.values), (vec![2, 3], floats.map(f64::from).to_vec()));
-    let array = npy::read(&npy::write(npy::Column::Numbers(&[7, -1, 1 << 40]))).unwrap();
+    let array = npy::read(&npy::write(npy::Column::Numbers(&[7, -1, 1 << 40])).unwrap()).unwrap();
     assert_eq!(
         (array.sizes, array.values),
         (vec![3], vec![7.0, -1.0, f64::from(1 << 20) * f64::from(1 << 20)])
     );
-    let texts = npy::write(npy::Column::Texts(&["ab", "c"]));
+    let texts = npy::write(npy::Column::Texts(&["ab", "c"])).unwrap();
     let header = String::from_utf8_lossy(&texts[10..128]).into_owned();
-    assert!(header.starts_with("{'descr': '<U2', 'fortran_order': False, 'shape': (2,), }"), "{header}");
+    assert!(header.starts_with("{'descr': '<U2', 'fortran_order': False, 'shape': (2,)}"), "{header}");
     let points = texts[128..].chunks(4).map(|four| four[0]).collect::<Vec<u8>>();
     assert_eq!(points, *b"abc\0", "code points of four bytes, filled up with zeros");
     for (name, column) in [("images", npy::Column::Floats(&floats, 3)), ("nothing", npy::Column::Texts(&[]))]
@@ -166,13 +212,25 @@ fn messages_have_a_place_and_a_remedy() {
     let refused = |bytes: &[u8]| read(bytes).map(|_| ()).unwrap_err().to_string();
     let messages = [
         (refused(b"hello"), "no known format"),
-        (refused(&npy_file("<c8", "(1, 2, 2)", &[0; 32])), "of type <c8"),
+        (refused(&npy_file("<c8", "(1, 2, 2)", &[0; 32])), "of type '<c8'"),
         (refused(&npy_file("|u1", "(9, 2, 2)", &[0; 4])), "4 bytes of numbers do not fit"),
         (
             refused(&npy_file("|u1", "(18446744073709551615, 18446744073709551615)", &[0; 4])),
             "do not fit the sizes",
         ),
         (refused(&npy_file("|u1", "(1, 5)", &[0; 5])), "[1, 5]"),
+        (refused(&npy_file("=f4", "(1, 1, 1)", &[0; 4])), "of type '=f4'"),
+        (
+            refused(&npy_file("|u1", &"(".repeat(2000), &[])),
+            "byte 10: the header has brackets more than 16 deep",
+        ),
+        (
+            refused(&npy_file("|u1", &" ".repeat(20_000), &[])),
+            "byte 10: the header is longer than 10000 bytes",
+        ),
+        (refused(&[npy::MAGIC, &[2, 0, 255, 255, 255, 255]].concat()), "byte 12: the header is longer"),
+        (refused(&[npy::MAGIC, &[9, 0, 0, 0]].concat()), "byte 6: a format version other"),
+        (refused(&npy_file("|u1", "7", &[0; 7])), "byte 6: "),
         (refused(&npy_file("<f4", "(1, 1, 1)", &(-1.0_f32).to_le_bytes())), "image 0: a value is -1"),
         (refused(&npz_file(&[("other", npy_file("|u1", "(1,)", &[0]))])), "holds other.npy but no images"),
         (refused(&idx_file(&[1, 2, 2], &[0; 3])), "byte 16: 3 bytes follow"),

@@ -5,7 +5,9 @@ mod gallery;
 pub mod limits;
 mod plots;
 
-use std::fmt::{self, Write};
+use std::fmt::Display;
+
+use maud::{Markup, PreEscaped, html};
 
 use super::measures::definitions;
 use super::measures::statistic::Statistic;
@@ -13,7 +15,7 @@ use super::record::Record;
 use super::run::Subject;
 use super::summary::{Row, Summary};
 use super::{Victim, table};
-use crate::report::markup::Text;
+use crate::report::markup;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("sort.js");
@@ -37,57 +39,56 @@ pub struct Content<'a> {
 
 /// The page.
 pub fn page(content: &Content<'_>) -> String {
-    let mut out = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_page(&mut out, content);
-    out
-}
-
-fn write_page(out: &mut String, content: &Content<'_>) -> fmt::Result {
     let Summary { images, correct, attacked, .. } = content.summary;
-    head(out, &content.title)?;
-    writeln!(
-        out,
-        "<p>{images} images, {correct} classified correctly, {attacked} attacked. Distances, seconds and evaluations: \
-         mean / median / max. A press on a heading sorts.</p>"
-    )?;
-    figures(out, content.summary)?;
-    definitions_list(out, content.summary)?;
-    plots::write(out, content.summary)?;
-    gallery::write(out, content)?;
-    foot(out)
-}
-
-/// The page's beginning, with its style and heading.
-fn head(out: &mut String, title: &str) -> fmt::Result {
-    let title = Text(title);
-    writeln!(
-        out,
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Attack on {title} by Counterpatch</title>\n\
-         <style>\n{STYLE}</style>\n<h1>Attack on {title}</h1>"
+    whole(
+        &content.title,
+        &html! {
+            p {
+                (images) " images, " (correct) " classified correctly, " (attacked) " attacked. Distances, seconds and evaluations: \
+                 mean / median / max. A press on a heading sorts."
+            }
+            (figures(content.summary))
+            (definitions_list(definitions::all(content.summary)))
+            (plots::plots(content.summary))
+            (gallery::gallery(content))
+        },
     )
 }
 
-/// Its end, with the script that sorts.
-fn foot(out: &mut String) -> fmt::Result {
-    writeln!(out, "<script>\n{SCRIPT}</script>\n</html>")
+/// A page on the attack of `title`, with the script that sorts at its end.
+fn whole(title: &str, body: &Markup) -> String {
+    let body = html! { (body) script { (PreEscaped(SCRIPT)) } };
+    markup::page(&format!("Attack on {title} by Counterpatch"), &format!("Attack on {title}"), STYLE, &body)
 }
 
-fn figures(out: &mut String, summary: &Summary) -> fmt::Result {
-    writeln!(out, "<div class=\"wide\"><table id=\"methods\">\n<thead><tr>")?;
-    for name in table::columns(summary) {
-        writeln!(out, "<th><button>{}</button></th>", Text(&name))?;
-    }
-    writeln!(out, "</tr></thead>\n<tbody>")?;
-    for row in &summary.rows {
-        write!(out, "<tr title=\"{}\">", Text(&row.about))?;
-        for (cell, key) in table::cells(summary, row).iter().zip(keys(row)) {
-            write!(out, "<td data-value=\"{}\">{}</td>", Text(&key), Text(cell))?;
+/// The heads of a table, to be pressed.
+fn heads(names: impl IntoIterator<Item = impl Display>) -> Markup {
+    html! {
+        thead {
+            tr {
+                @for name in names { th { button { (name.to_string()) } } }
+            }
         }
-        writeln!(out, "</tr>")?;
     }
-    writeln!(out, "</tbody></table></div>")
+}
+
+fn figures(summary: &Summary) -> Markup {
+    html! {
+        div.wide {
+            table #methods {
+                (heads(table::columns(summary)))
+                tbody {
+                    @for row in &summary.rows {
+                        tr title=(row.about) {
+                            @for (cell, key) in table::cells(summary, row).iter().zip(keys(row)) {
+                                td data-value=(key) { (cell) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// What each cell of a row is sorted by; empty where there is no figure.
@@ -111,10 +112,15 @@ fn keys(row: &Row) -> Vec<String> {
     keys
 }
 
-fn definitions_list(out: &mut String, summary: &Summary) -> fmt::Result {
-    writeln!(out, "<h2>What the figures mean</h2>\n<dl>")?;
-    for (name, definition) in definitions::all(summary) {
-        writeln!(out, "<dt>{}</dt><dd>{}</dd>", Text(name), Text(&definition))?;
+/// Names and what they mean.
+fn definitions_list(definitions: impl IntoIterator<Item = (&'static str, impl Display)>) -> Markup {
+    html! {
+        h2 { "What the figures mean" }
+        dl {
+            @for (name, definition) in definitions {
+                dt { (name) }
+                dd { (definition.to_string()) }
+            }
+        }
     }
-    writeln!(out, "</dl>")
 }

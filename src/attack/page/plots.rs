@@ -1,9 +1,9 @@
 //! Plots as inline SVG: success against budget, and how the distances of each method are spread.
 
-use std::fmt::{self, Write};
+use maud::{Markup, html};
 
 use crate::attack::summary::{Curve, Row, Summary};
-use crate::report::markup::Text;
+use crate::report::markup::{colour, legend};
 
 const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 260.0;
@@ -17,33 +17,24 @@ const BINS: usize = 24;
 type Measure = (&'static str, fn(&Row) -> &Curve);
 
 /// Both kinds of plots, for each distance.
-pub(super) fn write(out: &mut String, summary: &Summary) -> fmt::Result {
+pub(super) fn plots(summary: &Summary) -> Markup {
     let measures: [Measure; 3] = [
         ("values changed (L0)", |row| &row.curve_values),
         ("L2", |row| &row.curve_l2),
         ("Linf", |row| &row.curve_linf),
     ];
-    writeln!(out, "<h2>Success against budget</h2>\n<p>")?;
-    for (at, row) in summary.rows.iter().enumerate() {
-        write!(out, "<span style=\"color:{}\">&#9632;</span> {} &nbsp; ", colour(at), Text(&row.method))?;
+    html! {
+        h2 { "Success against budget" }
+        (legend(summary.rows.iter().map(|row| row.method.clone())))
+        p {
+            "The part of the attacked images that each method changes successfully within a distance. A method that leaves the \
+             valid range shows its own successes."
+        }
+        div.plots { @for measure in measures { (budget_plot(summary, measure)) } }
+        h2 { "Distributions" }
+        p { "The part of a method's successes at each distance." }
+        div.plots { @for measure in measures { (distribution(summary, measure)) } }
     }
-    writeln!(
-        out,
-        "</p>\n<p>The part of the attacked images that each method changes successfully within a distance. A method that \
-         leaves the valid range shows its own successes.</p>\n<div class=\"plots\">"
-    )?;
-    measures.iter().try_for_each(|measure| budget_plot(out, summary, *measure))?;
-    writeln!(
-        out,
-        "</div>\n<h2>Distributions</h2>\n<p>The part of a method's successes at each distance.</p>\n<div class=\"plots\">"
-    )?;
-    measures.iter().try_for_each(|measure| distribution(out, summary, *measure))?;
-    writeln!(out, "</div>")
-}
-
-/// Colours that are told apart, around the circle in steps of the golden angle.
-fn colour(at: usize) -> String {
-    format!("hsl({:.0} 65% 50%)", at as f64 * 137.508 % 360.0)
 }
 
 fn largest(summary: &Summary, of: fn(&Row) -> &Curve) -> f64 {
@@ -51,32 +42,30 @@ fn largest(summary: &Summary, of: fn(&Row) -> &Curve) -> f64 {
     ends.fold(0.0_f64, |most, point| most.max(point.0)).max(f64::MIN_POSITIVE)
 }
 
-fn budget_plot(out: &mut String, summary: &Summary, (name, of): Measure) -> fmt::Result {
+fn budget_plot(summary: &Summary, (name, of): Measure) -> Markup {
     let most = largest(summary, of);
-    frame(out, name, most, 1.0)?;
-    for (at, row) in summary.rows.iter().enumerate() {
-        let mut path = format!("M{LEFT} {:.1}", HEIGHT - BOTTOM);
-        for &(distance, part) in &of(row).points {
-            write!(path, "H{:.1}V{:.1}", x(distance / most), y(part))?;
-        }
-        curve(out, at, &row.method, &format!("{path}H{WIDTH}"))?;
-    }
-    writeln!(out, "</svg>")
+    let path = |row: &Row| {
+        let steps = of(row).points.iter();
+        let steps: String =
+            steps.map(|&(distance, part)| format!("H{:.1}V{:.1}", x(distance / most), y(part))).collect();
+        format!("M{LEFT} {:.1}{steps}H{WIDTH}", HEIGHT - BOTTOM)
+    };
+    frame(name, most, 1.0, summary.rows.iter().map(|row| (row.method.as_str(), path(row))))
 }
 
-fn distribution(out: &mut String, summary: &Summary, (name, of): Measure) -> fmt::Result {
+fn distribution(summary: &Summary, (name, of): Measure) -> Markup {
     let most = largest(summary, of);
     let rows: Vec<Vec<f64>> = summary.rows.iter().map(|row| bins(&of(row).points, most)).collect();
     let highest = rows.iter().flatten().fold(f64::MIN_POSITIVE, |most, &part| most.max(part));
-    frame(out, name, most, highest)?;
-    for (at, (row, bins)) in summary.rows.iter().zip(&rows).enumerate() {
-        let mut path = format!("M{LEFT} {:.1}", HEIGHT - BOTTOM);
-        for (bin, part) in bins.iter().enumerate() {
-            write!(path, "V{:.1}H{:.1}", y(part / highest), x((bin + 1) as f64 / BINS as f64))?;
-        }
-        curve(out, at, &row.method, &path)?;
-    }
-    writeln!(out, "</svg>")
+    let path = |bins: &[f64]| {
+        let end = |bin: usize| x((bin + 1) as f64 / BINS as f64);
+        let steps = bins.iter().enumerate();
+        let steps: String =
+            steps.map(|(bin, part)| format!("V{:.1}H{:.1}", y(part / highest), end(bin))).collect();
+        format!("M{LEFT} {:.1}{steps}", HEIGHT - BOTTOM)
+    };
+    let curves = summary.rows.iter().zip(&rows).map(|(row, bins)| (row.method.as_str(), path(bins)));
+    frame(name, most, highest, curves)
 }
 
 /// The part of the successes in each of equally wide bins up to `most`.
@@ -99,39 +88,25 @@ fn y(part: f64) -> f64 {
     HEIGHT - BOTTOM - part * (HEIGHT - BOTTOM - TOP)
 }
 
-fn curve(out: &mut String, at: usize, method: &str, path: &str) -> fmt::Result {
-    let (colour, method) = (colour(at), Text(method));
-    writeln!(out, "<path class=\"curve\" stroke=\"{colour}\" d=\"{path}\"><title>{method}</title></path>")
-}
-
-/// The opening of a plot, with axes from 0 to `most` and to `highest`.
-fn frame(out: &mut String, name: &str, most: f64, highest: f64) -> fmt::Result {
-    writeln!(
-        out,
-        "<svg width=\"{WIDTH}\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{name}\">\n\
-         <path class=\"axis\" d=\"M{LEFT} {TOP}V{:.1}H{WIDTH}\"/>",
-        HEIGHT - BOTTOM
-    )?;
-    for part in [0.0, 0.5, 1.0] {
-        let anchor = if part == 1.0 { "end" } else { "middle" };
-        writeln!(
-            out,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{:.0}%</text>",
-            x(part),
-            HEIGHT - BOTTOM + 14.0,
-            short(most * part),
-            LEFT - 4.0,
-            y(part) + 4.0,
-            100.0 * highest * part
-        )?;
+/// A plot of curves, each a name and a path, with axes from 0 to `most` and to `highest`.
+fn frame<'a>(name: &str, most: f64, highest: f64, curves: impl Iterator<Item = (&'a str, String)>) -> Markup {
+    let pixels = |at: f64| format!("{at:.1}");
+    html! {
+        svg width=(WIDTH) height=(HEIGHT) viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(name) {
+            path.axis d=(format!("M{LEFT} {TOP}V{:.1}H{WIDTH}", HEIGHT - BOTTOM)) {}
+            @for part in [0.0, 0.5, 1.0] {
+                @let anchor = if part == 1.0 { "end" } else { "middle" };
+                text x=(pixels(x(part))) y=(pixels(HEIGHT - BOTTOM + 14.0)) text-anchor=(anchor) { (short(most * part)) }
+                text x=(pixels(LEFT - 4.0)) y=(pixels(y(part) + 4.0)) text-anchor="end" {
+                    (format!("{:.0}%", 100.0 * highest * part))
+                }
+            }
+            text x=(pixels((LEFT + WIDTH) / 2.0)) y=(pixels(HEIGHT - 4.0)) text-anchor="middle" { (name) }
+            @for (at, (method, path)) in curves.enumerate() {
+                path.curve stroke=(colour(at)) d=(path) { title { (method) } }
+            }
+        }
     }
-    writeln!(
-        out,
-        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{name}</text>",
-        (LEFT + WIDTH) / 2.0,
-        HEIGHT - 4.0
-    )
 }
 
 /// Three digits.

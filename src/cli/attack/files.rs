@@ -12,9 +12,6 @@ use crate::attack::{Order, Victim};
 use crate::onnx::{self, Model};
 use crate::unpack;
 
-/// Largest file of images or labels, unpacked.
-const MAX_BYTES: u64 = 4 << 30;
-
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileError {
@@ -69,7 +66,7 @@ pub(super) fn images(path: &Path, labels: Option<&Path>) -> Result<Set, FileErro
 }
 
 fn parsed<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, ImageError>) -> Result<T, FileError> {
-    let read = unpack::read(path, MAX_BYTES);
+    let read = unpack::read(path, unpack::limit::IMAGES);
     let (path, bytes) = read.map_err(|source| FileError::Io { path: path.to_path_buf(), source })?;
     parse(&bytes).map_err(|source| FileError::Images { path, source })
 }

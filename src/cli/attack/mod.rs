@@ -18,13 +18,15 @@ use serde::{Deserialize, Serialize};
 use super::args;
 use super::config::UsageError;
 use super::exit::Exit;
+use super::failure::Failing;
 use super::journal::JournalError;
 use super::repair::interrupt;
 use crate::attack::images::Set;
 use crate::attack::methods::NotUsable;
-use crate::attack::run::{Chosen, Subject, fingerprint};
+use crate::attack::run::{Chosen, Subject};
 use crate::attack::{Preparation, Victim, table};
 use crate::budget::Budget;
+use crate::campaign::Digest;
 use crate::cli::terminal::{self, say};
 use crate::onnx;
 use crate::witness::write::WriteError;
@@ -35,7 +37,7 @@ use work::{Ended, Work};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum AttackFailure {
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error(transparent)]
@@ -56,36 +58,39 @@ enum Failure {
     System(io::Error),
 }
 
-impl From<FileError> for Failure {
+impl From<FileError> for AttackFailure {
     fn from(error: FileError) -> Self {
         Self::File(Box::new(error))
     }
 }
 
-impl From<SourceError> for Failure {
+impl From<SourceError> for AttackFailure {
     fn from(error: SourceError) -> Self {
         Self::Features(Box::new(error))
     }
 }
 
-impl From<onnx::ReadError> for Failure {
+impl From<onnx::ReadError> for AttackFailure {
     fn from(error: onnx::ReadError) -> Self {
         Self::from(FileError::from(error))
     }
 }
 
+impl Failing for AttackFailure {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Method { .. } | Self::NoMethod => Exit::Usage,
+            Self::File(_) | Self::Features(_) | Self::Companion(_) => Exit::BadInput,
+            Self::Journal(JournalError::Settings(_)) => Exit::BadInput,
+            Self::Journal(JournalError::Io { .. }) | Self::Write(_) => Exit::CannotWrite,
+            Self::System(_) => Exit::Bug,
+        }
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(args: &args::Attack) -> Exit {
-    attack(args).unwrap_or_else(|failure| {
-        say!("error: {failure}");
-        match failure {
-            Failure::Usage(_) | Failure::Method { .. } | Failure::NoMethod => Exit::Usage,
-            Failure::File(_) | Failure::Features(_) | Failure::Companion(_) => Exit::BadInput,
-            Failure::Journal(JournalError::Settings(_)) => Exit::BadInput,
-            Failure::Journal(JournalError::Io { .. }) | Failure::Write(_) => Exit::CannotWrite,
-            Failure::System(_) => Exit::Bug,
-        }
-    })
+    attack(args).unwrap_or_else(|failure| failure.say())
 }
 
 /// What the outcome of an attack depends on, besides the image and the method: the first line of the journal.
@@ -119,7 +124,7 @@ struct Ready {
 }
 
 impl Ready {
-    fn new(args: &args::Attack, config: &Config) -> Result<Self, Failure> {
+    fn new(args: &args::Attack, config: &Config) -> Result<Self, AttackFailure> {
         let set = files::images(&args.images, args.labels.as_deref())?;
         let reading =
             Reading { set: &set, order: config.order, mean: &args.mean, deviation: &config.deviation };
@@ -132,7 +137,7 @@ impl Ready {
             companion_marks.push(mark(bytes));
         }
         if let Some(at) = companions.iter().position(|companion| companion.layout != victim.layout) {
-            return Err(Failure::Companion(args.companions[at].clone()));
+            return Err(AttackFailure::Companion(args.companions[at].clone()));
         }
         let transfers = args.transfers.iter().map(|path| Ok((stem(path), reading.victim(path)?)));
         let others = transfers.collect::<Result<Vec<(String, Victim)>, FileError>>()?;
@@ -146,9 +151,9 @@ impl Ready {
     }
 }
 
-fn attack(args: &args::Attack) -> Result<Exit, Failure> {
+fn attack(args: &args::Attack) -> Result<Exit, AttackFailure> {
     let config = Config::try_from(args)?;
-    let budget = Budget::unlimited().with_interrupt(interrupt().map_err(Failure::System)?);
+    let budget = Budget::unlimited().with_interrupt(interrupt().map_err(AttackFailure::System)?);
     let ready = Ready::new(args, &config)?;
     let work = Work {
         args,
@@ -219,7 +224,7 @@ fn methods(
     subjects: &[Subject],
     seed: u64,
     quiet: bool,
-) -> Result<Vec<Chosen>, Failure> {
+) -> Result<Vec<Chosen>, AttackFailure> {
     let images: Vec<Vec<f32>> = subjects.iter().map(|subject| subject.input.clone()).collect();
     let labels: Vec<usize> = subjects.iter().map(|subject| subject.label).collect();
     let (reading, norm) = (config.reading, config.norm);
@@ -229,17 +234,17 @@ fn methods(
     for &entry in &config.methods {
         match (entry.make)(&preparation) {
             Ok(method) => chosen.push(Chosen { entry, method }),
-            Err(source) if !config.all => return Err(Failure::Method { method: entry.name, source }),
+            Err(source) if !config.all => return Err(AttackFailure::Method { method: entry.name, source }),
             Err(source) if !quiet => say!("note: method {} is left out: {source}", entry.name),
             Err(_) => {}
         }
     }
-    if chosen.is_empty() { Err(Failure::NoMethod) } else { Ok(chosen) }
+    if chosen.is_empty() { Err(AttackFailure::NoMethod) } else { Ok(chosen) }
 }
 
 /// What a journal knows a file or the images by.
 fn mark(bytes: impl IntoIterator<Item = u8>) -> String {
-    format!("{:016x}", fingerprint(bytes))
+    Digest::of(&Vec::from_iter(bytes)).to_string()
 }
 
 fn settings(

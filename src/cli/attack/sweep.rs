@@ -2,7 +2,7 @@
 
 use super::limits::Typed;
 use super::work::{Ended, Work};
-use super::{Failure, Settings, interrupted, write};
+use super::{AttackFailure, Settings, interrupted, write};
 use crate::attack::csv;
 use crate::attack::overview::{self, Part};
 use crate::attack::page::limits;
@@ -15,7 +15,7 @@ use crate::cli::terminal::{self, say};
 const EACH: &str = "a folder each";
 
 /// Does the runs one after the other.
-pub(super) fn run(work: &Work<'_>, runs: &[Typed]) -> Result<Exit, Failure> {
+pub(super) fn run(work: &Work<'_>, runs: &[Typed]) -> Result<Exit, AttackFailure> {
     let args = work.args;
     let settings = Settings { limits: EACH.to_owned(), ..work.ready.settings.clone() };
     write::folder(&args.output)?;

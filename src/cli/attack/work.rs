@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::config::Config;
-use super::{Failure, Ready, Settings, write};
+use super::{AttackFailure, Ready, Settings, write};
 use crate::attack::measures::features::Features;
 use crate::attack::record::{Ending, Record};
 use crate::attack::run::{Chosen, Plan, Subject};
@@ -43,7 +43,7 @@ impl Work<'_> {
     }
 
     /// Does a run in a folder, or what is left of it. `title` is what its page is headed with.
-    pub(super) fn run(&self, limits: &Limits, output: &Path, title: &str) -> Result<Ended, Failure> {
+    pub(super) fn run(&self, limits: &Limits, output: &Path, title: &str) -> Result<Ended, AttackFailure> {
         let Ready { victim, subjects, attacked, chosen, others, .. } = self.ready;
         let settings = Settings { limits: self.told(limits), ..self.ready.settings.clone() };
         write::folder(output)?;
@@ -98,7 +98,7 @@ impl Work<'_> {
         limits: &Limits,
         known: Vec<Record>,
         journal: &Journal,
-    ) -> Result<Vec<Record>, Failure> {
+    ) -> Result<Vec<Record>, AttackFailure> {
         let Ready { victim, subjects, attacked, chosen, .. } = self.ready;
         let plan = Plan {
             victim,

@@ -94,10 +94,7 @@ impl Report<'_> {
             ("pictures", Column::Numbers(&pictures)),
             ("methods", Column::Texts(&methods)),
         ];
-        npz::write(&arrays).map_err(|error| WriteError {
-            path: self.output.join("adversarial.npz"),
-            source: std::io::Error::other(error),
-        })
+        npz::write(&arrays).map_err(|source| WriteError { path: self.output.join("adversarial.npz"), source })
     }
 
     /// `images/METHOD/INDEX-original.png`, `-adversarial.png` and `-difference.png` of every success; where 8 bits have

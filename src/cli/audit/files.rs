@@ -17,9 +17,6 @@ use crate::text;
 use crate::unpack::{self, FileError};
 use crate::witness::read;
 
-/// Largest table.
-const MAX_BYTES: u64 = 1 << 30;
-
 /// Why a table cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TableError {
@@ -65,7 +62,7 @@ pub(super) struct Instance {
 /// Reads a table; `tool` is whose claims they are where it does not say so.
 pub(super) fn read_table(path: &Path, tool: Option<&str>) -> Result<Vec<Entry>, TableError> {
     let io = |source| TableError::Io { path: path.to_path_buf(), source };
-    let (_, bytes) = unpack::read(path, MAX_BYTES).map_err(io)?;
+    let (_, bytes) = unpack::read(path, unpack::limit::TEXT).map_err(io)?;
     let folder = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let folder = folder.parent().map(Path::to_path_buf).unwrap_or_default();
     let named = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -14,6 +14,7 @@ use std::thread;
 use super::args;
 use super::config::{self, UsageError};
 use super::exit::Exit;
+use super::failure::Failing;
 use super::journal::JournalError;
 use super::repair::interrupt;
 use crate::audit::{Claim, Finding, Record, Summary, Truth, examine, page};
@@ -29,7 +30,7 @@ const BUG: &str = "a bug in counterpatch; please report it with the two files";
 
 /// Why there is no audit.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum AuditFailure {
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error(transparent)]
@@ -42,24 +43,24 @@ enum Failure {
     System(io::Error),
 }
 
-/// Runs the command.
-pub(super) fn run(args: &args::Audit) -> Exit {
-    match audit(args) {
-        Ok(exit) => exit,
-        Err(failure) => {
-            say!("error: {failure}");
-            match failure {
-                Failure::Usage(_) => Exit::Usage,
-                Failure::Table(_) | Failure::Journal(JournalError::Settings(_)) => Exit::BadInput,
-                Failure::Journal(JournalError::Io { .. }) | Failure::Write { .. } => Exit::CannotWrite,
-                Failure::System(_) => Exit::Bug,
-            }
+impl Failing for AuditFailure {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Table(_) | Self::Journal(JournalError::Settings(_)) => Exit::BadInput,
+            Self::Journal(JournalError::Io { .. }) | Self::Write { .. } => Exit::CannotWrite,
+            Self::System(_) => Exit::Bug,
         }
     }
 }
 
+/// Runs the command.
+pub(super) fn run(args: &args::Audit) -> Exit {
+    audit(args).unwrap_or_else(|failure| failure.say())
+}
+
 /// An interrupted audit writes what it has found until then, and says so.
-fn audit(args: &args::Audit) -> Result<Exit, Failure> {
+fn audit(args: &args::Audit) -> Result<Exit, AuditFailure> {
     let config = config::Audit::try_from(args)?;
     let mut entries = Vec::new();
     for table in &args.claims {
@@ -69,15 +70,15 @@ fn audit(args: &args::Audit) -> Result<Exit, Failure> {
     let settings = Settings { seed: args.seed, budget: config.budget.as_secs_f64() };
     let journal = args.journal.as_deref().map(|path| Journal::open(path, settings)).transpose()?;
     let show = !args.quiet && io::stderr().is_terminal();
-    let interrupt = interrupt().map_err(Failure::System)?;
+    let interrupt = interrupt().map_err(AuditFailure::System)?;
     let budget = Budget::unlimited().with_interrupt(interrupt.clone());
     let records = examine_all(&instances, &config, journal.as_ref(), (&interrupt, &budget), show)
-        .map_err(|source| Failure::Write { path: args.journal.clone().unwrap_or_default(), source })?;
+        .map_err(|source| AuditFailure::Write { path: args.journal.clone().unwrap_or_default(), source })?;
     let open = instances.len() - records.len();
     let summary = Summary::new(&records).with_open(open);
     if let Some(path) = &args.html {
         let written = pack::write_bytes(path, page::page(&summary).as_bytes());
-        written.map_err(|source| Failure::Write { path: path.clone(), source })?;
+        written.map_err(|source| AuditFailure::Write { path: path.clone(), source })?;
     }
     let written = match args.json {
         true => terminal::print_json(&format!("{}\n", summary.to_json())),

@@ -2,15 +2,16 @@
 
 use std::fmt::Write;
 
-use crate::audit::summary::{COLUMNS, Case};
+use crate::audit::summary::{COLUMNS, Case, Counts};
 use crate::audit::{Finding, Summary, Truth};
+use crate::report::table::markdown;
 
 pub(super) fn of(summary: &Summary<'_>) -> String {
     let mut out = String::new();
     if summary.open > 0 {
         let _ = writeln!(out, "Interrupted: {} instances are not examined.\n", summary.open);
     }
-    table(&mut out, summary);
+    out += &table(summary);
     type Kind = fn(&Finding) -> bool;
     let kinds: [(&str, Kind); 5] = [
         ("False unsat", |finding| *finding == Finding::FalseUnsat),
@@ -41,19 +42,20 @@ pub(super) fn of(summary: &Summary<'_>) -> String {
     out
 }
 
-/// Lines of Markdown, with the columns that hold anything. Writing to a String cannot fail.
-fn table(out: &mut String, summary: &Summary<'_>) {
+/// The table, with the columns that hold anything.
+fn table(summary: &Summary<'_>) -> String {
     let totals = summary.total.cells();
     let shown: Vec<usize> = (0..COLUMNS.len()).filter(|&at| totals[at] > 0).collect();
-    let names: Vec<&str> = shown.iter().map(|&at| COLUMNS[at]).collect();
-    let _ = writeln!(out, "| tool | benchmark | {} |", names.join(" | "));
-    let _ = writeln!(out, "|---|---|{}", "---|".repeat(names.len()));
+    let head: Vec<&str> =
+        ["tool", "benchmark"].into_iter().chain(shown.iter().map(|&at| COLUMNS[at])).collect();
     let lines = summary.lines.iter().map(|line| (line.tool.as_str(), line.benchmark.as_str(), line.counts));
-    for (tool, benchmark, counts) in lines.chain([("all", "", summary.total)]) {
+    let row = |(tool, benchmark, counts): (&str, &str, Counts)| {
         let cells = counts.cells();
-        let cells: Vec<String> = shown.iter().map(|&at| cells[at].to_string()).collect();
-        let _ = writeln!(out, "| {tool} | {benchmark} | {} |", cells.join(" | "));
-    }
+        let mut row = vec![tool.to_owned(), benchmark.to_owned()];
+        row.extend(shown.iter().map(|&at| cells[at].to_string()));
+        row
+    };
+    markdown(&head, lines.chain([("all", "", summary.total)]).map(row), |column| column < 2)
 }
 
 fn list(out: &mut String, title: &str, cases: &[Case<'_>]) {

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::CampaignFailure;
 use crate::campaign::{self, CampaignFolder, Collected, Compared, Shift, UnitVerdict, page};
 use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::{self, say};
 use crate::pack;
+use crate::report::table::markdown;
 
 /// Runs the command.
-pub(super) fn run(args: &args::CampaignCollect) -> Result<Exit, Failure> {
+pub(super) fn run(args: &args::CampaignCollect) -> Result<Exit, CampaignFailure> {
     let collected = collected(&args.folders)?;
     warn(&collected);
     let before = if args.against.is_empty() { None } else { Some(self::collected(&args.against)?) };
@@ -31,7 +32,7 @@ pub(super) fn run(args: &args::CampaignCollect) -> Result<Exit, Failure> {
     Ok(terminal::ended(written, Exit::Answered))
 }
 
-fn collected(folders: &[PathBuf]) -> Result<Collected, Failure> {
+fn collected(folders: &[PathBuf]) -> Result<Collected, CampaignFailure> {
     let mut collected = Collected::default();
     for path in folders {
         let path = path.canonicalize().unwrap_or_else(|_| path.clone());
@@ -42,9 +43,9 @@ fn collected(folders: &[PathBuf]) -> Result<Collected, Failure> {
     Ok(collected)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+fn write(path: &Path, text: &str) -> Result<(), CampaignFailure> {
     let written = pack::write_bytes(path, text.as_bytes());
-    written.map_err(|source| Failure::Write { path: path.to_path_buf(), source })
+    written.map_err(|source| CampaignFailure::Write { path: path.to_path_buf(), source })
 }
 
 /// What a reader of the tables should know.
@@ -69,16 +70,16 @@ fn warn(collected: &Collected) {
 }
 
 fn in_words(collected: &Collected, compared: Option<&Compared<'_>>) -> String {
-    let verdicts: Vec<&str> = UnitVerdict::ALL.iter().map(|verdict| verdict.word()).collect();
-    let mut lines = vec![
-        format!("| tool | benchmark | units | {} | processor s |", verdicts.join(" | ")),
-        format!("|---|---|{}", "---|".repeat(2 + verdicts.len())),
-    ];
-    for ((tool, benchmark), scores) in collected.scores() {
-        let cells: Vec<String> = scores.verdicts.iter().map(usize::to_string).collect();
-        let (units, seconds) = (scores.units(), scores.cpu_seconds);
-        lines.push(format!("| {tool} | {benchmark} | {units} | {} | {seconds:.1} |", cells.join(" | ")));
-    }
+    let verdicts = UnitVerdict::ALL.iter().map(|verdict| verdict.word());
+    let head = ["tool", "benchmark", "units"].into_iter().chain(verdicts).chain(["processor s"]);
+    let head: Vec<&str> = head.collect();
+    let rows = collected.scores().into_iter().map(|((tool, benchmark), scores)| {
+        let mut row = vec![tool, benchmark, scores.units().to_string()];
+        row.extend(scores.verdicts.iter().map(usize::to_string));
+        row.push(format!("{:.1}", scores.cpu_seconds));
+        row
+    });
+    let mut lines = vec![markdown(&head, rows, |column| column < 2).trim_end().to_owned()];
     let opposed = collected.opposed();
     if !opposed.is_empty() {
         lines.push(format!("\n{} disagreements:", opposed.len()));

@@ -6,17 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Failure;
+use super::CampaignFailure;
 use crate::campaign::{self, Digest, FileMark, Listing, PlannedInstance, external_files};
 use crate::cli::networks::Networks;
 use crate::cli::terminal::say;
 use crate::text;
 use crate::unpack::{self, FileError};
 
-/// Largest list.
-const MAX_LIST: u64 = 1 << 30;
-/// Largest network or property: as in `onnx::read`, room for the competition's largest network.
-const MAX_FILE: u64 = 4 << 30;
 /// Folders in folders that are searched for lists: BENCHMARKS/NAME/YEAR is usual.
 const DEEPEST: usize = 4;
 /// Messages about files before the rest is only counted.
@@ -52,7 +48,7 @@ impl Instances {
     ///
     /// # Errors
     /// If a list cannot be read, a row has no limit, or files are missing: those are all said before.
-    pub(super) fn read(lists: &[PathBuf], cap: Option<Duration>) -> Result<Self, Failure> {
+    pub(super) fn read(lists: &[PathBuf], cap: Option<Duration>) -> Result<Self, CampaignFailure> {
         let mut all = Self::default();
         for list in lists.iter().map(|path| found(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten()
         {
@@ -65,19 +61,19 @@ impl Instances {
                 if count > SHOWN {
                     say!("error: and {} more", count - SHOWN);
                 }
-                Err(Failure::Files(count))
+                Err(CampaignFailure::Files(count))
             }
         }
     }
 
-    fn add(&mut self, list: &Lists, cap: Option<Duration>) -> Result<(), Failure> {
+    fn add(&mut self, list: &Lists, cap: Option<Duration>) -> Result<(), CampaignFailure> {
         let path = &list.path;
-        let (_, bytes) =
-            unpack::read(path, MAX_LIST).map_err(|source| Failure::File { path: path.clone(), source })?;
+        let (_, bytes) = unpack::read(path, unpack::limit::TEXT)
+            .map_err(|source| CampaignFailure::File { path: path.clone(), source })?;
         let text =
             text::decoded(bytes.clone()).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned());
-        let listings =
-            campaign::listings(&text).map_err(|source| Failure::List { path: path.clone(), source })?;
+        let listings = campaign::listings(&text)
+            .map_err(|source| CampaignFailure::List { path: path.clone(), source })?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         for listing in listings {
             let cap = cap.map(|cap| cap.as_secs_f64());
@@ -85,7 +81,9 @@ impl Instances {
                 (Some(limit), Some(cap)) => limit.min(cap),
                 (Some(limit), None) => limit,
                 (None, Some(cap)) => cap,
-                (None, None) => return Err(Failure::NoLimit { path: path.clone(), line: listing.line }),
+                (None, None) => {
+                    return Err(CampaignFailure::NoLimit { path: path.clone(), line: listing.line });
+                }
             };
             if let Some(instance) = self.instance(&listing, limit, list, &folder) {
                 let asked = self.question(&instance);
@@ -191,11 +189,14 @@ impl Instances {
 
 /// Reads a file, packed or not, under its name or with `.gz`: its mark and its content.
 pub(super) fn marked(path: &Path) -> Result<(FileMark, Vec<u8>), FileError> {
-    let (found, bytes) = unpack::read(path, MAX_FILE).or_else(|error| match path.extension() {
-        // A list may name the packed file where the plain one was kept.
-        Some(end) if end == "gz" && !path.exists() => unpack::read(&path.with_extension(""), MAX_FILE),
-        _ => Err(error),
-    })?;
+    let (found, bytes) =
+        unpack::read(path, unpack::limit::HANDED_ON).or_else(|error| match path.extension() {
+            // A list may name the packed file where the plain one was kept.
+            Some(end) if end == "gz" && !path.exists() => {
+                unpack::read(&path.with_extension(""), unpack::limit::HANDED_ON)
+            }
+            _ => Err(error),
+        })?;
     let path = fs::canonicalize(&found)?;
     let (length, changed) = stamp(&path)?;
     Ok((FileMark { path, sha256: Digest::of(&bytes), bytes: length, changed }, bytes))
@@ -209,8 +210,9 @@ pub(super) fn stamp(path: &Path) -> Result<(u64, i64), FileError> {
 }
 
 /// A list, or those in a folder and below.
-fn found(path: &Path) -> Result<Vec<Lists>, Failure> {
-    let io = |source: std::io::Error| Failure::File { path: path.to_path_buf(), source: source.into() };
+fn found(path: &Path) -> Result<Vec<Lists>, CampaignFailure> {
+    let io =
+        |source: std::io::Error| CampaignFailure::File { path: path.to_path_buf(), source: source.into() };
     let root = fs::canonicalize(path).or_else(|error| match error.kind() {
         // `instances.csv.gz` may be what is meant.
         std::io::ErrorKind::NotFound => Ok(path.to_path_buf()),
@@ -223,7 +225,7 @@ fn found(path: &Path) -> Result<Vec<Lists>, Failure> {
     let mut lists = Vec::new();
     search(&root, &root, 0, &mut lists).map_err(io)?;
     lists.sort_by(|a, b| a.path.cmp(&b.path));
-    if lists.is_empty() { Err(Failure::NoLists(path.to_path_buf())) } else { Ok(lists) }
+    if lists.is_empty() { Err(CampaignFailure::NoLists(path.to_path_buf())) } else { Ok(lists) }
 }
 
 fn search(root: &Path, folder: &Path, depth: usize, lists: &mut Vec<Lists>) -> std::io::Result<()> {

@@ -18,12 +18,12 @@ use super::args;
 use super::config::UsageError;
 use super::exit::Exit;
 use crate::campaign::{FolderError, ListingError, PlanError};
-use crate::cli::terminal::say;
+use crate::cli::failure::Failing;
 use crate::unpack::{self, FileError};
 
 /// Why a step of a campaign is not done.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum CampaignFailure {
     #[error(transparent)]
     Usage(#[from] UsageError),
     /// What belongs to the plan, given with a plan that exists.
@@ -70,7 +70,7 @@ enum Failure {
     System(io::Error),
 }
 
-impl Failure {
+impl Failing for CampaignFailure {
     fn exit(&self) -> Exit {
         match self {
             Self::Usage(_)
@@ -103,8 +103,5 @@ pub(super) fn run(args: &args::Campaign, itself: &[OsString]) -> Exit {
         args::CampaignStep::Collect(args) => collect::run(args),
         args::CampaignStep::Submit(args) => submit::run(args, itself),
     };
-    done.unwrap_or_else(|failure| {
-        say!("error: {failure}");
-        failure.exit()
-    })
+    done.unwrap_or_else(|failure| failure.say())
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Failure;
+use super::CampaignFailure;
 use super::instances::Instances;
 use crate::campaign::{self, Campaign, CampaignFolder, CampaignTool, Digest, ToolKind, UnitLimits};
 use crate::cli::args;
@@ -13,7 +13,7 @@ use crate::cli::second::Tool;
 use crate::cli::terminal;
 
 /// Runs the command.
-pub(super) fn run(args: &args::CampaignPlan) -> Result<Exit, Failure> {
+pub(super) fn run(args: &args::CampaignPlan) -> Result<Exit, CampaignFailure> {
     let (plan, duplicates) = make(&args.lists, &args.wishes)?;
     let folder = CampaignFolder::at(&args.output);
     folder.begin(&plan)?;
@@ -21,7 +21,10 @@ pub(super) fn run(args: &args::CampaignPlan) -> Result<Exit, Failure> {
 }
 
 /// Makes a plan; and how many rows were left out because another one asks the same.
-pub(super) fn make(lists: &[PathBuf], wishes: &args::PlanWishes) -> Result<(Campaign, usize), Failure> {
+pub(super) fn make(
+    lists: &[PathBuf],
+    wishes: &args::PlanWishes,
+) -> Result<(Campaign, usize), CampaignFailure> {
     let seeds = wishes.seeds.as_deref().map_or(Ok(vec![0]), campaign::seeds)?;
     let cap: Option<Duration> =
         wishes.timeout_cap.as_deref().map(|text| config::seconds("timeout-cap", text)).transpose()?;
@@ -55,14 +58,14 @@ fn in_words(plan: &Campaign, duplicates: usize, folder: &Path) -> String {
 }
 
 /// Ours, where none is named.
-fn tools(typed: &[String]) -> Result<Vec<CampaignTool>, Failure> {
+fn tools(typed: &[String]) -> Result<Vec<CampaignTool>, CampaignFailure> {
     let ours = ["ours".to_owned()];
     let typed = if typed.is_empty() { &ours[..] } else { typed };
     let mut tools: Vec<CampaignTool> = Vec::new();
     for text in typed {
         let tool = tool(text)?;
         if tools.iter().any(|other| other.name == tool.name) {
-            return Err(Failure::SameTool(tool.name));
+            return Err(CampaignFailure::SameTool(tool.name));
         }
         tools.push(tool);
     }
@@ -70,7 +73,7 @@ fn tools(typed: &[String]) -> Result<Vec<CampaignTool>, Failure> {
 }
 
 /// `[NAME=](ours|marabou|script:FILE)`
-fn tool(text: &str) -> Result<CampaignTool, Failure> {
+fn tool(text: &str) -> Result<CampaignTool, CampaignFailure> {
     let (name, what) = match text.split_once('=') {
         Some((name, what)) if !name.is_empty() && !name.contains([':', '/']) => (Some(name), what),
         _ => (None, text),
@@ -84,7 +87,7 @@ fn tool(text: &str) -> Result<CampaignTool, Failure> {
             let usual = usual_name(&path);
             (ToolKind::Script, Some(path), usual)
         }
-        _ => return Err(Failure::Tool(text.to_owned())),
+        _ => return Err(CampaignFailure::Tool(text.to_owned())),
     };
     let version = version(kind, program.as_deref())?;
     Ok(CampaignTool { name: name.map_or(usual, ToOwned::to_owned), kind, program, version })
@@ -113,15 +116,15 @@ fn in_path(name: &str) -> PathBuf {
 ///
 /// # Errors
 /// If the program is not there or may not be run.
-pub(super) fn version(kind: ToolKind, program: Option<&Path>) -> Result<String, Failure> {
+pub(super) fn version(kind: ToolKind, program: Option<&Path>) -> Result<String, CampaignFailure> {
     let digest = |path: &Path| {
         let bytes = std::fs::read(path)
-            .map_err(|source| Failure::File { path: path.to_path_buf(), source: source.into() })?;
-        Ok::<_, Failure>(Digest::of(&bytes))
+            .map_err(|source| CampaignFailure::File { path: path.to_path_buf(), source: source.into() })?;
+        Ok::<_, CampaignFailure>(Digest::of(&bytes))
     };
     let Some(program) = program else {
         // Within another program, such as Python's interpreter, it is that one's: there the version tells them apart.
-        let own = std::env::current_exe().map_err(Failure::System)?;
+        let own = std::env::current_exe().map_err(CampaignFailure::System)?;
         return Ok(format!("{}+{}", env!("CARGO_PKG_VERSION"), digest(&own)?.short()));
     };
     let tool = as_tool(kind, program, "");
@@ -158,10 +161,10 @@ mod tests {
         assert_eq!((ours.name.as_str(), ours.kind, ours.program), ("new", ToolKind::Ours, None));
         assert!(ours.version.starts_with(concat!(env!("CARGO_PKG_VERSION"), "+")));
         for wrong in ["", "theirs", "script:", "x=", "a/b=ours"] {
-            assert!(matches!(tool(wrong), Err(Failure::Tool(_))), "{wrong}");
+            assert!(matches!(tool(wrong), Err(CampaignFailure::Tool(_))), "{wrong}");
         }
-        assert!(matches!(tool("script:/nowhere.sh"), Err(Failure::Usage(_))));
+        assert!(matches!(tool("script:/nowhere.sh"), Err(CampaignFailure::Usage(_))));
         let twice = ["ours", "ours"].map(String::from);
-        assert!(matches!(tools(&twice), Err(Failure::SameTool(_))));
+        assert!(matches!(tools(&twice), Err(CampaignFailure::SameTool(_))));
     }
 }

@@ -10,7 +10,7 @@ use std::thread;
 
 use super::claimant::Claimant;
 use super::unit::{self, Ran};
-use super::{Failure, instances, plan};
+use super::{CampaignFailure, instances, plan};
 use crate::budget::{Budget, Interrupt};
 use crate::campaign::{
     Campaign, CampaignFolder, CampaignUnit, Key, Shard, StoredResult, UnitEvidence, UnitResult, UnitVerdict,
@@ -29,16 +29,16 @@ use crate::search::{MOST_THREADS, available_threads};
 const ATTEMPTS: usize = 3;
 
 /// Runs the command.
-pub(super) fn run(args: &args::CampaignRun, itself: &[OsString]) -> Result<Exit, Failure> {
+pub(super) fn run(args: &args::CampaignRun, itself: &[OsString]) -> Result<Exit, CampaignFailure> {
     let shard = args.shard.as_deref().map_or(Ok(Shard::ALL), Shard::parse)?;
-    let interrupt = interrupt().map_err(Failure::System)?;
+    let interrupt = interrupt().map_err(CampaignFailure::System)?;
     let (folder, plan) = prepared(args)?;
     let usual = (available_threads() / plan.limits.threads).clamp(1, MOST_THREADS);
     let jobs = args.jobs.unwrap_or(usual);
     if !(1..=MOST_THREADS).contains(&jobs) {
-        return Err(Failure::Number { option: "jobs", number: jobs, most: MOST_THREADS });
+        return Err(CampaignFailure::Number { option: "jobs", number: jobs, most: MOST_THREADS });
     }
-    let adopted = Adopted::all().map_err(Failure::System)?;
+    let adopted = Adopted::all().map_err(CampaignFailure::System)?;
     let budget = Budget::unlimited().with_interrupt(interrupt.clone());
     let units = shard.first(&plan.longest_first());
     let run = Runner {
@@ -69,7 +69,7 @@ pub(super) fn run(args: &args::CampaignRun, itself: &[OsString]) -> Result<Exit,
 }
 
 /// The campaign's folder and its plan, brought up to date.
-fn prepared(args: &args::CampaignRun) -> Result<(CampaignFolder, Campaign), Failure> {
+fn prepared(args: &args::CampaignRun) -> Result<(CampaignFolder, Campaign), CampaignFailure> {
     if let Some(output) = &args.output {
         let folder = CampaignFolder::at(output);
         let (plan, _) = plan::make(&args.inputs, &args.wishes)?;
@@ -78,7 +78,7 @@ fn prepared(args: &args::CampaignRun) -> Result<(CampaignFolder, Campaign), Fail
     }
     let folder = match &args.inputs[..] {
         [only] if CampaignFolder::at(only).has_plan() => CampaignFolder::at(only),
-        inputs => return Err(Failure::NoOutput(inputs.first().cloned().unwrap_or_default())),
+        inputs => return Err(CampaignFailure::NoOutput(inputs.first().cloned().unwrap_or_default())),
     };
     let wishes = &args.wishes;
     let options = [
@@ -89,7 +89,7 @@ fn prepared(args: &args::CampaignRun) -> Result<(CampaignFolder, Campaign), Fail
         ("--threads", wishes.threads.is_some()),
     ];
     if let Some((option, _)) = options.into_iter().find(|(_, given)| *given) {
-        return Err(Failure::Planned { folder: folder.path().to_path_buf(), option });
+        return Err(CampaignFailure::Planned { folder: folder.path().to_path_buf(), option });
     }
     let old = folder.plan()?;
     let new = up_to_date(old.clone())?;
@@ -100,7 +100,7 @@ fn prepared(args: &args::CampaignRun) -> Result<(CampaignFolder, Campaign), Fail
 }
 
 /// The plan with the files and programs as they are now; what has changed is said: it makes new units.
-fn up_to_date(mut plan: Campaign) -> Result<Campaign, Failure> {
+fn up_to_date(mut plan: Campaign) -> Result<Campaign, CampaignFailure> {
     let mut missing = 0;
     for file in &mut plan.files {
         if instances::stamp(&file.path).is_ok_and(|stamp| stamp == (file.bytes, file.changed)) {
@@ -120,7 +120,7 @@ fn up_to_date(mut plan: Campaign) -> Result<Campaign, Failure> {
         }
     }
     if missing > 0 {
-        return Err(Failure::Files(missing));
+        return Err(CampaignFailure::Files(missing));
     }
     for tool in &mut plan.tools {
         let version = plan::version(tool.kind, tool.program.as_deref())?;
@@ -181,7 +181,7 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     /// Goes over the units until none is left that this process can run; how many others are running.
-    fn all(&self, mut units: Vec<CampaignUnit>, jobs: usize) -> Result<usize, Failure> {
+    fn all(&self, mut units: Vec<CampaignUnit>, jobs: usize) -> Result<usize, CampaignFailure> {
         let (ended, end) = channel();
         thread::scope(|scope| {
             scope.spawn(|| self.claimant.renew(end));
@@ -205,7 +205,11 @@ impl Runner<'_> {
     }
 
     /// Goes over the units once, several at a time; those without a result, and how many of them were ended from outside.
-    fn pass(&self, units: &[CampaignUnit], jobs: usize) -> Result<(Vec<CampaignUnit>, usize), Failure> {
+    fn pass(
+        &self,
+        units: &[CampaignUnit],
+        jobs: usize,
+    ) -> Result<(Vec<CampaignUnit>, usize), CampaignFailure> {
         let next = AtomicUsize::new(0);
         let work = || {
             let (mut left, mut again) = (Vec::new(), 0);
@@ -243,7 +247,7 @@ impl Runner<'_> {
     }
 
     /// Runs a unit, if nobody has and nobody does.
-    fn one(&self, unit: CampaignUnit) -> Result<UnitStep, Failure> {
+    fn one(&self, unit: CampaignUnit) -> Result<UnitStep, CampaignFailure> {
         let key = self.plan.key(unit);
         if self.has_result(&key)? {
             self.count(None);
@@ -258,7 +262,7 @@ impl Runner<'_> {
     }
 
     /// Runs a unit that is this process's.
-    fn claimed(&self, unit: CampaignUnit, key: &Key) -> Result<UnitStep, Failure> {
+    fn claimed(&self, unit: CampaignUnit, key: &Key) -> Result<UnitStep, CampaignFailure> {
         // Whoever had it before may have written its result between the first look and the claim.
         if self.has_result(key)? {
             self.count(None);
@@ -266,7 +270,7 @@ impl Runner<'_> {
         }
         let host = self.claimant.host();
         let ran = unit::run(self.itself, self.plan, unit, key.clone(), host, &self.budget)
-            .map_err(Failure::System)?;
+            .map_err(CampaignFailure::System)?;
         match ran {
             Ran::Interrupted => Ok(UnitStep::Interrupted),
             // A signal for all of a job's processes may have reached the unit first.
@@ -291,7 +295,7 @@ impl Runner<'_> {
         }
     }
 
-    fn keep(&self, result: UnitResult, evidence: &UnitEvidence) -> Result<UnitStep, Failure> {
+    fn keep(&self, result: UnitResult, evidence: &UnitEvidence) -> Result<UnitStep, CampaignFailure> {
         let verdict = result.verdict;
         match self.folder.write(result, evidence)? {
             WriteOnce::New => self.count(Some(verdict)),
@@ -302,7 +306,7 @@ impl Runner<'_> {
     }
 
     /// Whether a unit has a result; one that cannot be read is put aside and is none.
-    fn has_result(&self, key: &Key) -> Result<bool, Failure> {
+    fn has_result(&self, key: &Key) -> Result<bool, CampaignFailure> {
         match self.folder.result(key)? {
             StoredResult::Missing => Ok(false),
             StoredResult::Whole(_) => Ok(true),

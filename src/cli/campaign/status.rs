@@ -5,12 +5,13 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::Failure;
+use super::CampaignFailure;
 use super::claimant::{lives, own};
 use crate::campaign::{Asked, Campaign, CampaignFolder, Collected, Scores, UnitVerdict};
 use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::cli::terminal;
+use crate::report::table::markdown;
 
 /// A claim that holds.
 #[derive(Debug, Serialize)]
@@ -34,7 +35,7 @@ struct BenchmarkState {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &args::CampaignStatus) -> Result<Exit, Failure> {
+pub(super) fn run(args: &args::CampaignStatus) -> Result<Exit, CampaignFailure> {
     let folder = CampaignFolder::at(&args.folder);
     let plan = folder.plan()?;
     // Claims first: a unit that ends meanwhile has a result then, and is not counted as running.
@@ -119,14 +120,14 @@ fn in_words(
         running.len(),
         open - running.len()
     );
-    let verdicts: Vec<&str> = UnitVerdict::ALL.iter().map(|verdict| verdict.word()).collect();
-    let _ = writeln!(out, "| benchmark | done | running | open | {} |", verdicts.join(" | "));
-    let _ = writeln!(out, "|---|{}", "---|".repeat(3 + verdicts.len()));
-    for (benchmark, state) in states {
-        let cells: Vec<String> = state.scores.verdicts.iter().map(usize::to_string).collect();
-        let (done, running, open) = (state.scores.units(), state.running, state.open);
-        let _ = writeln!(out, "| {benchmark} | {done} | {running} | {open} | {} |", cells.join(" | "));
-    }
+    let verdicts = UnitVerdict::ALL.iter().map(|verdict| verdict.word());
+    let head: Vec<&str> = ["benchmark", "done", "running", "open"].into_iter().chain(verdicts).collect();
+    let row = |(benchmark, state): (&String, &BenchmarkState)| -> Vec<String> {
+        let numbers =
+            [state.scores.units(), state.running, state.open].into_iter().chain(state.scores.verdicts);
+        std::iter::once(benchmark.clone()).chain(numbers.map(|number| number.to_string())).collect()
+    };
+    out += &markdown(&head, states.iter().map(row), |column| column == 0);
     if !running.is_empty() {
         out.push_str("\nrunning:\n");
     }

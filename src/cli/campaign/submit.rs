@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::Failure;
+use super::CampaignFailure;
 use crate::campaign::{CampaignFolder, Submission};
 use crate::cli::args;
 use crate::cli::exit::Exit;
@@ -16,11 +16,11 @@ use crate::search::MOST_THREADS;
 const MOST_TASKS: usize = 100_000;
 
 /// Runs the command.
-pub(super) fn run(args: &args::CampaignSubmit, itself: &[OsString]) -> Result<Exit, Failure> {
+pub(super) fn run(args: &args::CampaignSubmit, itself: &[OsString]) -> Result<Exit, CampaignFailure> {
     let limits = [("array-size", args.array_size, MOST_TASKS), ("jobs", args.jobs, MOST_THREADS)];
     for (option, number, most) in limits {
         if !(1..=most).contains(&number) {
-            return Err(Failure::Number { option, number, most });
+            return Err(CampaignFailure::Number { option, number, most });
         }
     }
     let folder = args.folder.canonicalize().unwrap_or_else(|_| args.folder.clone());
@@ -37,15 +37,15 @@ pub(super) fn run(args: &args::CampaignSubmit, itself: &[OsString]) -> Result<Ex
     };
     let script = folder.join("slurm.sh");
     let written = pack::write_bytes(&script, submission.script().as_bytes());
-    written.map_err(|source| Failure::Write { path: script.clone(), source })?;
+    written.map_err(|source| CampaignFailure::Write { path: script.clone(), source })?;
     let shown = script.display().to_string();
     if args.dry_run {
         let text = format!("{shown} is written: sbatch {shown}\n");
         return Ok(terminal::ended(terminal::print(&text), Exit::Answered));
     }
     let status = Command::new("sbatch").arg(&script).status();
-    match status.map_err(|error| Failure::Sbatch(error, shown.clone()))? {
+    match status.map_err(|error| CampaignFailure::Sbatch(error, shown.clone()))? {
         accepted if accepted.success() => Ok(Exit::Answered),
-        _ => Err(Failure::Refused(shown)),
+        _ => Err(CampaignFailure::Refused(shown)),
     }
 }

@@ -162,16 +162,13 @@ fn listed(networks: &[(Option<&str>, PathBuf)]) -> String {
     }
 }
 
-/// Largest file that is unpacked for a second tool: as in `onnx::read`, room for the competition's largest network.
-const MAX_BYTES: u64 = 4 << 30;
-
 /// The absolute path of a file, or of its unpacked copy.
 fn plain(path: &Path, scratch: &Path) -> io::Result<PathBuf> {
     let mut magic = [0; 2];
     if path.exists() && File::open(path)?.read_exact(&mut magic).is_ok() && magic != [0x1f, 0x8b] {
         return path.canonicalize();
     }
-    let (found, bytes) = unpack::read(path, MAX_BYTES).map_err(io::Error::other)?;
+    let (found, bytes) = unpack::read(path, unpack::limit::HANDED_ON).map_err(io::Error::other)?;
     let name = found.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let copy = scratch.join(name.strip_suffix(".gz").unwrap_or(&name));
     std::fs::write(&copy, bytes)?;

@@ -11,6 +11,7 @@
 //! The first width is another one each time: with a fixed row of widths all starts may end at the same wrong place. All
 //! of it is in double precision; the end is rounded into the box and judged like every other point.
 
+mod cholesky;
 mod residuals;
 mod step;
 

@@ -6,7 +6,10 @@
 //! steps is taken. The system is solved by the smaller of its two forms: `(JᵀJ + λ) d = −Jᵀ r`, or
 //! `d = −Jᵀ (J Jᵀ + λ)⁻¹ r` where there are fewer equations than inputs.
 
-use nalgebra::{Cholesky, DMatrix, DVector};
+use ndarray::{Array1, Array2, Axis};
+
+use super::cholesky::Cholesky;
+use crate::network::kernel::dot;
 
 /// How often the set of free inputs changes, at most.
 const MOST_STOPS: usize = 6;
@@ -15,8 +18,8 @@ const MOST_STOPS: usize = 6;
 #[derive(Debug)]
 pub(super) struct System {
     /// `equations × inputs`.
-    jacobian: DMatrix<f64>,
-    residuals: DVector<f64>,
+    jacobian: Array2<f64>,
+    residuals: Array1<f64>,
     /// Where the point is in the box, each coordinate from 0 to 1.
     place: Vec<f64>,
     /// The mean square of a column's length: what damping is measured by.
@@ -28,45 +31,63 @@ pub(super) struct System {
 /// The free inputs' columns of the Jacobian, and the smaller one of its two squares.
 #[derive(Debug)]
 struct Normal {
-    jacobian: DMatrix<f64>,
-    square: DMatrix<f64>,
+    jacobian: Array2<f64>,
+    square: Array2<f64>,
 }
 
 impl Normal {
-    fn of(jacobian: DMatrix<f64>) -> Self {
-        let square =
-            if is_wide(&jacobian) { &jacobian * jacobian.transpose() } else { jacobian.tr_mul(&jacobian) };
+    fn of(all: &Array2<f64>, free: &[usize]) -> Self {
+        // Chosen columns lie by columns.
+        let jacobian = all.select(Axis(1), free).as_standard_layout().into_owned();
+        let transposed = jacobian.t();
+        let square = if is_wide(&jacobian) { jacobian.dot(&transposed) } else { transposed.dot(&jacobian) };
         Self { jacobian, square }
     }
 
     /// The damped step that makes these residuals small.
-    fn solve(&self, residuals: &DVector<f64>, damping: f64) -> Option<DVector<f64>> {
+    fn solve(&self, residuals: &Array1<f64>, damping: f64) -> Option<Array1<f64>> {
         let mut square = self.square.clone();
-        (0..square.nrows()).for_each(|i| square[(i, i)] += damping);
+        square.diag_mut().map_inplace(|d| *d += damping);
         let square = Cholesky::new(square)?;
         let step = if is_wide(&self.jacobian) {
-            -self.jacobian.tr_mul(&square.solve(residuals))
+            -gradient(&self.jacobian, &square.solve(residuals.view()))
         } else {
-            -square.solve(&self.jacobian.tr_mul(residuals))
+            -square.solve(gradient(&self.jacobian, residuals).view())
         };
         step.iter().all(|d| d.is_finite()).then_some(step)
     }
 }
 
+/// `Jᵀ r`, row by row.
+fn gradient(jacobian: &Array2<f64>, residuals: &Array1<f64>) -> Array1<f64> {
+    let mut sum = vec![0.0; jacobian.ncols()];
+    let rows = jacobian.as_standard_layout();
+    dot::vector_matrix(
+        rows.as_slice().expect("the standard layout is by rows, without gaps"),
+        residuals.as_slice().expect("a vector that is no view has no gaps"),
+        &mut sum,
+    );
+    sum.into()
+}
+
+/// The sum of the squares.
+fn norm_squared(vector: &Array1<f64>) -> f64 {
+    vector.dot(vector)
+}
+
 /// Whether there are fewer equations than inputs.
-fn is_wide(jacobian: &DMatrix<f64>) -> bool {
+fn is_wide(jacobian: &Array2<f64>) -> bool {
     jacobian.nrows() < jacobian.ncols()
 }
 
 impl System {
     /// `rows` holds the gradient of every residual with respect to the coordinates.
     pub(super) fn new(rows: &[Vec<f64>], residuals: &[f64], place: Vec<f64>) -> Self {
-        let jacobian = DMatrix::from_fn(rows.len(), place.len(), |i, j| rows[i][j]);
-        let residuals = DVector::from_column_slice(residuals);
-        let gradient = jacobian.tr_mul(&residuals);
-        let scale = jacobian.norm_squared() / place.len().max(1) as f64;
-        let free = free(&place, &gradient);
-        let normal = Normal::of(jacobian.select_columns(&free));
+        let jacobian = Array2::from_shape_fn((rows.len(), place.len()), |(i, j)| rows[i][j]);
+        let residuals = Array1::from(residuals.to_vec());
+        let scale = jacobian.iter().map(|x| x * x).sum::<f64>() / place.len().max(1) as f64;
+        let free = free(&place, &gradient(&jacobian, &residuals));
+        let normal = Normal::of(&jacobian, &free);
         Self { jacobian, residuals, place, scale, first: (free, normal) }
     }
 
@@ -77,12 +98,12 @@ impl System {
 
     /// Of the residuals.
     pub(super) fn sum_of_squares(&self) -> f64 {
-        self.residuals.norm_squared()
+        norm_squared(&self.residuals)
     }
 
     /// Multiplications that a step takes, roughly.
     pub(super) fn price(&self) -> usize {
-        let (equations, inputs) = self.jacobian.shape();
+        let (equations, inputs) = self.jacobian.dim();
         let least = equations.min(inputs);
         MOST_STOPS / 2 * (least * least * equations.max(inputs) + least * least * least / 3)
     }
@@ -97,35 +118,35 @@ impl System {
         for _ in 0..MOST_STOPS {
             let mut fixed = self.moved(&target);
             current.0.iter().for_each(|&j| fixed[j] = 0.0);
-            let residuals = &self.residuals + &self.jacobian * fixed;
+            let residuals = &self.residuals + &self.jacobian.dot(&fixed);
             let Some(step) = current.1.solve(&residuals, damping) else { break };
             for (&j, d) in current.0.iter().zip(step.iter()) {
                 target[j] = (self.place[j] + d).clamp(0.0, 1.0);
             }
             let moved = self.moved(&target);
-            let residuals = &self.residuals + &self.jacobian * &moved;
-            let size = residuals.norm_squared() + damping * moved.norm_squared();
+            let residuals = &self.residuals + &self.jacobian.dot(&moved);
+            let size = norm_squared(&residuals) + damping * norm_squared(&moved);
             if size < best.0 {
                 best = (size, target.clone());
             }
-            let left = free(&target, &(self.jacobian.tr_mul(&residuals) + damping * moved));
+            let left = free(&target, &(gradient(&self.jacobian, &residuals) + damping * &moved));
             if left == current.0 {
                 break;
             }
-            let normal = Normal::of(self.jacobian.select_columns(&left));
+            let normal = Normal::of(&self.jacobian, &left);
             other = (left, normal);
             current = &other;
         }
         best.1
     }
 
-    fn moved(&self, target: &[f64]) -> DVector<f64> {
-        DVector::from_fn(self.place.len(), |j, _| target[j] - self.place[j])
+    fn moved(&self, target: &[f64]) -> Array1<f64> {
+        Array1::from_shape_fn(self.place.len(), |j| target[j] - self.place[j])
     }
 }
 
 /// Inputs that are inside of the box, or that the gradient of what is minimised does not push out of it.
-fn free(target: &[f64], gradient: &DVector<f64>) -> Vec<usize> {
+fn free(target: &[f64], gradient: &Array1<f64>) -> Vec<usize> {
     let stays = |j: usize| (target[j] <= 0.0 && gradient[j] > 0.0) || (target[j] >= 1.0 && gradient[j] < 0.0);
     (0..target.len()).filter(|&j| !stays(j)).collect()
 }
@@ -144,18 +165,18 @@ mod tests {
     }
 
     fn objective(system: &System, to: &[f64], damping: f64) -> f64 {
-        let step = DVector::from_fn(to.len(), |j, _| to[j] - system.place[j]);
-        (&system.residuals + &system.jacobian * &step).norm_squared()
-            + damping * system.scale * step.norm_squared()
+        let step = Array1::from_shape_fn(to.len(), |j| to[j] - system.place[j]);
+        norm_squared(&(&system.residuals + &system.jacobian.dot(&step)))
+            + damping * system.scale * norm_squared(&step)
     }
 
     /// The plain twin: projected gradient descent on the damped system, for long.
     fn slowly(system: &System, damping: f64) -> Vec<f64> {
         let mut at = system.place.clone();
-        let length = 0.5 / (system.jacobian.norm_squared() + damping * system.scale);
+        let length = 0.5 / (system.jacobian.iter().map(|x| x * x).sum::<f64>() + damping * system.scale);
         for _ in 0..200_000 {
-            let step = DVector::from_fn(at.len(), |j, _| at[j] - system.place[j]);
-            let gradient = 2.0 * system.jacobian.tr_mul(&(&system.residuals + &system.jacobian * &step))
+            let step = Array1::from_shape_fn(at.len(), |j| at[j] - system.place[j]);
+            let gradient = 2.0 * system.jacobian.t().dot(&(&system.residuals + &system.jacobian.dot(&step)))
                 + 2.0 * damping * system.scale * step;
             at.iter_mut().zip(gradient.iter()).for_each(|(x, g)| *x = (*x - length * g).clamp(0.0, 1.0));
         }
