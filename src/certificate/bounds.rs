@@ -54,6 +54,23 @@ impl Bounds {
         }
     }
 
+    /// Makes room for numbers that a tape has got since.
+    pub(super) fn grow(&mut self, len: usize) {
+        self.low.resize(len, f64::NEG_INFINITY);
+        self.high.resize(len, f64::INFINITY);
+        self.grain.resize(len, format::UNKNOWN);
+        self.price.resize(len, f64::INFINITY);
+        self.lines.resize(len, Lines::flat(Interval::EVERYTHING));
+    }
+
+    /// Takes it that a whole number is this one.
+    pub(super) fn assume(&mut self, x: Scalar, value: f64) {
+        self.set(
+            x as usize,
+            Number { range: Interval::point(value), grain: format::grain(value), price: 0.0 },
+        );
+    }
+
     pub(super) fn of(&self, x: Scalar) -> Interval {
         Interval { low: self.low[x as usize], high: self.high[x as usize] }
     }

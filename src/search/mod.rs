@@ -61,7 +61,7 @@ use crate::property::Region;
 use patch::reading::Reading;
 
 pub use oracle::{Objective, Oracle};
-pub use portfolio::falsify;
+pub use portfolio::{falsify, falsify_briefly};
 pub use summary::Ending;
 pub use tally::Tally;
 

@@ -4,7 +4,7 @@ use super::asking::Asking;
 use super::shared::Shared;
 use super::tally::Tally;
 use super::{Candidate, Halt, Judge, Judgement, spread};
-use crate::budget::Budget;
+use crate::budget::{Budget, StopReason};
 use crate::network::{Real, Surrogate, Workspace};
 use crate::onnx::ElementType;
 use crate::problem::Problem;
@@ -184,6 +184,9 @@ impl<'a, T: Real> Oracle<'a, T> {
         if self.held.is_some_and(|(until, asked)| self.tally.work > until || asked >= MOST_HELD) {
             self.shared.over.raise();
             return Err(Halt::Over);
+        }
+        if self.shared.most_work.is_some_and(|most| self.tally.work > most) {
+            return Err(Halt::Stopped(StopReason::Exhausted));
         }
         Ok(self.budget.check()?)
     }
