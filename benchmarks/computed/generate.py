@@ -368,7 +368,8 @@ class Instance:
         else:
             # Far below: the grid says no, brightnesses between its points could.
             threshold = first - 0.05
-        high = float(np.nextafter(np.float32(1 if self.scaled else PLACES), np.float32(0)))
+        # Scaled inputs end a little before one: at the last float rounding may put the patch outside of the image.
+        high = 0.999 if self.scaled else float(np.nextafter(np.float32(PLACES), np.float32(0)))
         box = [(0.0, high), (0.0, high)] + ([(0.0, 1.0)] if self.bright else [])
         box += [] if self.constant_image else [(float(x), float(x)) for x in self.image]
         lines = [f"(declare-const X_{i} Real)" for i in range(len(box))] + ["(declare-const Y_0 Real)"]

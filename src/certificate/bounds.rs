@@ -206,6 +206,11 @@ impl Bounds {
         let hidden = linear.hidden.get(i).copied().unwrap_or(0.0);
         let mut number = rounded_on(way, step.rounding, range, size + hidden, grain);
         number.price += times(gamma(step.fan + 4), size);
+        // Rounding keeps the sign of a product, or makes it zero: an index that is a scaled input is not below zero for it.
+        if linear.terms == 1 && bias == 0.0 && hidden == 0.0 && linear.chains.is_empty() {
+            number.range.low = if low >= 0.0 { number.range.low.max(0.0) } else { number.range.low };
+            number.range.high = if high <= 0.0 { number.range.high.min(0.0) } else { number.range.high };
+        }
         number
     }
 

@@ -252,20 +252,20 @@ impl<'f> Finder<'f> {
             self.cut(at, &cell, cut);
             return Ok(());
         }
-        let (range, place) = match (&refused, within.fewest_values(&open)) {
-            (None, _) => {
-                self.keep(at, cell);
-                return Ok(());
-            }
-            (Some(_), Some(fewest)) => fewest,
-            (Some(why), None) => return Err(NoCells::NotEnumerable(why.0.clone())),
+        let values = refused.as_ref().and_then(|_| within.fewest_values(&open));
+        let Some((range, place)) = values.filter(|((low, high), _)| high - low < MOST_VALUES) else {
+            // A part that cannot be settled, as where an index is out of range, is searched as far as it can be.
+            return match refused {
+                Some(why) if at == 0 => Err(NoCells::NotEnumerable(match open.is_empty() {
+                    true => why.0,
+                    false => format!("{}, and what decides has too many values", why.0),
+                })),
+                _ => {
+                    self.keep(at, cell);
+                    Ok(())
+                }
+            };
         };
-        if range.1 - range.0 >= MOST_VALUES {
-            return Err(NoCells::NotEnumerable(format!(
-                "{} has more than {MOST_VALUES} values",
-                place.value
-            )));
-        }
         self.take_values(at, &cell, range, place);
         Ok(())
     }
@@ -370,7 +370,7 @@ impl<'p> Part<'p> {
         free.into_iter().find_map(|input| {
             let width = whole[input].high - whole[input].low;
             let mut measure = Measure { part: self, steps: &steps, numbers, input };
-            let cut = measure.from_below(width).or_else(|| measure.from_above(width));
+            let cut = measure.at_lower_end(width).or_else(|| measure.at_upper_end(width));
             measure.set(measure.part.ranges[input]);
             cut
         })
@@ -405,12 +405,12 @@ impl Measure<'_, '_> {
     }
 
     /// The largest part at the lower end in which the numbers have no more values than at the end itself.
-    fn from_below(&mut self, whole: f64) -> Option<Cut> {
+    fn at_lower_end(&mut self, whole: f64) -> Option<Cut> {
         let Interval { low, high } = self.part.ranges[self.input];
         let input = self.part.inputs[self.input];
         let low = input.nearest(low);
         let least = self.of(low, low);
-        if !(least < self.of(low, high)) {
+        if least >= self.of(low, high) {
             return None;
         }
         let (mut last, mut beyond) = (low, high);
@@ -428,12 +428,12 @@ impl Measure<'_, '_> {
     }
 
     /// The same at the upper end.
-    fn from_above(&mut self, whole: f64) -> Option<Cut> {
+    fn at_upper_end(&mut self, whole: f64) -> Option<Cut> {
         let Interval { low, high } = self.part.ranges[self.input];
         let input = self.part.inputs[self.input];
         let high = input.nearest(high);
         let least = self.of(high, high);
-        if !(least < self.of(low, high)) {
+        if least >= self.of(low, high) {
             return None;
         }
         let (mut beyond, mut first) = (low, high);

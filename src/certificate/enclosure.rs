@@ -136,7 +136,7 @@ impl Enclosure {
         assumed: &Assumed,
     ) -> Result<(Self, Within), Box<Unsettled>> {
         let within = Within::new(ranges, assumed);
-        let (enclosure, within) = Self::make(query, models, Extent::Whole, Some(within)).map_err(Box::new)?;
+        let (enclosure, within) = Self::make(query, models, Extent::Whole, Some(within))?;
         let refuse = |what: &str| {
             Box::new(Unsettled { why: NoEnclosure(what.into()), tape: Tape::default(), within: None })
         };
@@ -165,14 +165,14 @@ impl Enclosure {
         models: &[Arc<Model>],
         extent: Extent,
         within: Option<Within>,
-    ) -> Result<(Self, Option<Within>), Unsettled> {
+    ) -> Result<(Self, Option<Within>), Box<Unsettled>> {
         let mut tape = Tape::default();
         let mut compiler = Compiler::new(&mut tape, within);
         let tensors = Self::tensors(query, models, extent, &mut compiler);
         let (nodes, within) = compiler.finish();
         let tensors = match tensors {
             Ok(tensors) => tensors,
-            Err(why) => return Err(Unsettled { why, tape, within }),
+            Err(why) => return Err(Box::new(Unsettled { why, tape, within })),
         };
         let products = products(query, &tensors, &mut tape);
         tape.count_uses();

@@ -91,7 +91,7 @@ fn rounds(
         let mut results = compiler.graph(opset, Scope { graph, values, outer: Some(scope) })?.into_iter();
         let condition = results.next();
         goes_on = known(node, condition.as_ref())
-            .inspect_err(|_| compiler.note_open(&[condition.clone()]))?
+            .inspect_err(|_| compiler.note_open(std::slice::from_ref(&condition)))?
             .is_some_and(|c| c != 0.0);
         carried = results.collect();
         round += 1;
