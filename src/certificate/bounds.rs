@@ -54,6 +54,23 @@ impl Bounds {
         }
     }
 
+    /// Makes room for numbers that a tape has got since.
+    pub(super) fn grow(&mut self, len: usize) {
+        self.low.resize(len, f64::NEG_INFINITY);
+        self.high.resize(len, f64::INFINITY);
+        self.grain.resize(len, format::UNKNOWN);
+        self.price.resize(len, f64::INFINITY);
+        self.lines.resize(len, Lines::flat(Interval::EVERYTHING));
+    }
+
+    /// Takes it that a whole number is this one.
+    pub(super) fn assume(&mut self, x: Scalar, value: f64) {
+        self.set(
+            x as usize,
+            Number { range: Interval::point(value), grain: format::grain(value), price: 0.0 },
+        );
+    }
+
     pub(super) fn of(&self, x: Scalar) -> Interval {
         Interval { low: self.low[x as usize], high: self.high[x as usize] }
     }
@@ -189,6 +206,11 @@ impl Bounds {
         let hidden = linear.hidden.get(i).copied().unwrap_or(0.0);
         let mut number = rounded_on(way, step.rounding, range, size + hidden, grain);
         number.price += times(gamma(step.fan + 4), size);
+        // Rounding keeps the sign of a product, or makes it zero: an index that is a scaled input is not below zero for it.
+        if linear.terms == 1 && bias == 0.0 && hidden == 0.0 && linear.chains.is_empty() {
+            number.range.low = if low >= 0.0 { number.range.low.max(0.0) } else { number.range.low };
+            number.range.high = if high <= 0.0 { number.range.high.min(0.0) } else { number.range.high };
+        }
         number
     }
 

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use super::cells::Cell;
+use super::compile::{Assumed, Place};
 use super::directed::Interval;
 use super::enclosure::Enclosure;
 use super::formula::{Choices, Truth};
@@ -103,6 +105,17 @@ struct Part {
     ranges: Option<Arc<Vec<Interval>>>,
     phases: Vec<Decided>,
     choices: Arc<Choices>,
+    /// Whole numbers whose values are assumed.
+    assumed: Arc<Assumed>,
+    /// Where its own networks begin.
+    settled: Option<Arc<Settled>>,
+}
+
+/// A part that has networks of its own, and so all parts of it.
+#[derive(Debug)]
+struct Settled {
+    ranges: Arc<Vec<Interval>>,
+    assumed: Arc<Assumed>,
 }
 
 /// A leaf with its part.
@@ -124,7 +137,36 @@ pub(crate) fn check(
     threads: usize,
     keep_going: &(dyn Fn() -> bool + Sync),
 ) -> Result<Proof, Refusal> {
-    let leaves = leaves(enclosure, certificate)?;
+    let none = Choices::new();
+    let root = Part::new(enclosure.domain(&none).map(Arc::new), none);
+    check_from(enclosure, root, certificate, mending, threads, keep_going)
+}
+
+/// Checks the part of a certificate that is a cell's, with the cell's networks; what is mended is cut further. Its tokens.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn check_cell(
+    enclosure: &Enclosure,
+    cell: &Cell,
+    certificate: &Certificate,
+    threads: usize,
+    keep_going: &(dyn Fn() -> bool + Sync),
+) -> Result<Vec<Token>, Refusal> {
+    let root = Part::new(Some(cell.shared_ranges()), Choices::new());
+    let proof = check_from(enclosure, root, certificate, Mending::Cut, threads, keep_going)?;
+    Ok(proof.certificate.tokens)
+}
+
+fn check_from(
+    enclosure: &Enclosure,
+    root: Part,
+    certificate: &Certificate,
+    mending: Mending,
+    threads: usize,
+    keep_going: &(dyn Fn() -> bool + Sync),
+) -> Result<Proof, Refusal> {
+    let leaves = leaves(enclosure, root, certificate)?;
     let next = AtomicUsize::new(0);
     let over = AtomicBool::new(false);
     let going = || !over.load(Ordering::Relaxed) && keep_going();
@@ -187,10 +229,7 @@ fn spliced(certificate: &Certificate, mut mended: Vec<(usize, Vec<Token>)>) -> C
 }
 
 /// Walks the tree and collects its leaves; whatever a part is cut into covers it.
-fn leaves(enclosure: &Enclosure, certificate: &Certificate) -> Result<Vec<Leaf>, Refusal> {
-    let none = Choices::new();
-    let root =
-        Part { ranges: enclosure.domain(&none).map(Arc::new), phases: Vec::new(), choices: Arc::new(none) };
+fn leaves(enclosure: &Enclosure, root: Part, certificate: &Certificate) -> Result<Vec<Leaf>, Refusal> {
     let mut open = vec![root];
     let mut leaves = Vec::new();
     for (number, token) in certificate.tokens.iter().enumerate() {
@@ -198,15 +237,28 @@ fn leaves(enclosure: &Enclosure, certificate: &Certificate) -> Result<Vec<Leaf>,
         let part = open.pop().ok_or_else(|| refuse("the tree was complete before it"))?;
         match token {
             Token::Leaf { slopes, weights } => {
-                let multipliers = multipliers(enclosure, slopes, weights).map_err(refuse)?;
+                let multipliers = Multipliers { slopes: slopes.clone(), weights: weights.clone() };
+                if part.settled.is_none() {
+                    check_multipliers(enclosure, &multipliers).map_err(refuse)?;
+                }
                 leaves.push(Leaf { token: number, part, multipliers });
             }
             Token::Cut { input, at } => {
                 let [low, high] = part.cut(*input as usize, *at).map_err(refuse)?;
                 open.extend([high, low]);
             }
+            Token::Gap { input, at } => {
+                let [low, high] = part.gap(enclosure, *input as usize, *at).map_err(refuse)?;
+                open.extend([high, low]);
+            }
+            Token::Values { network, value, at, low, count } => {
+                let place = Place { network: *network, value: value.clone(), at: *at };
+                let values = part.values(enclosure, place, *low, *count).map_err(refuse)?;
+                open.extend(values.into_iter().rev());
+            }
+            Token::Settled => open.push(part.settle().map_err(refuse)?),
             Token::Phase { neuron } => {
-                if !enclosure.is_neuron(*neuron) {
+                if part.settled.is_none() && !enclosure.is_neuron(*neuron) {
                     return Err(refuse("there is no rectifier with this pre-activation"));
                 }
                 open.extend([false, true].map(|active| part.decide(*neuron, active)));
@@ -226,11 +278,10 @@ fn leaves(enclosure: &Enclosure, certificate: &Certificate) -> Result<Vec<Leaf>,
     }
 }
 
-fn multipliers(
+fn check_multipliers(
     enclosure: &Enclosure,
-    slopes: &[(u32, f32)],
-    weights: &[(u32, f32)],
-) -> Result<Multipliers, &'static str> {
+    Multipliers { slopes, weights }: &Multipliers,
+) -> Result<(), &'static str> {
     if !slopes.iter().all(|&(neuron, share)| enclosure.is_neuron(neuron) && (0.0..=1.0).contains(&share)) {
         return Err("a slope belongs to no rectifier, or is none between its own two");
     }
@@ -245,10 +296,19 @@ fn multipliers(
     if !weights.iter().all(|&(neuron, _)| named.insert(neuron)) {
         return Err("a rectifier has two weights");
     }
-    Ok(Multipliers { slopes: slopes.to_vec(), weights: weights.to_vec() })
+    Ok(())
 }
 
+/// Values of a whole number that a part is taken apart by, at most.
+const MOST_VALUES: u32 = 1 << 16;
+
 impl Part {
+    /// A part with nothing decided.
+    fn new(ranges: Option<Arc<Vec<Interval>>>, choices: Choices) -> Self {
+        let (phases, assumed) = Default::default();
+        Self { ranges, phases, choices: Arc::new(choices), assumed, settled: None }
+    }
+
     /// The halves below and above a number, which belongs to both.
     fn cut(&self, input: usize, at: f64) -> Result<[Self; 2], &'static str> {
         let Some(ranges) = &self.ranges else { return Ok([self.clone(), self.clone()]) };
@@ -262,6 +322,63 @@ impl Part {
             Self { ranges: Some(Arc::new(ranges)), ..self.clone() }
         };
         Ok([half(range.low, at), half(at, range.high)])
+    }
+
+    /// The parts up to a number and from the next one of the input's type on.
+    fn gap(&self, enclosure: &Enclosure, input: usize, at: f64) -> Result<[Self; 2], &'static str> {
+        let Some(ranges) = &self.ranges else { return Ok([self.clone(), self.clone()]) };
+        let range = ranges.get(input).ok_or("there is no such input")?;
+        let next = enclosure.inputs[input]
+            .after(at)
+            .ok_or("it is cut behind what is no number of the input's type")?;
+        if !(range.low <= at && next <= range.high) {
+            return Err("it is cut outside of the part");
+        }
+        let half = |low: f64, high: f64| {
+            let mut ranges = Vec::clone(ranges);
+            ranges[input] = Interval { low, high };
+            Self { ranges: Some(Arc::new(ranges)), ..self.clone() }
+        };
+        Ok([half(range.low, at), half(next, range.high)])
+    }
+
+    /// A part for each value that the bounds of a whole number admit.
+    fn values(
+        &self,
+        enclosure: &Enclosure,
+        place: Place,
+        low: i64,
+        count: u32,
+    ) -> Result<Vec<Self>, &'static str> {
+        if count > MOST_VALUES {
+            return Err("these are more values than a part is taken apart by");
+        }
+        let Some(ranges) = &self.ranges else { return Ok(vec![self.clone(); count as usize]) };
+        if self.settled.is_some() {
+            return Err("the networks are settled above it");
+        }
+        let range = enclosure.whole_number(ranges, &self.assumed, &place);
+        let (least, most) = range.ok_or("there is no such whole number, or it has no bounds")?;
+        if low != least || i64::from(count) != most - least + 1 {
+            return Err("these are not the values that the number may have");
+        }
+        let case = |value: i64| {
+            let mut assumed = Assumed::clone(&self.assumed);
+            assumed.insert(place.clone(), value);
+            Self { assumed: Arc::new(assumed), ..self.clone() }
+        };
+        Ok((least..=most).map(case).collect())
+    }
+
+    /// The part with networks of its own.
+    fn settle(&self) -> Result<Self, &'static str> {
+        if self.settled.is_some() || !self.phases.is_empty() {
+            return Err("the networks are settled above it, or neurons of others are decided");
+        }
+        let own = |ranges: &Arc<Vec<Interval>>| {
+            Arc::new(Settled { ranges: Arc::clone(ranges), assumed: Arc::clone(&self.assumed) })
+        };
+        Ok(Self { settled: self.ranges.as_ref().map(own), ..self.clone() })
     }
 
     fn decide(&self, number: u32, active: bool) -> Self {
@@ -287,7 +404,7 @@ impl Part {
                 both.map(Arc::new)
             };
             let ranges = self.ranges.as_ref().and_then(meet);
-            Self { ranges, phases: self.phases.clone(), choices: Arc::new(choices) }
+            Self { ranges, choices: Arc::new(choices), ..self.clone() }
         };
         Ok((0..count).map(case).collect())
     }
@@ -296,6 +413,34 @@ impl Part {
 /// Looks at leaves one after the other.
 struct Judge<'e> {
     enclosure: &'e Enclosure,
+    desk: Desk,
+    /// The part with networks of its own that was looked at last.
+    own: Option<Own>,
+}
+
+/// A part's own networks.
+struct Own {
+    part: Arc<Settled>,
+    /// `None` where they have no enclosure.
+    networks: Option<(Enclosure, Desk)>,
+    /// Whether no computation is in the part: a number cannot be what is assumed.
+    is_nothing: bool,
+}
+
+impl Own {
+    fn new(root: &Enclosure, part: &Arc<Settled>) -> Self {
+        let networks = Enclosure::within(&root.query, &root.models, &part.ranges, &part.assumed);
+        let is_nothing = networks.as_ref().is_err_and(|open| open.is_nothing());
+        let networks = networks.ok().map(|(enclosure, _)| {
+            let desk = Desk::new(&enclosure);
+            (enclosure, desk)
+        });
+        Self { part: Arc::clone(part), networks, is_nothing }
+    }
+}
+
+/// Bounds of one tape.
+struct Desk {
     worker: Worker,
     /// The box whose bounds were tightened last.
     base: Option<(Arc<Vec<Interval>>, Worker)>,
@@ -303,7 +448,7 @@ struct Judge<'e> {
 
 impl<'e> Judge<'e> {
     fn new(enclosure: &'e Enclosure) -> Self {
-        Self { enclosure, worker: Worker::new(enclosure), base: None }
+        Self { enclosure, desk: Desk::new(enclosure), own: None }
     }
 
     /// Whether a leaf holds: `None` as it stands, tokens where it was mended.
@@ -313,7 +458,40 @@ impl<'e> Judge<'e> {
         mending: Mending,
         keep_going: &dyn Fn() -> bool,
     ) -> Result<Option<Vec<Token>>, Refusal> {
-        if self.holds(&leaf.part, &leaf.multipliers, keep_going)? {
+        let Some(part) = &leaf.part.settled else {
+            return self.desk.leaf(self.enclosure, leaf, mending, keep_going);
+        };
+        if self.own.as_ref().is_none_or(|own| !Arc::ptr_eq(&own.part, part)) {
+            self.own = Some(Own::new(self.enclosure, part));
+        }
+        if self.own.as_ref().is_some_and(|own| own.is_nothing) {
+            return Ok(None);
+        }
+        let own = self.own.as_mut().and_then(|own| own.networks.as_mut());
+        let (enclosure, desk) = own.ok_or(Refusal::Open { token: leaf.token + 1 })?;
+        let refuse = |what: &str| Refusal::Shape { token: leaf.token + 1, what: what.into() };
+        check_multipliers(enclosure, &leaf.multipliers).map_err(refuse)?;
+        if !leaf.part.phases.iter().all(|phase| enclosure.is_neuron(phase.number)) {
+            return Err(refuse("a phase above it is that of no rectifier of the part's networks"));
+        }
+        desk.leaf(enclosure, leaf, mending, keep_going)
+    }
+}
+
+impl Desk {
+    fn new(enclosure: &Enclosure) -> Self {
+        Self { worker: Worker::new(enclosure), base: None }
+    }
+
+    /// Whether a leaf holds: `None` as it stands, tokens where it was mended.
+    fn leaf(
+        &mut self,
+        enclosure: &Enclosure,
+        leaf: &Leaf,
+        mending: Mending,
+        keep_going: &dyn Fn() -> bool,
+    ) -> Result<Option<Vec<Token>>, Refusal> {
+        if self.holds(enclosure, &leaf.part, &leaf.multipliers, keep_going)? {
             return Ok(None);
         }
         let open = Refusal::Open { token: leaf.token + 1 };
@@ -324,7 +502,7 @@ impl<'e> Judge<'e> {
         let mut waiting = vec![leaf.part.clone()];
         let mut cuts = 0;
         while let Some(part) = waiting.pop() {
-            if self.holds(&part, &leaf.multipliers, keep_going)? {
+            if self.holds(enclosure, &part, &leaf.multipliers, keep_going)? {
                 let Multipliers { slopes, weights } = leaf.multipliers.clone();
                 tokens.push(Token::Leaf { slopes, weights });
                 continue;
@@ -342,6 +520,7 @@ impl<'e> Judge<'e> {
     /// Whether the query is false everywhere in a part.
     fn holds(
         &mut self,
+        enclosure: &Enclosure,
         part: &Part,
         multipliers: &Multipliers,
         keep_going: &dyn Fn() -> bool,
@@ -352,26 +531,26 @@ impl<'e> Judge<'e> {
         }
         let plain = part.phases.is_empty() && multipliers.slopes.is_empty();
         if plain {
-            self.worker.enclose(self.enclosure, ranges);
-            if self.worker.truth(self.enclosure, &part.choices, Aim::Refute, &[]) == Truth::False {
+            self.worker.enclose(enclosure, ranges);
+            if self.worker.truth(enclosure, &part.choices, Aim::Refute, &[]) == Truth::False {
                 return Ok(true);
             }
         }
         let known = self.base.as_ref().is_some_and(|(of, _)| Arc::ptr_eq(of, ranges) || of == ranges);
         if !known {
-            let mut worker = std::mem::replace(&mut self.worker, Worker::new(self.enclosure));
-            if !worker.tighten(self.enclosure, ranges, keep_going) {
+            let mut worker = std::mem::replace(&mut self.worker, Worker::new(enclosure));
+            if !worker.tighten(enclosure, ranges, keep_going) {
                 return Err(Refusal::Ended);
             }
             self.base = Some((Arc::clone(ranges), worker));
         }
         let Some((_, base)) = &self.base else { return Ok(false) };
         self.worker.take_bounds(base);
-        if !self.worker.decide(self.enclosure, &part.phases, multipliers) {
+        if !self.worker.decide(enclosure, &part.phases, multipliers) {
             return Ok(true);
         }
         let pushes = self.worker.pushes(multipliers);
-        Ok(self.worker.truth(self.enclosure, &part.choices, Aim::Refute, &pushes) == Truth::False)
+        Ok(self.worker.truth(enclosure, &part.choices, Aim::Refute, &pushes) == Truth::False)
     }
 }
 

@@ -1,28 +1,26 @@
 //! Enclosures of a query's networks: what every permitted computation yields over a box, and what that says of the formula.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use vnnlib::{Coefficient, Comparison, Equivalence, Numeral, Query, Relation, Role, Variable};
+use vnnlib::{Coefficient, Comparison, Equivalence, Query, Relation, Role, Variable};
 
-use super::compile::{Compiler, NoEnclosure, View};
+use super::compile::{Assumed, Compiler, NoEnclosure, Place, View, Within};
 use super::directed::Interval;
-use super::format::Format;
 use super::formula::{self, Choices};
 use super::functions::Function;
+use super::input::{Ends, Input};
 use super::sweep::Row;
 use super::tape::{Kind, Rounding, Scalar, Tape};
 use super::worker::Aim;
 use crate::onnx::{Dim, ElementType, Model};
 
-/// No whole number of any type is larger.
-const MOST_WHOLE: f64 = 1.9e19;
-
 /// A query's networks on one tape.
 #[derive(Debug)]
 pub(crate) struct Enclosure {
     pub(super) query: Query,
+    /// The models that it was made of.
+    pub(super) models: Vec<Arc<Model>>,
     pub(super) tape: Tape,
     /// The declared tensors' numbers.
     tensors: Vec<View>,
@@ -75,11 +73,31 @@ impl Users {
     }
 }
 
-/// An input of a query.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Input {
-    pub(super) number: Scalar,
-    element: ElementType,
+/// What is put on a tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// The inputs, each by itself.
+    Inputs,
+    /// The inputs, those that the query sets equal once.
+    Coupled,
+    /// The networks.
+    Whole,
+}
+
+/// Why networks could not be enclosed, as far as the tape goes.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    pub(super) why: NoEnclosure,
+    pub(super) tape: Tape,
+    /// What is known of the box that it was for.
+    pub(super) within: Option<Within>,
+}
+
+impl Unsettled {
+    /// Whether no computation is in the part that it was for.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.within.as_ref().is_some_and(|within| within.is_nothing)
+    }
 }
 
 impl Enclosure {
@@ -89,7 +107,47 @@ impl Enclosure {
     /// # Errors
     /// If an operator has no enclosure, or a number depends on what is not given.
     pub(crate) fn new(query: &Query, models: &[Arc<Model>]) -> Result<Self, NoEnclosure> {
-        Self::make(query, models, true)
+        Self::make(query, models, Extent::Whole, None)
+            .map(|(enclosure, _)| enclosure)
+            .map_err(|open| open.why)
+    }
+
+    /// The same; where that depends on the inputs' values, as that of computed indices does, of the inputs alone: parts of the
+    /// input set then have enclosures of their own ([`Enclosure::within`]).
+    ///
+    /// # Errors
+    /// If not even the inputs have one.
+    pub(crate) fn root(query: &Query, models: &[Arc<Model>]) -> Result<Self, NoEnclosure> {
+        Self::new(query, models).or_else(|_| {
+            let made = Self::make(query, models, Extent::Coupled, None);
+            made.map(|(enclosure, _)| enclosure).map_err(|open| open.why)
+        })
+    }
+
+    /// Of the networks as they are in a box of inputs, where some whole numbers are assumed: whole numbers that have one value there
+    /// are constants. It holds for that part only.
+    ///
+    /// # Errors
+    /// Where something with several values in the box decides what is computed.
+    pub(super) fn within(
+        query: &Query,
+        models: &[Arc<Model>],
+        ranges: &[Interval],
+        assumed: &Assumed,
+    ) -> Result<(Self, Within), Box<Unsettled>> {
+        let within = Within::new(ranges, assumed);
+        let (enclosure, within) = Self::make(query, models, Extent::Whole, Some(within))?;
+        let refuse = |what: &str| {
+            Box::new(Unsettled { why: NoEnclosure(what.into()), tape: Tape::default(), within: None })
+        };
+        let within = within.ok_or_else(|| refuse("there is no box"))?;
+        // Inputs get their ranges network by network, tensor by tensor.
+        let is_in_order = within.is_of(enclosure.inputs.iter().map(|input| input.number));
+        if is_in_order {
+            Ok((enclosure, within))
+        } else {
+            Err(refuse("the inputs of the networks are mixed"))
+        }
     }
 
     /// Of the inputs alone: enough to show that no input satisfies the query's bounds.
@@ -97,13 +155,47 @@ impl Enclosure {
     /// # Errors
     /// As [`Enclosure::new`].
     pub(crate) fn of_inputs(query: &Query, models: &[Arc<Model>]) -> Result<Self, NoEnclosure> {
-        Self::make(query, models, false)
+        Self::make(query, models, Extent::Inputs, None)
+            .map(|(enclosure, _)| enclosure)
+            .map_err(|open| open.why)
     }
 
-    fn make(query: &Query, models: &[Arc<Model>], with_outputs: bool) -> Result<Self, NoEnclosure> {
-        let refuse = |what: &str| NoEnclosure(what.into());
+    fn make(
+        query: &Query,
+        models: &[Arc<Model>],
+        extent: Extent,
+        within: Option<Within>,
+    ) -> Result<(Self, Option<Within>), Box<Unsettled>> {
         let mut tape = Tape::default();
-        let mut compiler = Compiler::new(&mut tape);
+        let mut compiler = Compiler::new(&mut tape, within);
+        let tensors = Self::tensors(query, models, extent, &mut compiler);
+        let (nodes, within) = compiler.finish();
+        let tensors = match tensors {
+            Ok(tensors) => tensors,
+            Err(why) => return Err(Box::new(Unsettled { why, tape, within })),
+        };
+        let products = products(query, &tensors, &mut tape);
+        tape.count_uses();
+        let mut whole = Self { nodes, ..Self::complete(query, tape, tensors) };
+        whole.models = models.to_vec();
+        whole.rows = whole.all_rows(&products);
+        let rounded =
+            |(&number, row): (&u32, &Row)| (number, Row { off: 0.0, doubts: Vec::new(), ..row.clone() });
+        whole.judged = whole.rows.iter().map(rounded).collect();
+        let loose = whole.rows.iter().filter_map(|(&number, row)| Some((number, whole.loosened(row)?)));
+        whole.loose = loose.collect();
+        Ok((whole, within))
+    }
+
+    /// Puts the networks on a tape: the numbers of the declared tensors.
+    fn tensors(
+        query: &Query,
+        models: &[Arc<Model>],
+        extent: Extent,
+        compiler: &mut Compiler<'_>,
+    ) -> Result<Vec<View>, NoEnclosure> {
+        let refuse = |what: &str| NoEnclosure(what.into());
+        let with_outputs = extent == Extent::Whole;
         let mut tensors: Vec<View> = query
             .tensors()
             .iter()
@@ -117,7 +209,7 @@ impl Enclosure {
             };
             assigned.push(model.ok_or_else(|| refuse("a network has no model"))?);
         }
-        for (network, model) in query.networks().iter().zip(&assigned) {
+        for (position, (network, model)) in query.networks().iter().zip(&assigned).enumerate() {
             let of_role = |role| {
                 network.tensors().map(|t| t.index()).filter(move |&t| query.tensors()[t].role() == role)
             };
@@ -131,24 +223,33 @@ impl Enclosure {
             });
             let views = views.collect::<Result<Vec<_>, NoEnclosure>>()?;
             share_out(&views, of_role(Role::Input), query, &mut tensors)?;
+            if extent == Extent::Inputs {
+                continue;
+            }
+            let views = merged(query, views, &mut tensors, position);
             if !with_outputs {
                 continue;
             }
-            let views = merged(query, views, &mut tensors, network_of(query, network));
+            compiler.enter(position, &views)?;
             let outputs = compiler.model(model, views)?;
             share_out(&outputs, of_role(Role::Output), query, &mut tensors)?;
         }
-        let nodes = compiler.into_nodes();
-        let products = products(query, &tensors, &mut tape);
-        tape.count_uses();
-        let mut whole = Self { nodes, ..Self::complete(query, tape, tensors) };
-        whole.rows = whole.all_rows(&products);
-        let rounded =
-            |(&number, row): (&u32, &Row)| (number, Row { off: 0.0, doubts: Vec::new(), ..row.clone() });
-        whole.judged = whole.rows.iter().map(rounded).collect();
-        let loose = whole.rows.iter().filter_map(|(&number, row)| Some((number, whole.loosened(row)?)));
-        whole.loose = loose.collect();
-        Ok(whole)
+        Ok(tensors)
+    }
+
+    /// Between which values a whole number lies that a node of a main graph computes, over a box; `None` if it is none, has one value
+    /// only, or no bounds.
+    pub(super) fn whole_number(
+        &self,
+        ranges: &[Interval],
+        assumed: &Assumed,
+        place: &Place,
+    ) -> Option<(i64, i64)> {
+        let within = match Self::within(&self.query, &self.models, ranges, assumed) {
+            Ok((_, within)) => within,
+            Err(unsettled) => unsettled.within?,
+        };
+        within.whole_number(place)
     }
 
     /// The pre-activations of a rectifier, by its node's name; `None` where several nodes have it.
@@ -209,7 +310,20 @@ impl Enclosure {
         let users = Users::new(&tape);
         let places = (0..).zip(&inputs).map(|(place, input): (u32, &Input)| (input.number, place)).collect();
         let (rows, judged, loose, nodes) = Default::default();
-        Self { query: query.clone(), tape, tensors, inputs, places, rows, judged, loose, users, nodes }
+        let models = Vec::new();
+        Self {
+            query: query.clone(),
+            models,
+            tape,
+            tensors,
+            inputs,
+            places,
+            rows,
+            judged,
+            loose,
+            users,
+            nodes,
+        }
     }
 
     /// The row as it bounds a comparison of decimals, from what they were rounded to; `None` if it has no inputs that round.
@@ -356,82 +470,12 @@ fn products(query: &Query, tensors: &[View], tape: &mut Tape) -> Products {
     products
 }
 
-/// The tightest bounds of an input as they are written, and whether they are strict.
-#[derive(Clone, Copy, Default)]
-struct Ends<'q> {
-    low: Option<(Numeral<'q>, bool)>,
-    high: Option<(Numeral<'q>, bool)>,
-}
-
-impl<'q> Ends<'q> {
-    fn add(&mut self, relation: Relation, numeral: Numeral<'q>) {
-        let strict = matches!(relation, Relation::Less | Relation::Greater);
-        let tighter = |old: Option<(Numeral<'q>, bool)>, wanted: Ordering| {
-            old.is_none_or(|(other, was_strict)| match numeral.cmp_value(other) {
-                Ordering::Equal => strict && !was_strict,
-                order => order == wanted,
-            })
-        };
-        if matches!(relation, Relation::Less | Relation::LessEqual | Relation::Equal)
-            && tighter(self.high, Ordering::Less)
-        {
-            self.high = Some((numeral, strict));
-        }
-        if matches!(relation, Relation::Greater | Relation::GreaterEqual | Relation::Equal)
-            && tighter(self.low, Ordering::Greater)
-        {
-            self.low = Some((numeral, strict));
-        }
-    }
-
-    /// Doubles around the real numbers between the bounds; `None` if there are none, decimal against decimal.
-    fn reals(&self) -> Option<(f64, f64)> {
-        if let (Some((low, above)), Some((high, below))) = (self.low, self.high) {
-            match low.cmp_value(high) {
-                Ordering::Greater => return None,
-                Ordering::Equal if above || below => return None,
-                _ => {}
-            }
-        }
-        let low = self.low.map_or(f64::NEG_INFINITY, |(numeral, _)| numeral.f64_down());
-        Some((low, self.high.map_or(f64::INFINITY, |(numeral, _)| numeral.f64_up())))
-    }
-}
-
-impl Input {
-    /// All numbers of the type that decimals from `low` to `high` stand for, and those decimals.
-    fn hull(self, low: f64, high: f64) -> Interval {
-        let round = |x: f64| match self.element {
-            ElementType::Float32 => f64::from(x as f32),
-            ElementType::Float16 => half::f16::from_f64(x).to_f64(),
-            ElementType::BFloat16 => half::bf16::from_f64(x).to_f64(),
-            _ => x,
-        };
-        if let Some(format) = Format::of(self.element) {
-            let inside = |x: f64| x.clamp(-format.largest, format.largest);
-            Interval { low: inside(low.min(round(low))), high: inside(high.max(round(high))) }
-        } else {
-            Interval { low: low.floor().max(-MOST_WHOLE), high: high.ceil().min(MOST_WHOLE) }
-        }
-    }
-
-    /// `None` for whole numbers.
-    pub(super) fn format(self) -> Option<Format> {
-        Format::of(self.element)
-    }
-}
-
 impl Enclosure {
     /// The outputs' numbers.
     pub(super) fn outputs(&self) -> Vec<Scalar> {
         let outputs = self.tensors.iter().zip(self.query.tensors()).filter(|(_, t)| t.role() == Role::Output);
         outputs.flat_map(|(view, _)| view.numbers.clone()).collect()
     }
-}
-
-/// The position of a network among those of a query.
-fn network_of(query: &Query, network: &vnnlib::Network) -> usize {
-    query.networks().iter().position(|n| std::ptr::eq(n, network)).unwrap_or(0)
 }
 
 /// Shares numbers out to declared tensors, one after the other.

@@ -16,6 +16,7 @@
 
 mod allowances;
 mod bounds;
+mod cells;
 mod certify;
 mod check;
 mod compile;
@@ -27,6 +28,7 @@ mod format;
 mod formula;
 mod functions;
 mod functions_table;
+mod input;
 mod sweep;
 mod tape;
 #[cfg(test)]
@@ -34,9 +36,10 @@ mod tests;
 mod tokens;
 mod worker;
 
+pub(crate) use cells::{Cell, Cells, NoCells};
 pub(crate) use certify::certify;
-pub(crate) use check::check;
 pub use check::{Ground, Mending, Proof, Refusal};
+pub(crate) use check::{check, check_cell};
 pub use compile::NoEnclosure;
 pub(crate) use enclosure::Enclosure;
 pub use tokens::{Certificate, CertificateError, Token, VERSION};

@@ -332,6 +332,26 @@ impl Step {
         }
     }
 
+    /// Calls `visit` with each number that one of the step's numbers is computed from.
+    pub(super) fn for_each_operand(&self, i: usize, mut visit: impl FnMut(Scalar)) {
+        match &self.kind {
+            Kind::Input | Kind::Constant(_) => {}
+            Kind::Linear(linear) => {
+                linear.visit(i, |x, _| visit(x));
+                linear.unweighed.iter().for_each(|&x| visit(x));
+            }
+            Kind::Unary { operands, .. } => visit(operands[i]),
+            Kind::Extreme { groups, .. } => groups.get(i).iter().for_each(|&x| visit(x)),
+            // Shares stand in the order of their groups.
+            Kind::Softmax { groups } => groups.members.iter().for_each(|&x| visit(x)),
+            Kind::Product { pairs } | Kind::Compare { pairs, .. } => {
+                visit(pairs[i].0);
+                visit(pairs[i].1);
+            }
+            Kind::Select { choices } => choices[i].iter().for_each(|&x| visit(x)),
+        }
+    }
+
     /// Calls `count` with each number that a step's backward rule adds to, and how often it does at most.
     fn for_each_use(&self, mut count: impl FnMut(Scalar, usize)) {
         match &self.kind {

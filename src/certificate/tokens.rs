@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::unpack::limit;
 
 /// Of the file's form, of the rules that bound a part, and of the order of numbers on a tape.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes of a line.
 const MOST_LINE: u64 = 1 << 26;
 
@@ -44,6 +44,29 @@ pub enum Token {
         /// Where: this number belongs to both parts.
         at: f64,
     },
+    /// It is cut along an input between two neighbouring numbers of the input's type; first the part where that is smaller.
+    Gap {
+        /// Which input.
+        input: u32,
+        /// The largest number of the first part.
+        at: f64,
+    },
+    /// A whole number that a node computes, an index or a condition, has one of so many values: a part for each.
+    Values {
+        /// Which network of the query.
+        network: u32,
+        /// The name of the value that the number belongs to.
+        value: String,
+        /// Its flat index there.
+        at: u32,
+        /// The least value; the others follow.
+        low: i64,
+        /// How many.
+        count: u32,
+    },
+    /// From here on the networks are those of this part's box: whole numbers that have one value there are constants, and neurons
+    /// are positions on a tape of its own.
+    Settled,
     /// A neuron's phase is decided; first the part where its pre-activation is at least zero.
     Phase {
         /// The pre-activation.
@@ -266,6 +289,11 @@ mod tests {
         let tokens = vec![
             Token::Cases { or: 7, count: 2 },
             Token::Cut { input: 3, at: 0.1 },
+            Token::Gap { input: 0, at: -2.5 },
+            Token::Values { network: 0, value: "start".into(), at: 1, low: -1, count: 2 },
+            Token::plain_leaf(),
+            Token::Settled,
+            Token::plain_leaf(),
             Token::plain_leaf(),
             Token::Phase { neuron: 12 },
             Token::Leaf { slopes: vec![(4, 1.0), (9, 0.1)], weights: vec![(12, 0.25)] },
@@ -319,19 +347,19 @@ mod tests {
         };
         let cases = [
             ("", "line 1: the file ends here"),
-            ("{\"counterpatch-certificate\":1,\"tokens\":0}", "line 1: the line has no end"),
+            ("{\"counterpatch-certificate\":2,\"tokens\":0}", "line 1: the line has no end"),
             ("{\"counterpatch-certificate\":9,\"tokens\":0}\n", "version 9"),
-            ("{\"counterpatch-certificate\":1,\"tokens\":1}\n", "line 2: the file ends here"),
+            ("{\"counterpatch-certificate\":2,\"tokens\":1}\n", "line 2: the file ends here"),
             (
-                "{\"counterpatch-certificate\":1,\"tokens\":1}\n{\"leaf\":{\"slope\":[]}}\n",
+                "{\"counterpatch-certificate\":2,\"tokens\":1}\n{\"leaf\":{\"slope\":[]}}\n",
                 "line 2: unknown field",
             ),
             (
-                "{\"counterpatch-certificate\":1,\"tokens\":0}\n{\"leaf\":{}}\n",
+                "{\"counterpatch-certificate\":2,\"tokens\":0}\n{\"leaf\":{}}\n",
                 "line 2: unknown field `leaf`",
             ),
-            ("{\"counterpatch-certificate\":1,\"tokens\":0}\n{\"sha256\":\"0\"}\n", "its last line says 0"),
-            ("{\"counterpatch-certificate\":1,\"tokens\":0}\n", "line 2: the file ends here"),
+            ("{\"counterpatch-certificate\":2,\"tokens\":0}\n{\"sha256\":\"0\"}\n", "its last line says 0"),
+            ("{\"counterpatch-certificate\":2,\"tokens\":0}\n", "line 2: the file ends here"),
         ];
         for (text, expected) in cases {
             let error = Certificate::read(packed(text).as_slice()).unwrap_err().to_string();

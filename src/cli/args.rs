@@ -382,6 +382,9 @@ pub(super) struct Inspect {
     /// The network (ONNX), possibly gzipped
     #[arg(value_name = "NETWORK")]
     pub(super) network: PathBuf,
+    /// A property (VNN-LIB) of this one network: says how indices, sizes and conditions that are computed from its inputs are dealt with
+    #[arg(long, value_name = "FILE")]
+    pub(super) property: Option<PathBuf>,
     /// A value for a dimension that the network leaves open, by its name or as INPUT[AXIS]; may be repeated [default: 1]
     #[arg(long = "dim", value_name = "NAME=N", value_parser = dimension)]
     pub(super) dims: Vec<(String, usize)>,

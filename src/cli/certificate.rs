@@ -10,7 +10,7 @@ use vnnlib::Query;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal;
-use crate::certificate::{self, Certificate, CertificateError, Enclosure, Ground, Mending, Proof};
+use crate::certificate::{self, Certificate, CertificateError, Enclosure, Mending, Proof, Token};
 use crate::error::Error;
 use crate::onnx::Model;
 use crate::witness::write::WriteError;
@@ -75,10 +75,11 @@ fn judge(certificate: &Certificate, query: &Query, models: &[Arc<Model>]) -> Res
     };
     match Enclosure::new(query, models) {
         Ok(enclosure) => checked(&enclosure),
-        // A set of inputs that is empty is so whatever the network.
+        // A set of inputs that is empty is so whatever the network, and parts of it may have networks of their own.
         Err(error) => {
-            let inputs = Enclosure::of_inputs(query, models).map_err(|error| error.to_string())?;
-            checked(&inputs).ok().filter(|proof| proof.ground() == Ground::NoInputs).ok_or(error.to_string())
+            let root = Enclosure::root(query, models).map_err(|error| error.to_string())?;
+            let has_own = certificate.tokens.contains(&Token::Settled);
+            checked(&root).map_err(|refusal| if has_own { refusal } else { error.to_string() })
         }
     }
 }

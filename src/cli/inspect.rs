@@ -3,12 +3,17 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use vnnlib::Query;
+
 use super::args;
 use super::exit::Exit;
 use super::terminal::{self, say};
+use crate::budget::Budget;
 use crate::error::Error;
 use crate::escape::escaped;
-use crate::onnx;
+use crate::load;
+use crate::onnx::{self, Model};
+use crate::pipeline::cells;
 use crate::problem::fit;
 use crate::report::Inspection;
 use crate::report::inspection::{Computation, Dimension, Value};
@@ -43,7 +48,24 @@ fn inspected(args: &args::Inspect) -> Result<Inspection, Error> {
         );
         inspection.bound.push(what);
     }
+    if let Some(path) = &args.property {
+        let query = load::property(path)?;
+        let fitted = fit::models(&query, &[model], &args.dims.iter().cloned().collect())?;
+        let models: Vec<_> = fitted.into_iter().map(|fitted| fitted.model).collect();
+        inspection.computed = Some(computed(&query, &models));
+    }
     Ok(inspection)
+}
+
+/// How a search of this property deals with what is computed from the inputs' values.
+fn computed(query: &Query, models: &[Arc<Model>]) -> String {
+    match cells::described(query, models, &Budget::unlimited()) {
+        Ok(Some(cells)) => cells,
+        Ok(None) => "no index, size or condition that is computed from the inputs is taken apart".into(),
+        Err(why) => format!(
+            "indices, sizes or conditions are computed from the inputs and cannot be enumerated ({why}): searched point by point, without a proof"
+        ),
+    }
 }
 
 /// The description as one line of JSON.
@@ -71,6 +93,9 @@ fn text(inspection: &Inspection) -> String {
     });
     for (operator, nodes) in &inspection.unsupported {
         line(format!("unsupported operator: {operator} (nodes: {})", nodes.join(", ")));
+    }
+    if let Some(computed) = &inspection.computed {
+        line(format!("computed: {computed}"));
     }
     if let Some(error) = &inspection.error {
         line(format!("not supported: {error}"));

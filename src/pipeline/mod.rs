@@ -1,5 +1,6 @@
 //! The whole way from models and a query to a verdict, as one function.
 
+pub mod cells;
 pub mod nearest;
 pub mod point;
 pub mod radius;
@@ -19,6 +20,7 @@ use crate::onnx::Model;
 use crate::problem::{Problem, need_double};
 use crate::search::observer::{Event, Observer};
 use crate::search::proof::RegionProof;
+use crate::search::schedule::summary::Summary;
 use crate::search::{self, Candidate, Config, Judge, Judgement};
 use crate::witness::{Certainty, Lost, Validation, Validator, Witness};
 
@@ -68,7 +70,9 @@ fn falsify_in<T: Real>(
         observer.event(&Event::Note(&why));
     }
     if let Some(what) = left_to_the_plain_engine(&problem.network) {
-        observer.event(&Event::Note(&format!("{what}: searched more slowly, and without a proof")));
+        observer.event(&Event::Note(&format!(
+            "{what}: searched more slowly, and bounded only where indices have one value"
+        )));
     }
     if problem.property.region_count() == 0 {
         return Ok(Verdict::Unknown(StopReason::NoNumbers));
@@ -82,7 +86,13 @@ fn falsify_in<T: Real>(
         return Ok(Verdict::Unsat(proof));
     }
     let jury = Jury { problem: &problem, validator, observer, kept: Mutex::default() };
-    let summary = search::falsify(&problem, config, budget, &jury, observer);
+    let question = Question { query: &query, models: &models, problem: &problem };
+    let summary = match searched(&question, &jury, config, budget, observer) {
+        Ok(summary) => summary,
+        Err(cells::Outcome::Proved(proof)) => return Ok(Verdict::Unsat(proof)),
+        Err(cells::Outcome::Left(reason)) => return Ok(jury.answer(reason)),
+        Err(_) => return Ok(jury.answer(StopReason::Exhausted)),
+    };
     if let Some(why) = jury.validator.replay().runtime_missing() {
         observer.event(&Event::Note(&why));
     }
@@ -94,20 +104,42 @@ fn falsify_in<T: Real>(
     Ok(match (jury.verdict(), summary.ending) {
         // Replayed by a second engine, it outweighs every proof.
         (Some(witness), _) => Verdict::Sat(witness),
-        (None, search::Ending::Proved) => {
-            let question = Question { query: &query, models: &models, problem: &problem };
-            match question.judge(&summary.proofs, config.threads, budget) {
-                Ok(proof) => Verdict::Unsat(proof),
-                Err((reason, why)) => {
-                    observer.event(&Event::Note(&format!("a proof of the search was not confirmed: {why}")));
-                    Verdict::Unknown(reason)
-                }
+        (None, search::Ending::Proved) => match question.judge(&summary.proofs, config.threads, budget) {
+            Ok(proof) => Verdict::Unsat(proof),
+            Err((reason, why)) => {
+                observer.event(&Event::Note(&format!("a proof of the search was not confirmed: {why}")));
+                Verdict::Unknown(reason)
             }
-        }
+        },
         (None, search::Ending::Stopped(reason)) => Verdict::Unknown(reason),
         // The jury keeps whatever it confirms.
         (None, search::Ending::Found) => Verdict::Unknown(StopReason::Exhausted),
     })
+}
+
+/// Searches the networks as they are, or cell by cell where that settles it.
+fn searched<T: Real>(
+    question: &Question<'_, T>,
+    jury: &Jury<'_, T>,
+    config: &Config,
+    budget: &Budget,
+    observer: &dyn Observer,
+) -> Result<Summary<T>, cells::Outcome> {
+    let problem = question.problem;
+    let help = cells::help(&problem.network);
+    if help == cells::Help::Some {
+        let brief = search::falsify_briefly(problem, config, budget, cells::WORK_BEFORE, jury, observer);
+        if brief.ending != search::Ending::Stopped(StopReason::Exhausted) {
+            return Ok(brief);
+        }
+    }
+    if help != cells::Help::None {
+        match cells::search(question, jury, config, budget, observer) {
+            cells::Outcome::None => {}
+            outcome => return Err(outcome),
+        }
+    }
+    Ok(search::falsify(problem, config, budget, jury, observer))
 }
 
 /// Which operators the plain engine computes, in words; `None` where there are none.
@@ -227,6 +259,20 @@ impl<T: Real> Jury<'_, T> {
                 Judgement::Rejected
             }
         }
+    }
+
+    /// Whether it holds a witness that ends the search.
+    fn has_answer(&self) -> bool {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.witness.as_ref().is_some_and(|witness| witness.certainty() != Certainty::Thin)
+    }
+
+    /// The witness, or why there is none.
+    fn answer(self, reason: StopReason) -> Verdict {
+        if let Some(why) = self.validator.replay().runtime_missing() {
+            self.observer.event(&Event::Note(&why));
+        }
+        self.verdict().map_or(Verdict::Unknown(reason), Verdict::Sat)
     }
 
     fn verdict(self) -> Option<Witness> {

@@ -55,6 +55,8 @@ pub struct Property {
     pub(super) partial: bool,
     /// Of the boxes without a number of the network's type, the first one's reason, and how many there are.
     pub(super) numberless: Option<(String, usize)>,
+    /// The box that regions are cut down to, by input.
+    pub(super) narrowed: Option<Arc<(Vec<f64>, Vec<f64>)>>,
 }
 
 /// Neighbouring ways with the same input box, which is not empty: a region.
@@ -82,6 +84,7 @@ impl Property {
             unbounded: Vec::new(),
             partial: false,
             numberless: None,
+            narrowed: None,
         };
         property.group();
         Ok(property)
@@ -204,7 +207,21 @@ impl Property {
         for (input, interval) in intervals.iter().enumerate() {
             self.add_input(&mut region, input, interval, reach);
         }
+        if let Some(narrowed) = &self.narrowed {
+            region.narrow(&narrowed.0, &narrowed.1);
+        }
         region
+    }
+
+    /// Cuts the regions down to a box, by input of the search; those without a point in it are left out.
+    pub fn narrow(&mut self, lower: Vec<f64>, upper: Vec<f64>) {
+        self.narrowed = Some(Arc::new((lower, upper)));
+        let has_points = |group: &Group| {
+            let region = self.box_of(&group.ways, REACHES[group.reach]);
+            region.lower.iter().zip(&region.upper).all(|(low, high)| low <= high)
+        };
+        let groups = self.groups.iter().filter(|group| has_points(group)).cloned().collect();
+        self.groups = groups;
     }
 
     /// What each way to be in a region chooses: the number of an `or`, and the position of its operand in it.

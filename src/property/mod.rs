@@ -155,6 +155,17 @@ impl Region {
         point.iter().zip(self.lower.iter().zip(&self.upper)).map(|(x, (&l, &u))| x.max(l).min(u)).collect()
     }
 
+    /// Cuts the box down to another one.
+    fn narrow(&mut self, lower: &[f64], upper: &[f64]) {
+        let cut = |values: &mut Vec<f64>, by: &[f64], end: fn(f64, f64) -> f64| {
+            values.iter_mut().zip(by).for_each(|(x, &other)| *x = end(*x, other));
+        };
+        cut(&mut self.lower, lower, f64::max);
+        cut(&mut self.hull_lower, lower, f64::max);
+        cut(&mut self.upper, upper, f64::min);
+        cut(&mut self.hull_upper, upper, f64::min);
+    }
+
     /// Number of inputs.
     pub fn dimensions(&self) -> usize {
         self.lower.len()

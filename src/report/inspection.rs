@@ -29,6 +29,9 @@ pub struct Inspection {
     /// What was decided about dimensions that the model leaves open, a sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bound: Vec<String>,
+    /// How indices, sizes and conditions that are computed from the inputs are dealt with in a search of a property, where one is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub computed: Option<String>,
     /// Nodes by operator, inner graphs included.
     pub operators: BTreeMap<String, usize>,
     /// Constant floating-point numbers.
@@ -127,6 +130,7 @@ impl Inspection {
             inputs: model.graph.inputs.iter().map(Value::from).collect(),
             outputs: model.graph.outputs.iter().map(Value::from).collect(),
             bound: Vec::new(),
+            computed: None,
             operators: BTreeMap::new(),
             parameters: 0,
             nonzero_parameters: 0,

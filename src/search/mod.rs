@@ -25,7 +25,7 @@ use strategy::patch::reading::Reading;
 
 pub use kernel::oracle::{Objective, Oracle};
 pub use kernel::tally::Tally;
-pub use schedule::portfolio::falsify;
+pub use schedule::portfolio::{falsify, falsify_briefly};
 pub use schedule::summary::Ending;
 
 /// A point that violates the property as far as the fast engine can tell.

@@ -8,16 +8,22 @@
 //! What has no rule is refused: then nothing is proved and nothing certified, and the answer says so.
 
 mod constants;
+mod control;
 mod elementwise;
 mod linear;
 mod moves;
 mod shares;
 mod windows;
+mod within;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::onnx::{Attribute, Data, ElementType, Graph, Model, Node, Tensor};
+pub(super) use within::{Assumed, Place, Within};
+
+use crate::onnx::live::Live;
+use crate::onnx::{Data, ElementType, Graph, Model, Node, Tensor};
 
 use super::directed::Interval;
 use super::format::Format;
@@ -64,6 +70,35 @@ impl Value {
             Self::Known(tensor) => tensor.element,
             Self::Numbers(view) => view.element,
         }
+    }
+}
+
+/// A value with what is known of where it comes from.
+#[derive(Debug, Clone)]
+struct Held {
+    value: Value,
+    /// Whether it depends on an input.
+    varies: bool,
+    /// Over a box: the whole numbers with more than one value there that it depends on, the nearest ones.
+    open: Rc<Vec<Scalar>>,
+}
+
+/// The values of a graph during the walk, within those of the graph around it.
+struct Scope<'s> {
+    graph: &'s Graph,
+    values: HashMap<&'s str, Held>,
+    outer: Option<&'s Scope<'s>>,
+}
+
+impl Scope<'_> {
+    fn find(&self, name: &str) -> Option<Held> {
+        let constant = |tensor: &Arc<Tensor>| Held {
+            value: Value::Known(Arc::clone(tensor)),
+            varies: false,
+            open: Rc::default(),
+        };
+        let own = self.values.get(name).cloned().or_else(|| self.graph.initializers.get(name).map(constant));
+        own.or_else(|| self.outer?.find(name))
     }
 }
 
@@ -138,15 +173,18 @@ pub(super) struct Compiler<'t> {
     terms: usize,
     /// What rectifiers work on, by the name of the node; nothing where several nodes have it.
     nodes: HashMap<String, Option<Vec<Scalar>>>,
+    /// The box that the walk is for, where it is for one.
+    within: Option<Within>,
 }
 
 impl<'t> Compiler<'t> {
-    pub(super) fn new(tape: &'t mut Tape) -> Self {
-        Self { tape, terms: 0, nodes: HashMap::new() }
+    pub(super) fn new(tape: &'t mut Tape, within: Option<Within>) -> Self {
+        Self { tape, terms: 0, nodes: HashMap::new(), within }
     }
 
-    pub(super) fn into_nodes(self) -> HashMap<String, Option<Vec<Scalar>>> {
-        self.nodes
+    /// What rectifiers work on, and what is known of the box.
+    pub(super) fn finish(self) -> (HashMap<String, Option<Vec<Scalar>>>, Option<Within>) {
+        (self.nodes, self.within)
     }
 
     /// New inputs of a type.
@@ -166,39 +204,66 @@ impl<'t> Compiler<'t> {
         if stored > MOST_TERMS {
             return Err(NoEnclosure("the network is too large to be enclosed number by number".into()));
         }
-        let mut values: HashMap<&str, Value> = HashMap::new();
+        let mut scope = Scope { graph, values: HashMap::new(), outer: None };
         for (info, view) in graph.inputs.iter().zip(inputs) {
-            values.insert(&info.name, Value::Numbers(view));
+            let held = self.held(Some(&info.name), Value::Numbers(view), true, Rc::default())?;
+            scope.values.insert(&info.name, held);
         }
-        let needed = needed(graph);
-        for (node, _) in graph.nodes.iter().zip(&needed).filter(|(_, needed)| **needed) {
-            let place = |what: String| NoEnclosure(format!("node {} ({}): {what}", node.name, node.operator));
-            let find = |name: &String| -> Result<Option<Value>, String> {
-                if name.is_empty() {
-                    return Ok(None);
-                }
-                let constant = || graph.initializers.get(name).cloned().map(Value::Known);
-                let value = values.get(name.as_str()).cloned().or_else(constant);
-                value.map(Some).ok_or_else(|| format!("its operand {name} has no value"))
-            };
-            let inputs = node.inputs.iter().map(find).collect::<Result<_, _>>().map_err(place)?;
-            let call = Call { node, opset: model.opset, inputs };
-            let results = self.node(&call).map_err(place)?;
-            if let ("Relu" | "LeakyRelu" | "PRelu", Some(Value::Numbers(x))) =
-                (node.operator.as_str(), call.optional(0))
-            {
-                let several = self.nodes.contains_key(&node.name);
-                self.nodes.insert(node.name.clone(), (!several).then(|| x.numbers.clone()));
-            }
-            values.extend(node.outputs.iter().map(String::as_str).zip(results));
+        let outputs = self.graph(model.opset, scope)?;
+        Ok(outputs.iter().map(|held| self.view(&held.value)).collect())
+    }
+
+    /// The outputs of a graph whose inputs are in its scope.
+    fn graph(&mut self, opset: i64, mut scope: Scope<'_>) -> Result<Vec<Held>, NoEnclosure> {
+        let graph = scope.graph;
+        for node in Live::of_outputs(graph).filter(graph) {
+            let results = self.applied(opset, node, &scope)?;
+            scope.values.extend(node.outputs.iter().map(String::as_str).zip(results));
         }
         let output = |info: &crate::onnx::ValueInfo| {
-            let constant = || graph.initializers.get(&info.name).cloned().map(Value::Known);
-            let value = values.get(info.name.as_str()).cloned().or_else(constant);
-            value.ok_or_else(|| NoEnclosure(format!("output {} has no value", info.name)))
+            scope.find(&info.name).ok_or_else(|| NoEnclosure(format!("output {} has no value", info.name)))
         };
-        let outputs = graph.outputs.iter().map(output).collect::<Result<Vec<_>, _>>()?;
-        Ok(outputs.iter().map(|value| self.view(value)).collect())
+        graph.outputs.iter().map(output).collect()
+    }
+
+    /// The results of a node.
+    fn applied(&mut self, opset: i64, node: &Node, scope: &Scope<'_>) -> Result<Vec<Held>, NoEnclosure> {
+        let place = |what: String| NoEnclosure(format!("node {} ({}): {what}", node.name, node.operator));
+        let find = |name: &String| match name.as_str() {
+            "" => Ok(None),
+            name => scope.find(name).map(Some).ok_or_else(|| format!("its operand {name} has no value")),
+        };
+        let operands = node.inputs.iter().map(find).collect::<Result<Vec<_>, _>>().map_err(place)?;
+        if control::is_known(node) {
+            return control::run(self, opset, node, &operands, scope)
+                .inspect_err(|_| self.note_open(&operands));
+        }
+        let inputs = operands.iter().enumerate();
+        let inputs = inputs.map(|(i, held)| Some(self.as_size(node, i, &held.as_ref()?.value))).collect();
+        let call = Call { node, opset, inputs };
+        let results = self.node(&call).map_err(|what| {
+            self.note_open(&operands);
+            place(what)
+        })?;
+        if let ("Relu" | "LeakyRelu" | "PRelu", Some(Value::Numbers(x))) =
+            (node.operator.as_str(), call.optional(0))
+        {
+            let several = self.nodes.contains_key(&node.name);
+            self.nodes.insert(node.name.clone(), (!several).then(|| x.numbers.clone()));
+        }
+        let varies = operands.iter().flatten().any(|held| held.varies);
+        let open = within::union(operands.iter().flatten().map(|held| &held.open));
+        let is_outermost = scope.outer.is_none();
+        let named = node
+            .outputs
+            .iter()
+            .map(|name| is_outermost.then_some(name.as_str()))
+            .chain(std::iter::repeat(None));
+        results
+            .into_iter()
+            .zip(named)
+            .map(|(value, name)| self.held(name, value, varies, Rc::clone(&open)))
+            .collect()
     }
 
     fn node(&mut self, call: &Call<'_>) -> Results {
@@ -207,9 +272,6 @@ impl<'t> Compiler<'t> {
         }
         if !call.node.domain.is_empty() {
             return Err(format!("operators of domain {} have no enclosure", call.node.domain));
-        }
-        if call.node.attributes.values().any(|a| matches!(a, Attribute::Graph(_))) {
-            return Err("inner graphs have no enclosure".into());
         }
         if let Some(results) = constants::fold(call)? {
             return Ok(results);
@@ -266,19 +328,6 @@ fn constant(x: f64, whole: bool) -> Interval {
 fn format_of(element: ElementType) -> Result<Format, String> {
     Format::of(element)
         .ok_or_else(|| format!("arithmetic on {element} that depends on the inputs has no enclosure"))
-}
-
-/// Which nodes the outputs depend on.
-fn needed(graph: &Graph) -> Vec<bool> {
-    let mut wanted: std::collections::HashSet<&str> = graph.outputs.iter().map(|o| o.name.as_str()).collect();
-    let mut needed = vec![false; graph.nodes.len()];
-    for (node, needed) in graph.nodes.iter().zip(&mut needed).rev() {
-        *needed = node.outputs.iter().any(|name| wanted.contains(name.as_str()));
-        if *needed {
-            wanted.extend(node.inputs.iter().map(String::as_str));
-        }
-    }
-    needed
 }
 
 /// A tensor of positions or sizes.

@@ -18,6 +18,8 @@ pub(super) enum Moved {
     First,
     /// The first; the third is what is filled in.
     FirstAndThird,
+    /// The third.
+    Third,
 }
 
 /// What an operator moves; `None` if it does more than moving.
@@ -29,6 +31,7 @@ pub(super) fn operands(operator: &str) -> Option<Moved> {
         | "SpaceToDepth" | "Split" | "Squeeze" | "Tile" | "Transpose" | "Trilu" | "Unsqueeze"
         | "Upsample" => Moved::First,
         "Pad" | "ScatterElements" | "ScatterND" => Moved::FirstAndThird,
+        "OneHot" => Moved::Third,
         _ => return None,
     })
 }
@@ -44,11 +47,12 @@ pub(super) fn run(compiler: &mut Compiler<'_>, call: &Call<'_>, moved: Moved) ->
             Moved::All => true,
             Moved::First => position == 0,
             Moved::FirstAndThird => position == 0 || position == 2,
+            Moved::Third => position == 2,
         };
         inputs.push(match value {
             Some(value) if is_moved => {
                 let view = compiler.view(value);
-                if position == 0 {
+                if position == 0 || moved == Moved::Third {
                     element = view.element;
                 }
                 Some(Arc::new(positions(&view, &mut numbers)))

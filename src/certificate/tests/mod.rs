@@ -1,5 +1,6 @@
 //! Enclosures against the plain engine, and verdicts about floats that are wrong about real numbers.
 
+mod cells;
 mod findings;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Counted, batched evaluations of the network and the property's margins.
 
-use crate::budget::Budget;
+use crate::budget::{Budget, StopReason};
 use crate::network::{Real, Surrogate, Workspace};
 use crate::onnx::ElementType;
 use crate::problem::Problem;
@@ -185,6 +185,9 @@ impl<'a, T: Real> Oracle<'a, T> {
         if self.held.is_some_and(|(until, asked)| self.tally.work > until || asked >= MOST_HELD) {
             self.shared.over.raise();
             return Err(Halt::Over);
+        }
+        if self.shared.most_work.is_some_and(|most| self.tally.work > most) {
+            return Err(Halt::Stopped(StopReason::Exhausted));
         }
         Ok(self.budget.check()?)
     }

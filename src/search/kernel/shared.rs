@@ -13,11 +13,18 @@ pub struct Shared {
     pub over: Interrupt,
     /// Candidates that the judge rejected.
     pub rejected: AtomicUsize,
+    /// Work that each thread may do, in multiplications; without a limit where there is none.
+    pub(super) most_work: Option<u64>,
     thin: Mutex<Option<Stopwatch>>,
     held: AtomicBool,
 }
 
 impl Shared {
+    /// Of a search in which each thread may do so much work.
+    pub(in crate::search) fn within(most_work: u64) -> Self {
+        Self { most_work: Some(most_work), ..Self::default() }
+    }
+
     /// Whether the judge holds a witness that has not ended the search.
     pub fn has_witness(&self) -> bool {
         self.held.load(Ordering::Relaxed) || self.thin.lock().is_ok_and(|thin| thin.is_some())

@@ -50,6 +50,21 @@ pub fn falsify<T: Real>(
     falsify_with(table, problem, config, budget, judge, observer)
 }
 
+/// The same, with at most so much work on each thread, in multiplications.
+///
+/// # Panics
+/// As [`falsify`].
+pub fn falsify_briefly<T: Real>(
+    problem: &Problem<T>,
+    config: &Config,
+    budget: &Budget,
+    most_work: u64,
+    judge: &dyn Judge<T>,
+    observer: &dyn Observer,
+) -> Summary<T> {
+    falsify_sharing(Shared::within(most_work), table, problem, config, budget, judge, observer)
+}
+
 /// The same with another table of strategies.
 pub(in crate::search) fn falsify_with<T: Real>(
     table: fn() -> Vec<Entry<T>>,
@@ -59,7 +74,18 @@ pub(in crate::search) fn falsify_with<T: Real>(
     judge: &dyn Judge<T>,
     observer: &dyn Observer,
 ) -> Summary<T> {
-    let shared = Shared::default();
+    falsify_sharing(Shared::default(), table, problem, config, budget, judge, observer)
+}
+
+fn falsify_sharing<T: Real>(
+    shared: Shared,
+    table: fn() -> Vec<Entry<T>>,
+    problem: &Problem<T>,
+    config: &Config,
+    budget: &Budget,
+    judge: &dyn Judge<T>,
+    observer: &dyn Observer,
+) -> Summary<T> {
     let random = Random::new(config.seed);
     let search = |thread: u64| {
         // Those for one thread are dealt out.
