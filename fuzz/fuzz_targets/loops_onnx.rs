@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use counterpatch::certificate::door::Door;
 use counterpatch::network::bounds::Bounder;
+use counterpatch::network::op::Op;
 use counterpatch::network::simplify::simplify;
 use counterpatch::network::{self, Network};
 use counterpatch::onnx::{self, Model};
@@ -76,12 +77,14 @@ fn fast(model: &Model, points: &[Vec<f64>], plain: &[Option<Vec<f64>>]) -> Optio
         return None;
     }
     let _ = Bounder::new(&network);
+    // What is left to the plain engine has no result where its shape is another one than at most inputs, and a function behind
+    // it may hide that.
+    let is_whole = !network.nodes().iter().any(|node| matches!(node.op, Op::Plain(_)));
     for (point, plain) in points.iter().zip(plain) {
         let got = network.evaluate(point);
         assert_eq!(got.len(), network.output_len());
         let Some(want) = plain else { continue };
-        // A shape may depend on the input's values: then the other engine is asked again, and gives no number.
-        if got.len() == want.len() {
+        if is_whole && got.len() == want.len() {
             let same = |(a, b): (&f64, &f64)| a == b || b.is_nan() || a.is_nan() || b.abs() > 4096.0;
             assert!(got.iter().zip(want).all(same), "{got:?} is not {want:?}");
         }

@@ -162,7 +162,7 @@ case("linear_softmax_zero", [2, 3], [n("LinearRegressor", "x", "y", ML, coeffici
 three = dict(tree, nodes_modes=["BRANCH_GTE", "BRANCH_LT", "LEAF", "LEAF", "LEAF", "BRANCH_GT", "LEAF", "LEAF"])
 some = dict(target_treeids=[0, 0, 0, 1, 1, 1], target_nodeids=[2, 3, 4, 1, 2, 2], target_ids=[0, 1, 0, 0, 1, 0], target_weights=[1.5, -2.0, 0.5, 0.25, 1.0, -0.3], n_targets=2)
 for aggregate in ["AVERAGE", "MIN", "MAX"]:
-    case(f"tree_{aggregate.lower()}", [6, 3], [n("TreeEnsembleRegressor", "x", "y", ML, **three, **some, aggregate_function=aggregate, base_values=[0.5, -1.0])])
+    case(f"tree_{aggregate.lower()}", [6, 3], [n("TreeEnsembleRegressor", "x", "y", ML, **three, **some, aggregate_function=aggregate)])
 case("tree_equal", [6, 3], [n("Round", "x", "r"), n("TreeEnsembleRegressor", "r", "y", ML, **dict(tree, nodes_modes=["BRANCH_EQ", "BRANCH_NEQ", "LEAF", "LEAF", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF"], nodes_values=[0.0, 1.0, 0, 0, 0, 0.3, 0, 0]), **some)])
 for name, ids, weights in [("first", 0, [0.9, 0.2, 0.4, 0.1, 0.05]), ("first_mixed", 0, [0.9, -0.2, 0.4, -0.6, 0.05]), ("second", 1, [0.9, -0.2, 0.4, -0.6, 0.05])]:
     for label in [False, True]:
@@ -197,6 +197,10 @@ nest = helper.make_graph(
     "nest", [info("i", [], INT), info("go", [], TensorProto.BOOL), info("v", [1, 3])], [info("on", [], TensorProto.BOOL), info("next", [1, 3]), info("copy", [1, 3])])
 case("branch_in_loop", [1, 3], [n("Loop", "  x", "last all", body=nest), n("Add", "all last", "y")], low=S(-0.3), two_i=np.int64(2), three=np.int64(3))
 
+case("runtime_pad", [1, 3, 4], [n("Pad", "x p v", "y", MS)], p=np.array([0, 1, 0, 0, 0, 2]), v=S(0.5))
+case("runtime_trilu", [1, 3, 4], [n("Trilu", "x k", "y", MS, upper=0)], k=np.int64(1))
+case("runtime_expand_dims", [1, 6], [n("ExpandDims", "x a", "y", MS)], a=np.int32(1))
+case("qgemm_alpha", [1, 6], quantized(n("QGemm", "q sx zx w sw zw b sy zy", "r", MS, transB=1, alpha=0.5)), w=i8(4, 6), sw=S(0.02), zw=np.int8(3), b=rng.integers(-900, 900, 4).astype(np.int32), **scales)
 maps = helper.make_value_info("y", helper.make_sequence_type_proto(helper.make_map_type_proto(INT, helper.make_tensor_type_proto(TensorProto.FLOAT, None))))
 case("zip_map", [2, 3], [n("LinearClassifier", "x", "label p", ML, coefficients=f(9).tolist(), intercepts=f(3).tolist(), classlabels_ints=[1, 4, 7], post_transform="SOFTMAX"), n("ZipMap", "p", "y", ML, classlabels_int64s=[1, 4, 7])], out=maps)
 

@@ -85,6 +85,9 @@ fn joined(call: &Call<'_>, list: &[Arc<Tensor>]) -> Result<Tensor, String> {
     let fresh = call.flag("new_axis", false)?;
     let rank = first.shape.len() + usize::from(fresh);
     let axis = array::axis(call.int("axis", 0)?, rank)?;
+    if list.iter().any(|tensor| tensor.shape.len() != first.shape.len()) {
+        return Err("the list holds tensors of different ranks".into());
+    }
     let with_axis = |tensor: &Arc<Tensor>| {
         let mut shape = tensor.shape.clone();
         if fresh {
@@ -96,9 +99,6 @@ fn joined(call: &Call<'_>, list: &[Arc<Tensor>]) -> Result<Tensor, String> {
     let mut shape: Option<Vec<usize>> = None;
     for part in list.iter().map(with_axis) {
         let mut other = part.shape.clone();
-        if other.len() != rank {
-            return Err("the list holds tensors of different ranks".into());
-        }
         other.remove(axis);
         if shape.get_or_insert_with(|| other.clone()) != &other {
             return Err("the list holds tensors of different shapes".into());

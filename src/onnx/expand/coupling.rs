@@ -84,20 +84,8 @@ fn coupled(w: &mut Writer<'_>, matrix: &str, classes: usize) -> Result<String, M
         info(&p, ElementType::Float32),
     ];
     let body = w.body(|w| {
-        let qp = w.op("MatMul", &[matrix, &p]);
-        let each = w.op("Mul", &[&p, &qp]);
-        let all = w.ints(&[1, 2]);
-        let total = if w.opset >= 13 {
-            w.op("ReduceSum", &[&each, &all])
-        } else {
-            w.with("ReduceSum", &[&each], &[("axes", Attribute::Ints(vec![1, 2]))])
-        };
-        let off = w.op("Sub", &[&qp, &total]);
-        let size = w.op("Abs", &[&off]);
-        let turned = w.transpose(&size, &[0, 2, 1]);
-        let worst = along_last(w, "ReduceMax", &turned);
+        let (qp, total, worst) = errors(w, matrix, &p);
         let bound = w.number(0.005 / classes as f64);
-        // Written this way around, a row that is no number ends the loop.
         let open = w.op("GreaterOrEqual", &[&worst, &bound]);
         let next = moved(w, matrix, &p, &qp, total, classes);
         let kept = w.op("Where", &[&open, &next, &p]);
@@ -116,6 +104,23 @@ fn coupled(w: &mut Writer<'_>, matrix: &str, classes: usize) -> Result<String, M
     let rounds = w.constant(Tensor { shape: vec![], ..Tensor::int64(vec![ROUNDS]) });
     let last = w.with("Loop", &[&rounds, "", &start], &[("body", Attribute::Graph(body.into()))]);
     Ok(w.reshape(&last, &[-1, classes as i64]))
+}
+
+/// `Q p`, `pᵀ Q p` and the largest difference between the two, for each point.
+fn errors(w: &mut Writer<'_>, matrix: &str, p: &str) -> (String, String, String) {
+    let qp = w.op("MatMul", &[matrix, p]);
+    let each = w.op("Mul", &[p, &qp]);
+    let total = if w.opset >= 13 {
+        let all = w.ints(&[1, 2]);
+        w.op("ReduceSum", &[&each, &all])
+    } else {
+        w.with("ReduceSum", &[&each], &[("axes", Attribute::Ints(vec![1, 2]))])
+    };
+    let off = w.op("Sub", &[&qp, &total]);
+    let size = w.op("Abs", &[&off]);
+    let turned = w.transpose(&size, &[0, 2, 1]);
+    let worst = along_last(w, "ReduceMax", &turned);
+    (qp, total, worst)
 }
 
 /// One round: class after class is moved to where its own derivative vanishes, and all are scaled to sum to one.

@@ -39,9 +39,11 @@ fn refuse(w: &Writer<'_>, operands: &[(usize, &str)]) -> Result<(), ModelError> 
     if w.node.flag("do_rotary", false)? {
         return Err(w.error("rotary embeddings inside are not supported"));
     }
+    let help =
+        "use the model from before ONNX Runtime's transformer optimiser fused it: its single nodes are read";
     match operands.iter().find(|&&(i, _)| w.optional(i).is_some()) {
-        Some((_, what)) => Err(w.error(format!("{what} is not supported"))),
-        None if w.wants(1) => Err(w.error("its second result is not supported")),
+        Some((_, what)) => Err(w.error(format!("{what} is not supported")).help(help)),
+        None if w.wants(1) => Err(w.error("its second result is not supported").help(help)),
         None => Ok(()),
     }
 }

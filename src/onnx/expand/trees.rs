@@ -44,6 +44,12 @@ fn regressor(w: &mut Writer<'_>) -> Result<(), ModelError> {
         other => return Err(w.error(format!("aggregate_function {other} does not exist"))),
     };
     let scores = forest.scores(w, aggregate)?;
+    if !numbers(w, "base_values")?.0.is_empty() && !(0..count).all(|target| forest.always_weighs(target)) {
+        // ONNX Runtime gives 0 where no reached leaf has a weight for the target, and leaves the base value out.
+        return Err(w
+            .error("ONNX Runtime does not do what ONNX says with base values of a target without weights in some leaf")
+            .help("give every leaf weights of all targets, if need be 0"));
+    }
     let scores = with_base(w, &scores, &forest)?;
     let y = finished_targets(w, &scores, count)?;
     let y = w.cast(&y, ElementType::Float32);
@@ -170,23 +176,13 @@ fn older(w: &Writer<'_>, what: &str, count: usize) -> Result<Forest, ModelError>
     }
     let places: BTreeMap<(i64, i64), usize> =
         trees.iter().zip(nodes).enumerate().map(|(at, (&tree, &node))| ((tree, node), at)).collect();
-    // Leaves and splits are numbered apart.
-    let (mut numbers_of, mut leaves, mut inner) = (Vec::new(), 0, Vec::new());
-    for (at, mode) in modes.iter().enumerate() {
-        numbers_of.push(if *mode == "LEAF" {
-            leaves += 1;
-            Child::Leaf(leaves - 1)
-        } else {
-            inner.push(at);
-            Child::Split(inner.len() - 1)
-        });
-    }
+    let (children, inner, leaves) = numbered(&modes);
     let mut is_child = vec![false; trees.len()];
     let mut child = |at: usize, node: i64| -> Result<Child, ModelError> {
         let place = places.get(&(trees[at], node)).copied();
         let place = place.ok_or_else(|| w.error(format!("its node {node} is missing")))?;
         is_child[place] = true;
-        Ok(numbers_of[place])
+        Ok(children[place])
     };
     let mut splits = Vec::with_capacity(inner.len());
     for at in inner {
@@ -197,7 +193,7 @@ fn older(w: &Writer<'_>, what: &str, count: usize) -> Result<Forest, ModelError>
         let (feature, threshold) = (features[at], thresholds[at]);
         splits.push(Split { feature, mode, threshold, members: Vec::new(), yes, no });
     }
-    let roots = (0..trees.len()).filter(|&at| !is_child[at]).map(|at| numbers_of[at]).collect();
+    let roots = (0..trees.len()).filter(|&at| !is_child[at]).map(|at| children[at]).collect();
     let mut forest = Forest {
         splits,
         roots,
@@ -205,8 +201,23 @@ fn older(w: &Writer<'_>, what: &str, count: usize) -> Result<Forest, ModelError>
         targets: count,
         element: element(w, double),
     };
-    weigh(w, what, &mut forest, |tree, node| places.get(&(tree, node)).map(|&at| numbers_of[at]))?;
+    weigh(w, what, &mut forest, |tree, node| places.get(&(tree, node)).map(|&at| children[at]))?;
     Ok(forest)
+}
+
+/// Leaves and splits numbered apart: what each node is, the nodes that are splits, and how many leaves there are.
+fn numbered(modes: &[&str]) -> (Vec<Child>, Vec<usize>, usize) {
+    let (mut children, mut inner, mut leaves) = (Vec::new(), Vec::new(), 0);
+    for (at, mode) in modes.iter().enumerate() {
+        children.push(if *mode == "LEAF" {
+            leaves += 1;
+            Child::Leaf(leaves - 1)
+        } else {
+            inner.push(at);
+            Child::Split(inner.len() - 1)
+        });
+    }
+    (children, inner, leaves)
 }
 
 /// Reads the leaves' weights.
@@ -232,31 +243,54 @@ fn weigh(
     Ok(())
 }
 
-/// One side of all nodes: which node or leaf it is, and whether it is a leaf.
-type Side<'a> = (&'a [i64], &'a [i64]);
-
 /// Version 5: nodes that decide and leaves in lists of their own.
 fn newest(w: &Writer<'_>) -> Result<Forest, ModelError> {
-    let tensor =
-        |name: &str| w.node.tensor(name)?.ok_or_else(|| w.error(format!("its attribute {name} is missing")));
-    let (modes, thresholds) = (tensor("nodes_modes")?, tensor("nodes_splits")?);
+    let (weights, targets) = (tensor(w, "leaf_weights")?.to_f64(), list(w, "leaf_targetids")?);
+    let count = usize::try_from(w.node.int("n_targets")?.unwrap_or(1)).unwrap_or(0);
+    let (splits, double) = splits(w, weights.len())?;
+    let mut leaves = Vec::with_capacity(weights.len());
+    for (at, &weight) in weights.iter().enumerate() {
+        let target = targets.get(at).and_then(|&t| usize::try_from(t).ok()).filter(|&t| t < count);
+        let target = target.ok_or_else(|| w.error(format!("its leaf {at} belongs to no target")))?;
+        leaves.push(vec![(target, weight)]);
+    }
+    let mut roots = Vec::new();
+    for &root in list(w, "tree_roots")? {
+        let root = usize::try_from(root).ok().filter(|&root| root < splits.len());
+        let root = root.ok_or_else(|| w.error("a tree's root is missing"))?;
+        // A tree of one leaf is written as a node whose two sides are the same leaf.
+        roots.push(match (splits[root].yes, splits[root].no) {
+            (Child::Leaf(a), Child::Leaf(b)) if a == b => Child::Leaf(a),
+            _ => Child::Split(root),
+        });
+    }
+    Ok(Forest { splits, roots, leaves, targets: count, element: element(w, double) })
+}
+
+fn tensor<'a>(w: &Writer<'a>, name: &str) -> Result<&'a Tensor, ModelError> {
+    let tensor = w.node.tensor(name)?.map(|tensor| tensor.as_ref());
+    tensor.ok_or_else(|| w.error(format!("its attribute {name} is missing")))
+}
+
+/// The nodes of version 5 that decide, and whether their thresholds are in double precision.
+fn splits(w: &Writer<'_>, leaves: usize) -> Result<(Vec<Split>, bool), ModelError> {
+    let (modes, thresholds) = (tensor(w, "nodes_modes")?.to_f64(), tensor(w, "nodes_splits")?);
     let double = thresholds.element == ElementType::Float64;
-    let (modes, thresholds) = (modes.to_f64(), thresholds.to_f64());
+    let thresholds = thresholds.to_f64();
     let features = list(w, "nodes_featureids")?;
-    let sides = [("nodes_truenodeids", "nodes_trueleafs"), ("nodes_falsenodeids", "nodes_falseleafs")];
-    let side = |(nodes, leaves)| -> Result<Side<'_>, ModelError> { Ok((list(w, nodes)?, list(w, leaves)?)) };
-    let (yes, no) = (side(sides[0])?, side(sides[1])?);
+    // Of each side the place, and whether it is one among the leaves.
+    let yes = (list(w, "nodes_truenodeids")?, list(w, "nodes_trueleafs")?);
+    let no = (list(w, "nodes_falsenodeids")?, list(w, "nodes_falseleafs")?);
     let lengths = [thresholds.len(), features.len(), yes.0.len(), yes.1.len(), no.0.len(), no.1.len()];
     if lengths.iter().any(|&len| len != modes.len()) {
         return Err(w.error("its lists of nodes do not fit each other"));
     }
-    let (weights, targets) = (tensor("leaf_weights")?.to_f64(), list(w, "leaf_targetids")?);
-    let count = usize::try_from(w.node.int("n_targets")?.unwrap_or(1)).unwrap_or(0);
-    let child = |(nodes, leaves): Side<'_>, at: usize| -> Result<Child, ModelError> {
-        let most = if leaves[at] != 0 { weights.len() } else { modes.len() };
-        let place = usize::try_from(nodes[at]).ok().filter(|&place| place < most);
-        let place = place.ok_or_else(|| w.error(format!("its node {} is missing", nodes[at])))?;
-        Ok(if leaves[at] != 0 { Child::Leaf(place) } else { Child::Split(place) })
+    let child = |(places, are_leaves): (&[i64], &[i64]), at: usize| -> Result<Child, ModelError> {
+        let is_leaf = are_leaves[at] != 0;
+        let most = if is_leaf { leaves } else { modes.len() };
+        let place = usize::try_from(places[at]).ok().filter(|&place| place < most);
+        let place = place.ok_or_else(|| w.error(format!("its node {} is missing", places[at])))?;
+        Ok(if is_leaf { Child::Leaf(place) } else { Child::Split(place) })
     };
     let mut sets = members(w)?.into_iter();
     let mut splits = Vec::with_capacity(modes.len());
@@ -268,24 +302,7 @@ fn newest(w: &Writer<'_>) -> Result<Forest, ModelError> {
         let (feature, threshold) = (features[at], thresholds[at]);
         splits.push(Split { feature, mode, threshold, members, yes: child(yes, at)?, no: child(no, at)? });
     }
-    let mut leaves = Vec::with_capacity(weights.len());
-    for (at, &weight) in weights.iter().enumerate() {
-        let target = targets.get(at).and_then(|&t| usize::try_from(t).ok()).filter(|&t| t < count);
-        let target = target.ok_or_else(|| w.error(format!("its leaf {at} belongs to no target")))?;
-        leaves.push(vec![(target, weight)]);
-    }
-    let mut roots = Vec::new();
-    for &root in list(w, "tree_roots")? {
-        let root = usize::try_from(root).ok().filter(|&root| root < splits.len());
-        let root = root.ok_or_else(|| w.error("a tree's root is missing"))?;
-        let split = &splits[root];
-        // A tree of one leaf is written as a node whose two sides are the same leaf.
-        roots.push(match (split.yes, split.no) {
-            (Child::Leaf(a), Child::Leaf(b)) if a == b => Child::Leaf(a),
-            _ => Child::Split(root),
-        });
-    }
-    Ok(Forest { splits, roots, leaves, targets: count, element: element(w, double) })
+    Ok((splits, double))
 }
 
 /// Sets of members, one a node that asks for one, with NaN between them.
