@@ -110,7 +110,7 @@ fn probit(w: &mut Writer<'_>, x: &str) -> String {
     let (left, right) = (w.op("Sub", &[&one, &centred]), w.op("Add", &[&one, &centred]));
     let product = w.op("Mul", &[&left, &right]);
     let log = w.op("Log", &[&product]);
-    let (half, shift) = (number(w, 0.5), number(w, 2.0 / (3.14159 * 0.147)));
+    let (half, shift) = (number(w, 0.5), number(w, 2.0 / (std::f64::consts::PI * 0.147)));
     let halved = w.op("Mul", &[&log, &half]);
     let moved = w.op("Add", &[&halved, &shift]);
     let factor = number(w, 1.0 / 0.147);
