@@ -84,8 +84,9 @@ fn arity(certificate: &Certificate) -> Option<usize> {
         open = open.checked_sub(1)?;
         open += match token {
             Token::Leaf { .. } => 0,
-            Token::Cut { .. } | Token::Phase { .. } => 2,
-            Token::Cases { count, .. } => *count as usize,
+            Token::Cut { .. } | Token::Gap { .. } | Token::Phase { .. } => 2,
+            Token::Cases { count, .. } | Token::Values { count, .. } => *count as usize,
+            Token::Settled => 1,
         };
     }
     (open == 0).then_some(1)
@@ -119,11 +120,17 @@ fn changed(token: &mut Token, random: &mut Random) {
                 None => list.push((random.below(50) as u32, number as f32)),
             }
         }
-        Token::Cut { input, at } => match random.below(2) {
+        Token::Cut { input, at } | Token::Gap { input, at } => match random.below(2) {
             0 => *at = number,
             _ => *input += 1,
         },
         Token::Phase { neuron } => *neuron = neuron.wrapping_add(1),
+        Token::Values { at, low, count, .. } => match random.below(3) {
+            0 => *at = at.wrapping_add(1),
+            1 => *low = low.wrapping_add(1),
+            _ => *count = count.saturating_sub(1),
+        },
+        Token::Settled => {}
         Token::Cases { or, count } => match random.below(2) {
             0 => *or += 1,
             _ => *count += 1,

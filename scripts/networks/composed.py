@@ -126,13 +126,99 @@ case("fused_matmul_batch_both", [3, 2, 6], [n("FusedMatMul", "x w", "y", MS, tra
 case("nan_not_chosen", [1, 6], [n("Where", "yes x never", "y")], yes=np.array(True), never=np.float32(np.nan))
 
 
+INT = TensorProto.INT64
+
+
+def svc(classes, kernel="RBF", proba=False, label=False, features=3, strings=False, **more):
+    """A classifier of support vectors, two of each class and one more of the first."""
+    sizes = [3] + [2] * (classes - 1)
+    vectors, pairs = sum(sizes), classes * (classes - 1) // 2
+    names = dict(classlabels_strings=[f"c{i}" for i in range(classes)]) if strings else dict(classlabels_ints=[3 * i + 1 for i in range(classes)])
+    chances = dict(prob_a=(-1 - np.abs(f(pairs))).tolist(), prob_b=f(pairs).tolist()) if proba else {}
+    return [n("SVMClassifier", "x", "y scores" if label else "label y", ML, coefficients=f((classes - 1) * vectors).tolist(), rho=f(pairs).tolist(), support_vectors=f(vectors * features).tolist(), vectors_per_class=sizes, kernel_type=kernel, kernel_params=[0.3, 0.4, 2.0], **names, **chances, **more)]
+
+
+for kernel in ["RBF", "LINEAR", "POLY", "SIGMOID"]:
+    case(f"svc_{kernel.lower()}", [2, 3], svc(3, kernel))
+for transform in ["SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"]:
+    case(f"svc_chances_{transform.lower()}", [2, 3], svc(3, proba=True, post_transform=transform))
+case("svc_chances", [3, 3], svc(4, proba=True))
+case("svc_chances_of_two", [2, 3], svc(2, proba=True))
+case("svc_softmax", [2, 3], svc(4, post_transform="SOFTMAX"))
+case("svc_two", [2, 3], svc(2, strings=True))
+case("svc_label", [4, 3], svc(4, label=True), out=INT)
+case("svc_label_of_two", [4, 3], svc(2, label=True), out=INT)
+rows = dict(coefficients=f(9).tolist(), rho=[0.1], classlabels_ints=[2, 5, 7], kernel_params=[0.0, 0.0, 0.0])
+case("svc_without_vectors", [2, 3], [n("SVMClassifier", "x", "label y", ML, post_transform="LOGISTIC", **rows)])
+case("svc_without_vectors_label", [4, 3], [n("SVMClassifier", "x", "y scores", ML, **rows)], out=INT)
+case("svc_without_vectors_label_of_two", [6, 3], [n("SVMClassifier", "x", "y scores", ML, coefficients=f(6).tolist(), rho=[-0.2], classlabels_ints=[2, 5], kernel_params=[0.0, 0.0, 0.0])], out=INT)
+case("svm_without_vectors", [2, 3], [n("SVMRegressor", "x", "y", ML, coefficients=f(3).tolist(), rho=[0.3], n_supports=0, kernel_type="LINEAR", kernel_params=[0.0, 0.0, 0.0])])
+case("svm_one_class", [4, 3], [n("SVMRegressor", "x", "y", ML, coefficients=f(4).tolist(), rho=[0.0], n_supports=4, support_vectors=f(12).tolist(), kernel_type="RBF", kernel_params=[0.3, 0.0, 0.0], one_class=1)])
+case("linear_of_two", [2, 3], [n("LinearClassifier", "x", "label y", ML, coefficients=f(3).tolist(), intercepts=[0.1], classlabels_ints=[4, 7])])
+case("linear_of_two_logistic", [2, 3], [n("LinearClassifier", "x", "label y", ML, coefficients=f(3).tolist(), intercepts=[0.1], classlabels_strings=["a", "b"], post_transform="LOGISTIC")])
+case("linear_of_two_label", [4, 3], [n("LinearClassifier", "x", "y scores", ML, coefficients=f(3).tolist(), intercepts=[0.1], classlabels_ints=[4, 7])], out=INT)
+case("linear_probit", [2, 3], [n("LinearRegressor", "x", "y", ML, coefficients=(f(6) / 20).tolist(), intercepts=[0.4, 0.6], targets=2, post_transform="PROBIT")])
+case("linear_softmax_zero", [2, 3], [n("LinearRegressor", "x", "y", ML, coefficients=f(6).tolist() + [0.0] * 3, intercepts=[0.4, 0.6, 0.0], targets=3, post_transform="SOFTMAX_ZERO")])
+three = dict(tree, nodes_modes=["BRANCH_GTE", "BRANCH_LT", "LEAF", "LEAF", "LEAF", "BRANCH_GT", "LEAF", "LEAF"])
+some = dict(target_treeids=[0, 0, 0, 1, 1, 1], target_nodeids=[2, 3, 4, 1, 2, 2], target_ids=[0, 1, 0, 0, 1, 0], target_weights=[1.5, -2.0, 0.5, 0.25, 1.0, -0.3], n_targets=2)
+for aggregate in ["AVERAGE", "MIN", "MAX"]:
+    case(f"tree_{aggregate.lower()}", [6, 3], [n("TreeEnsembleRegressor", "x", "y", ML, **three, **some, aggregate_function=aggregate)])
+case("tree_equal", [6, 3], [n("Round", "x", "r"), n("TreeEnsembleRegressor", "r", "y", ML, **dict(tree, nodes_modes=["BRANCH_EQ", "BRANCH_NEQ", "LEAF", "LEAF", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF"], nodes_values=[0.0, 1.0, 0, 0, 0, 0.3, 0, 0]), **some)])
+for name, ids, weights in [("first", 0, [0.9, 0.2, 0.4, 0.1, 0.05]), ("first_mixed", 0, [0.9, -0.2, 0.4, -0.6, 0.05]), ("second", 1, [0.9, -0.2, 0.4, -0.6, 0.05])]:
+    for label in [False, True]:
+        case(f"tree_two_{name}" + "_label" * label, [6, 3], [n("TreeEnsembleClassifier", "x", "y scores" if label else "label y", ML, **tree, class_treeids=[0, 0, 0, 1, 1], class_nodeids=[2, 3, 4, 1, 2], class_ids=[ids] * 5, class_weights=weights, classlabels_int64s=[4, 7])], out=INT if label else TensorProto.FLOAT)
+case("tree_two_logistic", [6, 3], [n("TreeEnsembleClassifier", "x", "label y", ML, **tree, class_treeids=[0, 0, 0, 1, 1], class_nodeids=[2, 3, 4, 1, 2], class_ids=[0] * 5, class_weights=[0.9, -0.2, 0.4, -0.6, 0.05], classlabels_strings=["a", "b"], post_transform="LOGISTIC", base_values=[0.2])])
+case("tree_two_both", [6, 3], [n("TreeEnsembleClassifier", "x", "label y", ML, **tree, class_treeids=[0] * 6, class_nodeids=[2, 2, 3, 3, 4, 4], class_ids=[0, 1] * 3, class_weights=[0.9, 0.1, 0.4, 0.6, 0.5, 0.5], classlabels_int64s=[0, 1])])
+tensor = lambda values, kind=np.float32: numpy_helper.from_array(np.array(values, kind))
+newest = dict(nodes_featureids=[0, 1, 2], nodes_truenodeids=[1, 0, 2], nodes_falsenodeids=[2, 1, 3], nodes_trueleafs=[0, 1, 1], nodes_falseleafs=[0, 1, 1], tree_roots=[0], leaf_targetids=[0, 1, 0, 1], n_targets=2)
+case("tree_ensemble", [6, 3], [n("TreeEnsemble", "x", "y", ML, nodes_splits=tensor([0.1, -0.2, 0.3]), nodes_modes=tensor([0, 3, 1], np.uint8), leaf_weights=tensor([1.5, -0.3, 0.7, 2.0]), **newest)])
+case("tree_ensemble_members", [6, 3], [n("Round", "x", "r"), n("TreeEnsemble", "r", "y", ML, nodes_splits=tensor([0, 0, 0.3]), nodes_modes=tensor([6, 6, 0], np.uint8), leaf_weights=tensor([1.5, -0.3, 0.7, 2.0]), membership_values=tensor([0, 1, np.nan, -1, 1, 2, np.nan]), aggregate_function=3, **newest)])
+case("tree_ensemble_double", [6, 3], [n("Cast", "x", "d", to=11), n("TreeEnsemble", "d", "z", ML, nodes_splits=tensor([0.1, -0.2, 0.3], np.float64), nodes_modes=tensor([0, 0, 0], np.uint8), leaf_weights=tensor([1.5, -0.3, 0.7, 2.0], np.float64), post_transform=3, **newest), n("Cast", "z", "y", to=1)])
+case("tree_double", [6, 3], [n("Cast", "x", "d", to=11), n("TreeEnsembleRegressor", "d", "y", ML, **{k: v for k, v in three.items() if k != "nodes_values"}, nodes_values_as_tensor=tensor(tree["nodes_values"], np.float64), **{k: v for k, v in some.items() if k != "target_weights"}, target_weights_as_tensor=tensor(some["target_weights"], np.float64))])
+case("binarizer", [1, 6], [n("Binarizer", "x", "y", ML, threshold=0.2)])
+case("imputer", [2, 6], [n("Round", "x", "r"), n("Imputer", "r", "y", ML, imputed_value_floats=f(6).tolist(), replaced_value_float=0.0)])
+case("one_hot", [2, 3], [n("OneHotEncoder", "x", "h", ML, cats_int64s=[1, -1, 0], zeros=1), n("Flatten", "h", "y")])
+case("one_hot_strict", [2, 3], [n("Clip", "x low high", "c"), n("OneHotEncoder", "c", "h", ML, cats_int64s=[1, -1, 0], zeros=0), n("Flatten", "h", "y")], low=S(-1.2), high=S(1.2))
+case("label_encoder", [2, 6], [n("Round", "x", "r"), n("LabelEncoder", "r", "y", ML, keys_floats=[0.0, -1.0, 0.0], values_floats=[5.0, 2.5, 1.0], default_float=0.75)])
+case("label_encoder_integers", [2, 6], [n("Cast", "x", "r", to=INT), n("LabelEncoder", "r", "y", ML, keys_int64s=[0, -1], values_int64s=[5, 2])], out=INT)
+case("feature_vectorizer", [2, 3], [n("Neg", "x", "i"), n("FeatureVectorizer", "x i w", "y", ML, inputdimensions=[3, 3, 2])], w=f(2, 2))
+listed = lambda name: helper.make_tensor_sequence_value_info(name, TensorProto.FLOAT, None)
+keep = helper.make_graph(
+    [n("Mul", "v two", "next"), n("SequenceInsert", "list next", "more"), n("Identity", "go", "on")],
+    "keep", [info("i", [], INT), info("go", [], TensorProto.BOOL), info("v", None), listed("list")], [info("on", [], TensorProto.BOOL), info("next", None), listed("more")])
+case("loop_of_lists", [1, 3], [n("SequenceEmpty", "", "none"), n("Loop", "rounds  x none", "last list", body=keep), n("Identity", "list", "same"), n("SequenceErase", "same one", "less"), n("ConcatFromSequence", "less", "y", axis=0)], rounds=np.int64(4), two=S(2), one=np.int64(1))
+turn = helper.make_graph([n("SequenceConstruct", "x w", "first")], "turn", [], [listed("first")])
+other = helper.make_graph([n("SplitToSequence", "x", "second", axis=1)], "other", [], [listed("second")])
+case("branch_of_lists", [1, 3], [n("If", "yes", "list", then_branch=turn, else_branch=other), n("ConcatFromSequence", "list", "y", axis=-1)], yes=np.array(False), w=f(1, 3))
+inner = helper.make_graph([n("Where", "high v low", "kept")], "inner", [], [info("kept", [1, 3])])
+same = helper.make_graph([n("Add", "v low", "moved")], "same", [], [info("moved", [1, 3])])
+nest = helper.make_graph(
+    [n("Greater", "v low", "high"), n("Less", "i two_i", "early"), n("If", "early", "next", then_branch=inner, else_branch=same), n("Less", "i three", "on"), n("Identity", "next", "copy")],
+    "nest", [info("i", [], INT), info("go", [], TensorProto.BOOL), info("v", [1, 3])], [info("on", [], TensorProto.BOOL), info("next", [1, 3]), info("copy", [1, 3])])
+case("branch_in_loop", [1, 3], [n("Loop", "  x", "last all", body=nest), n("Add", "all last", "y")], low=S(-0.3), two_i=np.int64(2), three=np.int64(3))
+
+case("runtime_pad", [1, 3, 4], [n("Pad", "x p v", "y", MS)], p=np.array([0, 1, 0, 0, 0, 2]), v=S(0.5))
+case("runtime_trilu", [1, 3, 4], [n("Trilu", "x k", "y", MS, upper=0)], k=np.int64(1))
+case("runtime_expand_dims", [1, 6], [n("ExpandDims", "x a", "y", MS)], a=np.int32(1))
+case("qgemm_alpha", [1, 6], quantized(n("QGemm", "q sx zx w sw zw b sy zy", "r", MS, transB=1, alpha=0.5)), w=i8(4, 6), sw=S(0.02), zw=np.int8(3), b=rng.integers(-900, 900, 4).astype(np.int32), **scales)
+maps = helper.make_value_info("y", helper.make_sequence_type_proto(helper.make_map_type_proto(INT, helper.make_tensor_type_proto(TensorProto.FLOAT, None))))
+case("zip_map", [2, 3], [n("LinearClassifier", "x", "label p", ML, coefficients=f(9).tolist(), intercepts=f(3).tolist(), classlabels_ints=[1, 4, 7], post_transform="SOFTMAX"), n("ZipMap", "p", "y", ML, classlabels_int64s=[1, 4, 7])], out=maps)
+
+
+def numbers(y):
+    """Maps are their numbers."""
+    return np.asarray([list(row.values()) for row in y] if isinstance(y, list) else y, np.float64).ravel().tolist()
+
+
 def main():
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     expected = {}
     for name, (shape, nodes, opset, out, constants) in CASES.items():
-        graph = helper.make_graph(nodes, name, [info("x", shape)], [info("y", None, out)], [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid(MS, 1), helper.make_opsetid(ML, 3)], ir_version=10)
+        graph = helper.make_graph(nodes, name, [info("x", shape)], [info("y", None, out) if isinstance(out, int) else out], [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
+        # The newest operators of classical models have replaced the others.
+        version = 5 if any(node.op_type == "TreeEnsemble" for node in nodes) else 3
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid(MS, 1), helper.make_opsetid(ML, version)], ir_version=10)
         onnx.save(model, folder / f"{name}.onnx")
         # Of its own: a case more leaves the points of the others as they are.
         drawn = np.random.default_rng(zlib.crc32(name.encode()))
@@ -152,7 +238,7 @@ def main():
             except Exception as other:
                 raise SystemExit(f"{name}: nothing computes it: {other}")
             run, source = (lambda p: evaluator.run(["y"], {"x": p})[0]), "ONNX's reference implementation"
-        expected[name] = {"source": source, "points": [{"x": p.ravel().tolist(), "y": np.asarray(run(p), np.float64).ravel().tolist()} for p in points]}
+        expected[name] = {"source": source, "points": [{"x": p.ravel().tolist(), "y": numbers(run(p))} for p in points]}
     (folder / "expected.json").write_text(json.dumps(expected, separators=(",", ":")))
     print(len(expected), "networks")
 

@@ -118,8 +118,13 @@ impl Reader<'_> {
         // Labels as texts stand beside the numbers that they are made from; nobody can ask for them here.
         let texts = proto.output.iter().filter(|output| holds_texts(output)).count();
         let numeric = |output: &&ValueInfoProto| texts == proto.output.len() || !holds_texts(output);
-        let outputs =
-            proto.output.iter().filter(numeric).map(|o| value_info(o, level)).collect::<Result<_, _>>()?;
+        let output = |o: &ValueInfoProto| match zipped(&o.name, &nodes) {
+            Some(shape) => {
+                Ok(ValueInfo { name: o.name.clone(), element: ElementType::Float32, shape: Some(shape) })
+            }
+            None => value_info(o, level),
+        };
+        let outputs = proto.output.iter().filter(numeric).map(output).collect::<Result<_, _>>()?;
         Ok(Graph { name: proto.name, nodes, inputs, outputs, initializers, refused })
     }
 
@@ -182,7 +187,9 @@ impl Reader<'_> {
 
 /// An attribute's tensor, or why it cannot be read.
 fn held(name: &str, tensor: Result<Tensor, ModelError>) -> Attribute {
-    match tensor.and_then(|tensor| values::without_nan(name, tensor)) {
+    // The sets of a tree ensemble stand in one list, with NaN between them.
+    let divided = name == "membership_values";
+    match tensor.and_then(|tensor| if divided { Ok(tensor) } else { values::without_nan(name, tensor) }) {
         Ok(tensor) => Attribute::Tensor(Arc::new(tensor)),
         Err(error) => Attribute::Refused(error.what),
     }
@@ -232,6 +239,21 @@ impl Constants {
             }
         }
     }
+}
+
+/// What `ZipMap` gives is maps from labels to numbers; here it stands for the numbers alone, a row for each point in the order of
+/// the labels. Their shape, if a node of that kind makes the value.
+fn zipped(name: &str, nodes: &[Node]) -> Option<Vec<Dim>> {
+    let is_maker = |node: &&Node| {
+        node.operator == "ZipMap" && node.domain == "ai.onnx.ml" && node.outputs.iter().any(|own| own == name)
+    };
+    let maker = nodes.iter().find(is_maker)?;
+    let labels = maker.attributes.values().find_map(|list| match list {
+        Attribute::Ints(list) => Some(list.len()),
+        Attribute::Strings(list) => Some(list.len()),
+        _ => None,
+    });
+    Some(vec![Dim::Symbolic(String::new()), labels.map_or(Dim::Symbolic(String::new()), Dim::Fixed)])
 }
 
 fn holds_texts(proto: &ValueInfoProto) -> bool {

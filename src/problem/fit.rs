@@ -10,7 +10,7 @@ use vnnlib::{Equivalence, Query, Role, Tensor, Version};
 use super::ModelsError;
 use crate::escape::escaped;
 use crate::network;
-use crate::onnx::{Dim, Model, ModelError, Place, ValueInfo};
+use crate::onnx::{Attribute, Dim, Model, ModelError, Place, ValueInfo};
 
 /// Most ways to choose open dimensions that are tried.
 const MOST_TRIES: usize = 100_000;
@@ -78,6 +78,25 @@ pub fn models(query: &Query, models: &[Arc<Model>], named: &Named) -> Result<Vec
         declared.fit(model, named).map_err(|error| unusable(model, error))
     };
     models.iter().enumerate().map(place).collect()
+}
+
+/// What is to be said of an output that maps labels to numbers in the file.
+fn labelled(model: &Model, name: &str) -> Option<String> {
+    let maker = model.graph.nodes.iter().find(|node| node.outputs.iter().any(|output| output == name))?;
+    let labels: Vec<String> = maker.attributes.iter().find_map(|(key, labels)| match labels {
+        Attribute::Ints(labels) if key.starts_with("classlabels") => {
+            Some(labels.iter().map(i64::to_string).collect())
+        }
+        Attribute::Strings(labels) if key.starts_with("classlabels") => {
+            Some(labels.iter().map(|label| escaped(&String::from_utf8_lossy(label)).into_owned()).collect())
+        }
+        _ => None,
+    })?;
+    let name = escaped(name);
+    Some(format!(
+        "output {name} maps labels to numbers: these are its numbers, in the order {}",
+        labels.join(", ")
+    ))
 }
 
 /// A model by itself, as `inspect` sees it: only what the user names is bound, the rest is 1.
@@ -149,6 +168,7 @@ impl Declared<'_> {
             format!("dimension {} is {value}: {why}", escaped(&dimension.name()))
         });
         notes.extend(because);
+        notes.extend(kept.iter().filter_map(|&at| labelled(model, &model.graph.outputs[at].name)));
         bound.extend(open.into_iter().map(|dimension| (dimension, (1, String::new()))));
         Ok(Fitted { model: self.closed(model, &bound, &kept), notes, ones })
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use crate::onnx::{Attribute, Data, ElementType, Graph, Model, ModelError, Node, Place, Tensor, ValueInfo};
 
+use crate::onnx::expand;
 use crate::onnx::live::Live;
 
 use super::array::floats;
 use super::call::{Call, Precision};
-use super::lists::{self, Made};
-use super::scope::Scope;
+use super::lists;
+use super::scope::{Scope, Value};
 use super::{byte_kernels, control, ops};
 
 /// A computed value.
@@ -104,8 +105,14 @@ impl Engine {
         let graph = &self.model.graph;
         let wanted: Vec<&str> =
             graph.outputs.iter().map(|o| o.name.as_str()).chain(hidden.iter().copied()).collect();
-        let values = walk.graph(graph, inputs.into_iter().map(Arc::new).collect(), None, &wanted)?;
-        Ok(wanted.into_iter().map(String::from).zip(values).collect())
+        let inputs = inputs.into_iter().map(|tensor| Value::Tensor(Arc::new(tensor))).collect();
+        let values = walk.graph(graph, inputs, None, &wanted)?;
+        let tensor = |(name, value): (&str, Value)| match value {
+            Value::Tensor(tensor) => Ok((name.to_owned(), tensor)),
+            Value::List(_) => Err(ModelError::new(Place::Value(name.to_owned()), "a list of tensors")
+                .help("let ConcatFromSequence join it where the model is made: a property is about numbers")),
+        };
+        wanted.into_iter().zip(values).map(tensor).collect()
     }
 }
 
@@ -141,7 +148,8 @@ fn find_unknown(graph: &Graph, unknown: &mut Vec<ModelError>) {
         if !ops::is_known(node) && !control::is_known(node) && !lists::is_known(node) {
             let domain =
                 if node.domain.is_empty() { String::new() } else { format!(" of domain {}", node.domain) };
-            unknown.push(node.error(format!("this operator{domain} is not supported")));
+            let other = || node.error(format!("this operator{domain} is not supported"));
+            unknown.push(expand::refusal(node).unwrap_or_else(other));
         }
         for attribute in node.attributes.values() {
             if let Attribute::Graph(body) = attribute {
@@ -183,12 +191,14 @@ impl Walk {
     pub(super) fn graph(
         &self,
         graph: &Graph,
-        inputs: Vec<Arc<Tensor>>,
+        inputs: Vec<Value>,
         outer: Option<&Scope<'_>>,
         wanted: &[&str],
-    ) -> Result<Vec<Arc<Tensor>>, ModelError> {
-        let values = graph.inputs.iter().map(|i| i.name.as_str()).zip(inputs).collect();
-        let mut scope = Scope { graph, values, lists: HashMap::new(), outer };
+    ) -> Result<Vec<Value>, ModelError> {
+        let mut scope = Scope { graph, values: HashMap::new(), lists: HashMap::new(), outer };
+        for (info, value) in graph.inputs.iter().zip(inputs) {
+            scope.bind(&info.name, value);
+        }
         let kept: HashSet<&str> = wanted.iter().copied().collect();
         let last_use = last_uses(graph);
         let live = Live::of(graph, wanted.iter().copied());
@@ -196,16 +206,9 @@ impl Walk {
             return Err(error);
         }
         for (i, node) in graph.nodes.iter().enumerate().filter(|&(i, _)| live.nodes[i]) {
-            if lists::is_known(node) {
-                let call = self.call(node, &scope)?;
-                let Some(name) = node.outputs.first() else { continue };
-                match lists::run(&call, &scope)? {
-                    Made::List(list) => {
-                        scope.lists.insert(name, list);
-                    }
-                    Made::Tensor(tensor) => {
-                        scope.values.insert(name, tensor);
-                    }
+            if let Some(results) = self.with_lists(node, &scope, &live)? {
+                for (name, value) in node.outputs.iter().zip(results).filter(|(name, _)| !name.is_empty()) {
+                    scope.bind(name, value);
                 }
                 continue;
             }
@@ -228,35 +231,57 @@ impl Walk {
         let find = |name: &&str| {
             let missing =
                 || ModelError::new(Place::Value((*name).into()), "no node of the graph computes it");
-            scope.get(name).ok_or_else(missing)
+            scope.value(name).ok_or_else(missing)
         };
         wanted.iter().map(find).collect()
     }
 
+    /// What a node that may take or give lists computes; `None` for one that knows tensors only.
+    fn with_lists(
+        &self,
+        node: &Node,
+        scope: &Scope<'_>,
+        live: &Live<'_>,
+    ) -> Result<Option<Vec<Value>>, ModelError> {
+        if lists::is_known(node) {
+            return Ok(Some(vec![lists::run(&self.call(node, scope)?, scope)?]));
+        }
+        if control::is_known(node) {
+            let results = control::run(self, &self.call(node, scope)?, scope)?;
+            all_given(node, results.len(), live)?;
+            return Ok(Some(results));
+        }
+        let is_copy = node.domain.is_empty() && node.operator == "Identity";
+        let list = node.inputs.first().filter(|_| is_copy).and_then(|name| scope.list(name));
+        Ok(list.map(|list| vec![Value::List(list)]))
+    }
+
     /// A node with its operands. A list is none that an operator on tensors can have.
     fn call<'a>(&self, node: &'a Node, scope: &Scope<'_>) -> Result<Call<'a>, ModelError> {
-        let find = |name: &String| {
-            if name.is_empty() || (lists::is_known(node) && scope.list(name).is_some()) {
-                return Ok(None);
-            }
-            let missing = || node.error(format!("its operand {name} has no value"));
-            scope.get(name).map(Some).ok_or_else(missing)
+        let takes_lists = lists::is_known(node) || control::is_known(node);
+        let find = |name: &String| match scope.value(name) {
+            _ if name.is_empty() => Ok(None),
+            Some(Value::Tensor(tensor)) => Ok(Some(tensor)),
+            Some(Value::List(_)) if takes_lists => Ok(None),
+            Some(Value::List(_)) => Err(node.error(format!("its operand {name} is a list of tensors"))),
+            None => Err(node.error(format!("its operand {name} has no value"))),
         };
         let inputs = node.inputs.iter().map(find).collect::<Result<_, _>>()?;
         Ok(Call { node, opset: self.opset, precision: self.precision, inputs })
     }
 
     fn node(&self, node: &Node, scope: &Scope<'_>, live: &Live<'_>) -> Result<Vec<Tensor>, ModelError> {
-        let call = self.call(node, scope)?;
-        let results = if control::is_known(node) {
-            control::run(self, &call, scope)?
-        } else {
-            ops::run(&call).map_err(|what| node.error(what))?
-        };
-        match node.outputs.iter().skip(results.len()).find(|name| live.names.contains(name.as_str())) {
-            None => Ok(results),
-            Some(name) => Err(node.error(format!("its result {name} is not supported"))),
-        }
+        let results = ops::run(&self.call(node, scope)?).map_err(|what| node.error(what))?;
+        all_given(node, results.len(), live)?;
+        Ok(results)
+    }
+}
+
+/// Refuses a node whose needed results are not all there.
+fn all_given(node: &Node, results: usize, live: &Live<'_>) -> Result<(), ModelError> {
+    match node.outputs.iter().skip(results).find(|name| live.names.contains(name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(node.error(format!("its result {name} is not supported"))),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::onnx::{ModelError, Node, Tensor};
 
 use super::array;
 use super::call::Call;
-use super::scope::Scope;
+use super::scope::{Scope, Value};
 
 /// Names of the operators of this file.
 pub(super) const OPERATORS: [&str; 8] = [
@@ -23,35 +23,29 @@ pub(super) const OPERATORS: [&str; 8] = [
 /// A list of tensors.
 pub(super) type List = Vec<Arc<Tensor>>;
 
-/// What an operator gives.
-pub(super) enum Made {
-    List(List),
-    Tensor(Arc<Tensor>),
-}
-
 pub(super) fn is_known(node: &Node) -> bool {
     node.domain.is_empty() && OPERATORS.contains(&node.operator.as_str())
 }
 
 /// Computes a node whose tensors are the call's operands; its list, if it takes one, is the first operand.
-pub(super) fn run(call: &Call<'_>, scope: &Scope<'_>) -> Result<Made, ModelError> {
+pub(super) fn run(call: &Call<'_>, scope: &Scope<'_>) -> Result<Value, ModelError> {
     let list = call.node.inputs.first().and_then(|name| scope.list(name));
     made(call, list).map_err(|what| call.node.error(what))
 }
 
-fn made(call: &Call<'_>, list: Option<List>) -> Result<Made, String> {
+fn made(call: &Call<'_>, list: Option<List>) -> Result<Value, String> {
     let listed = || list.clone().ok_or_else(|| "operand 0 is no list".to_owned());
     Ok(match call.node.operator.as_str() {
-        "SequenceEmpty" => Made::List(Vec::new()),
+        "SequenceEmpty" => Value::List(Vec::new()),
         "SequenceConstruct" => {
             let given: Option<List> = call.inputs.iter().cloned().collect();
-            Made::List(given.ok_or("an operand is missing")?)
+            Value::List(given.ok_or("an operand is missing")?)
         }
-        "SequenceLength" => Made::Tensor(Arc::new(array::int64(vec![], vec![listed()?.len() as i64]))),
+        "SequenceLength" => Value::Tensor(Arc::new(array::int64(vec![], vec![listed()?.len() as i64]))),
         "SequenceAt" => {
             let list = listed()?;
             let at = position(call, 1, list.len(), 0)?;
-            Made::Tensor(list.get(at).cloned().ok_or_else(|| beyond(at, list.len()))?)
+            Value::Tensor(list.get(at).cloned().ok_or_else(|| beyond(at, list.len()))?)
         }
         "SequenceInsert" => {
             let mut list = listed()?;
@@ -60,7 +54,7 @@ fn made(call: &Call<'_>, list: Option<List>) -> Result<Made, String> {
                 return Err(beyond(at, list.len()));
             }
             list.insert(at, call.inputs.get(1).cloned().flatten().ok_or("operand 1 is missing")?);
-            Made::List(list)
+            Value::List(list)
         }
         "SequenceErase" => {
             let mut list = listed()?;
@@ -69,10 +63,10 @@ fn made(call: &Call<'_>, list: Option<List>) -> Result<Made, String> {
                 return Err(beyond(at, list.len()));
             }
             list.remove(at);
-            Made::List(list)
+            Value::List(list)
         }
-        "ConcatFromSequence" => Made::Tensor(Arc::new(joined(call, &listed()?)?)),
-        _ => Made::List(split(call)?),
+        "ConcatFromSequence" => Value::Tensor(Arc::new(joined(call, &listed()?)?)),
+        _ => Value::List(split(call)?),
     })
 }
 
@@ -91,6 +85,9 @@ fn joined(call: &Call<'_>, list: &[Arc<Tensor>]) -> Result<Tensor, String> {
     let fresh = call.flag("new_axis", false)?;
     let rank = first.shape.len() + usize::from(fresh);
     let axis = array::axis(call.int("axis", 0)?, rank)?;
+    if list.iter().any(|tensor| tensor.shape.len() != first.shape.len()) {
+        return Err("the list holds tensors of different ranks".into());
+    }
     let with_axis = |tensor: &Arc<Tensor>| {
         let mut shape = tensor.shape.clone();
         if fresh {
@@ -102,9 +99,6 @@ fn joined(call: &Call<'_>, list: &[Arc<Tensor>]) -> Result<Tensor, String> {
     let mut shape: Option<Vec<usize>> = None;
     for part in list.iter().map(with_axis) {
         let mut other = part.shape.clone();
-        if other.len() != rank {
-            return Err("the list holds tensors of different ranks".into());
-        }
         other.remove(axis);
         if shape.get_or_insert_with(|| other.clone()) != &other {
             return Err("the list holds tensors of different shapes".into());

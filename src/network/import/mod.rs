@@ -139,6 +139,10 @@ fn attempt<T: Real>(
     }
     let outputs = model.graph.outputs.iter().map(|output| output.name.as_str());
     let wanted: Vec<&str> = outputs.chain(hidden.iter().copied()).collect();
+    let live = Live::of(&model.graph, wanted.iter().copied());
+    if let Some(error) = live.filter(&model.graph).find_map(expand::refusal) {
+        return Err(error.into());
+    }
     let mut unsupported = Vec::new();
     scan(&model.graph, &wanted, &mut unsupported);
     if !unsupported.is_empty() && rescue.is_none() {

@@ -28,6 +28,19 @@ fn attention(w: &mut Writer<'_>) -> Result<(), ModelError> {
     }
     let mut heads = split_heads(w)?;
     let past = w.optional(4);
+    let lengths = (length(w, 0), length(w, 1));
+    if past.is_some()
+        && lengths.0 == Some(1)
+        && lengths.1.is_some_and(|n| n > 1)
+        && w.node.flag("is_causal", false)?
+    {
+        // ONNX shows the query what came before it, ONNX Runtime (1.32) all keys.
+        return Err(w
+            .error(
+                "is_causal of one query and several new keys behind a past is not what ONNX Runtime computes",
+            )
+            .help("leave is_causal out and give a mask"));
+    }
     if let (Some(key), Some(value)) = (&past, w.optional(5)) {
         let axis = [("axis", Attribute::Int(2))];
         heads.key = w.with("Concat", &[key, &heads.key], &axis);
@@ -59,6 +72,13 @@ fn attention(w: &mut Writer<'_>) -> Result<(), ModelError> {
     };
     w.give(3, &shown);
     Ok(())
+}
+
+/// The length of the queries or keys that an operand holds, where it is known beforehand.
+fn length(w: &Writer<'_>, i: usize) -> Option<usize> {
+    let name = w.optional(i)?;
+    let (_, dims) = w.shape(&name)?;
+    dims.get(dims.len().checked_sub(2)?).copied().flatten()
 }
 
 fn split_heads(w: &mut Writer<'_>) -> Result<Heads, ModelError> {

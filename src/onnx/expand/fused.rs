@@ -5,6 +5,16 @@ use super::writer::Writer;
 use super::{Entry, MICROSOFT};
 use crate::onnx::error::ModelError;
 use crate::onnx::model::Attribute;
+use crate::onnx::tensor::ElementType;
+
+/// The operator of ONNX with the same operands.
+fn same(w: &mut Writer<'_>, operator: &str, attributes: &[&'static str]) -> Result<(), ModelError> {
+    let operands: Vec<&str> = w.node.inputs.iter().map(String::as_str).collect();
+    let attributes = w.handed_on(attributes);
+    let y = w.with(operator, &operands, &attributes);
+    w.give(0, &y);
+    Ok(())
+}
 
 pub(super) const OPERATORS: &[Entry] = &[
     ("", "RMSNormalization", root_mean_square),
@@ -51,6 +61,17 @@ pub(super) const OPERATORS: &[Entry] = &[
         }
         activated(w, &y, parameters)
     }),
+    // ONNX's own operators under the runtime's older names.
+    (MICROSOFT, "ExpandDims", |w| {
+        let (x, axis) = (w.input(0)?, w.input(1)?);
+        let axis = w.cast(&axis, ElementType::Int64);
+        let axis = w.reshape(&axis, &[1]);
+        let y = w.op("Unsqueeze", &[&x, &axis]);
+        w.give(0, &y);
+        Ok(())
+    }),
+    (MICROSOFT, "Pad", |w| same(w, "Pad", &["mode"])),
+    (MICROSOFT, "Trilu", |w| same(w, "Trilu", &["upper"])),
     (MICROSOFT, "FusedMatMul", fused_matmul),
     (MICROSOFT, "TransposeMatMul", fused_matmul),
     (MICROSOFT, "Gelu", |w| {

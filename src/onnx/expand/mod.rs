@@ -6,19 +6,25 @@
 
 mod attention;
 mod classical;
+mod coupling;
+mod forest;
 mod fused;
 mod quantized;
 mod recurrent;
 mod runtime_attention;
+mod scores;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod trees;
+mod vectors;
 mod writer;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::error::ModelError;
+use super::live::Live;
 use super::model::{Attribute, Graph, Node};
 use writer::{Known, Writer};
 
@@ -41,7 +47,9 @@ const TABLES: &[&[Entry]] = &[
     quantized::OPERATORS,
     recurrent::OPERATORS,
     runtime_attention::OPERATORS,
+    tables::OPERATORS,
     trees::OPERATORS,
+    vectors::OPERATORS,
 ];
 
 /// Who is to be written for.
@@ -81,6 +89,11 @@ pub(crate) fn is_for_network(node: &Node) -> bool {
     find(node, For::Network).is_some()
 }
 
+/// Why a node that stands in the place of a result has no value.
+pub(crate) fn refusal(node: &Node) -> Option<ModelError> {
+    writer::refusal(node)
+}
+
 /// Writes out what a graph and its subgraphs apply, for both engines.
 ///
 /// # Errors
@@ -117,6 +130,8 @@ fn rewrite(graph: &mut Graph, opset: i64, whom: For) -> Result<(), ModelError> {
     let mut names = BTreeSet::new();
     collect_names(graph, &mut names);
     let known = Known::of(graph);
+    // A node that nobody needs may be as it likes.
+    let live: HashSet<String> = Live::of_outputs(graph).names.into_iter().map(str::to_owned).collect();
     let (mut nodes, mut constants) = (Vec::with_capacity(graph.nodes.len()), Vec::new());
     for mut node in std::mem::take(&mut graph.nodes) {
         for attribute in node.attributes.values_mut() {
@@ -127,8 +142,16 @@ fn rewrite(graph: &mut Graph, opset: i64, whom: For) -> Result<(), ModelError> {
         match find(&node, whom) {
             None => nodes.push(node),
             Some(expand) => {
-                let mut writer = Writer::new(&node, opset, &known, &mut names);
-                expand(&mut writer)?;
+                let mut writer = Writer::new(&node, opset, (&known, &live), &mut names);
+                let is_live = node.outputs.iter().any(|name| live.contains(name));
+                match expand(&mut writer) {
+                    Err(error) if is_live => return Err(error),
+                    Err(_) => {
+                        nodes.push(node);
+                        continue;
+                    }
+                    Ok(()) => {}
+                }
                 let (made, needed) = writer.finish();
                 nodes.extend(made);
                 constants.extend(needed);

@@ -197,9 +197,7 @@ fn qgemm(w: &mut Writer<'_>) -> Result<(), ModelError> {
     let attributes = w.handed_on(&["transA", "transB"]);
     let mut sums = w.with("Gemm", &[&a, &b], &attributes);
     if let Some(bias) = w.optional(6) {
-        if alpha != 1.0 {
-            return Err(w.error("a bias beside alpha is not supported"));
-        }
+        // In units of all scales, alpha among them.
         let bias = w.cast(&bias, ElementType::Float64);
         sums = w.op("Add", &[&sums, &bias]);
     }
@@ -340,7 +338,9 @@ fn qlinear_softmax(w: &mut Writer<'_>) -> Result<(), ModelError> {
     let rank = w.shape(&w.input(0)?).map(|(_, dims)| dims.len() as i64);
     let is_last = axis == -1 || rank.is_some_and(|rank| axis == rank - 1);
     if !is_last {
-        return Err(w.error("only along the last axis is supported here"));
+        return Err(w
+            .error("only along the last axis is supported here")
+            .help("turn the axis to the end with Transpose, or quantise with QuantFormat.QDQ"));
     }
     let (x, scale_x, scale) = (w.input(0)?, w.input(1)?, w.input(3)?);
     let x = dequantized(w, &x, &scale_x, w.optional(2).as_deref());

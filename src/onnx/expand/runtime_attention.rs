@@ -23,6 +23,17 @@ pub(super) const OPERATORS: &[Entry] = &[
     (MICROSOFT, "MultiHeadAttention", |w| {
         refuse(w, &[(4, "a mask of keys"), (6, "a past"), (7, "a past"), (8, "a length of the past")])?;
         let mut parts = [w.input(0)?, w.input(1)?, w.input(2)?];
+        let length =
+            |name: &String| w.shape(name).filter(|(_, dims)| dims.len() == 3).and_then(|(_, dims)| dims[1]);
+        if w.node.flag("unidirectional", false)?
+            && let (Some(queries), Some(keys)) = (length(&parts[0]), length(&parts[1]))
+            && queries != keys
+        {
+            // Its kernel (1.32) takes the two for equal and shows the last query all keys.
+            return Err(w
+                .error(format!("unidirectional of {queries} queries and {keys} keys has no one meaning"))
+                .help("give a mask instead"));
+        }
         if let Some(bias) = w.optional(3) {
             let ends = ends(w, &bias)?;
             for (part, end) in parts.iter_mut().zip(ends) {
@@ -39,9 +50,11 @@ fn refuse(w: &Writer<'_>, operands: &[(usize, &str)]) -> Result<(), ModelError> 
     if w.node.flag("do_rotary", false)? {
         return Err(w.error("rotary embeddings inside are not supported"));
     }
+    let help =
+        "use the model from before ONNX Runtime's transformer optimiser fused it: its single nodes are read";
     match operands.iter().find(|&&(i, _)| w.optional(i).is_some()) {
-        Some((_, what)) => Err(w.error(format!("{what} is not supported"))),
-        None if w.wants(1) => Err(w.error("its second result is not supported")),
+        Some((_, what)) => Err(w.error(format!("{what} is not supported")).help(help)),
+        None if w.wants(1) => Err(w.error("its second result is not supported").help(help)),
         None => Ok(()),
     }
 }

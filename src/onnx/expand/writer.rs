@@ -1,10 +1,19 @@
 //! The pen: nodes and constants in place of one node, under names that nothing else has.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::onnx::error::ModelError;
 use crate::onnx::model::{Attribute, Dim, Graph, Node};
 use crate::onnx::tensor::{ElementType, Tensor};
+
+/// Attribute of a node that stands for a result without a value.
+const REFUSED: &str = "refused";
+
+/// Why a node has no value, if it was [refused](Writer::refuse).
+pub(super) fn refusal(node: &Node) -> Option<ModelError> {
+    let Some(Attribute::Refused(why)) = node.attributes.get(REFUSED) else { return None };
+    Some(node.error(why.clone()))
+}
 
 /// What is known of named values before anything is computed: of constants and of the graph's inputs.
 pub(super) struct Known {
@@ -36,14 +45,21 @@ pub(super) struct Writer<'a> {
     /// Version of the operator set.
     pub(super) opset: i64,
     known: &'a Known,
+    /// Names that the graph's outputs need.
+    live: &'a HashSet<String>,
     names: &'a mut BTreeSet<String>,
     nodes: Vec<Node>,
     constants: Vec<(String, Tensor)>,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(node: &'a Node, opset: i64, known: &'a Known, names: &'a mut BTreeSet<String>) -> Self {
-        Self { node, opset, known, names, nodes: Vec::new(), constants: Vec::new() }
+    pub(super) fn new(
+        node: &'a Node,
+        opset: i64,
+        (known, live): (&'a Known, &'a HashSet<String>),
+        names: &'a mut BTreeSet<String>,
+    ) -> Self {
+        Self { node, opset, known, live, names, nodes: Vec::new(), constants: Vec::new() }
     }
 
     pub(super) fn finish(self) -> (Vec<Node>, Vec<(String, Tensor)>) {
@@ -91,6 +107,7 @@ impl<'a> Writer<'a> {
             node: self.node,
             opset: self.opset,
             known: self.known,
+            live: self.live,
             names: self.names,
             nodes: Vec::new(),
             constants: Vec::new(),
@@ -149,9 +166,32 @@ impl<'a> Writer<'a> {
         });
     }
 
-    /// Whether result `i` has a name.
+    /// Keeps the node's labels at the last node that was written, for those who tell what an output is.
+    pub(super) fn keep_labels(&mut self) {
+        let labels = self.node.attributes.iter().filter(|(name, _)| name.starts_with("classlabels"));
+        let labels: Vec<(String, Attribute)> =
+            labels.map(|(name, list)| (name.clone(), list.clone())).collect();
+        if let Some(last) = self.nodes.last_mut() {
+            last.attributes.extend(labels);
+        }
+    }
+
+    /// Leaves result `i` without a value: whoever needs it is told why.
+    pub(super) fn refuse(&mut self, i: usize, why: &ModelError) {
+        let Some(output) = self.node.outputs.get(i).filter(|name| !name.is_empty()) else { return };
+        let help = if why.help.is_empty() { String::new() } else { format!(" (help: {})", why.help) };
+        let why = Attribute::Refused(format!("{}{help}", why.what));
+        self.nodes.push(Node {
+            inputs: Vec::new(),
+            outputs: vec![output.clone()],
+            attributes: BTreeMap::from([(REFUSED.to_owned(), why)]),
+            ..self.node.clone()
+        });
+    }
+
+    /// Whether the graph's outputs need result `i`.
     pub(super) fn wants(&self, i: usize) -> bool {
-        self.node.outputs.get(i).is_some_and(|name| !name.is_empty())
+        self.node.outputs.get(i).is_some_and(|name| !name.is_empty() && self.live.contains(name))
     }
 
     pub(super) fn constant(&mut self, tensor: Tensor) -> String {

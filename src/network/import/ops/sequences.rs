@@ -82,6 +82,10 @@ fn concat<T: Real>(call: &mut Call<'_, T>) -> Built {
     let rank = call.shape(first).len() + usize::from(fresh);
     let axis = call.node.int("axis")?.ok_or_else(|| call.error("attribute axis is missing"))?;
     let axis = call.axis(axis, rank)?;
+    let first = call.shape(first).len();
+    if list.iter().any(|x| call.shape(x).len() != first) {
+        return Err(call.error("the list holds tensors of different ranks"));
+    }
     let mut parts = Vec::with_capacity(list.len());
     for x in &list {
         let mut shape = call.shape(x);
