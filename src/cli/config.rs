@@ -13,7 +13,7 @@ use crate::property::around::{OutputRange, Violation};
 use crate::property::decision::Decision;
 use crate::repair::{self, Norm};
 use crate::search::schedule::table;
-use crate::search::strategy::patch::reading::{Reading, ReadingError};
+use crate::search::strategy::patch::reading::{PaperReading, ReadingError};
 use crate::search::{Config, MOST_THREADS, available_threads};
 use crate::unpack;
 
@@ -507,7 +507,7 @@ pub(super) fn bytes(text: &str) -> Result<u64, UsageError> {
 }
 
 /// How the paper's method is to be understood.
-pub(super) fn reading(text: &str) -> Result<Reading, UsageError> {
+pub(super) fn reading(text: &str) -> Result<PaperReading, UsageError> {
     text.parse().map_err(UsageError::Reading)
 }
 

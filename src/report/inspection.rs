@@ -14,7 +14,7 @@ use crate::onnx::{self, Attribute, Data, Dim, Graph, Model, Tensor};
 use crate::reference;
 use crate::search::kernel::exclusion::affordable;
 use crate::search::strategy::patch;
-use crate::search::strategy::patch::reading::Reading;
+use crate::search::strategy::patch::reading::PaperReading;
 
 /// A model's description. Serialised as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -224,9 +224,9 @@ impl Computation {
         let bounds = affordable(&network).map_err(|error| error.to_string());
         let bounds =
             bounds.and_then(|()| Bounder::new(&network).map(drop).map_err(|error| error.to_string()));
-        let outline = patch::strategy::applies(&network, &Reading::default());
-        let reads = |reading: &Reading| patch::strategy::applies(&network, reading).is_ok();
-        let readings = Reading::variants().into_iter().filter(|(_, reading)| reads(reading));
+        let outline = patch::strategy::applies(&network, &PaperReading::default());
+        let reads = |reading: &PaperReading| patch::strategy::applies(&network, reading).is_ok();
+        let readings = PaperReading::variants().into_iter().filter(|(_, reading)| reads(reading));
         let layers = outline.as_ref().map(|outline| outline.layers.as_slice()).unwrap_or_default();
         let layer = |layer: &crate::network::layered::LayerOutline| Layer {
             sources: layer.sources,

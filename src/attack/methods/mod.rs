@@ -29,7 +29,7 @@ pub mod square;
 use super::{Session, Task, Victim};
 use crate::budget::StopReason;
 use crate::nearest::Norm;
-use crate::search::strategy::patch::reading::Reading;
+use crate::search::strategy::patch::reading::PaperReading;
 
 /// How an attack on one image ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +56,7 @@ pub struct Preparation<'a> {
     /// The run's seed.
     pub seed: u64,
     /// How the paper's method is to be understood.
-    pub reading: Reading,
+    pub reading: PaperReading,
     /// What the closest image is closest in.
     pub norm: Norm,
 }

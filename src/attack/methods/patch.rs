@@ -3,7 +3,7 @@
 //!
 //! For a class aimed at, the property is `label − class ≤ 0` in the outputs. The network is patched so that it holds, and
 //! `mod2adv` looks for an image that gives the first layer the sums it has with the patch: the one with the least sum of
-//! changes, and from its pixels the fewest, with a switch each (Eqns. 3-5). One [`Reading`] says how all that is meant.
+//! changes, and from its pixels the fewest, with a switch each (Eqns. 3-5). One [`PaperReading`] says how all that is meant.
 //! Of the classes aimed at, the image that changes the fewest pixels is the answer. Networks with convolutions are
 //! patched behind the last of them and of its poolings (footnote 5), with the part in front linearised at the image.
 //!
@@ -22,9 +22,9 @@ use crate::network::layered::bounds::Ranges;
 use crate::network::layered::{Edges, Layered};
 use crate::property::Conjunction;
 use crate::search::kernel::programs::Programs;
-use crate::search::strategy::patch::journey::{Failure, Journey};
-use crate::search::strategy::patch::pullback::{Aim, Start, Wish, mod2adv};
-use crate::search::strategy::patch::reading::{Phases, Reading};
+use crate::search::strategy::patch::journey::{Journey, JourneyFailure};
+use crate::search::strategy::patch::pullback::{PullbackObjective, Start, Wish, mod2adv};
+use crate::search::strategy::patch::reading::{PaperReading, PhaseTreatment};
 use crate::search::strategy::patch::strategy::applies;
 use crate::search::strategy::patch::views::Views;
 
@@ -32,7 +32,7 @@ use crate::search::strategy::patch::views::Views;
 const MOST_SWITCHES: usize = 32;
 
 struct Patch {
-    reading: Reading,
+    reading: PaperReading,
     /// The layers that the reading works on; where a part of the network is in front of them, it is linearised anew at
     /// each point.
     view: Layered,
@@ -64,12 +64,14 @@ fn ranges(network: &Layered, run: &Preparation<'_>) -> Vec<Option<Ranges>> {
     };
     let classes = 0..run.victim.classes();
     match run.reading.phases {
-        Phases::Approximated => classes.map(of_class).collect(),
-        Phases::ApproximatedBox => {
+        PhaseTreatment::Approximated => classes.map(of_class).collect(),
+        PhaseTreatment::ApproximatedBox => {
             let of_box = Ranges::of_box(network, &widen(&run.victim.lower), &widen(&run.victim.upper));
             classes.map(|_| of_box.clone()).collect()
         }
-        Phases::Free | Phases::Held | Phases::Monotone | Phases::Tangent => Vec::new(),
+        PhaseTreatment::Free | PhaseTreatment::Held | PhaseTreatment::Monotone | PhaseTreatment::Tangent => {
+            Vec::new()
+        }
     }
 }
 
@@ -141,12 +143,12 @@ impl Patch {
     }
 
     /// The reading, with the lead that is asked of a result.
-    fn reading_of(&self, task: &Task<'_>) -> Reading {
+    fn reading_of(&self, task: &Task<'_>) -> PaperReading {
         let lead = match task.confidence {
             Confidence::Lead(lead) => f64::from(lead),
             Confidence::Picture => 0.0,
         };
-        Reading { margin: self.reading.margin.max(lead), ..self.reading }
+        PaperReading { margin: self.reading.margin.max(lead), ..self.reading }
     }
 
     /// A journey towards one class, not yet begun.
@@ -180,7 +182,7 @@ impl Patch {
             session.spent.programs += programs.solved;
             let input = match shot {
                 Ok(input) => input,
-                Err(Failure::Elsewhere) => return Ok(Progress::Turns),
+                Err(JourneyFailure::Elsewhere) => return Ok(Progress::Turns),
                 Err(_) => return Ok(Progress::Over),
             };
             let narrowed = narrow(&input, task);
@@ -211,8 +213,14 @@ impl Found {
         let (lower, upper) = (held(&lower), held(&upper));
         let start = Start { input: &image, lower: &lower, upper: &upper };
         let mut programs = Programs::new(session.budget);
-        let fewest =
-            mod2adv(&self.first, &self.targets, start, Aim::FewestInputs, Wish::Strict, &mut programs);
+        let fewest = mod2adv(
+            &self.first,
+            &self.targets,
+            start,
+            PullbackObjective::FewestInputs,
+            Wish::Strict,
+            &mut programs,
+        );
         session.spent.programs += programs.solved;
         let Ok(input) = fewest else { return Ok(None) };
         let narrowed = narrow(&input, task);

@@ -8,7 +8,7 @@ use crate::attack::{Confidence, Order, Targets};
 use crate::cli::args;
 use crate::cli::config::{UsageError, reading, seconds, threads};
 use crate::nearest::Norm;
-use crate::search::strategy::patch::reading::Reading;
+use crate::search::strategy::patch::reading::PaperReading;
 
 /// The meaning of `attack`'s arguments.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Config {
     /// Images at a time.
     pub(super) threads: usize,
     /// How the method `patch` understands the paper.
-    pub(super) reading: Reading,
+    pub(super) reading: PaperReading,
     /// What the closest image is closest in.
     pub(super) norm: Norm,
 }

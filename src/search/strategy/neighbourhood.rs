@@ -58,12 +58,12 @@ impl Neighbourhood {
         ranges: &Ranges,
         enough: f64,
     ) -> Self {
-        let mut builder = Builder::new(network, bounds, ranges);
+        let mut builder = NeighbourhoodBuilder::new(network, bounds, ranges);
         let least = builder.column(Role::Margin, f64::NEG_INFINITY, enough, 1.0);
         let marks = marks(network, property);
         let everything: Vec<Vec<bool>> = ranges.sums.iter().map(|sums| vec![true; sums.len()]).collect();
         let outputs = builder.layers(&everything, &|at, neuron| marks[at][neuron]);
-        let Builder { mut program, inputs, roles, binaries, .. } = builder;
+        let NeighbourhoodBuilder { mut program, inputs, roles, binaries, .. } = builder;
         add_margins(&mut program, property, &inputs, least, |output, _| outputs[output]);
         Self { program, inputs, binaries, roles, enough }
     }
@@ -130,7 +130,7 @@ pub(in crate::search) fn tighten(
             left -= 1;
             let (low, high) = ranges.sums[at][neuron];
             let end = |sense: f64, programs: &mut Programs<'_>| {
-                let mut builder = Builder::new(network, bounds, ranges);
+                let mut builder = NeighbourhoodBuilder::new(network, bounds, ranges);
                 let sums = builder.layers(&needed, &|_, _| Mark::Neutral);
                 let column = sums[neuron].term?.0;
                 builder.program.set_cost(column, sense).ok()?;
@@ -161,7 +161,7 @@ fn behind(network: &Layered, at: usize, neuron: usize) -> Vec<Vec<bool>> {
 }
 
 /// Writes the layers of a network down as rows.
-struct Builder<'n> {
+struct NeighbourhoodBuilder<'n> {
     network: &'n Layered,
     ranges: &'n Ranges,
     program: LinearProgram,
@@ -170,7 +170,7 @@ struct Builder<'n> {
     binaries: usize,
 }
 
-impl<'n> Builder<'n> {
+impl<'n> NeighbourhoodBuilder<'n> {
     fn new(network: &'n Layered, (lower, upper): (&[f64], &[f64]), ranges: &'n Ranges) -> Self {
         let mut program = LinearProgram::maximise();
         let inputs = add_inputs(&mut program, lower, upper);

@@ -42,7 +42,7 @@ const PRICE: f64 = 2.0;
 
 /// One step's program.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct PropagationStep {
     /// Maximises the modelled margin less the price of misses.
     pub program: LinearProgram,
     /// The inputs' columns.
@@ -60,7 +60,7 @@ pub struct Here<'a> {
     pub pieces: &'a [Vec<Piece>],
 }
 
-impl Step {
+impl PropagationStep {
     /// The program with wishes for the sums of layer `p`, over a trust region with bounds `ranges`.
     ///
     /// # Errors
@@ -209,7 +209,7 @@ impl<T: Real> TargetPropagation<T> {
         let pieces = pieces(network, &trace)?;
         let at = Here { input: here, trace: &trace, pieces: &pieces };
         let property = &oracle.region.conjunctions[target];
-        let step = Step::new(network, at, p, property, (&lower, &upper), &ranges).ok()?;
+        let step = PropagationStep::new(network, at, p, property, (&lower, &upper), &ranges).ok()?;
         let mut programs = Programs::new(oracle.budget());
         let solution = programs.solve(&step.program);
         let (solved, entries) = (programs.solved, programs.entries);

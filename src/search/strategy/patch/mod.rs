@@ -41,7 +41,7 @@ use crate::property::Conjunction;
 use crate::search::kernel::programs::{Obstacle, Programs};
 use aims::Aims;
 use marking::{Mark, Marking};
-use reading::{Order, Phases, Reading, Shots};
+use reading::{LayerOrder, PaperReading, PhaseTreatment, Shots};
 use targets::Targets;
 
 /// What a miss of one unit costs where targets are elastic, in units of what is to be small. As in the prototypes.
@@ -93,7 +93,7 @@ pub struct Site<'a> {
 /// [`Stuck`] with the layer whose program has no answer.
 pub fn find_first_layer_modification(
     site: Site<'_>,
-    reading: &Reading,
+    reading: &PaperReading,
     programs: &mut Programs<'_>,
 ) -> Result<FirstLayerModification, Stuck> {
     let marks = reading.marks.mark(site.network, site.trace, site.property);
@@ -104,8 +104,8 @@ pub fn find_first_layer_modification(
     let mut end = layers.len();
     loop {
         let p = match reading.order {
-            Order::MiddleFirst => middle(end),
-            Order::Direct | Order::Last => 0,
+            LayerOrder::MiddleFirst => middle(end),
+            LayerOrder::Direct | LayerOrder::Last => 0,
         };
         let wish = match reading.targets {
             Targets::Elastic => Wish::Elastic(PRICE),
@@ -159,16 +159,16 @@ pub struct Stage<'a> {
 /// [`Obstacle`] if none was found under the rules.
 pub fn modify_edge_layer(
     stage: &Stage<'_>,
-    reading: &Reading,
+    reading: &PaperReading,
     programs: &mut Programs<'_>,
 ) -> Result<Patch, Obstacle> {
     let ranges;
     let phases = match reading.phases {
-        Phases::Free => patching::Phases::Free,
-        Phases::Held => patching::Phases::Held,
-        Phases::Monotone => patching::Phases::Monotone,
-        Phases::Tangent => patching::Phases::Tangent(None),
-        Phases::Approximated | Phases::ApproximatedBox => {
+        PhaseTreatment::Free => patching::Phases::Free,
+        PhaseTreatment::Held => patching::Phases::Held,
+        PhaseTreatment::Monotone => patching::Phases::Monotone,
+        PhaseTreatment::Tangent => patching::Phases::Tangent(None),
+        PhaseTreatment::Approximated | PhaseTreatment::ApproximatedBox => {
             let sums = &stage.site.ranges.ok_or(Obstacle::Activation)?.sums[stage.p..];
             ranges = Ranges { sums: sums.to_vec() };
             patching::Phases::Approximated(&ranges)

@@ -36,7 +36,7 @@ const MET: f64 = 1e-7;
 
 /// What is to be small about the change of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Aim {
+pub enum PullbackObjective {
     /// The number of changed inputs.
     FewestInputs,
     /// Σ |x′ − x|
@@ -87,7 +87,7 @@ pub fn mod2adv(
     first: &Edges,
     targets: &[(f64, f64)],
     start: Start<'_>,
-    aim: Aim,
+    aim: PullbackObjective,
     wish: Wish,
     programs: &mut Programs<'_>,
 ) -> Result<Vec<f64>, Obstacle> {
@@ -100,7 +100,7 @@ pub fn mod2adv(
         let holds = wanted.missed(&own).iter().all(|miss| miss.abs() <= MET);
         return if holds || wish != Wish::Strict { Ok(own) } else { Err(Obstacle::Infeasible) };
     }
-    if aim == Aim::LeastLargest {
+    if aim == PullbackObjective::LeastLargest {
         let pull = Pull::new(wanted, &all, aim, wish);
         let values = programs.solve(&pull.program)?.values;
         return Ok(pull.input(&values, start));
@@ -110,7 +110,7 @@ pub fn mod2adv(
         Pulled::Nearest(input) if wish != Wish::Strict => input,
         Pulled::Nearest(_) => return Err(Obstacle::Infeasible),
     };
-    if aim == Aim::LeastTotal {
+    if aim == PullbackObjective::LeastTotal {
         return Ok(least);
     }
     let pull = Pull::new(wanted, &all, aim, wish);
@@ -164,7 +164,7 @@ fn least_total(wanted: Wanted<'_>, wish: Wish, programs: &mut Programs<'_>) -> R
         if round == MOST_ROUNDS {
             chosen = (0..inputs).collect();
         }
-        let pull = Pull::new(wanted, &chosen, Aim::LeastTotal, dear);
+        let pull = Pull::new(wanted, &chosen, PullbackObjective::LeastTotal, dear);
         let solution = programs.solve(&pull.program)?;
         let more = match round == MOST_ROUNDS {
             true => Vec::new(),
@@ -240,14 +240,14 @@ impl Wanted<'_> {
 
 impl Pull {
     /// The program in which these inputs may move.
-    fn new(wanted: Wanted<'_>, inputs: &[usize], aim: Aim, wish: Wish) -> Self {
+    fn new(wanted: Wanted<'_>, inputs: &[usize], aim: PullbackObjective, wish: Wish) -> Self {
         let (program, switches) = (LinearProgram::minimise(), Vec::new());
         let mut pull = Self { program, moves: Vec::new(), misses: Vec::new(), switches };
         pull.add_moves(wanted.start, inputs, aim);
         for (neuron, range) in wanted.targets.iter().enumerate().filter(|(_, range)| is_wanted(range)) {
             pull.add_sum(wanted, neuron, *range, wish);
         }
-        if aim == Aim::FewestInputs {
+        if aim == PullbackObjective::FewestInputs {
             pull.add_switches();
         }
         pull
@@ -273,10 +273,11 @@ impl Pull {
     }
 
     /// For each input a column for the way up and one for the way down, within the box, and the objective.
-    fn add_moves(&mut self, start: Start<'_>, inputs: &[usize], aim: Aim) {
+    fn add_moves(&mut self, start: Start<'_>, inputs: &[usize], aim: PullbackObjective) {
         let program = &mut self.program;
-        let largest = (aim == Aim::LeastLargest).then(|| program.column(0.0, f64::INFINITY, 1.0));
-        let cost = if aim == Aim::LeastTotal { 1.0 } else { 0.0 };
+        let largest =
+            (aim == PullbackObjective::LeastLargest).then(|| program.column(0.0, f64::INFINITY, 1.0));
+        let cost = if aim == PullbackObjective::LeastTotal { 1.0 } else { 0.0 };
         let mut rows = Vec::new();
         for &i in inputs {
             let (x, low, high) = (start.input[i], start.lower[i], start.upper[i]);
