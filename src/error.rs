@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::lp::LpError;
-use crate::nearest::Refusal;
+use crate::nearest::NearestRefusal;
 use crate::onnx;
 use crate::problem::names::Misnamed;
 use crate::problem::{ModelsError, ProblemError};
@@ -120,7 +120,7 @@ pub enum Error {
         /// The network's file.
         path: PathBuf,
         /// Why.
-        source: Refusal,
+        source: NearestRefusal,
     },
     /// A linear program could not be solved.
     #[error(transparent)]

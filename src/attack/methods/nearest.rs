@@ -13,7 +13,9 @@ use super::attempt::{Attempt, outcome};
 use super::{Method, NotUsable, Outcome, Preparation};
 use crate::attack::record::Proved;
 use crate::attack::{Layout, Session, Task};
-use crate::nearest::{Ending, GAP, Hinges, Nearest as Answer, Norm, Pixels, Question, Way, nearest};
+use crate::nearest::{
+    Disjunct, GAP, Hinges, Nearest as Answer, NearestEnding, Norm, Pixels, Question, nearest,
+};
 use crate::network::layered::Layered;
 
 struct Nearest {
@@ -56,9 +58,9 @@ impl Nearest {
         let inputs = 0..task.image.len();
         let (lower, upper): (Vec<f64>, Vec<f64>) =
             inputs.map(|i| (f64::from(task.lower(i)), f64::from(task.upper(i)))).unzip();
-        let ways: Vec<Way> = (0..task.victim.classes())
+        let ways: Vec<Disjunct> = (0..task.victim.classes())
             .filter(|&class| task.counts(class))
-            .map(|class| Way {
+            .map(|class| Disjunct {
                 lower: lower.clone(),
                 upper: upper.clone(),
                 hull_lower: lower.clone(),
@@ -99,7 +101,7 @@ fn proved(task: &Task<'_>, norm: Norm, answer: &Answer) -> Proved {
         // Without any image that the limits allow, that there is none is what was proved.
         optimal: match answer.input {
             Some(_) => answer.is_optimal() && (is_same || gap <= GAP),
-            None => answer.ending == Ending::Proved && answer.bound.is_infinite(),
+            None => answer.ending == NearestEnding::Proved && answer.bound.is_infinite(),
         },
         parts: answer.parts,
     }
