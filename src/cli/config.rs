@@ -11,7 +11,7 @@ use crate::pipeline::radius::Wish;
 use crate::problem::names::Misnamed;
 use crate::property::around::{OutputRange, Violation};
 use crate::property::decision::Decision;
-use crate::repair::{self, Norm};
+use crate::repair::{self, ChangeNorm};
 use crate::search::schedule::table;
 use crate::search::strategy::patch::reading::{PaperReading, ReadingError};
 use crate::search::{Config, MOST_THREADS, available_threads};
@@ -332,9 +332,9 @@ impl TryFrom<&args::Repair> for Repair {
             (None, layers) => Layers::Together(layers.to_vec()),
         };
         let norm = match args.norm {
-            args::Norm::L1 => Norm::Total,
-            args::Norm::Linf => Norm::Largest,
-            args::Norm::L0 => Norm::Fewest,
+            args::Norm::L1 => ChangeNorm::Total,
+            args::Norm::Linf => ChangeNorm::Largest,
+            args::Norm::L0 => ChangeNorm::Fewest,
         };
         let decision = match args.decision {
             args::Decision::Largest => Decision::Largest,

@@ -8,7 +8,7 @@
 //! - Several layers at once: Refaeli and Katz, "Minimal Multi-Layer Modifications of Deep Neural Networks" (3M-DNN),
 //!   2021: values proposed where the network is cut, and one query of the first kind for each part (`several`).
 //!
-//! "Small" is the sum of changes, the largest change, or the number of changed weights ([`Norm`]). What the network
+//! "Small" is the sum of changes, the largest change, or the number of changed weights ([`ChangeNorm`]). What the network
 //! should do is what a VNN-LIB property says a counterexample is not ([`demand`]). [`job`] goes from files to all that
 //! and back.
 
@@ -26,7 +26,7 @@ use crate::network::Network;
 use crate::patching::Layer;
 use crate::random::Random;
 
-pub use crate::patching::{Change, Demand, DemandError, Norm, Patch, demand, demands};
+pub use crate::patching::{Change, ChangeNorm, Demand, DemandError, Patch, demand, demands};
 pub use job::{Job, JobError};
 pub use tail::{Dense, NotDense, Tail};
 
@@ -34,7 +34,7 @@ pub use tail::{Dense, NotDense, Tail};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// What "small" means. Default: the sum of changes.
-    pub norm: Norm,
+    pub norm: ChangeNorm,
     /// By how much each demand must hold, in units of the property's rows; positive. Default 1e-3.
     pub margin: f64,
     /// No weight changes by more; positive. Default: no limit.
@@ -47,7 +47,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { norm: Norm::Total, margin: 1e-3, limit: f64::INFINITY, patience: 40, seed: 0 }
+        Self { norm: ChangeNorm::Total, margin: 1e-3, limit: f64::INFINITY, patience: 40, seed: 0 }
     }
 }
 

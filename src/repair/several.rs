@@ -13,10 +13,10 @@ use super::{Outcome, Repair, Settings};
 use crate::budget::{Budget, StopReason};
 use crate::lp::LpError;
 use crate::network::op::UnaryFunction;
-use crate::patching::encode::Wish;
+use crate::patching::encode::Strictness;
 use crate::patching::search::{self, Single};
-use crate::patching::walk::Walker;
-use crate::patching::{Change, Demand, Goal, Layer, Norm, Patch, Query, Rules, fewest};
+use crate::patching::walk::SettingWalker;
+use crate::patching::{Change, ChangeNorm, ChangeRules, Demand, Goal, Layer, Patch, PatchQuery, fewest};
 use crate::random::Random;
 use std::time::Duration;
 
@@ -78,10 +78,11 @@ impl Chain<'_> {
         let Settings { norm, margin, limit, patience, .. } = *self.settings;
         let layers = &self.layers[self.first()..];
         let goal = Goal::Demands(self.demands, margin);
-        let query = Query { layers, sources: self.sources, goal, norm, limit, rules: Rules::default() };
+        let query =
+            PatchQuery { layers, sources: self.sources, goal, norm, limit, rules: ChangeRules::default() };
         let found = match norm {
-            Norm::Fewest => fewest::fewest(&query, patience, random, budget)?,
-            Norm::Total | Norm::Largest => match query.encode() {
+            ChangeNorm::Fewest => fewest::fewest(&query, patience, random, budget)?,
+            ChangeNorm::Total | ChangeNorm::Largest => match query.encode() {
                 Ok(encoded) => search::smallest(&query, &encoded, patience, random, budget)?,
                 Err(_) => Single::NotFound(StopReason::Exhausted),
             },
@@ -109,15 +110,15 @@ impl Chain<'_> {
     }
 
     /// The query of the part in front of the second changed layer, for these ranges of its sums.
-    fn part<'q>(&'q self, ranges: &'q [Vec<(f64, f64)>]) -> Query<'q> {
+    fn part<'q>(&'q self, ranges: &'q [Vec<(f64, f64)>]) -> PatchQuery<'q> {
         let end = self.changed.get(1).copied().unwrap_or(self.layers.len());
-        Query {
+        PatchQuery {
             layers: &self.layers[self.first()..end],
             sources: self.sources,
-            goal: Goal::Sums(ranges, Wish::Strict),
+            goal: Goal::Sums(ranges, Strictness::Strict),
             norm: self.settings.norm,
             limit: self.settings.limit,
-            rules: Rules::default(),
+            rules: ChangeRules::default(),
         }
     }
 
@@ -231,7 +232,7 @@ impl Chain<'_> {
         let ranges: Vec<Vec<(f64, f64)>> = probe.iter().map(of_point).collect();
         let query = self.part(&ranges);
         let Ok(encoded) = query.encode() else { return Ok(changes.to_vec()) };
-        let found = Walker::new(&encoded)?.walk(&query.setting(changes), false, budget)?;
+        let found = SettingWalker::new(&encoded)?.walk(&query.setting(changes), false, budget)?;
         let cheaper = match found {
             Ok(Some(landing)) => encoded.changes(&landing.solution.values),
             Ok(None) | Err(_) => changes.to_vec(),

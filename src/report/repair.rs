@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::budget::StopReason;
 use crate::repair::job::Margins;
-use crate::repair::{Norm, Outcome, Patch, Tail};
+use crate::repair::{ChangeNorm, Outcome, Patch, Tail};
 
 /// The report of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -110,8 +110,8 @@ impl Attempt {
             outcome,
             optimal,
             weights: patches.iter().map(|patch| patch.changes.len()).sum(),
-            total: Norm::Total.of(patches),
-            largest: Norm::Largest.of(patches),
+            total: ChangeNorm::Total.of(patches),
+            largest: ChangeNorm::Largest.of(patches),
             seconds: time.as_secs_f64(),
             patches: changed.map(|patch| Changed::new(patch, tail)).collect(),
         }

@@ -23,7 +23,7 @@ use crate::network::layered::{Edges, Layered};
 use crate::property::Conjunction;
 use crate::search::kernel::programs::Programs;
 use crate::search::strategy::patch::journey::{Journey, JourneyFailure};
-use crate::search::strategy::patch::pullback::{PullbackObjective, Start, Wish, mod2adv};
+use crate::search::strategy::patch::pullback::{PullbackObjective, Start, Strictness, mod2adv};
 use crate::search::strategy::patch::reading::{PaperReading, PhaseTreatment};
 use crate::search::strategy::patch::strategy::applies;
 use crate::search::strategy::patch::views::Views;
@@ -218,7 +218,7 @@ impl Found {
             &self.targets,
             start,
             PullbackObjective::FewestInputs,
-            Wish::Strict,
+            Strictness::Strict,
             &mut programs,
         );
         session.spent.programs += programs.solved;

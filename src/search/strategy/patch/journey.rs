@@ -20,7 +20,7 @@
 //! one that is near.
 
 use super::aims::Aims;
-use super::pullback::{Start, Wish, approach, mod2adv};
+use super::pullback::{Start, Strictness, approach, mod2adv};
 use super::reading::{LayerOrder, PaperReading, PhaseTreatment, Shots};
 use super::targets::Targets;
 use super::{FirstLayerModification, PRICE, Site, Stuck, find_first_layer_modification};
@@ -319,13 +319,13 @@ impl Journey {
         if self.reading.targets != Targets::Elastic && is_new {
             // What meets the sums behind a linearised part need not violate, and the less so the farther it is.
             let within = if network.entry.is_some() { region } else { self.start() };
-            match mod2adv(first, targets, within, aim, Wish::Strict, programs) {
+            match mod2adv(first, targets, within, aim, Strictness::Strict, programs) {
                 Err(Obstacle::Infeasible) if self.reading.shots == Shots::Iterated => {}
                 found => return found,
             }
         }
         if self.reading.shots == Shots::Once {
-            return mod2adv(first, targets, region, aim, Wish::Elastic(PRICE), programs);
+            return mod2adv(first, targets, region, aim, Strictness::Elastic(PRICE), programs);
         }
         let aims = Aims::of(&network.layers, &patched.sums, targets, &self.property);
         approach(first, &aims, region, programs)

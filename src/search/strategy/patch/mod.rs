@@ -35,8 +35,8 @@ pub mod views;
 
 use crate::network::layered::bounds::Ranges;
 use crate::network::layered::{Layered, Trace};
-use crate::patching::encode::Wish;
-use crate::patching::{self, Demand, Effort, Goal, Layer, Patch, Query, Way};
+use crate::patching::encode::Strictness;
+use crate::patching::{self, Demand, Effort, Goal, Layer, Patch, PatchQuery, SumDirection};
 use crate::property::Conjunction;
 use crate::search::kernel::programs::{Obstacle, Programs};
 use aims::Aims;
@@ -108,8 +108,8 @@ pub fn find_first_layer_modification(
             LayerOrder::Direct | LayerOrder::Last => 0,
         };
         let wish = match reading.targets {
-            Targets::Elastic => Wish::Elastic(PRICE),
-            Targets::Exact | Targets::Rectified | Targets::Marked => Wish::Strict,
+            Targets::Elastic => Strictness::Elastic(PRICE),
+            Targets::Exact | Targets::Rectified | Targets::Marked => Strictness::Strict,
         };
         let goal = match ranges.is_empty() {
             true => Goal::Demands(&demands, reading.margin),
@@ -164,29 +164,32 @@ pub fn modify_edge_layer(
 ) -> Result<Patch, Obstacle> {
     let ranges;
     let phases = match reading.phases {
-        PhaseTreatment::Free => patching::Phases::Free,
-        PhaseTreatment::Held => patching::Phases::Held,
-        PhaseTreatment::Monotone => patching::Phases::Monotone,
-        PhaseTreatment::Tangent => patching::Phases::Tangent(None),
+        PhaseTreatment::Free => patching::PhaseFreedom::Free,
+        PhaseTreatment::Held => patching::PhaseFreedom::Held,
+        PhaseTreatment::Monotone => patching::PhaseFreedom::Monotone,
+        PhaseTreatment::Tangent => patching::PhaseFreedom::Tangent(None),
         PhaseTreatment::Approximated | PhaseTreatment::ApproximatedBox => {
             let sums = &stage.site.ranges.ok_or(Obstacle::Activation)?.sums[stage.p..];
             ranges = Ranges { sums: sums.to_vec() };
-            patching::Phases::Approximated(&ranges)
+            patching::PhaseFreedom::Approximated(&ranges)
         }
     };
-    let ways: Vec<Way> =
-        stage.marks.iter().map(|mark| Way { rise: mark.may_rise(), fall: mark.may_fall() }).collect();
+    let ways: Vec<SumDirection> = stage
+        .marks
+        .iter()
+        .map(|mark| SumDirection { rise: mark.may_rise(), fall: mark.may_fall() })
+        .collect();
     let ways = (reading.marks != Marking::Off).then_some(ways.as_slice());
     let sources = [stage.site.trace.into_layer(stage.p).to_vec()];
     // Weights from sources that are all zero change nothing; there the biases stand for them.
     let biases = sources[0].iter().all(|&h| h == 0.0);
-    let query = Query {
+    let query = PatchQuery {
         layers: stage.layers,
         sources: &sources,
         goal: stage.goal,
         norm: reading.objective,
         limit: reading.alpha,
-        rules: patching::Rules { phases, ways, biases },
+        rules: patching::ChangeRules { phases, ways, biases },
     };
     let effort = Effort { proof: reading.proof, ..Effort::default() };
     Ok(Patch { layer: stage.p, ..programs.modify(&query, effort)?.patch })

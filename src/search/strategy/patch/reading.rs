@@ -8,7 +8,7 @@ use super::marking::Marking;
 use super::pullback::PullbackObjective;
 use super::targets::Targets;
 use crate::network::layered::Extent;
-use crate::patching::Norm;
+use crate::patching::ChangeNorm;
 
 /// How the method is to be understood, where the paper offers or leaves a choice.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +22,7 @@ pub struct PaperReading {
     /// Whether the method goes on from the input that it has found.
     pub shots: Shots,
     /// What is to be small about a patch.
-    pub objective: Norm,
+    pub objective: ChangeNorm,
     /// The largest change of a weight, over 0; infinite for no limit.
     pub alpha: f64,
     /// Where marks come from; they fix the signs of the changes, and what marked targets may overshoot.
@@ -84,7 +84,7 @@ impl Default for PaperReading {
             order: LayerOrder::Direct,
             targets: Targets::Elastic,
             shots: Shots::Iterated,
-            objective: Norm::Total,
+            objective: ChangeNorm::Total,
             alpha: f64::INFINITY,
             marks: Marking::Off,
             inputs: PullbackObjective::LeastTotal,
@@ -163,8 +163,8 @@ const TARGETS: [(&str, Targets); 4] = [
     ("elastic", Targets::Elastic),
 ];
 const SHOTS: [(&str, Shots); 2] = [("once", Shots::Once), ("iterated", Shots::Iterated)];
-const OBJECTIVES: [(&str, Norm); 3] =
-    [("sum", Norm::Total), ("largest", Norm::Largest), ("fewest", Norm::Fewest)];
+const OBJECTIVES: [(&str, ChangeNorm); 3] =
+    [("sum", ChangeNorm::Total), ("largest", ChangeNorm::Largest), ("fewest", ChangeNorm::Fewest)];
 const MARKS: [(&str, Marking); 3] =
     [("off", Marking::Off), ("paths", Marking::Paths), ("gradient", Marking::Gradient)];
 const INPUTS: [(&str, PullbackObjective); 3] = [

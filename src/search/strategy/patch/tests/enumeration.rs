@@ -5,11 +5,11 @@ use super::*;
 use crate::budget::Budget;
 use crate::lp::LinearProgram;
 use crate::network::layered::bounds::Ranges;
-use crate::patching::{Demand, Goal, Layer, Norm};
+use crate::patching::{ChangeNorm, Demand, Goal, Layer};
 use crate::search::kernel::programs::{Obstacle, Programs};
 use crate::search::strategy::patch::journey;
 use crate::search::strategy::patch::marking::{Mark, Marking};
-use crate::search::strategy::patch::pullback::{PullbackObjective, Start, Wish, mod2adv};
+use crate::search::strategy::patch::pullback::{PullbackObjective, Start, Strictness, mod2adv};
 use crate::search::strategy::patch::reading::{LayerOrder, PaperReading, PhaseTreatment, Shots};
 use crate::search::strategy::patch::targets::Targets;
 use crate::search::strategy::patch::{Site, Stage, modify_edge_layer};
@@ -88,7 +88,7 @@ impl Case {
         let per_target = sources.len();
         let unknowns = layer.edges.outputs() * per_target;
         let mut program = LinearProgram::minimise();
-        let largest = (rules.objective == Norm::Largest).then(|| program.column(0.0, rules.alpha, 1.0));
+        let largest = (rules.objective == ChangeNorm::Largest).then(|| program.column(0.0, rules.alpha, 1.0));
         let mut sums: Affine = Vec::new();
         let mut columns = Vec::new();
         for (target, &now) in trace.sums[self.p].iter().enumerate() {
@@ -148,7 +148,7 @@ impl Case {
 
 fn all_readings(phases: PhaseTreatment) -> Vec<PaperReading> {
     let mut all = Vec::new();
-    for objective in [Norm::Total, Norm::Largest] {
+    for objective in [ChangeNorm::Total, ChangeNorm::Largest] {
         for marks in [Marking::Off, Marking::Paths, Marking::Gradient] {
             for alpha in [f64::INFINITY, 0.6] {
                 all.push(PaperReading {
@@ -258,7 +258,7 @@ fn the_fewest_inputs_are_those_of_the_smallest_set_that_may_move() {
         let (lower, upper) = ([0.0; 6], [1.0; 6]);
         let run = |aim, lower: &[f64], upper: &[f64]| {
             let start = Start { input: &input, lower, upper };
-            mod2adv(edges, &wish, start, aim, Wish::Strict, &mut Programs::new(&budget)).ok()
+            mod2adv(edges, &wish, start, aim, Strictness::Strict, &mut Programs::new(&budget)).ok()
         };
         let moved = |x: &[f64]| x.iter().zip(&input).filter(|(a, b)| (*a - *b).abs() > 1e-9).count();
         let Some(fewest) = run(PullbackObjective::FewestInputs, &lower, &upper) else { continue };
@@ -287,9 +287,15 @@ fn the_fewest_inputs_are_those_of_the_smallest_set_that_may_move() {
         }
         let start = Start { input: &input, lower: &lower, upper: &upper };
         let mut programs = Programs::new(&budget);
-        let elastic =
-            mod2adv(edges, &wish, start, PullbackObjective::LeastTotal, Wish::Elastic(1e3), &mut programs)
-                .unwrap();
+        let elastic = mod2adv(
+            edges,
+            &wish,
+            start,
+            PullbackObjective::LeastTotal,
+            Strictness::Elastic(1e3),
+            &mut programs,
+        )
+        .unwrap();
         assert!((sum(&elastic) - sum(&total)).abs() < 1e-6, "an elastic wish is met where it can be");
     }
     assert!(feasible > 10, "{feasible}");
@@ -305,8 +311,8 @@ fn an_elastic_wish_is_missed_as_little_as_can_be() {
         let mut programs = Programs::new(&budget);
         mod2adv(network.first_edges(), &targets, start, PullbackObjective::LeastTotal, wish, &mut programs)
     };
-    assert_eq!(run(Wish::Strict), Err(Obstacle::Infeasible));
-    assert_close(&run(Wish::Elastic(100.0)).unwrap(), &[1.0, 1.0]);
+    assert_eq!(run(Strictness::Strict), Err(Obstacle::Infeasible));
+    assert_close(&run(Strictness::Elastic(100.0)).unwrap(), &[1.0, 1.0]);
 }
 
 #[test]

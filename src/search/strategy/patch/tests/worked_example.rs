@@ -4,8 +4,8 @@
 use super::*;
 use crate::budget::Budget;
 use crate::network::layered::Trace;
-use crate::patching::encode::Wish;
-use crate::patching::{Change, Demand, Goal, Layer, Norm, Patch};
+use crate::patching::encode::Strictness;
+use crate::patching::{Change, ChangeNorm, Demand, Goal, Layer, Patch};
 use crate::search::kernel::programs::Programs;
 use crate::search::strategy::patch::marking::{Mark, Marking};
 use crate::search::strategy::patch::pullback::{self, PullbackObjective, Start, mod2adv};
@@ -88,7 +88,8 @@ fn ours_is_smaller_than_the_printed_patch() {
     // y_0 − y_1 = 6a − 13b is 3/2, and has to be −1/8.
     // The cheapest way is to raise b, by 1/8 through its edge from the source of value 1.
     // With all four edges moving by M: 1.5 · (6 + 13) M ≥ 3/2 + 1/8.
-    let cases = [(Norm::Total, 1.0 / 8.0), (Norm::Fewest, 1.0), (Norm::Largest, 1.625 / 28.5)];
+    let cases =
+        [(ChangeNorm::Total, 1.0 / 8.0), (ChangeNorm::Fewest, 1.0), (ChangeNorm::Largest, 1.625 / 28.5)];
     let demands = [Demand::of(&flipped(), &INPUT)];
     for (objective, size) in cases {
         for phases in [PhaseTreatment::Free, PhaseTreatment::Held] {
@@ -105,7 +106,7 @@ fn the_first_layer_follows_from_the_printed_patch() {
     // max(0, z) = ⟨1/8, 0⟩ is the only choice of the first layer's values with W_2 max(0, z) = ⟨1/4, 1/8⟩. The paper
     // takes z_2 = −1/16, in the other phase; the nearest is 0. With a source of 1/2 the sums cost 7/4 and 1.
     let ranges = [[1.0 / 4.0, 1.0 / 8.0].map(|c| (c, c)).to_vec()];
-    let patch = smallest(0, 2, Goal::Sums(&ranges, Wish::Strict), &paper());
+    let patch = smallest(0, 2, Goal::Sums(&ranges, Strictness::Strict), &paper());
     assert!((patch.total() - 2.75).abs() < 1e-7, "{patch:?}");
     let sums = Layer::from(&fig1().layers[0]).changed_sums(&patch.changes, &INPUT);
     assert_close(&sums, &[1.0 / 8.0, 0.0]);
@@ -121,7 +122,7 @@ fn the_printed_input_follows_from_the_first_layer() {
         [PullbackObjective::FewestInputs, PullbackObjective::LeastTotal, PullbackObjective::LeastLargest]
     {
         let start = Start { input: &INPUT, lower: &[0.0; 2], upper: &[1.0; 2] };
-        let (edges, wish) = (&network.layers[0].edges, pullback::Wish::Strict);
+        let (edges, wish) = (&network.layers[0].edges, pullback::Strictness::Strict);
         let found = mod2adv(edges, &targets, start, aim, wish, &mut Programs::new(&budget)).unwrap();
         assert_close(&found, &ADVERSARIAL);
     }
@@ -191,9 +192,9 @@ fn figs_3_and_4_need_a_largest_change_of_1() {
     };
     // min M subject to −M ≤ ε ≤ M for all four weights: 2 M + 2 M ≥ 4. The marks fix their signs, and lose nothing.
     for marking in [Marking::Off, Marking::Paths] {
-        check(Norm::Largest, marking, 1.0, 4);
-        check(Norm::Total, marking, 4.0, 1);
-        check(Norm::Fewest, marking, 1.0, 1);
+        check(ChangeNorm::Largest, marking, 1.0, 4);
+        check(ChangeNorm::Total, marking, 4.0, 1);
+        check(ChangeNorm::Fewest, marking, 1.0, 1);
     }
 }
 
