@@ -13,7 +13,7 @@ use crate::network::layered::bounds::Ranges;
 use crate::network::layered::{Layered, Trace};
 use crate::property::Conjunction;
 use crate::region::layers::slope_below;
-use crate::region::rows::{Value, add_sum};
+use crate::region::rows::{ProgramValue, add_sum};
 use crate::region::rows::{add_inputs, add_margins};
 use crate::search::kernel::programs::Programs;
 use crate::search::strategy::patch::marking::{Mark, Marking};
@@ -184,19 +184,20 @@ impl<'n> NeighbourhoodBuilder<'n> {
     }
 
     /// The needed sums of as many layers as `needed` has; those of the last come back, zero where not needed.
-    fn layers(&mut self, needed: &[Vec<bool>], mark: &dyn Fn(usize, usize) -> Mark) -> Vec<Value> {
-        let mut values: Vec<Value> = self.inputs.iter().map(|&column| Value::column(column)).collect();
+    fn layers(&mut self, needed: &[Vec<bool>], mark: &dyn Fn(usize, usize) -> Mark) -> Vec<ProgramValue> {
+        let mut values: Vec<ProgramValue> =
+            self.inputs.iter().map(|&column| ProgramValue::column(column)).collect();
         for (at, layer_needs) in needed.iter().enumerate() {
             let mut next = Vec::with_capacity(layer_needs.len());
             for (neuron, &needed_here) in layer_needs.iter().enumerate() {
                 if !needed_here {
-                    next.push(Value::fixed(0.0));
+                    next.push(ProgramValue::fixed(0.0));
                     continue;
                 }
                 let sum = self.sum(at, neuron, &values);
                 let is_last = at + 1 == needed.len();
                 next.push(if is_last {
-                    Value::column(sum)
+                    ProgramValue::column(sum)
                 } else {
                     self.value(at, neuron, sum, mark(at, neuron))
                 });
@@ -206,7 +207,7 @@ impl<'n> NeighbourhoodBuilder<'n> {
         values
     }
 
-    fn sum(&mut self, at: usize, neuron: usize, sources: &[Value]) -> ColumnId {
+    fn sum(&mut self, at: usize, neuron: usize, sources: &[ProgramValue]) -> ColumnId {
         let (low, high) = self.ranges.sums[at][neuron];
         let sum = self.column(Role::Sum(at, neuron), low, high, 0.0);
         add_sum(&mut self.program, &self.network.layers[at], neuron, sources, sum);
@@ -214,15 +215,15 @@ impl<'n> NeighbourhoodBuilder<'n> {
     }
 
     /// The value behind a sum, exact where it matters.
-    fn value(&mut self, at: usize, neuron: usize, sum: ColumnId, mark: Mark) -> Value {
+    fn value(&mut self, at: usize, neuron: usize, sum: ColumnId, mark: Mark) -> ProgramValue {
         let below = self.network.layers[at].activation.map_or(1.0, slope_below);
         let (low, high) = self.ranges.sums[at][neuron];
         if low >= 0.0 {
-            return Value::column(sum);
+            return ProgramValue::column(sum);
         }
         if high <= 0.0 {
-            let line = Value { term: Some((sum, below)), constant: 0.0 };
-            return if below == 0.0 { Value::fixed(0.0) } else { line };
+            let line = ProgramValue { term: Some((sum, below)), constant: 0.0 };
+            return if below == 0.0 { ProgramValue::fixed(0.0) } else { line };
         }
         // For ReLU the column's own bound is the second of the two lower bounds.
         let value = self.column(Role::Value(at, neuron), below * low, high, 0.0);
@@ -239,6 +240,6 @@ impl<'n> NeighbourhoodBuilder<'n> {
             self.program.at_most([(value, 1.0), (sum, -1.0), (active, -steps * low)], -steps * low);
             self.program.at_most([(value, 1.0), (sum, -below), (active, -steps * high)], 0.0);
         }
-        Value::column(value)
+        ProgramValue::column(value)
     }
 }

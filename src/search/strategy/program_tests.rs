@@ -9,7 +9,7 @@ use crate::network::op::UnaryFunction;
 use crate::property::{Conjunction, Row, RowKind};
 use crate::random::Random;
 use crate::region::layers::pieces;
-use crate::region::program::{Neuron, RegionProgram};
+use crate::region::program::{RegionProgram, TurnableNeuron};
 use crate::search::kernel::programs::Programs;
 use crate::search::strategy::minorant::Minorant;
 use crate::search::strategy::neighbourhood::{Neighbourhood, tighten};
@@ -59,10 +59,10 @@ impl Case {
         self.property.margin(x, self.network.simulate(x).outputs())
     }
 
-    fn neurons(&self) -> Vec<Neuron> {
+    fn neurons(&self) -> Vec<TurnableNeuron> {
         let hidden = self.network.layers.iter().enumerate().filter(|(_, l)| l.activation.is_some());
         hidden
-            .flat_map(|(layer, l)| (0..l.edges.outputs()).map(move |index| Neuron { layer, index }))
+            .flat_map(|(layer, l)| (0..l.edges.outputs()).map(move |index| TurnableNeuron { layer, index }))
             .collect()
     }
 

@@ -22,7 +22,7 @@ use crate::network::layered::{Layered, Trace};
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region};
 use crate::region::layers::{maps, pieces};
-use crate::region::rows::{Value, add_sums, between};
+use crate::region::rows::{ProgramValue, add_sums, between};
 use crate::region::rows::{add_inputs, add_margins};
 use crate::search::kernel::local::{self, around, view, widen};
 use crate::search::kernel::programs::{Obstacle, Programs};
@@ -108,7 +108,7 @@ impl PropagationStep {
             let next = &network.layers[at + 1];
             sums = add_sums(&mut program, next, &values, ranges.sums[at + 1].iter().copied());
         }
-        add_margins(&mut program, property, &inputs, least, |output, _| Value::column(sums[output]));
+        add_margins(&mut program, property, &inputs, least, |output, _| ProgramValue::column(sums[output]));
         Ok(Self { program, inputs })
     }
 }
