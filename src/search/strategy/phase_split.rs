@@ -15,7 +15,9 @@
 //!
 //! Deviation: the row is chosen anew in each branch by its plain bound instead of bounding all rows together.
 
-use crate::bounds::{Bounder, Effort, LinearBound, Multipliers, Neuron, Phase, Snapshot, Tightening};
+use crate::bounds::{
+    Bounder, LinearBound, MultiplierEffort, Multipliers, Neuron, Phase, Snapshot, Tightening,
+};
 use crate::network::Real;
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region, Row, RowKind};
@@ -27,8 +29,8 @@ use crate::search::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 /// Branches a round.
 const BRANCHES: usize = 16;
 /// Ascent before the first branching, and in a branch, which starts from its parent's multipliers.
-const AT_ROOT: Effort = Effort { steps: 80, rate: 0.2 };
-const IN_BRANCH: Effort = Effort { steps: 4, rate: 1.2 };
+const AT_ROOT: MultiplierEffort = MultiplierEffort { steps: 80, rate: 0.2 };
+const IN_BRANCH: MultiplierEffort = MultiplierEffort { steps: 4, rate: 1.2 };
 
 /// Branch and bound over phases.
 struct PhaseSplit<T> {
@@ -216,7 +218,12 @@ fn least_hopeful<'c>(bounder: &mut Bounder<'_>, conjunction: &'c Conjunction) ->
 }
 
 /// Bounds a row as well as the effort allows.
-fn bound(bounder: &mut Bounder<'_>, row: &Row, multipliers: &mut Multipliers, effort: Effort) -> BranchFate {
+fn bound(
+    bounder: &mut Bounder<'_>,
+    row: &Row,
+    multipliers: &mut Multipliers,
+    effort: MultiplierEffort,
+) -> BranchFate {
     // Whether the row is excluded, with room for the rounding that `reach` adds.
     let enough = |least: f64| least > row.bound + 1e-9 * row.bound.abs();
     let best = bounder.sharpen(view(row), multipliers, effort, &enough);

@@ -12,7 +12,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::bounds::{Bounder, LinearBound, Phases, Row as BoundRow, Tightening};
+use crate::bounds::{BoundRow, Bounder, LinearBound, Phases, Tightening};
 use crate::network::Real;
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region, Row, RowKind};
