@@ -127,7 +127,7 @@ pub enum Error {
     Solver(#[from] LpError),
     /// A counterexample file cannot be used.
     #[error(transparent)]
-    Witness(#[from] read::ReadError),
+    Witness(#[from] read::WitnessReadError),
 }
 
 impl Error {

@@ -3,7 +3,7 @@
 //! time, result, run time.
 
 use super::csv::{self, Broken, Row};
-pub use crate::witness::word::Said;
+pub use crate::witness::word::ClaimedVerdict;
 use crate::witness::word::is_verdict;
 
 /// One row.
@@ -18,7 +18,7 @@ pub struct Claim {
     /// The property's file, as written.
     pub property: String,
     /// What is claimed.
-    pub answer: Said,
+    pub answer: ClaimedVerdict,
     /// The same, as written.
     pub word: String,
     /// The counterexample's file, as written.
@@ -163,7 +163,7 @@ pub fn read(file: &str, text: &str, tool: &str) -> Result<Vec<Claim>, ClaimsErro
             benchmark: optional(columns.benchmark).unwrap_or_default(),
             network: cell(columns.network, "onnx")?,
             property: cell(columns.property, "vnnlib")?,
-            answer: Said::of(&word),
+            answer: ClaimedVerdict::of(&word),
             word,
             witness: optional(columns.witness),
         });

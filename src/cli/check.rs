@@ -19,8 +19,8 @@ use crate::error::Error;
 use crate::escape::escaped;
 use crate::onnx::Model;
 use crate::witness::check::{self, Class, Report, Year, listed_inputs};
-use crate::witness::read::{self, Malformed, ReadError};
-use crate::witness::{Certainty, Change, Mended, Reading, Replay, mend, write};
+use crate::witness::read::{self, Malformed, WitnessReadError};
+use crate::witness::{Certainty, Mended, PointChange, Reading, Replay, mend, write};
 
 /// What is known of a file.
 enum Judged {
@@ -63,7 +63,7 @@ fn proof(config: &config::Check, text: &[u8], as_json: bool) -> Result<Exit, Fai
 fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Result<Judged, Failure> {
     let reading: Reading = match read::read(&config.results) {
         Ok(reading) => reading,
-        Err(ReadError::Malformed(malformed)) => return Ok(Judged::Malformed(malformed)),
+        Err(WitnessReadError::Malformed(malformed)) => return Ok(Judged::Malformed(malformed)),
         Err(error) => return Err(Error::from(error).into()),
     };
     let query = input::property(&config.property)?;
@@ -153,12 +153,12 @@ fn repaired(repair: &Repair) -> Option<String> {
         false => "",
     };
     Some(match mended.change {
-        Change::None => format!("repair: nothing to change{thin}; {out} holds the same inputs"),
+        PointChange::None => format!("repair: nothing to change{thin}; {out} holds the same inputs"),
         change => format!(
             "repair: {} moves {} inputs {}, the most by {:.1e} ({:.1e} of its interval); strictly correct{thin}",
             out,
             mended.changed,
-            if change == Change::Snapped { "into the input set" } else { "along the margin's gradient" },
+            if change == PointChange::Snapped { "into the input set" } else { "along the margin's gradient" },
             mended.distance,
             mended.relative,
         ),
@@ -198,9 +198,9 @@ fn of_mended(mended: &Mended, out: &Path) -> serde_json::Value {
     json!({
         "file": out.display().to_string(),
         "change": match mended.change {
-            Change::None => "none",
-            Change::Snapped => "snapped",
-            Change::Stepped => "stepped",
+            PointChange::None => "none",
+            PointChange::Snapped => "snapped",
+            PointChange::Stepped => "stepped",
         },
         "distance": mended.distance,
         "relative_distance": mended.relative,

@@ -32,7 +32,7 @@ use crate::report::Statistics;
 use crate::search::Config;
 use crate::unpack;
 use crate::witness::check::listed_inputs;
-use crate::witness::{Answer, Certainty, Change, Mended, Reading, Witness, mend};
+use crate::witness::{Answer, Certainty, Mended, PointChange, Reading, Witness, mend};
 
 /// How long the second tool may take to end after a signal, ours included.
 const GRACE: Duration = Duration::from_secs(1);
@@ -283,9 +283,9 @@ impl Pair<'_> {
 
     fn tell(&self, mended: &Mended) {
         let how = match mended.change {
-            Change::None => return,
-            Change::Snapped => "outside the input set",
-            Change::Stepped => "on the safe side of the property",
+            PointChange::None => return,
+            PointChange::Snapped => "outside the input set",
+            PointChange::Stepped => "on the safe side of the property",
         };
         say!(
             "warning: the counterexample of {} was {how}; the one beside it is moved by at most {:.1e}",

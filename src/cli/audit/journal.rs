@@ -67,7 +67,7 @@ fn key<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{Finding, Judged, Said, Truth};
+    use crate::audit::{ClaimedVerdict, Finding, Judged, Truth};
 
     fn claim(word: &str) -> Claim {
         Claim {
@@ -75,7 +75,7 @@ mod tests {
             benchmark: "b".into(),
             network: "n".into(),
             property: "p".into(),
-            answer: Said::of(word),
+            answer: ClaimedVerdict::of(word),
             word: word.into(),
             witness: None,
         }

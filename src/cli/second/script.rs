@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Answer, Call, Ending, Question, last_line};
 use crate::witness::read::{self, Claim};
-use crate::witness::word::Said;
+use crate::witness::word::ClaimedVerdict;
 
 /// The results file, in the call's folder.
 pub(in crate::cli) const RESULTS: &str = "results.txt";
@@ -35,7 +35,7 @@ pub(super) fn answer(ending: &Ending, scratch: &Path) -> Answer {
     match read::read(&scratch.join(RESULTS)) {
         Ok(reading) => match &reading.claim {
             Claim::Sat => Answer::Sat(reading),
-            Claim::Other(word) if Said::of(word) == Said::Unsat => Answer::Unsat,
+            Claim::Other(word) if ClaimedVerdict::of(word) == ClaimedVerdict::Unsat => Answer::Unsat,
             Claim::Other(word) => Answer::None(word.clone()),
         },
         Err(error) => Answer::None(format!("its results file cannot be used: {error}")),
