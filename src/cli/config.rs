@@ -286,7 +286,7 @@ pub(super) struct Repair {
     /// Which layers change.
     pub(super) layers: Layers,
     /// How the repair is looked for.
-    pub(super) settings: repair::Settings,
+    pub(super) settings: repair::RepairSettings,
     /// How decisions are compared.
     pub(super) decision: Decision,
     /// The time limit.
@@ -342,7 +342,7 @@ impl TryFrom<&args::Repair> for Repair {
         };
         let margin = positive("--margin", &args.margin)?;
         let limit = args.limit.as_deref().map_or(Ok(f64::INFINITY), |text| positive("--limit", text))?;
-        let settings = repair::Settings { norm, margin, limit, seed: args.seed, ..Default::default() };
+        let settings = repair::RepairSettings { norm, margin, limit, seed: args.seed, ..Default::default() };
         Ok(Self { layers, settings, decision, timeout: seconds("timeout", &args.timeout)? })
     }
 }

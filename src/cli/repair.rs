@@ -20,7 +20,7 @@ use crate::budget::{Budget, Interrupt, Stopwatch};
 use crate::error::Error;
 use crate::onnx;
 use crate::problem::{ModelsError, fit};
-use crate::repair::{Job, JobError, Outcome, Patch, repair};
+use crate::repair::{Job, JobError, Patch, RepairOutcome, repair};
 use crate::report::Repairs;
 use crate::report::repair::{Attempt, Ending, Sample, Written};
 
@@ -56,7 +56,7 @@ fn report(args: &args::Repair) -> Result<Repairs, Failure> {
         let watch = Stopwatch::start();
         let outcome = repair(&job.task(), layers, &config.settings, &slice)?;
         tried.push(Attempt::new(layers.clone(), job.tail(), &outcome, watch.elapsed()));
-        if let Outcome::Repaired(repair) = outcome {
+        if let RepairOutcome::Repaired(repair) = outcome {
             found.push((index, repair.patches));
         }
     }

@@ -51,7 +51,7 @@ pub enum PointsError {
 }
 
 /// A field of a line, and the character where it begins.
-struct Field<'t> {
+struct LineField<'t> {
     text: &'t str,
     column: usize,
 }
@@ -72,7 +72,7 @@ pub fn parse(text: &str, inputs: usize) -> Result<Vec<Vec<f64>>, PointsError> {
 
 /// Whether a line is one of names, one for each number: anything else that is no point is an error, and never left out.
 fn is_heading(line: &str, inputs: usize) -> bool {
-    let is_name = |field: Field<'_>| {
+    let is_name = |field: LineField<'_>| {
         let name = field.text.trim_matches(['"', '\'']);
         name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.parse::<f64>().is_err()
     };
@@ -112,7 +112,7 @@ fn point(line: usize, text: &str, inputs: usize) -> Result<Vec<f64>, PointsError
     {
         return Err(PointsError::Separator { line, mark });
     }
-    let number = |field: Field<'_>| {
+    let number = |field: LineField<'_>| {
         let number = field.text.parse::<f64>().ok().filter(|number| number.is_finite());
         let cut = || field.text.chars().take(40).collect();
         number.ok_or_else(|| PointsError::Number { line, column: field.column, field: cut() })
@@ -125,13 +125,13 @@ fn point(line: usize, text: &str, inputs: usize) -> Result<Vec<f64>, PointsError
     Err(PointsError::Count { line, column, has: numbers.len(), wanted: inputs })
 }
 
-fn fields(line: &str) -> impl Iterator<Item = Field<'_>> {
+fn fields(line: &str) -> impl Iterator<Item = LineField<'_>> {
     let mut column = 1;
     line.split(',').map(move |field| {
         let blanks = field.chars().take_while(|c| c.is_whitespace()).count();
         let begin = column + blanks;
         column += field.chars().count() + 1;
-        Field { text: field.trim(), column: begin }
+        LineField { text: field.trim(), column: begin }
     })
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::budget::StopReason;
 use crate::repair::job::Margins;
-use crate::repair::{ChangeNorm, Outcome, Patch, Tail};
+use crate::repair::{ChangeNorm, Patch, RepairOutcome, Tail};
 
 /// The report of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -98,11 +98,11 @@ pub struct Sample {
 
 impl Attempt {
     /// Describes an outcome.
-    pub fn new(layers: Vec<usize>, tail: &Tail, outcome: &Outcome, time: Duration) -> Self {
+    pub fn new(layers: Vec<usize>, tail: &Tail, outcome: &RepairOutcome, time: Duration) -> Self {
         let (outcome, patches, optimal) = match outcome {
-            Outcome::Repaired(repair) => (Ending::Repaired, repair.patches.as_slice(), repair.optimal),
-            Outcome::Impossible => (Ending::Impossible, [].as_slice(), false),
-            Outcome::NotFound(reason) => (Ending::NotFound(why(*reason)), [].as_slice(), false),
+            RepairOutcome::Repaired(repair) => (Ending::Repaired, repair.patches.as_slice(), repair.optimal),
+            RepairOutcome::Impossible => (Ending::Impossible, [].as_slice(), false),
+            RepairOutcome::NotFound(reason) => (Ending::NotFound(why(*reason)), [].as_slice(), false),
         };
         let changed = patches.iter().filter(|patch| !patch.changes.is_empty());
         Self {

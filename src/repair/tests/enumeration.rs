@@ -3,7 +3,7 @@
 //! columns, and every neuron is an affine function of them, written out.
 
 use super::super::demand::OutputHalfSpace;
-use super::super::{ChangeNorm, Demand, Dense, Outcome, Settings};
+use super::super::{ChangeNorm, Demand, DenseLayer, RepairOutcome, RepairSettings};
 use super::{dense, margin, search};
 use crate::lp::{ColumnId, LinearProgram, LpOptions, LpOutcome, Solver};
 use crate::random::Random;
@@ -16,7 +16,7 @@ struct Affine {
 }
 
 struct Case {
-    layers: Vec<Dense>,
+    layers: Vec<DenseLayer>,
     sources: Vec<Vec<f64>>,
     demands: Vec<Demand>,
 }
@@ -35,7 +35,7 @@ impl Affine {
 impl Case {
     /// Switches of two ways each: all ReLUs at all points.
     fn phases(&self) -> usize {
-        let relus = self.layers.iter().filter(|layer| layer.below.is_some()).map(Dense::outputs);
+        let relus = self.layers.iter().filter(|layer| layer.below.is_some()).map(DenseLayer::outputs);
         relus.sum::<usize>() * self.sources.len()
     }
 
@@ -140,7 +140,7 @@ fn random_case(sizes: &[usize], points: usize, below: f64, seed: u64) -> Case {
         let bias: Vec<f64> = (0..pair[1]).map(|_| 0.5 * random.normal()).collect();
         dense(&rows, &bias, (k < last).then_some(below))
     });
-    let layers: Vec<Dense> = layers.collect();
+    let layers: Vec<DenseLayer> = layers.collect();
     let outputs = sizes[last + 1];
     let half = |random: &mut Random| {
         let (i, j) = (random.below(outputs), random.below(outputs));
@@ -158,15 +158,15 @@ fn random_case(sizes: &[usize], points: usize, below: f64, seed: u64) -> Case {
 }
 
 fn check(case: &Case, norm: ChangeNorm, limit: f64, what: &str) {
-    let settings = Settings { norm, margin: 0.05, limit, ..Settings::default() };
+    let settings = RepairSettings { norm, margin: 0.05, limit, ..RepairSettings::default() };
     let outcome = search(&case.layers, &[0], &case.sources, &case.demands, &settings);
     let expected = match norm {
         ChangeNorm::Fewest => case.enumerate_fewest(0.05, limit),
         ChangeNorm::Total | ChangeNorm::Largest => case.enumerate(norm, 0.05, limit, u32::MAX),
     };
     let found = match &outcome {
-        Outcome::Repaired(repair) => Some((norm.of(&repair.patches), repair.optimal)),
-        Outcome::Impossible | Outcome::NotFound(_) => None,
+        RepairOutcome::Repaired(repair) => Some((norm.of(&repair.patches), repair.optimal)),
+        RepairOutcome::Impossible | RepairOutcome::NotFound(_) => None,
     };
     match (found, expected) {
         (Some((found, optimal)), Some(expected)) => {
@@ -183,7 +183,7 @@ fn check(case: &Case, norm: ChangeNorm, limit: f64, what: &str) {
         (found, expected) => panic!("{what}: found {found:?}, enumeration {expected:?} ({outcome:?})"),
     }
     if expected.is_none() && limit.is_finite() && norm != ChangeNorm::Fewest {
-        assert_eq!(outcome, Outcome::Impossible, "{what}");
+        assert_eq!(outcome, RepairOutcome::Impossible, "{what}");
     }
 }
 
