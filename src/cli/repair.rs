@@ -22,7 +22,7 @@ use crate::onnx;
 use crate::problem::{ModelsError, fit};
 use crate::repair::{Job, JobError, Patch, RepairOutcome, repair};
 use crate::report::Repairs;
-use crate::report::repair::{Attempt, Ending, Sample, Written};
+use crate::report::repair::{Attempt, RepairEnding, Sample, Written};
 
 /// Runs the command.
 pub(super) fn run(args: &args::Repair) -> Exit {
@@ -96,7 +96,7 @@ fn write(
             report.written = Some(Written::new(path.to_path_buf(), *attempt, margins));
             return Ok(Some(copy));
         }
-        report.attempts[*attempt].outcome = Ending::LostToRounding;
+        report.attempts[*attempt].outcome = RepairEnding::LostToRounding;
     }
     Ok(None)
 }
@@ -127,12 +127,12 @@ fn of_attempt(attempt: &Attempt) -> String {
     let size = format!("{weights} weights changed, sum {total:.6}, largest {largest:.6}");
     let proved = if attempt.optimal { "optimal" } else { "not proved optimal" };
     match &attempt.outcome {
-        Ending::Repaired => format!("{layers}: {size}, {proved}, {seconds:.2} s"),
-        Ending::LostToRounding => {
+        RepairEnding::Repaired => format!("{layers}: {size}, {proved}, {seconds:.2} s"),
+        RepairEnding::LostToRounding => {
             format!("{layers}: {size}, but rounded to the file's type it misses (help: raise --margin)")
         }
-        Ending::Impossible => format!("{layers}: proved that no change does, {seconds:.2} s"),
-        Ending::NotFound(reason) => format!("{layers}: no repair found, {reason}, {seconds:.2} s"),
+        RepairEnding::Impossible => format!("{layers}: proved that no change does, {seconds:.2} s"),
+        RepairEnding::NotFound(reason) => format!("{layers}: no repair found, {reason}, {seconds:.2} s"),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::pipeline::nearest::Wish;
 use crate::pipeline::{self, Verdict};
 use crate::property::doubt::{self, Doubt};
 use crate::repair::points::PointsError;
-use crate::report::{JsonLines, Progress, Statistics};
+use crate::report::{JsonLines, ProgressLine, Statistics};
 use crate::search::observer::{Event, Listeners, Observer};
 use crate::witness::{Answer, Certainty, Lost, Witness, write};
 
@@ -130,7 +130,7 @@ fn search(
     let mut listeners = Listeners::default();
     listeners.add(statistics);
     let lines = args.json.then(|| JsonLines::new(io::stdout()));
-    let progress = (!args.quiet && !args.json && io::stderr().is_terminal()).then(Progress::start);
+    let progress = (!args.quiet && !args.json && io::stderr().is_terminal()).then(ProgressLine::start);
     lines.iter().for_each(|lines| listeners.add(lines));
     progress.iter().for_each(|progress| listeners.add(progress));
     for doubt in &doubts {

@@ -24,9 +24,9 @@ pub struct Inspection {
     /// Version of the default operator set.
     pub opset: i64,
     /// What the user provides.
-    pub inputs: Vec<Value>,
+    pub inputs: Vec<InspectedValue>,
     /// What the model gives.
-    pub outputs: Vec<Value>,
+    pub outputs: Vec<InspectedValue>,
     /// What was decided about dimensions that the model leaves open, a sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bound: Vec<String>,
@@ -46,7 +46,7 @@ pub struct Inspection {
 
 /// An input or output.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Value {
+pub struct InspectedValue {
     /// Its name.
     pub name: String,
     /// Its element type in ONNX's spelling.
@@ -85,7 +85,7 @@ pub struct Computation {
     /// The readings of patching that apply: parts of `--reading`, with the defaults for the rest.
     pub readings: Vec<String>,
     /// The edge layers that patching changes, from the inputs to the outputs; empty where it does not apply.
-    pub edge_layers: Vec<Layer>,
+    pub edge_layers: Vec<InspectedLayer>,
     /// Whether the edge layers begin behind the last convolution, the part in front being linearised.
     pub behind_convolutions: bool,
 }
@@ -110,7 +110,7 @@ pub struct Applies {
 
 /// An edge layer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Layer {
+pub struct InspectedLayer {
     /// Numbers that go in.
     pub sources: usize,
     /// Neurons.
@@ -125,8 +125,8 @@ impl Inspection {
         let mut inspection = Self {
             ir_version: model.ir_version,
             opset: model.opset,
-            inputs: model.graph.inputs.iter().map(Value::from).collect(),
-            outputs: model.graph.outputs.iter().map(Value::from).collect(),
+            inputs: model.graph.inputs.iter().map(InspectedValue::from).collect(),
+            outputs: model.graph.outputs.iter().map(InspectedValue::from).collect(),
             bound: Vec::new(),
             operators: BTreeMap::new(),
             parameters: 0,
@@ -196,7 +196,7 @@ impl Inspection {
     }
 }
 
-impl From<&onnx::ValueInfo> for Value {
+impl From<&onnx::ValueInfo> for InspectedValue {
     fn from(info: &onnx::ValueInfo) -> Self {
         let dimension = |dim: &Dim| match dim {
             Dim::Fixed(n) => Dimension::Fixed(*n),
@@ -228,7 +228,7 @@ impl Computation {
         let reads = |reading: &PaperReading| patch::strategy::applies(&network, reading).is_ok();
         let readings = PaperReading::variants().into_iter().filter(|(_, reading)| reads(reading));
         let layers = outline.as_ref().map(|outline| outline.layers.as_slice()).unwrap_or_default();
-        let layer = |layer: &crate::network::layered::LayerOutline| Layer {
+        let layer = |layer: &crate::network::layered::LayerOutline| InspectedLayer {
             sources: layer.sources,
             targets: layer.targets,
             activation: layer.activation.map(|function| format!("{function:?}")),

@@ -10,6 +10,6 @@ mod statistics;
 
 pub use inspection::Inspection;
 pub use json::JsonLines;
-pub use progress::{Bar, Progress};
+pub use progress::{Bar, ProgressLine};
 pub use repair::Repairs;
 pub use statistics::Statistics;

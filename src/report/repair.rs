@@ -29,7 +29,7 @@ pub struct Attempt {
     /// The layers, counted from 0.
     pub layers: Vec<usize>,
     /// How it ended.
-    pub outcome: Ending,
+    pub outcome: RepairEnding,
     /// Whether it is proved that nothing smaller does.
     pub optimal: bool,
     /// Changed weights.
@@ -47,7 +47,7 @@ pub struct Attempt {
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ending {
+pub enum RepairEnding {
     /// With a repair.
     Repaired,
     /// With a repair that does not hold in the written file's precision.
@@ -100,9 +100,11 @@ impl Attempt {
     /// Describes an outcome.
     pub fn new(layers: Vec<usize>, tail: &Tail, outcome: &RepairOutcome, time: Duration) -> Self {
         let (outcome, patches, optimal) = match outcome {
-            RepairOutcome::Repaired(repair) => (Ending::Repaired, repair.patches.as_slice(), repair.optimal),
-            RepairOutcome::Impossible => (Ending::Impossible, [].as_slice(), false),
-            RepairOutcome::NotFound(reason) => (Ending::NotFound(why(*reason)), [].as_slice(), false),
+            RepairOutcome::Repaired(repair) => {
+                (RepairEnding::Repaired, repair.patches.as_slice(), repair.optimal)
+            }
+            RepairOutcome::Impossible => (RepairEnding::Impossible, [].as_slice(), false),
+            RepairOutcome::NotFound(reason) => (RepairEnding::NotFound(why(*reason)), [].as_slice(), false),
         };
         let changed = patches.iter().filter(|patch| !patch.changes.is_empty());
         Self {
