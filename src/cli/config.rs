@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::args;
 use super::networks::Networks;
 use super::second::Tool;
-use crate::pipeline::radius::Wish;
+use crate::pipeline::radius::RadiusWish;
 use crate::problem::names::Misnamed;
 use crate::property::around::{OutputRange, Violation};
 use crate::property::decision::Decision;
@@ -397,7 +397,7 @@ pub(super) fn reach(texts: &[String]) -> Result<Vec<f64>, UsageError> {
 #[derive(Debug)]
 pub(super) struct Radius {
     /// What is wanted.
-    pub(super) wish: Wish,
+    pub(super) wish: RadiusWish,
     /// The time of all searches.
     pub(super) timeout: Duration,
     /// Settings of the searches.
@@ -411,7 +411,7 @@ impl TryFrom<&args::Radius> for Radius {
         let most = fraction(&args.most).filter(|x| *x > 0.0 && x.is_finite());
         let most = most.ok_or_else(|| UsageError::Positive { option: "--most", text: args.most.clone() })?;
         Ok(Self {
-            wish: Wish { most, gap: positive("--gap", &args.gap)?, each: seconds("each", &args.each)? },
+            wish: RadiusWish { most, gap: positive("--gap", &args.gap)?, each: seconds("each", &args.each)? },
             timeout: seconds("timeout", &args.timeout)?,
             search: Config { seed: args.seed, threads: threads(args.threads)?, ..Config::default() },
         })

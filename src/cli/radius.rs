@@ -11,7 +11,7 @@ use super::terminal::{self, say};
 use super::{args, config, near};
 use crate::budget::Budget;
 use crate::error::Error;
-use crate::pipeline::radius::{Radius, Said, Step, radius};
+use crate::pipeline::radius::{Radius, RadiusStep, StepAnswer, radius};
 use crate::search::observer::{Event, Observer};
 use crate::witness::{Witness, write};
 
@@ -71,11 +71,11 @@ fn in_words(radius: &Radius) -> String {
 }
 
 fn in_json(radius: &Radius) -> Value {
-    let step = |step: &Step| {
+    let step = |step: &RadiusStep| {
         let (said, why) = match step.said {
-            Said::Sat => ("sat", None),
-            Said::Unsat => ("unsat", None),
-            Said::Unknown(why) => ("unknown", Some(why.to_string())),
+            StepAnswer::Sat => ("sat", None),
+            StepAnswer::Unsat => ("unsat", None),
+            StepAnswer::Unknown(why) => ("unknown", Some(why.to_string())),
         };
         json!({"eps": step.eps, "said": said, "why": why, "seconds": step.seconds})
     };

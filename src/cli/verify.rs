@@ -19,7 +19,7 @@ use super::{args, certificate, input};
 use crate::budget::{self, Budget};
 use crate::error::Error;
 use crate::nearest::{Nearest, Norm};
-use crate::pipeline::nearest::Wish;
+use crate::pipeline::nearest::NearestWish;
 use crate::pipeline::{self, Verdict};
 use crate::property::doubt::{self, Doubt};
 use crate::repair::points::PointsError;
@@ -141,7 +141,7 @@ fn search(
     let Some(point) = &args.nearest else {
         return Ok(Found::Verdict(pipeline::falsify(query, models, &config.search, budget, &listeners)?));
     };
-    let wish = Wish {
+    let wish = NearestWish {
         point: nominal(point, &query)?,
         norm: args.norm.into(),
         gap: config.gap,

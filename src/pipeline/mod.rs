@@ -95,7 +95,7 @@ fn falsify_in<T: Real>(
         // Replayed by a second engine, it outweighs every proof.
         (Some(witness), _) => Verdict::Sat(witness),
         (None, search::Ending::Proved) => {
-            let question = Question { query: &query, models: &models, problem: &problem };
+            let question = CertificateQuestion { query: &query, models: &models, problem: &problem };
             match question.judge(&summary.proofs, config.threads, budget) {
                 Ok(proof) => Verdict::Unsat(proof),
                 Err((reason, why)) => {
@@ -121,13 +121,13 @@ pub fn left_to_the_plain_engine<T: Real>(network: &Network<T>) -> Option<String>
 const MOST_AT_ONCE: usize = 100_000;
 
 /// What the judge of `unsat` is asked about.
-struct Question<'q, T: Real> {
+struct CertificateQuestion<'q, T: Real> {
     query: &'q Query,
     models: &'q [Arc<Model>],
     problem: &'q Problem<T>,
 }
 
-impl<T: Real> Question<'_, T> {
+impl<T: Real> CertificateQuestion<'_, T> {
     /// Has a search's proof checked; else why it was not confirmed.
     fn judge(
         &self,
@@ -185,12 +185,12 @@ struct Jury<'a, T> {
     observer: &'a dyn Observer,
     /// Held during a replay: two at a time would take twice the memory, and of a large network seconds that nobody needs
     /// once the first one is through.
-    kept: Mutex<Kept>,
+    kept: Mutex<KeptWitness>,
 }
 
 /// The best witness so far.
 #[derive(Default)]
-struct Kept {
+struct KeptWitness {
     witness: Option<Witness>,
     /// Whether one was confirmed.
     confirmed: bool,
@@ -234,7 +234,7 @@ impl<T: Real> Jury<'_, T> {
     }
 }
 
-impl Kept {
+impl KeptWitness {
     fn offer(&mut self, witness: Witness) {
         let rank = |witness: &Witness| {
             let certified = witness.certainty() == Certainty::Certified;

@@ -29,7 +29,7 @@ const MOST_WAYS: usize = 2_000;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wish {
+pub struct NearestWish {
     /// The nominal point: one number for each declared input, in declaration order; `None` for the middle of the box.
     pub point: Option<Vec<f64>>,
     /// How distance is measured.
@@ -48,7 +48,7 @@ pub struct Wish {
 pub fn nearest(
     query: Query,
     models: Vec<Arc<Model>>,
-    wish: &Wish,
+    wish: &NearestWish,
     config: &Config,
     budget: &Budget,
     observer: &dyn Observer,
@@ -154,7 +154,11 @@ fn regions(problem: &Problem<f64>) -> Result<Vec<(Disjunct, Literals)>, Unusable
 }
 
 /// The nominal point in the order of the search's inputs, as numbers of their types.
-fn nominal(problem: &Problem<f64>, ways: &[(Disjunct, Literals)], wish: &Wish) -> Result<Vec<f64>, ()> {
+fn nominal(
+    problem: &Problem<f64>,
+    ways: &[(Disjunct, Literals)],
+    wish: &NearestWish,
+) -> Result<Vec<f64>, ()> {
     let layout = problem.property.layout();
     let point = match &wish.point {
         Some(point) if point.len() == layout.declared_inputs() => searched(problem, point),
