@@ -6,13 +6,13 @@
 
 use super::dispatch::InstructionSet;
 use super::extent;
-use super::panels::{Panels, PanelsView, Rows, Start, weighted_rows};
+use super::panels::{Panels, PanelsView, Rows, SumStart, weighted_rows};
 use super::vector::Vector;
 use crate::network::real::Real;
 
 /// A matrix of rows of lanes: entry `(i, j)` starts at `(i * row + j * column) * lanes`.
 #[derive(Clone, Copy)]
-pub(crate) struct Side<'a, T> {
+pub(crate) struct StridedMatrix<'a, T> {
     /// The numbers.
     pub(crate) data: &'a [T],
     /// Step from row to row, in rows of lanes.
@@ -21,7 +21,7 @@ pub(crate) struct Side<'a, T> {
     pub(crate) column: usize,
 }
 
-impl<T> Side<'_, T> {
+impl<T> StridedMatrix<'_, T> {
     /// Numbers up to the end of the last one that a matrix of this size reads.
     fn extent(&self, rows: usize, columns: usize, lanes: usize) -> usize {
         extent(rows - 1, self.row, extent(columns - 1, self.column, 1)).saturating_mul(lanes)
@@ -34,8 +34,8 @@ const TILE: usize = 4;
 /// `out[i][j] += Σ_k a[i][k] · b[k][j]`, lane by lane; `sizes` are the numbers of `i`, `k`, `j`; `out` is
 /// row-major. `scratch` is memory for packing.
 pub(crate) fn accumulate<T: Real>(
-    a: Side<'_, T>,
-    b: Side<'_, T>,
+    a: StridedMatrix<'_, T>,
+    b: StridedMatrix<'_, T>,
     out: &mut [T],
     sizes: (usize, usize, usize),
     lanes: usize,
@@ -51,7 +51,7 @@ pub(crate) fn accumulate<T: Real>(
     if lanes == 1 {
         return single(a, b, out, sizes, scratch);
     }
-    let job = Job { a, b, out: out.as_mut_ptr(), sizes, lanes };
+    let job = ProductJob { a, b, out: out.as_mut_ptr(), sizes, lanes };
     // SAFETY: the lengths were checked above, and a set carries its token.
     unsafe {
         match InstructionSet::detect() {
@@ -65,8 +65,8 @@ pub(crate) fn accumulate<T: Real>(
 }
 
 fn single<T: Real>(
-    a: Side<'_, T>,
-    b: Side<'_, T>,
+    a: StridedMatrix<'_, T>,
+    b: StridedMatrix<'_, T>,
     out: &mut [T],
     (m, k, n): (usize, usize, usize),
     scratch: &mut Vec<T>,
@@ -86,12 +86,12 @@ fn single<T: Real>(
     } else {
         Rows::Strided { data: turned, stride: n }
     };
-    weighted_rows(weights, rows, Start::Accumulate, out, n, n);
+    weighted_rows(weights, rows, SumStart::Accumulate, out, n, n);
 }
 
-struct Job<'a, T> {
-    a: Side<'a, T>,
-    b: Side<'a, T>,
+struct ProductJob<'a, T> {
+    a: StridedMatrix<'a, T>,
+    b: StridedMatrix<'a, T>,
     out: *mut T,
     sizes: (usize, usize, usize),
     lanes: usize,
@@ -99,14 +99,14 @@ struct Job<'a, T> {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn run_avx512<T: Real>(job: &Job<'_, T>) {
+fn run_avx512<T: Real>(job: &ProductJob<'_, T>) {
     // SAFETY: the caller checked the lengths.
     unsafe { run::<T, T::Wide>(job) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn run_avx2<T: Real>(job: &Job<'_, T>) {
+fn run_avx2<T: Real>(job: &ProductJob<'_, T>) {
     // SAFETY: the caller checked the lengths.
     unsafe { run::<T, T::Half>(job) }
 }
@@ -114,7 +114,7 @@ fn run_avx2<T: Real>(job: &Job<'_, T>) {
 /// # Safety
 /// The job's lengths have been checked and `V`'s instruction set is there.
 #[inline(always)]
-unsafe fn run<T: Real, V: Vector<Number = T>>(job: &Job<'_, T>) {
+unsafe fn run<T: Real, V: Vector<Number = T>>(job: &ProductJob<'_, T>) {
     let (m, _, n) = job.sizes;
     let mut lane = 0;
     while lane < job.lanes {
@@ -139,7 +139,7 @@ unsafe fn run<T: Real, V: Vector<Number = T>>(job: &Job<'_, T>) {
 /// Rows from `i`, columns from `j` and `count` lanes from `lane` exist; `count == V::LANES` if `FULL`.
 #[inline(always)]
 unsafe fn tile<T: Real, V: Vector<Number = T>, const FULL: bool>(
-    job: &Job<'_, T>,
+    job: &ProductJob<'_, T>,
     i: usize,
     j: usize,
     lane: usize,
@@ -203,8 +203,8 @@ mod tests {
         let ((ar, ac), (br, bc)) = (side(turn_a, m, k), side(turn_b, k, n));
         let mut out = vec![1.0; m * n * lanes];
         let mut scratch = Vec::new();
-        let left = Side { data: &a, row: ar, column: ac };
-        let right = Side { data: &b, row: br, column: bc };
+        let left = StridedMatrix { data: &a, row: ar, column: ac };
+        let right = StridedMatrix { data: &b, row: br, column: bc };
         accumulate(left, right, &mut out, (m, k, n), lanes, &mut scratch);
         for i in 0..m {
             for j in 0..n {

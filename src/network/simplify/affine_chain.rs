@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{Replacement, Subject, axis_of};
+use super::{Replacement, RewriteSubject, axis_of};
 use crate::network::matrix::Matrix;
 use crate::network::op::{Affine, Op, Unary, UnaryFunction};
 use crate::network::real::Real;
@@ -16,19 +16,19 @@ use crate::network::shape::{self, Split};
 const MOST_WORK: usize = 200_000_000;
 
 /// An affine map of one split of a value: `[outer][inputs][inner]` to `[outer][outputs][inner]`.
-struct Layer<'a, T: Clone> {
+struct AffineLayer<'a, T: Clone> {
     affine: Cow<'a, Affine<T>>,
     split: Split,
 }
 
 /// An operator that is affine.
-enum Part<'a, T> {
+enum AffinePart<'a, T> {
     Layer(&'a Affine<T>),
     /// `scale · x + shift`, which fits every split.
     Scale(f64, f64),
 }
 
-pub(super) fn merge<T: Real>(subject: &Subject<'_, T>) -> Option<Replacement<T>> {
+pub(super) fn merge<T: Real>(subject: &RewriteSubject<'_, T>) -> Option<Replacement<T>> {
     let operand = *subject.inputs.first()?;
     let before = subject.past_reshape(operand);
     let middle = subject.node(before);
@@ -36,7 +36,7 @@ pub(super) fn merge<T: Real>(subject: &Subject<'_, T>) -> Option<Replacement<T>>
     let (source_shape, operand_shape) = (&subject.node(source).shape, &subject.node(operand).shape);
     let (first, second) = (part(&middle.op)?, part(subject.op)?);
     let final_shape = subject.op.output_shape(&[operand_shape]).ok()?;
-    if let (Part::Scale(a, b), Part::Scale(c, d)) = (&first, &second) {
+    if let (AffinePart::Scale(a, b), AffinePart::Scale(c, d)) = (&first, &second) {
         let f = UnaryFunction::Scale { scale: c * a, shift: c * b + d };
         return Some(Replacement {
             inputs: vec![source],
@@ -48,7 +48,7 @@ pub(super) fn merge<T: Real>(subject: &Subject<'_, T>) -> Option<Replacement<T>>
     let by = common(&first, &second)?;
     let (first, second) = (widened(first, by.0)?, widened(second, by.1)?);
     let split = first.split;
-    let merged = Layer { affine: Cow::Owned(product(&first.affine, &second.affine)?), split };
+    let merged = AffineLayer { affine: Cow::Owned(product(&first.affine, &second.affine)?), split };
     let shared = !subject.single_use(operand) || !subject.single_use(before);
     if cost(&merged) > if shared { cost_second } else { cost_first + cost_second } {
         return None;
@@ -81,53 +81,56 @@ fn place<T>(
     (Some(vec![split.outer, split.axis, split.inner]), 1)
 }
 
-fn part<T>(op: &Op<T>) -> Option<Part<'_, T>> {
+fn part<T>(op: &Op<T>) -> Option<AffinePart<'_, T>> {
     match op {
-        Op::Affine(affine) => Some(Part::Layer(affine)),
-        Op::Unary(Unary(UnaryFunction::Scale { scale, shift })) => Some(Part::Scale(*scale, *shift)),
-        Op::Unary(Unary(UnaryFunction::Neg)) => Some(Part::Scale(-1.0, 0.0)),
+        Op::Affine(affine) => Some(AffinePart::Layer(affine)),
+        Op::Unary(Unary(UnaryFunction::Scale { scale, shift })) => Some(AffinePart::Scale(*scale, *shift)),
+        Op::Unary(Unary(UnaryFunction::Neg)) => Some(AffinePart::Scale(-1.0, 0.0)),
         _ => None,
     }
 }
 
 /// Both parts as layers; a scale takes the split of the other part.
 fn layers<'a, T: Real>(
-    first: Part<'a, T>,
+    first: AffinePart<'a, T>,
     source: &[usize],
-    second: Part<'a, T>,
+    second: AffinePart<'a, T>,
     operand: &[usize],
-) -> Option<(Layer<'a, T>, Layer<'a, T>)> {
-    let layer = |affine: &'a Affine<T>, shape: &[usize]| Layer {
+) -> Option<(AffineLayer<'a, T>, AffineLayer<'a, T>)> {
+    let layer = |affine: &'a Affine<T>, shape: &[usize]| AffineLayer {
         affine: Cow::Borrowed(affine),
         split: shape::split(shape, affine.axis),
     };
     let scale = |(scale, shift): (f64, f64), split: Split| {
         let matrix = Matrix::Diagonal(vec![T::of(scale); split.axis]);
         let affine = Affine { matrix, bias: vec![T::of(shift); split.axis], axis: 0 };
-        Layer { affine: Cow::Owned(affine), split }
+        AffineLayer { affine: Cow::Owned(affine), split }
     };
     match (first, second) {
-        (Part::Layer(a), Part::Layer(b)) => Some((layer(a, source), layer(b, operand))),
-        (Part::Layer(a), Part::Scale(c, d)) => {
+        (AffinePart::Layer(a), AffinePart::Layer(b)) => Some((layer(a, source), layer(b, operand))),
+        (AffinePart::Layer(a), AffinePart::Scale(c, d)) => {
             let first = layer(a, source);
             let split = Split { axis: a.matrix.outputs(), ..first.split };
             Some((first, scale((c, d), split)))
         }
-        (Part::Scale(a, b), Part::Layer(c)) => {
+        (AffinePart::Scale(a, b), AffinePart::Layer(c)) => {
             let second = layer(c, operand);
             let split = second.split;
             Some((scale((a, b), split), second))
         }
-        (Part::Scale(..), Part::Scale(..)) => None,
+        (AffinePart::Scale(..), AffinePart::Scale(..)) => None,
     }
 }
 
-fn cost<T: Real>(layer: &Layer<'_, T>) -> usize {
+fn cost<T: Real>(layer: &AffineLayer<'_, T>) -> usize {
     layer.affine.matrix.entries() * layer.split.outer * layer.split.inner
 }
 
 /// How often each layer has to be repeated, in front and behind, for both to contract the same split.
-fn common<T: Real>(first: &Layer<'_, T>, second: &Layer<'_, T>) -> Option<((usize, usize), (usize, usize))> {
+fn common<T: Real>(
+    first: &AffineLayer<'_, T>,
+    second: &AffineLayer<'_, T>,
+) -> Option<((usize, usize), (usize, usize))> {
     let (a, b) = (first.split, second.split);
     let ratio = |x: usize, y: usize| (y != 0 && x.is_multiple_of(y)).then(|| x / y);
     let (outputs, inputs) = (first.affine.matrix.outputs(), second.affine.matrix.inputs());
@@ -145,7 +148,7 @@ fn common<T: Real>(first: &Layer<'_, T>, second: &Layer<'_, T>) -> Option<((usiz
 }
 
 /// `I_k ⊗ A ⊗ I_m`
-fn widened<T: Real>(layer: Layer<'_, T>, (k, m): (usize, usize)) -> Option<Layer<'_, T>> {
+fn widened<T: Real>(layer: AffineLayer<'_, T>, (k, m): (usize, usize)) -> Option<AffineLayer<'_, T>> {
     if (k, m) == (1, 1) {
         return Some(layer);
     }
@@ -156,7 +159,7 @@ fn widened<T: Real>(layer: Layer<'_, T>, (k, m): (usize, usize)) -> Option<Layer
     let affine =
         Affine { matrix: Matrix::Diagonal(repeat(diagonal)), bias: repeat(&layer.affine.bias), axis: 1 };
     let split = Split { outer: split.outer / k, axis: k * len * m, inner: split.inner / m };
-    Some(Layer { affine: Cow::Owned(affine), split })
+    Some(AffineLayer { affine: Cow::Owned(affine), split })
 }
 
 /// The layer that does what `first` and then `second` do.

@@ -1,11 +1,11 @@
 //! A scaling and shift of a convolution's channels goes into its weights: batch normalisation behind Conv.
 
-use super::{Replacement, Subject};
+use super::{Replacement, RewriteSubject};
 use crate::network::matrix::Matrix;
 use crate::network::op::{Conv, Op, Unary, UnaryFunction};
 use crate::network::real::Real;
 
-pub(super) fn merge<T: Real>(subject: &Subject<'_, T>) -> Option<Replacement<T>> {
+pub(super) fn merge<T: Real>(subject: &RewriteSubject<'_, T>) -> Option<Replacement<T>> {
     let before = *subject.inputs.first()?;
     let Op::Conv(conv) = &subject.node(before).op else { return None };
     if !subject.single_use(before) {

@@ -1,11 +1,11 @@
 //! Operators that change nothing: scalings by one, matrices that are the identity, a ReLU of a ReLU.
 
-use super::{Replacement, Subject};
+use super::{Replacement, RewriteSubject};
 use crate::network::matrix::Matrix;
 use crate::network::op::{Op, Unary, UnaryFunction};
 use crate::network::real::Real;
 
-pub(super) fn remove<T: Real>(subject: &Subject<'_, T>) -> Option<Replacement<T>> {
+pub(super) fn remove<T: Real>(subject: &RewriteSubject<'_, T>) -> Option<Replacement<T>> {
     let operand = subject.node(*subject.inputs.first()?);
     let nothing = match subject.op {
         Op::Unary(Unary(UnaryFunction::Scale { scale, shift })) => *scale == 1.0 && *shift == 0.0,

@@ -2,12 +2,12 @@
 //! commutes with one that only reorders; a dense layer over all numbers takes the order into its columns. So the
 //! transposes between channels-first and channels-last layers meet and vanish.
 
-use super::{Replacement, Subject};
+use super::{Replacement, RewriteSubject};
 use crate::network::matrix::Matrix;
 use crate::network::op::{Affine, Op, Rearrange};
 use crate::network::real::Real;
 
-pub(super) fn merge<T: Real>(subject: &Subject<'_, T>) -> Option<Replacement<T>> {
+pub(super) fn merge<T: Real>(subject: &RewriteSubject<'_, T>) -> Option<Replacement<T>> {
     let Op::Rearrange(second) = subject.op else { return None };
     if second.is_identity() {
         return Some(Replacement {
@@ -42,7 +42,7 @@ fn reorders(map: &Rearrange) -> bool {
 }
 
 /// `f(reorder(x))` is `reorder(f(x))`.
-pub(super) fn pass_by<T: Real>(subject: &Subject<'_, T>) -> Option<Replacement<T>> {
+pub(super) fn pass_by<T: Real>(subject: &RewriteSubject<'_, T>) -> Option<Replacement<T>> {
     let Op::Unary(f) = subject.op else { return None };
     let operand = subject.inputs[0];
     let before = subject.past_reshape(operand);
@@ -57,7 +57,7 @@ pub(super) fn pass_by<T: Real>(subject: &Subject<'_, T>) -> Option<Replacement<T
 }
 
 /// A layer over all numbers of a reordered value: its columns are reordered instead.
-pub(super) fn into_columns<T: Real>(subject: &Subject<'_, T>) -> Option<Replacement<T>> {
+pub(super) fn into_columns<T: Real>(subject: &RewriteSubject<'_, T>) -> Option<Replacement<T>> {
     let Op::Affine(affine) = subject.op else { return None };
     let Matrix::Dense(matrix) = &affine.matrix else { return None };
     let operand = subject.inputs[0];

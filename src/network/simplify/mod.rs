@@ -22,11 +22,11 @@ mod signs;
 mod tests;
 
 /// The node in question and what has been built before it.
-pub(crate) struct Subject<'a, T> {
+pub(crate) struct RewriteSubject<'a, T> {
     pub(crate) op: &'a Op<T>,
     pub(crate) inputs: &'a [NodeId],
     pub(crate) element: ElementType,
-    graph: &'a Graph<T>,
+    graph: &'a RewrittenGraph<T>,
 }
 
 /// Operators that take the node's place: the first one gets `inputs`, each further one the result before it.
@@ -37,7 +37,7 @@ pub(crate) struct Replacement<T> {
 }
 
 /// Looks at one node; `None` where there is nothing to do.
-pub(crate) type Rewrite<T> = fn(&Subject<'_, T>) -> Option<Replacement<T>>;
+pub(crate) type Rewrite<T> = fn(&RewriteSubject<'_, T>) -> Option<Replacement<T>>;
 
 /// A fuse against rewrites that undo each other: far more steps than any node of a real network takes.
 const MOST_STEPS: usize = 64;
@@ -67,7 +67,7 @@ pub(crate) fn simplify_with<T: Real>(network: Network<T>, rewrites: &[Rewrite<T>
     let mut uses = vec![0usize; network.nodes.len()];
     let edges = network.nodes.iter().flat_map(|node| &node.inputs).chain(&network.outputs);
     edges.for_each(|id| uses[id.0] += 1);
-    let mut graph = Graph { builder: Builder::default(), uses: Vec::new() };
+    let mut graph = RewrittenGraph { builder: Builder::default(), uses: Vec::new() };
     let mut ids = Vec::with_capacity(network.nodes.len());
     for (node, &uses) in network.nodes.iter().zip(&uses) {
         let inputs: Vec<NodeId> = node.inputs.iter().map(|id| ids[id.0]).collect();
@@ -84,13 +84,13 @@ pub(crate) fn simplify_with<T: Real>(network: Network<T>, rewrites: &[Rewrite<T>
     graph.builder.finish(outputs)
 }
 
-struct Graph<T> {
+struct RewrittenGraph<T> {
     builder: Builder<T>,
     /// For each node built: uses by nodes that are still to come, and by live nodes that have come.
     uses: Vec<usize>,
 }
 
-impl<T: Real> Graph<T> {
+impl<T: Real> RewrittenGraph<T> {
     /// Builds a node or what takes its place; the result has no uses yet.
     fn emit(
         &mut self,
@@ -100,7 +100,7 @@ impl<T: Real> Graph<T> {
         rewrites: &[Rewrite<T>],
         steps: usize,
     ) -> Option<NodeId> {
-        let subject = Subject { op: &op, inputs: &inputs, element: origin.element, graph: self };
+        let subject = RewriteSubject { op: &op, inputs: &inputs, element: origin.element, graph: self };
         let found = if steps == 0 { None } else { rewrites.iter().find_map(|rewrite| rewrite(&subject)) };
         let Some(Replacement { inputs: sources, ops }) = found else {
             let id = match op {
@@ -137,7 +137,7 @@ impl<T: Real> Graph<T> {
     }
 }
 
-impl<T: Real> Subject<'_, T> {
+impl<T: Real> RewriteSubject<'_, T> {
     /// A node that has been built.
     pub(crate) fn node(&self, id: NodeId) -> &Node<T> {
         self.graph.builder.node(id)

@@ -1,13 +1,13 @@
 //! Sums, differences, products and quotients with a constant become affine layers with a diagonal matrix, which
 //! the layers before or after can absorb: input normalisation, biases behind MatMul, batch-norm-like scalings.
 
-use super::{Replacement, Subject, axis_of};
+use super::{Replacement, RewriteSubject, axis_of};
 use crate::network::matrix::Matrix;
 use crate::network::op::{Affine, Binary, BinaryFunction, Constant, Op, Unary, UnaryFunction};
 use crate::network::real::Real;
 use crate::network::shape::{self, Split};
 
-pub(super) fn to_affine<T: Real>(subject: &Subject<'_, T>) -> Option<Replacement<T>> {
+pub(super) fn to_affine<T: Real>(subject: &RewriteSubject<'_, T>) -> Option<Replacement<T>> {
     let Op::Binary(Binary(f)) = subject.op else { return None };
     if !subject.element.is_float() {
         return None;

@@ -3,11 +3,11 @@
 //! Larq's binarised layers are exported as `Sign(Sign(x) + 0.1)`: the shift makes the zero a one. Two signs in a row
 //! would also bend the smooth steps that stand in for them: the second one is off centre by the shift.
 
-use super::{Replacement, Subject};
+use super::{Replacement, RewriteSubject};
 use crate::network::op::{Op, Unary, UnaryFunction};
 use crate::network::real::Real;
 
-pub(super) fn merge<T: Real>(subject: &Subject<'_, T>) -> Option<Replacement<T>> {
+pub(super) fn merge<T: Real>(subject: &RewriteSubject<'_, T>) -> Option<Replacement<T>> {
     let Op::Unary(Unary(UnaryFunction::Sign)) = subject.op else { return None };
     let operand = subject.node(*subject.inputs.first()?);
     let Op::Unary(Unary(UnaryFunction::Scale { scale, shift })) = operand.op else { return None };

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::network::matrix::Matrix;
-use crate::network::op::windows::{Axis, Windows};
+use crate::network::op::windows::{WindowAxis, Windows};
 use crate::network::op::{Affine, Binary, BinaryFunction, Conv, Rearrange, Unary, UnaryFunction};
 
 struct Chain {
@@ -37,7 +37,7 @@ impl Chain {
     }
 
     fn conv(self, channels: (usize, usize, usize), transposed: bool) -> Self {
-        let axis = || Axis::new(5, 3, 2, 1, 1, 3).unwrap();
+        let axis = || WindowAxis::new(5, 3, 2, 1, 1, 3).unwrap();
         let windows = Windows::new(vec![axis(), axis()]).unwrap();
         let (outputs, inputs, groups) = channels;
         let results = if transposed { inputs } else { outputs };
