@@ -16,7 +16,7 @@ use crate::search::observer::{Event, Observer};
 use crate::witness::{Witness, write};
 
 /// Runs the command.
-pub(super) fn run(args: &args::Radius) -> Exit {
+pub(super) fn run(args: &args::RadiusArgs) -> Exit {
     match measured(args) {
         Ok(radius) => {
             let written = match args.json {
@@ -29,8 +29,8 @@ pub(super) fn run(args: &args::Radius) -> Exit {
     }
 }
 
-fn measured(args: &args::Radius) -> Result<Radius, Failure> {
-    let config = config::Radius::try_from(args)?;
+fn measured(args: &args::RadiusArgs) -> Result<Radius, Failure> {
+    let config = config::RadiusConfig::try_from(args)?;
     let budget = Budget::of_process(config.timeout).with_interrupt(interrupt().map_err(Failure::System)?);
     let (model, around) = near::around(&args.near, vec![0.0], args.quiet)?;
     let told = Told { steps: !args.quiet && io::stderr().is_terminal() };

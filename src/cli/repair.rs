@@ -13,7 +13,7 @@ use vnnlib::Query;
 use super::config;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::output::Output;
+use super::output::OutputFile;
 use super::terminal;
 use super::{args, input};
 use crate::budget::{Budget, Interrupt, Stopwatch};
@@ -25,7 +25,7 @@ use crate::report::Repairs;
 use crate::report::repair::{Attempt, RepairEnding, Sample, Written};
 
 /// Runs the command.
-pub(super) fn run(args: &args::Repair) -> Exit {
+pub(super) fn run(args: &args::RepairArgs) -> Exit {
     match report(args) {
         Ok(report) => {
             let exit = if report.written.is_some() { Exit::Answered } else { Exit::NotRepaired };
@@ -35,8 +35,8 @@ pub(super) fn run(args: &args::Repair) -> Exit {
     }
 }
 
-fn report(args: &args::Repair) -> Result<Repairs, Failure> {
-    let config = config::Repair::try_from(args).map_err(Failure::Usage)?;
+fn report(args: &args::RepairArgs) -> Result<Repairs, Failure> {
+    let config = config::RepairConfig::try_from(args).map_err(Failure::Usage)?;
     let budget = Budget::of_process(config.timeout).with_interrupt(interrupt().map_err(Failure::System)?);
     let (model, bytes) = onnx::read_with_bytes(&args.network).map_err(Error::from)?;
     let query = input::property(&args.property)?;
@@ -47,7 +47,7 @@ fn report(args: &args::Repair) -> Result<Repairs, Failure> {
     let unusable = |source: JobError| Error::Repair { path: path.clone(), source: source.into() };
     let job = Job::new(model, bytes, query, &points).map_err(unusable)?;
     let attempts = config.layers.attempts(job.tail().layers.len()).map_err(Failure::Usage)?;
-    let output = Output::prepare(&args.output).map_err(Error::from)?;
+    let output = OutputFile::prepare(&args.output).map_err(Error::from)?;
 
     let (mut tried, mut found) = (Vec::new(), Vec::new());
     for (index, layers) in attempts.iter().enumerate() {
@@ -82,7 +82,7 @@ fn fitted(query: &Query, model: onnx::Model) -> Result<onnx::Model, Error> {
 fn write(
     job: &Job,
     found: &[(usize, Vec<Patch>)],
-    output: Output,
+    output: OutputFile,
     path: &Path,
     report: &mut Repairs,
 ) -> Result<Option<Arc<onnx::Model>>, Error> {
@@ -112,7 +112,7 @@ pub(super) fn interrupt() -> io::Result<Interrupt> {
     Ok(interrupt)
 }
 
-fn print(report: &Repairs, args: &args::Repair) -> io::Result<()> {
+fn print(report: &Repairs, args: &args::RepairArgs) -> io::Result<()> {
     if args.json {
         return terminal::print_json(&format!("{}\n", serde_json::to_string(report)?));
     }

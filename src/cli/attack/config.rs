@@ -12,7 +12,7 @@ use crate::search::strategy::patch::reading::PaperReading;
 
 /// The meaning of `attack`'s arguments.
 #[derive(Debug)]
-pub(super) struct Config {
+pub(super) struct AttackConfig {
     /// The methods in the table's order, and whether all were asked for: then one that cannot be used is left out.
     pub(super) methods: Vec<Entry>,
     /// Whether `all` was said.
@@ -37,7 +37,7 @@ pub(super) struct Config {
     pub(super) norm: Norm,
 }
 
-impl TryFrom<&args::Attack> for Config {
+impl TryFrom<&args::Attack> for AttackConfig {
     type Error = UsageError;
 
     fn try_from(args: &args::Attack) -> Result<Self, UsageError> {
@@ -81,8 +81,8 @@ impl TryFrom<&args::Attack> for Config {
                 .map_or_else(|| targets(&args.targets), |class| Ok(Targets::Only(class)))?,
             confidence: confidence(&args.confidence)?,
             order: args.layout.map(|order| match order {
-                args::Order::Nchw => Order::ChannelsFirst,
-                args::Order::Nhwc => Order::ChannelsLast,
+                args::ChannelOrderArg::Nchw => Order::ChannelsFirst,
+                args::ChannelOrderArg::Nhwc => Order::ChannelsLast,
             }),
             deviation,
             each: seconds("budget", &args.budget)?,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::files::Reading;
+use super::files::ImageReading;
 use super::stem;
 use crate::attack::Victim;
 use crate::attack::measures::features::{Features, Layer, NoLayer};
@@ -41,7 +41,7 @@ impl Source {
     /// The file and the node of `--features`, or the victim's penultimate layer.
     pub(super) fn new(
         args: &args::Attack,
-        images: &Reading<'_>,
+        images: &ImageReading<'_>,
         victim: &Victim,
     ) -> Result<Self, SourceError> {
         let Some(text) = &args.features else {

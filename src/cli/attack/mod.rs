@@ -28,18 +28,18 @@ use crate::budget::Budget;
 use crate::cli::terminal::{self, say};
 use crate::onnx;
 use crate::witness::write::WriteError;
-use config::Config;
+use config::AttackConfig;
 use features::{Source, SourceError};
-use files::{FileError, Reading};
-use work::{Ended, Work};
+use files::{AttackFileError, ImageReading};
+use work::{Work, WorkEnding};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum AttackFailure {
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error(transparent)]
-    File(Box<FileError>),
+    File(Box<AttackFileError>),
     #[error(transparent)]
     Features(Box<SourceError>),
     #[error("method {method}: {source}")]
@@ -56,21 +56,21 @@ enum Failure {
     System(io::Error),
 }
 
-impl From<FileError> for Failure {
-    fn from(error: FileError) -> Self {
+impl From<AttackFileError> for AttackFailure {
+    fn from(error: AttackFileError) -> Self {
         Self::File(Box::new(error))
     }
 }
 
-impl From<SourceError> for Failure {
+impl From<SourceError> for AttackFailure {
     fn from(error: SourceError) -> Self {
         Self::Features(Box::new(error))
     }
 }
 
-impl From<onnx::ReadError> for Failure {
+impl From<onnx::ReadError> for AttackFailure {
     fn from(error: onnx::ReadError) -> Self {
-        Self::from(FileError::from(error))
+        Self::from(AttackFileError::from(error))
     }
 }
 
@@ -79,18 +79,20 @@ pub(super) fn run(args: &args::Attack) -> Exit {
     attack(args).unwrap_or_else(|failure| {
         say!("error: {failure}");
         match failure {
-            Failure::Usage(_) | Failure::Method { .. } | Failure::NoMethod => Exit::Usage,
-            Failure::File(_) | Failure::Features(_) | Failure::Companion(_) => Exit::BadInput,
-            Failure::Journal(JournalError::Settings(_)) => Exit::BadInput,
-            Failure::Journal(JournalError::Io { .. }) | Failure::Write(_) => Exit::CannotWrite,
-            Failure::System(_) => Exit::Bug,
+            AttackFailure::Usage(_) | AttackFailure::Method { .. } | AttackFailure::NoMethod => Exit::Usage,
+            AttackFailure::File(_) | AttackFailure::Features(_) | AttackFailure::Companion(_) => {
+                Exit::BadInput
+            }
+            AttackFailure::Journal(JournalError::Settings(_)) => Exit::BadInput,
+            AttackFailure::Journal(JournalError::Io { .. }) | AttackFailure::Write(_) => Exit::CannotWrite,
+            AttackFailure::System(_) => Exit::Bug,
         }
     })
 }
 
 /// What the outcome of an attack depends on, besides the image and the method: the first line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Settings {
+struct AttackSettings {
     version: String,
     network: String,
     companions: Vec<String>,
@@ -115,14 +117,14 @@ struct Ready {
     subjects: Vec<Subject>,
     attacked: Vec<usize>,
     chosen: Vec<Chosen>,
-    settings: Settings,
+    settings: AttackSettings,
 }
 
 impl Ready {
-    fn new(args: &args::Attack, config: &Config) -> Result<Self, Failure> {
+    fn new(args: &args::Attack, config: &AttackConfig) -> Result<Self, AttackFailure> {
         let set = files::images(&args.images, args.labels.as_deref())?;
         let reading =
-            Reading { set: &set, order: config.order, mean: &args.mean, deviation: &config.deviation };
+            ImageReading { set: &set, order: config.order, mean: &args.mean, deviation: &config.deviation };
         let (model, bytes) = onnx::read_with_bytes(&args.network)?;
         let victim = reading.of_model(model.into(), &args.network)?;
         let (mut companions, mut companion_marks) = (Vec::new(), Vec::new());
@@ -132,10 +134,10 @@ impl Ready {
             companion_marks.push(mark(bytes));
         }
         if let Some(at) = companions.iter().position(|companion| companion.layout != victim.layout) {
-            return Err(Failure::Companion(args.companions[at].clone()));
+            return Err(AttackFailure::Companion(args.companions[at].clone()));
         }
         let transfers = args.transfers.iter().map(|path| Ok((stem(path), reading.victim(path)?)));
-        let others = transfers.collect::<Result<Vec<(String, Victim)>, FileError>>()?;
+        let others = transfers.collect::<Result<Vec<(String, Victim)>, AttackFileError>>()?;
         let source = Source::new(args, &reading, &victim)?;
 
         let subjects = subjects(&set, &victim, args.target_class)?;
@@ -146,9 +148,9 @@ impl Ready {
     }
 }
 
-fn attack(args: &args::Attack) -> Result<Exit, Failure> {
-    let config = Config::try_from(args)?;
-    let budget = Budget::unlimited().with_interrupt(interrupt().map_err(Failure::System)?);
+fn attack(args: &args::Attack) -> Result<Exit, AttackFailure> {
+    let config = AttackConfig::try_from(args)?;
+    let budget = Budget::unlimited().with_interrupt(interrupt().map_err(AttackFailure::System)?);
     let ready = Ready::new(args, &config)?;
     let work = Work {
         args,
@@ -161,8 +163,8 @@ fn attack(args: &args::Attack) -> Result<Exit, Failure> {
     let [typed] = config.limits.as_slice() else { return sweep::run(&work, &config.limits) };
     let network = args.network.file_name().unwrap_or_default().to_string_lossy();
     match work.run(&typed.limits, &args.output, &network)? {
-        Ended::Interrupted { done } => Ok(interrupted(done, work.pairs())),
-        Ended::Done { summary, records: _, json } => {
+        WorkEnding::Interrupted { done } => Ok(interrupted(done, work.pairs())),
+        WorkEnding::Done { summary, records: _, json } => {
             let written = match args.json {
                 true => terminal::print_json(&format!("{json}\n")),
                 false => terminal::print(&table::text(&summary)),
@@ -182,15 +184,15 @@ fn stem(path: &Path) -> String {
 }
 
 /// The images as the victim reads them, classified. A class chosen for all is that of images that have none of their own.
-fn subjects(set: &Set, victim: &Victim, chosen: Option<usize>) -> Result<Vec<Subject>, FileError> {
+fn subjects(set: &Set, victim: &Victim, chosen: Option<usize>) -> Result<Vec<Subject>, AttackFileError> {
     let classes = victim.classes();
     let one = |(number, image): (usize, &crate::attack::images::Image)| {
         let (label, target) = (image.label.unwrap_or(classes), image.target.or(chosen));
         if label >= classes {
-            return Err(FileError::Label { image: image.name.clone(), label, classes });
+            return Err(AttackFileError::Label { image: image.name.clone(), label, classes });
         }
         if let Some(target) = target.filter(|&target| target >= classes) {
-            return Err(FileError::Target { image: format!("image {}", image.name), target, classes });
+            return Err(AttackFileError::Target { image: format!("image {}", image.name), target, classes });
         }
         Ok(Subject::new(victim, number, victim.reads(&image.values), label, target))
     };
@@ -213,13 +215,13 @@ fn chosen_images(subjects: &[Subject], protocol: Option<usize>) -> Vec<usize> {
 
 /// The methods, made for this run. With `all`, those that cannot be used are left out, which is said.
 fn methods(
-    config: &Config,
+    config: &AttackConfig,
     victim: &Victim,
     companions: &[Victim],
     subjects: &[Subject],
     seed: u64,
     quiet: bool,
-) -> Result<Vec<Chosen>, Failure> {
+) -> Result<Vec<Chosen>, AttackFailure> {
     let images: Vec<Vec<f32>> = subjects.iter().map(|subject| subject.input.clone()).collect();
     let labels: Vec<usize> = subjects.iter().map(|subject| subject.label).collect();
     let (reading, norm) = (config.reading, config.norm);
@@ -229,12 +231,12 @@ fn methods(
     for &entry in &config.methods {
         match (entry.make)(&preparation) {
             Ok(method) => chosen.push(Chosen { entry, method }),
-            Err(source) if !config.all => return Err(Failure::Method { method: entry.name, source }),
+            Err(source) if !config.all => return Err(AttackFailure::Method { method: entry.name, source }),
             Err(source) if !quiet => say!("note: method {} is left out: {source}", entry.name),
             Err(_) => {}
         }
     }
-    if chosen.is_empty() { Err(Failure::NoMethod) } else { Ok(chosen) }
+    if chosen.is_empty() { Err(AttackFailure::NoMethod) } else { Ok(chosen) }
 }
 
 /// What a journal knows a file or the images by.
@@ -244,17 +246,17 @@ fn mark(bytes: impl IntoIterator<Item = u8>) -> String {
 
 fn settings(
     args: &args::Attack,
-    config: &Config,
+    config: &AttackConfig,
     network: String,
     companions: Vec<String>,
     set: &Set,
-) -> Settings {
+) -> AttackSettings {
     let of_image = |image: &crate::attack::images::Image| {
         let number = |class: Option<usize>| class.map_or(u64::MAX, |class| class as u64).to_le_bytes();
         let classes = number(image.label).into_iter().chain(number(image.target));
         image.values.iter().flat_map(|value| value.to_le_bytes()).chain(classes).collect::<Vec<u8>>()
     };
-    Settings {
+    AttackSettings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         network,
         companions,

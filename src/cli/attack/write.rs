@@ -14,11 +14,11 @@ use crate::attack::page::{self, Content};
 use crate::attack::record::{Found, Record};
 use crate::attack::run::Subject;
 use crate::attack::summary::Summary;
-use crate::cli::output::Output;
+use crate::cli::output::OutputFile;
 use crate::witness::write::WriteError;
 
 /// What is written.
-pub(super) struct Report<'a> {
+pub(super) struct WrittenReport<'a> {
     /// The folder.
     pub(super) output: &'a Path,
     /// The page's heading.
@@ -36,7 +36,7 @@ pub(super) fn folder(path: &Path) -> Result<(), WriteError> {
     fs::create_dir_all(path).map_err(|source| WriteError { path: path.to_path_buf(), source })
 }
 
-impl Report<'_> {
+impl WrittenReport<'_> {
     /// Writes all of it; the JSON, for standard output too.
     pub(super) fn write(&self, names: &[String], settings: Value) -> Result<Value, WriteError> {
         let output = self.output;
@@ -130,7 +130,7 @@ impl Report<'_> {
 
 /// Writes a file that is whole even after a power cut.
 pub(super) fn whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    let output = Output::prepare(path)?;
+    let output = OutputFile::prepare(path)?;
     output.write(bytes)?;
     output.publish()
 }

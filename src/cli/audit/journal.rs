@@ -20,14 +20,14 @@ pub(super) struct Settings {
 
 /// An open journal.
 pub(super) struct Journal {
-    journal: journal::Journal,
+    journal: journal::JournalFile,
     known: HashMap<String, Record>,
 }
 
 impl Journal {
     /// Opens or begins one.
     pub(super) fn open(path: &Path, settings: Settings) -> Result<Self, JournalError> {
-        let (journal, records) = journal::Journal::open::<Settings, Record>(path, &settings)?;
+        let (journal, records) = journal::JournalFile::open::<Settings, Record>(path, &settings)?;
         Ok(Self { journal, known: records.into_iter().map(|record| (of_record(&record), record)).collect() })
     }
 

@@ -43,7 +43,7 @@ enum Failure {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &args::Audit) -> Exit {
+pub(super) fn run(args: &args::AuditArgs) -> Exit {
     match audit(args) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -59,8 +59,8 @@ pub(super) fn run(args: &args::Audit) -> Exit {
 }
 
 /// An interrupted audit writes what it has found until then, and says so.
-fn audit(args: &args::Audit) -> Result<Exit, Failure> {
-    let config = config::Audit::try_from(args)?;
+fn audit(args: &args::AuditArgs) -> Result<Exit, Failure> {
+    let config = config::AuditConfig::try_from(args)?;
     let mut entries = Vec::new();
     for table in &args.claims {
         entries.extend(files::read_table(table, args.tool.as_deref())?);
@@ -98,7 +98,7 @@ fn audit(args: &args::Audit) -> Result<Exit, Failure> {
 /// instances' order.
 fn examine_all(
     instances: &[Instance],
-    config: &config::Audit,
+    config: &config::AuditConfig,
     journal: Option<&Journal>,
     (interrupt, budget): (&Interrupt, &Budget),
     show: bool,
@@ -150,7 +150,7 @@ fn claims_of(instance: &Instance) -> Vec<&Claim> {
     instance.entries.iter().map(|entry| &entry.claim).collect()
 }
 
-fn examine_one(instance: &Instance, config: &config::Audit, budget: &Budget) -> Record {
+fn examine_one(instance: &Instance, config: &config::AuditConfig, budget: &Budget) -> Record {
     let claims = claims_of(instance);
     let files: Vec<_> = instance.entries.iter().map(files::Entry::counterexample).collect();
     let budget = || budget.slice(config.budget);
