@@ -46,7 +46,7 @@ pub fn within(task: &Task<'_>, input: &[f32]) -> bool {
 mod tests {
     use super::*;
     use crate::attack::testing::mlp;
-    use crate::attack::{Confidence, Limits, Targets};
+    use crate::attack::{Confidence, Limits, TargetClasses};
     use crate::random::Random;
 
     /// Random results, far out of all limits, come back within them; what is within stays.
@@ -60,7 +60,7 @@ mod tests {
                 image: &image,
                 label: 0,
                 limits,
-                targets: Targets::All,
+                targets: TargetClasses::All,
                 confidence: Confidence::Picture,
             };
             let mut input: Vec<f32> = (0..6).map(|_| random.between(-1.0, 2.0) as f32).collect();
@@ -105,7 +105,7 @@ mod tests {
             image: &[0.5; 4],
             label: 0,
             limits: &limits,
-            targets: Targets::All,
+            targets: TargetClasses::All,
             confidence: Confidence::Picture,
         };
         assert!(within(&task, &[0.5, 1.0, 0.5, 0.5]));

@@ -12,13 +12,13 @@
 use super::attempt::{Attempt, outcome};
 use super::{Method, NotUsable, Outcome, Preparation};
 use crate::attack::record::Proved;
-use crate::attack::{Layout, Session, Task};
+use crate::attack::{ImageLayout, Session, Task};
 use crate::nearest::{
     Disjunct, GAP, Hinges, Nearest as Answer, NearestEnding, Norm, Pixels, Question, nearest,
 };
 use crate::network::layered::Layered;
 
-struct Nearest {
+struct NearestMethod {
     network: Hinges,
     norm: Norm,
     pixels: Pixels,
@@ -36,22 +36,22 @@ pub fn make(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
         ))
     })?;
     let network = Hinges::of(&layered).map_err(|reason| NotUsable(reason.to_string()))?;
-    Ok(Box::new(Nearest { network, norm: run.norm, pixels: pixels(run.victim.layout) }))
+    Ok(Box::new(NearestMethod { network, norm: run.norm, pixels: pixels(run.victim.layout) }))
 }
 
 /// The values of each pixel.
-fn pixels(layout: Layout) -> Pixels {
+fn pixels(layout: ImageLayout) -> Pixels {
     let members = |pixel| (0..layout.channels).map(|channel| layout.index(pixel, channel)).collect();
     Pixels::of((0..layout.pixels()).map(members).collect())
 }
 
-impl Method for Nearest {
+impl Method for NearestMethod {
     fn attack(&self, task: &Task<'_>, session: &mut Session<'_>) -> Outcome {
         outcome(self.search(task, session))
     }
 }
 
-impl Nearest {
+impl NearestMethod {
     fn search(&self, task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
         session.budget.check()?;
         let lead = task.asked(session.outputs(task.image)?);
@@ -185,7 +185,7 @@ mod tests {
         let method = make(&run).unwrap();
         let (image, limits) = (image(&victim, 1), Limits::none());
         let label = crate::attack::testing::class(&victim, &image);
-        let targets = crate::attack::Targets::RunnerUp;
+        let targets = crate::attack::TargetClasses::RunnerUp;
         let task = Task {
             victim: &victim,
             image: &image,

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Content;
 use crate::attack::images::picture;
-use crate::attack::record::{Found, Record};
+use crate::attack::record::{ConfirmedResult, Record};
 use crate::attack::run::Subject;
 use crate::report::markup::Text;
 
@@ -19,7 +19,7 @@ pub(super) fn write(out: &mut String, content: &Content<'_>) -> fmt::Result {
          Methods marked * leave the valid range: what is outside is cut off here.</p>"
     )?;
     for row in &content.summary.rows {
-        let found: Vec<(&Record, &Found)> = content
+        let found: Vec<(&Record, &ConfirmedResult)> = content
             .records
             .iter()
             .filter(|record| record.method == row.method)
@@ -48,7 +48,12 @@ pub(super) fn write(out: &mut String, content: &Content<'_>) -> fmt::Result {
     Ok(())
 }
 
-fn figure(out: &mut String, content: &Content<'_>, subject: &Subject, found: &Found) -> fmt::Result {
+fn figure(
+    out: &mut String,
+    content: &Content<'_>,
+    subject: &Subject,
+    found: &ConfirmedResult,
+) -> fmt::Result {
     let (original, result) = (content.victim.shows(&subject.input), content.victim.shows(&found.input));
     let difference = picture::difference(&original, &result);
     write!(out, "<figure>")?;

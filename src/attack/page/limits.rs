@@ -3,21 +3,21 @@
 use std::fmt::{self, Write};
 
 use super::{foot, head};
-use crate::attack::overview::{self, DEFINITIONS, Line, Part};
+use crate::attack::overview::{self, DEFINITIONS, OverviewLine, OverviewRun};
 use crate::report::markup::Text;
 
 /// The page; `title` is what was attacked.
-pub fn page(title: &str, parts: &[Part]) -> String {
+pub fn page(title: &str, parts: &[OverviewRun]) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write_page(&mut out, title, parts);
     out
 }
 
-fn write_page(out: &mut String, title: &str, parts: &[Part]) -> fmt::Result {
+fn write_page(out: &mut String, title: &str, parts: &[OverviewRun]) -> fmt::Result {
     head(out, title)?;
     writeln!(out, "<p>{} A press on a heading sorts.</p>\n<ul>", overview::images(parts))?;
-    for Part { text, folder, .. } in parts {
+    for OverviewRun { text, folder, .. } in parts {
         writeln!(out, "<li><a href=\"{0}/report.html\">Report of {1}</a></li>", Text(folder), Text(text))?;
     }
     writeln!(out, "</ul>\n<div class=\"wide\"><table id=\"limits\">\n<thead><tr>")?;
@@ -36,7 +36,7 @@ fn write_page(out: &mut String, title: &str, parts: &[Part]) -> fmt::Result {
     foot(out)
 }
 
-fn row(out: &mut String, line: &Line) -> fmt::Result {
+fn row(out: &mut String, line: &OverviewLine) -> fmt::Result {
     let name = Text(&line.name);
     write!(out, "<tr title=\"{}\"><td data-value=\"{name}\">{name}</td>", Text(&line.about))?;
     for cell in &line.cells {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::attack::summary::{Curve, Row, Summary};
+use crate::attack::summary::{Curve, MethodRow, Summary};
 use crate::report::markup::Text;
 
 const WIDTH: f64 = 420.0;
@@ -14,7 +14,7 @@ const TOP: f64 = 10.0;
 const BINS: usize = 24;
 
 /// A distance: its name, and the curve of a row over it.
-type Measure = (&'static str, fn(&Row) -> &Curve);
+type Measure = (&'static str, fn(&MethodRow) -> &Curve);
 
 /// Both kinds of plots, for each distance.
 pub(super) fn write(out: &mut String, summary: &Summary) -> fmt::Result {
@@ -46,7 +46,7 @@ fn colour(at: usize) -> String {
     format!("hsl({:.0} 65% 50%)", at as f64 * 137.508 % 360.0)
 }
 
-fn largest(summary: &Summary, of: fn(&Row) -> &Curve) -> f64 {
+fn largest(summary: &Summary, of: fn(&MethodRow) -> &Curve) -> f64 {
     let ends = summary.rows.iter().filter_map(|row| of(row).points.last());
     ends.fold(0.0_f64, |most, point| most.max(point.0)).max(f64::MIN_POSITIVE)
 }

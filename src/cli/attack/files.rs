@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::attack::fit::{self, FitError};
 use crate::attack::images::{self, Image, ImageError, Set, picture};
 use crate::attack::victim::VictimError;
-use crate::attack::{Order, Victim};
+use crate::attack::{ChannelOrder, Victim};
 use crate::onnx::{self, Model};
 use crate::unpack;
 
@@ -130,7 +130,7 @@ pub(super) struct ImageReading<'a> {
     /// The images.
     pub(super) set: &'a Set,
     /// The order in flat inputs.
-    pub(super) order: Option<Order>,
+    pub(super) order: Option<ChannelOrder>,
     /// `--mean`.
     pub(super) mean: &'a [f32],
     /// What it is divided by.

@@ -4,7 +4,7 @@ use super::limits::Typed;
 use super::work::{Work, WorkEnding};
 use super::{AttackFailure, AttackSettings, interrupted, write};
 use crate::attack::csv;
-use crate::attack::overview::{self, Part};
+use crate::attack::overview::{self, OverviewRun};
 use crate::attack::page::limits;
 use crate::attack::record::Record;
 use crate::cli::exit::Exit;
@@ -37,7 +37,7 @@ pub(super) fn run(work: &Work<'_>, runs: &[Typed]) -> Result<Exit, AttackFailure
                 lines += &csv::lines(Some(&typed.text), &records, &work.ready.subjects, &work.names());
                 let fooled = overview::fooled(&records);
                 let (text, limits) = (typed.text.clone(), typed.limits.clone());
-                parts.push(Part { text, folder, limits, summary: *summary, fooled });
+                parts.push(OverviewRun { text, folder, limits, summary: *summary, fooled });
             }
         }
     }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::config::AttackConfig;
 use super::{AttackFailure, AttackSettings, Ready, write};
 use crate::attack::measures::features::Features;
-use crate::attack::record::{Ending, Record};
-use crate::attack::run::{Chosen, Plan, Subject};
+use crate::attack::record::{AttackEnding, Record};
+use crate::attack::run::{Chosen, RunPlan, Subject};
 use crate::attack::summary::{Material, Summary};
 use crate::attack::{Limits, Victim};
 use crate::budget::Budget;
@@ -105,7 +105,7 @@ impl Work<'_> {
         journal: &JournalFile,
     ) -> Result<Vec<Record>, AttackFailure> {
         let Ready { victim, subjects, attacked, chosen, .. } = self.ready;
-        let plan = Plan {
+        let plan = RunPlan {
             victim,
             limits: limits.clone(),
             targets: self.config.targets,
@@ -130,7 +130,8 @@ impl Work<'_> {
                 .note(&record)
                 .map_err(|source| JournalError::Io { path: "the journal".into(), source })?;
             done += 1;
-            found += usize::from(matches!(record.ending, Ending::Adversarial | Ending::OwnDefinition));
+            found +=
+                usize::from(matches!(record.ending, AttackEnding::Adversarial | AttackEnding::OwnDefinition));
             if let Some(bar) = &bar {
                 bar.step(format!("{found} of {done} adversarial"));
             }

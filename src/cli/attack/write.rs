@@ -11,7 +11,7 @@ use crate::attack::csv;
 use crate::attack::images::npy::Column;
 use crate::attack::images::{npz, picture};
 use crate::attack::page::{self, Content};
-use crate::attack::record::{Found, Record};
+use crate::attack::record::{ConfirmedResult, Record};
 use crate::attack::run::Subject;
 use crate::attack::summary::Summary;
 use crate::cli::output::OutputFile;
@@ -61,7 +61,7 @@ impl WrittenReport<'_> {
     }
 
     /// Every success with its image.
-    fn successes(&self) -> impl Iterator<Item = (&Record, &Subject, &Found)> {
+    fn successes(&self) -> impl Iterator<Item = (&Record, &Subject, &ConfirmedResult)> {
         self.records.iter().filter_map(|record| {
             let subject = self.subjects.iter().find(|subject| subject.number == record.image)?;
             Some((record, subject, record.found.as_ref()?))
@@ -76,7 +76,7 @@ impl WrittenReport<'_> {
         let inputs: Vec<f32> = self.successes().flat_map(|(.., found)| found.input.iter().copied()).collect();
         let originals: Vec<f32> =
             self.successes().flat_map(|(_, subject, _)| subject.input.iter().copied()).collect();
-        let numbers = |number: &dyn Fn(&Record, &Subject, &Found) -> usize| -> Vec<i64> {
+        let numbers = |number: &dyn Fn(&Record, &Subject, &ConfirmedResult) -> usize| -> Vec<i64> {
             let all = self.successes().map(|(record, subject, found)| number(record, subject, found));
             all.map(|number| i64::try_from(number).unwrap_or(i64::MAX)).collect()
         };

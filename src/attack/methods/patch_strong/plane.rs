@@ -4,14 +4,14 @@ use crate::attack::Task;
 
 /// The length of a change, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Norm {
+pub(super) enum PixelNorm {
     /// The square root of the sum of squares.
     Euclidean,
     /// The largest change.
     Largest,
 }
 
-impl Norm {
+impl PixelNorm {
     /// From one input to another; `unit` is by how much each moves where its pixel moves by 1.
     pub(super) fn of(self, unit: &[f32], a: &[f32], b: &[f32]) -> f64 {
         let changes = a
@@ -35,13 +35,13 @@ impl Norm {
 }
 
 /// The values' ends, within the limits, and by how much each moves where its pixel moves by 1.
-pub(super) struct Ends {
+pub(super) struct ValueEnds {
     pub(super) lower: Vec<f32>,
     pub(super) upper: Vec<f32>,
     pub(super) unit: Vec<f32>,
 }
 
-impl Ends {
+impl ValueEnds {
     /// Of an image under attack.
     pub(super) fn of(task: &Task<'_>) -> Self {
         let all = 0..task.image.len();
@@ -60,7 +60,7 @@ pub(super) fn along(slopes: &[f32], from: &[f32], to: &[f32]) -> f64 {
 }
 
 /// The nearest point whose linearised lead is larger by `gap`, within the ends; the farthest where none is.
-pub(super) fn project(from: &[f32], slopes: &[f32], gap: f64, ends: &Ends, norm: Norm) -> Vec<f32> {
+pub(super) fn project(from: &[f32], slopes: &[f32], gap: f64, ends: &ValueEnds, norm: PixelNorm) -> Vec<f32> {
     let way = gap.signum();
     let at = |i: usize, t: f64| {
         let step = norm.step(f64::from(slopes[i]), f64::from(ends.unit[i]));
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     /// The nearest of a fine grid of two values that gains enough.
-    fn on_grid(from: [f32; 2], slopes: [f32; 2], gap: f64, norm: Norm, unit: &[f32]) -> f64 {
+    fn on_grid(from: [f32; 2], slopes: [f32; 2], gap: f64, norm: PixelNorm, unit: &[f32]) -> f64 {
         let points = (0..=400).flat_map(|a| (0..=400).map(move |b| [a as f32 / 400.0, b as f32 / 400.0]));
         let enough = points.filter(|point| along(&slopes, &from, point) * gap.signum() >= gap.abs());
         enough.map(|point| norm.of(unit, &from, &point)).fold(f64::INFINITY, f64::min)
@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn it_is_as_near_as_the_best_point_of_a_grid() {
-        let ends = |unit: [f32; 2]| Ends { lower: vec![0.0; 2], upper: vec![1.0; 2], unit: unit.to_vec() };
+        let ends =
+            |unit: [f32; 2]| ValueEnds { lower: vec![0.0; 2], upper: vec![1.0; 2], unit: unit.to_vec() };
         let ends = [ends([1.0, 1.0]), ends([1.0, 3.0])];
         for (from, slopes, gap) in [
             ([0.5, 0.5], [1.0, 1.0], 0.4),
@@ -108,7 +109,7 @@ mod tests {
             ([0.0, 0.0], [2.0, 1.0], 2.5),
         ] {
             let both = |norm| ends.iter().map(move |ends| (norm, ends));
-            for (norm, ends) in both(Norm::Euclidean).chain(both(Norm::Largest)) {
+            for (norm, ends) in both(PixelNorm::Euclidean).chain(both(PixelNorm::Largest)) {
                 let point = project(&from, &slopes, gap, ends, norm);
                 let own = norm.of(&ends.unit, &from, &point);
                 let grid = on_grid(from, slopes, gap, norm, &ends.unit);
