@@ -7,7 +7,7 @@ use ::csv::{ReaderBuilder, StringRecord, WriterBuilder};
 
 /// One row: its cells, and the line that it begins on, from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct TableRow {
     /// The line.
     pub line: usize,
     /// The cells, without their quotes and without blanks around them.
@@ -20,7 +20,7 @@ pub struct Broken(pub usize);
 
 /// A row as it stands.
 #[derive(Debug)]
-pub(crate) struct Record<'t> {
+pub(crate) struct TableRecord<'t> {
     /// The line that it begins on, from 1.
     pub(crate) line: usize,
     /// Its text, with quotes and without the end of the line.
@@ -34,7 +34,7 @@ pub(crate) struct Record<'t> {
 ///
 /// # Errors
 /// The line of the first row with a quote that is not closed, or that text stands beside.
-pub fn rows(text: &str) -> Result<Vec<Row>, Broken> {
+pub fn rows(text: &str) -> Result<Vec<TableRow>, Broken> {
     let first = without_mark(text).trim_start().lines().next().unwrap_or_default();
     let separator =
         [b',', b';', b'\t'].into_iter().find(|&mark| first.contains(char::from(mark))).unwrap_or(b',');
@@ -45,14 +45,14 @@ pub fn rows(text: &str) -> Result<Vec<Row>, Broken> {
         }
         let cells: Vec<String> = record.cells.iter().map(|cell| cell.trim().to_owned()).collect();
         if cells.iter().any(|cell| !cell.is_empty()) {
-            rows.push(Row { line: record.line, cells });
+            rows.push(TableRow { line: record.line, cells });
         }
     }
     Ok(rows)
 }
 
 /// The rows as they stand, of any number of cells each; empty lines are left out.
-pub(crate) fn records(text: &str, separator: u8) -> impl Iterator<Item = Record<'_>> {
+pub(crate) fn records(text: &str, separator: u8) -> impl Iterator<Item = TableRecord<'_>> {
     let text = without_mark(text);
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
@@ -71,7 +71,7 @@ pub(crate) fn records(text: &str, separator: u8) -> impl Iterator<Item = Record<
         let begin = line + whole[..whole.len() - row.len()].matches('\n').count();
         line += whole.matches('\n').count();
         end = read;
-        Some(Record { line: begin, text: row.trim_end_matches(['\r', '\n']), cells })
+        Some(TableRecord { line: begin, text: row.trim_end_matches(['\r', '\n']), cells })
     })
 }
 
@@ -137,7 +137,7 @@ mod tests {
         for (text, want) in cases {
             let got = rows(text).map_err(|Broken(line)| line);
             let want = want.map(|rows| {
-                let row = |&(line, cells): &(usize, &[&str])| Row {
+                let row = |&(line, cells): &(usize, &[&str])| TableRow {
                     line,
                     cells: cells.iter().map(|&c| c.to_owned()).collect(),
                 };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::lp::LpError;
-use crate::nearest::Refusal;
+use crate::nearest::NearestRefusal;
 use crate::onnx;
 use crate::problem::names::Misnamed;
 use crate::problem::{ModelsError, ProblemError};
@@ -120,14 +120,14 @@ pub enum Error {
         /// The network's file.
         path: PathBuf,
         /// Why.
-        source: Refusal,
+        source: NearestRefusal,
     },
     /// A linear program could not be solved.
     #[error(transparent)]
     Solver(#[from] LpError),
     /// A counterexample file cannot be used.
     #[error(transparent)]
-    Witness(#[from] read::ReadError),
+    Witness(#[from] read::WitnessReadError),
 }
 
 impl Error {

@@ -257,12 +257,12 @@ impl Falsification {
     /// As [`run`](Self::run), or if the networks have no bound of this kind.
     pub fn nearest(
         &self,
-        wish: &nearest::Wish,
+        wish: &nearest::NearestWish,
         observer: &dyn Observer,
     ) -> Result<(Conclusion, Option<Nearest>), Error> {
         let budget = self.budget_from_now();
         let models = self.models(observer)?;
-        let wish = nearest::Wish { accept_thin: self.accept_thin, ..wish.clone() };
+        let wish = nearest::NearestWish { accept_thin: self.accept_thin, ..wish.clone() };
         let query = self.query.clone();
         let (verdict, answer) =
             nearest::nearest(query, models.clone(), &wish, &self.config, &budget, observer)?;

@@ -3,7 +3,7 @@
 //! The order stands there as a block ` ```order `, the lowest line first: a module uses what stands in lines above its own, and
 //! nothing else. A block ` ```rooms ` does the same within folders. A block ` ```rules ` says which words only some modules may write: the clock, randomness, the solver,
 //! printing. Within a folder, files that need each other in a circle are one idea in several places: at most three may.
-//! Tests may use what they like. Comments and texts are not read.
+//! A type's name is defined once; a block ` ```names ` says which modules are not there yet. Tests may use what they like. Comments and texts are not read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -30,6 +30,27 @@ impl Source {
 
     fn is_folder(&self) -> bool {
         self.path.ends_with("mod.rs")
+    }
+
+    /// Whether it is one of these modules, or within one.
+    fn is_in(&self, modules: &str) -> bool {
+        let own = self.module.join("::");
+        modules.split_whitespace().any(|module| own == module || own.starts_with(&format!("{module}::")))
+    }
+
+    /// The types that it defines, with their places. `union` is a name too: a type's begins with a capital letter.
+    fn types(&self) -> Vec<(usize, &str)> {
+        let keywords = ["struct", "enum", "trait", "union"].into_iter();
+        let mut found: Vec<(usize, &str)> = keywords
+            .flat_map(|keyword| words(&self.code, keyword).map(move |at| (at, at + keyword.len())))
+            .map(|(at, end)| (at, self.code[end..].trim_start()))
+            .filter(|(_, rest)| rest.starts_with(char::is_uppercase))
+            .map(|(at, rest)| {
+                (at, rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(rest))
+            })
+            .collect();
+        found.sort();
+        found
     }
 
     fn line(&self, at: usize) -> usize {
@@ -255,11 +276,7 @@ fn against_rules(sources: &[Source], rules: &[&str]) -> Vec<String> {
         let [name, banned, allowed] = rule.split('|').map(str::trim).collect::<Vec<_>>()[..] else {
             panic!("a rule has three parts: {rule}");
         };
-        let may = |source: &Source| {
-            let own = source.module.join("::");
-            allowed.split_whitespace().any(|module| own == module || own.starts_with(&format!("{module}::")))
-        };
-        for source in sources.iter().filter(|source| !may(source)) {
+        for source in sources.iter().filter(|source| !source.is_in(allowed)) {
             for word in banned.split_whitespace() {
                 let hits = words(&source.code, word);
                 found.extend(hits.map(|at| {
@@ -317,12 +334,29 @@ fn circles(sources: &[Source]) -> Vec<String> {
     found.into_iter().collect()
 }
 
+/// Type names that are defined more than once. Modules that are left out are not asked.
+fn namesakes(sources: &[Source], left_out: &str) -> Vec<String> {
+    let mut first: BTreeMap<&str, String> = BTreeMap::new();
+    let mut found = Vec::new();
+    for source in sources.iter().filter(|source| !source.is_in(left_out)) {
+        for (at, name) in source.types() {
+            let place = format!("src/{}:{}", source.path, source.line(at));
+            match first.get(name) {
+                Some(other) => found.push(format!("{place}: {name} is a type in {other} too")),
+                None => drop(first.insert(name, place)),
+            }
+        }
+    }
+    found
+}
+
 /// Everything that is wrong.
 fn breaches(sources: &[Source], document: &str) -> Vec<String> {
     let order = against_order(sources, &block(document, "order"));
     let rooms = against_rooms(sources, &block(document, "rooms"));
     let rules = against_rules(sources, &block(document, "rules"));
-    order.into_iter().chain(rooms).chain(rules).chain(circles(sources)).collect()
+    let names = namesakes(sources, &block(document, "names").join(" "));
+    order.into_iter().chain(rooms).chain(rules).chain(circles(sources)).chain(names).collect()
 }
 
 /// The crate's sources without its tests.
@@ -362,12 +396,16 @@ middle
 high
 ```
 ```rooms
-high | terminal | deep | deeper
+high | terminal old | deep | deeper
 ```
 ```rules
 clock | Instant SystemTime | clock
 printing | println! dbg! | high::terminal
 unsafe | unsafe | low::kernel
+```
+```names
+high::old
+low::older
 ```
 ";
 
@@ -426,6 +464,28 @@ fn breaches_are_found_with_their_place() {
             ("low/d.rs", "use super::a::X;"),
         ],
         &["src/low/a.rs, src/low/b.rs, src/low/c.rs, src/low/d.rs: a circle of 4 files"],
+    );
+    check(
+        &[("low/a.rs", "struct Row;"), ("middle/a.rs", "\npub(super) enum Row<T> {}\ntrait Row {}")],
+        &[
+            "src/middle/a.rs:2: Row is a type in src/low/a.rs:1 too",
+            "src/middle/a.rs:3: Row is a type in src/low/a.rs:1 too",
+        ],
+    );
+    check(
+        &[("low/a.rs", "fn f() { struct Row(u8); }\nmod b { pub union Row { c: u8 } }")],
+        &["src/low/a.rs:2: Row is a type in src/low/a.rs:1 too"],
+    );
+    // A longer name is another one; tests, comments, uses, and modules that are left out may.
+    check(
+        &[
+            ("high/old.rs", "struct Row;"),
+            ("low/older/a.rs", "struct Row;"),
+            ("low/a.rs", "struct Row;\n// struct Row\nfn f() -> Row { \"struct Row\"; a.union(b) }"),
+            ("low/b.rs", "struct RowId;\n#[cfg(test)]\nmod tests {\n struct Row;\n}"),
+            ("low/c.rs", "macro_rules! m { ($name:ident) => { struct $name; } }\nlet union = Row;"),
+        ],
+        &[],
     );
     // Three may; tests, comments and texts may; so may those who are named, and words that only contain another.
     check(

@@ -9,9 +9,9 @@ use counterpatch::network::layered::bounds::Ranges;
 use counterpatch::property::Region;
 use counterpatch::random::Random;
 use counterpatch::search::kernel::programs::{Obstacle, Programs};
-use counterpatch::search::strategy::patch::journey::{self, Failure, readings};
+use counterpatch::search::strategy::patch::journey::{self, JourneyFailure, readings};
 use counterpatch::search::strategy::patch::pullback::Start;
-use counterpatch::search::strategy::patch::reading::{Phases, Reading};
+use counterpatch::search::strategy::patch::reading::{PaperReading, PhaseTreatment};
 
 use crate::cpu_seconds;
 use crate::instances::Instance;
@@ -103,7 +103,7 @@ fn nearest(region: &Region, x: &[f64], y: &[f64]) -> usize {
     margins.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |best| best.0)
 }
 
-fn run(reading: &Reading, network: &Layered, region: &Region, place: &Place, sum: &mut Sum) -> bool {
+fn run(reading: &PaperReading, network: &Layered, region: &Region, place: &Place, sum: &mut Sum) -> bool {
     let x = place.point.as_slice();
     sum.starts += 1;
     let outputs = network.simulate(x).outputs().to_vec();
@@ -117,9 +117,11 @@ fn run(reading: &Reading, network: &Layered, region: &Region, place: &Place, sum
     let start = Start { input: x, lower: &region.lower, upper: &region.upper };
     let conjunction = &region.conjunctions[nearest(region, x, &outputs)];
     let ranges = match reading.phases {
-        Phases::Approximated => place.class.as_ref(),
-        Phases::ApproximatedBox => place.of_box.as_ref(),
-        Phases::Free | Phases::Held | Phases::Monotone | Phases::Tangent => None,
+        PhaseTreatment::Approximated => place.class.as_ref(),
+        PhaseTreatment::ApproximatedBox => place.of_box.as_ref(),
+        PhaseTreatment::Free | PhaseTreatment::Held | PhaseTreatment::Monotone | PhaseTreatment::Tangent => {
+            None
+        }
     };
     let outcome = journey::run(reading, network, start, conjunction, ranges, &mut programs);
     sum.seconds += cpu_seconds() - before;
@@ -139,15 +141,15 @@ fn run(reading: &Reading, network: &Layered, region: &Region, place: &Place, sum
     }
 }
 
-fn stage(failure: &Failure) -> String {
+fn stage(failure: &JourneyFailure) -> String {
     let reason = |obstacle: &Obstacle| match obstacle {
         Obstacle::Infeasible => String::new(),
         other => format!(" ({other})"),
     };
     match failure {
-        Failure::Stuck(stuck) => format!("layer {}{}", stuck.layer + 1, reason(&stuck.obstacle)),
-        Failure::Pullback(obstacle) => format!("mod2adv{}", reason(obstacle)),
-        Failure::Over | Failure::Elsewhere => "the end of its shots".to_owned(),
+        JourneyFailure::Stuck(stuck) => format!("layer {}{}", stuck.layer + 1, reason(&stuck.obstacle)),
+        JourneyFailure::Pullback(obstacle) => format!("mod2adv{}", reason(obstacle)),
+        JourneyFailure::Over | JourneyFailure::Elsewhere => "the end of its shots".to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use counterpatch::pipeline::radius::{Said, Step};
+use counterpatch::pipeline::radius::{RadiusStep, StepAnswer};
 use counterpatch::search::observer::{Event, Observer};
 use counterpatch::{Conclusion, Counterexample};
 use numpy::{IntoPyArray, PyArray1};
@@ -99,11 +99,11 @@ pub(crate) struct FromBothSides<'py> {
 }
 
 /// A search of one radius: the radius, the answer, and its seconds.
-pub(crate) fn step(step: &Step) -> (f64, &'static str, f64) {
+pub(crate) fn step(step: &RadiusStep) -> (f64, &'static str, f64) {
     let said = match step.said {
-        Said::Sat => "sat",
-        Said::Unsat => "unsat",
-        Said::Unknown(_) => "unknown",
+        StepAnswer::Sat => "sat",
+        StepAnswer::Unsat => "unsat",
+        StepAnswer::Unknown(_) => "unknown",
     };
     (step.eps, said, step.seconds)
 }

@@ -16,7 +16,7 @@ use counterpatch::property::within::{HalfSpace, Within};
 use counterpatch::search::Config;
 use counterpatch::search::observer::Silent;
 use counterpatch::witness::check::{self, Year};
-use counterpatch::witness::read::{self, ReadError};
+use counterpatch::witness::read::{self, WitnessReadError};
 use counterpatch::witness::{Class, Malformed, Reading, Replay};
 use counterpatch::{Counterexample, Error, Falsification, load, vnnlib};
 use numpy::PyReadonlyArray1;
@@ -200,7 +200,7 @@ impl Task {
             return Err(unfit(format!("norm {norm}: there is no such norm (help: there are {known})")));
         };
         let point = point.map(|point| point.as_array().to_vec());
-        let wish = nearest::Wish { point, norm, gap, accept_thin: limits.accept_thin };
+        let wish = nearest::NearestWish { point, norm, gap, accept_thin: limits.accept_thin };
         let (limited, heard, start) = (limits.of(&self.falsification)?, Heard::default(), Instant::now());
         let answer = interruptible(py, |interrupt| limited.interrupt(interrupt).nearest(&wish, &heard))?;
         let seconds = start.elapsed().as_secs_f64();
@@ -227,7 +227,7 @@ impl Task {
             return Err(unfit("the radius is one around a point (help: make the question from a point)"));
         };
         let each = Duration::try_from_secs_f64(each).map_err(|error| unfit(format!("each: {error}")))?;
-        let (wish, config, limit) = (radius::Wish { most, gap, each }, limits.config(), limits.duration()?);
+        let (wish, config, limit) = (radius::RadiusWish { most, gap, each }, limits.config(), limits.duration()?);
         let measured = interruptible(py, |interrupt| -> Result<_, Error> {
             let unlimited = Budget::unlimited().with_interrupt(interrupt.clone());
             let budget = limit.map_or_else(|| unlimited.clone(), |limit| unlimited.slice(limit));
@@ -253,7 +253,7 @@ impl Task {
     fn check_file(&self, py: Python<'_>, path: PathBuf) -> PyResult<Judged> {
         py.detach(|| match read::read(&path) {
             Ok(reading) => self.judged(&reading),
-            Err(ReadError::Malformed(malformed)) => Ok(no_counterexample(&malformed)),
+            Err(WitnessReadError::Malformed(malformed)) => Ok(no_counterexample(&malformed)),
             Err(error) => Err(error.into()),
         })
         .map_err(raised)

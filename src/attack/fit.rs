@@ -1,7 +1,7 @@
 //! Images and networks: in which order a network reads an image, and the way from the one to the other and back.
 
 use super::images::{Shape, picture};
-use super::victim::{Layout, Order, Scaling, Victim};
+use super::victim::{ChannelOrder, ImageLayout, Scaling, Victim};
 use crate::onnx::{Model, ValueInfo};
 
 /// The network does not say how it reads images.
@@ -35,17 +35,17 @@ pub enum FitError {
 ///
 /// # Errors
 /// If nothing tells.
-pub fn layout(model: &Model, shape: Shape, order: Option<Order>) -> Result<Layout, FitError> {
+pub fn layout(model: &Model, shape: Shape, order: Option<ChannelOrder>) -> Result<ImageLayout, FitError> {
     let Shape { height, width, channels } = shape;
     let declared = model.graph.inputs.first().and_then(ValueInfo::closed_shape).unwrap_or_default();
     let last = |wanted: [usize; 3]| declared.ends_with(&wanted);
     let found = match (last([channels, height, width]), last([height, width, channels])) {
-        (true, false) => Some(Order::ChannelsFirst),
-        (false, true) => Some(Order::ChannelsLast),
-        _ => order.or((channels == 1).then_some(Order::ChannelsFirst)),
+        (true, false) => Some(ChannelOrder::ChannelsFirst),
+        (false, true) => Some(ChannelOrder::ChannelsLast),
+        _ => order.or((channels == 1).then_some(ChannelOrder::ChannelsFirst)),
     };
     let order = found.ok_or(FitError::Order { shape: declared, channels })?;
-    Ok(Layout { channels, height, width, order })
+    Ok(ImageLayout { channels, height, width, order })
 }
 
 /// A scaling from one number for all channels or one each, as the options of these names give them.
@@ -68,7 +68,7 @@ pub fn scaling(
 }
 
 /// The flat input of this layout and scale for an image: values from 0 to 1, the channels of a pixel side by side.
-pub fn input(layout: Layout, scaling: &Scaling, image: &[f32]) -> Vec<f32> {
+pub fn input(layout: ImageLayout, scaling: &Scaling, image: &[f32]) -> Vec<f32> {
     let mut input = vec![0.0; layout.len()];
     for (at, &value) in image.iter().enumerate() {
         let (pixel, channel) = (at / layout.channels, at % layout.channels);
@@ -81,7 +81,7 @@ pub fn input(layout: Layout, scaling: &Scaling, image: &[f32]) -> Vec<f32> {
 impl Victim {
     /// The shape of its images.
     pub fn shape(&self) -> Shape {
-        let Layout { channels, height, width, .. } = self.layout;
+        let ImageLayout { channels, height, width, .. } = self.layout;
         Shape { height, width, channels }
     }
 

@@ -33,7 +33,7 @@ pub fn settle(
     session: &mut Session<'_>,
     input: &[f32],
 ) -> Result<Option<Vec<f32>>, StopReason> {
-    let mut search = Search { task, session, left: EVALUATIONS };
+    let mut search = GridSearch { task, session, left: EVALUATIONS };
     let start = search.snapped(input)?;
     let Some(mut found) = search.mended(start)? else { return Ok(None) };
     // What is found so far is an answer, whenever the time is up.
@@ -44,13 +44,13 @@ pub fn settle(
     Ok(Some(found))
 }
 
-struct Search<'a, 's, 't> {
+struct GridSearch<'a, 's, 't> {
     task: &'a Task<'t>,
     session: &'a mut Session<'s>,
     left: usize,
 }
 
-impl Search<'_, '_, '_> {
+impl GridSearch<'_, '_, '_> {
     /// Whether an input on the grid is a result. What is left of the search ends with the evaluations.
     fn accepts(&mut self, input: &[f32]) -> Result<bool, StopReason> {
         self.left = self.left.checked_sub(1).ok_or(StopReason::Exhausted)?;
@@ -220,7 +220,7 @@ impl Task<'_> {
 mod tests {
     use super::*;
     use crate::attack::testing::{changed, class, cnn, image, mlp};
-    use crate::attack::{Confidence, Limits, Targets, Victim};
+    use crate::attack::{Confidence, Limits, TargetClasses, Victim};
     use crate::budget::Budget;
     use crate::random::Random;
 
@@ -243,7 +243,7 @@ mod tests {
         let mut settled = 0;
         for seed in 0..30 {
             let Some((image, label, input)) = case(victim, seed) else { continue };
-            let task = Task { victim, image: &image, label, limits, targets: Targets::All, confidence };
+            let task = Task { victim, image: &image, label, limits, targets: TargetClasses::All, confidence };
             let mut session = Session::new(&victim.network, &budget, Random::new(seed));
             let Some(found) = settle(&task, &mut session, &input).unwrap() else { continue };
             settled += 1;
@@ -285,7 +285,7 @@ mod tests {
     fn values_go_to_the_nearest_level_that_is_allowed() {
         let victim = mlp(&[2, 2], 1);
         let limits = Limits { linf: 0.25, ..Limits::none() };
-        let (targets, confidence) = (Targets::All, Confidence::Picture);
+        let (targets, confidence) = (TargetClasses::All, Confidence::Picture);
         let task =
             Task { victim: &victim, image: &[0.5, 0.0], label: 0, limits: &limits, targets, confidence };
         for (x, level) in [(0.502, 128.0), (0.503, 128.0), (0.9, 191.0), (0.1, 64.0)] {

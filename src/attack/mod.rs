@@ -30,5 +30,5 @@ pub mod victim;
 
 pub use methods::{Method, Preparation};
 pub use session::Session;
-pub use task::{Confidence, Limits, Targets, Task};
-pub use victim::{Layout, Order, Victim, VictimError};
+pub use task::{Confidence, Limits, TargetClasses, Task};
+pub use victim::{ChannelOrder, ImageLayout, Victim, VictimError};

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::Limits;
-use super::record::{Ending, Record};
-use super::summary::{Row, Summary};
+use super::record::{AttackEnding, Record};
+use super::summary::{MethodRow, Summary};
 use crate::report::table::aligned;
 
 /// What the figures mean.
@@ -25,7 +25,7 @@ pub const DEFINITIONS: [(&str, &str); 3] = [
 
 /// One run.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct OverviewRun {
     /// Its limits as they were typed.
     pub text: String,
     /// Its folder, beside the overview.
@@ -40,13 +40,13 @@ pub struct Part {
 
 /// How many images have a valid success.
 pub fn fooled(records: &[Record]) -> usize {
-    let valid = records.iter().filter(|record| record.ending == Ending::Adversarial);
+    let valid = records.iter().filter(|record| record.ending == AttackEnding::Adversarial);
     valid.map(|record| record.image).collect::<std::collections::BTreeSet<_>>().len()
 }
 
 /// A figure: what is shown, and what it is sorted by.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cell {
+pub struct OverviewCell {
     /// As shown.
     pub text: String,
     /// As a number, 0 to 1; `None` where there is none.
@@ -55,18 +55,18 @@ pub struct Cell {
 
 /// A row of figures, one a limit.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub struct OverviewLine {
     /// The method, or what is counted over all of them.
     pub name: String,
     /// What it is.
     pub about: String,
     /// One a limit.
-    pub cells: Vec<Cell>,
+    pub cells: Vec<OverviewCell>,
 }
 
 /// A row for each method.
-pub fn methods(parts: &[Part]) -> Vec<Line> {
-    let of = |at: usize, row: &Row| Line {
+pub fn methods(parts: &[OverviewRun]) -> Vec<OverviewLine> {
+    let of = |at: usize, row: &MethodRow| OverviewLine {
         name: format!("{}{}", row.method, if row.leaves_range { "*" } else { "" }),
         about: row.about.clone(),
         cells: parts.iter().filter_map(|part| part.summary.rows.get(at)).map(cell).collect(),
@@ -75,27 +75,27 @@ pub fn methods(parts: &[Part]) -> Vec<Line> {
     rows.iter().enumerate().map(|(at, row)| of(at, row)).collect()
 }
 
-fn cell(row: &Row) -> Cell {
-    let Cell { text, key } = share(row.successes, row.attacked);
+fn cell(row: &MethodRow) -> OverviewCell {
+    let OverviewCell { text, key } = share(row.successes, row.attacked);
     let median = row.l2.filter(|_| !row.leaves_range).map(|l2| format!(", L2 {:.3}", l2.median));
-    Cell { text: text + &median.unwrap_or_default(), key }
+    OverviewCell { text: text + &median.unwrap_or_default(), key }
 }
 
-fn share(count: usize, of: usize) -> Cell {
+fn share(count: usize, of: usize) -> OverviewCell {
     let key = (of > 0).then(|| count as f64 / of as f64);
     let text = key.map_or("-".to_owned(), |key| format!("{:.1}% ({count}/{of})", 100.0 * key));
-    Cell { text, key }
+    OverviewCell { text, key }
 }
 
 /// What is counted over all methods.
-pub fn totals(parts: &[Part]) -> Vec<Line> {
+pub fn totals(parts: &[OverviewRun]) -> Vec<OverviewLine> {
     let [_, any, robust] = DEFINITIONS;
-    let line = |(name, about): (&str, &str), cell: &dyn Fn(&Part) -> Cell| Line {
+    let line = |(name, about): (&str, &str), cell: &dyn Fn(&OverviewRun) -> OverviewCell| OverviewLine {
         name: name.to_owned(),
         about: about.to_owned(),
         cells: parts.iter().map(cell).collect(),
     };
-    let remain = |part: &Part| {
+    let remain = |part: &OverviewRun| {
         let Summary { images, correct, attacked, .. } = part.summary;
         let all = if attacked == correct { images } else { 0 };
         share(correct.saturating_sub(part.fooled), all)
@@ -104,15 +104,15 @@ pub fn totals(parts: &[Part]) -> Vec<Line> {
 }
 
 /// How many images there are.
-pub fn images(parts: &[Part]) -> String {
-    parts.first().map_or(String::new(), |Part { summary, .. }| {
+pub fn images(parts: &[OverviewRun]) -> String {
+    parts.first().map_or(String::new(), |OverviewRun { summary, .. }| {
         let Summary { images, correct, attacked, .. } = summary;
         format!("{images} images, {correct} classified correctly, {attacked} attacked.")
     })
 }
 
 /// The table.
-pub fn text(parts: &[Part]) -> String {
+pub fn text(parts: &[OverviewRun]) -> String {
     let head = ["method"].into_iter().chain(parts.iter().map(|part| part.text.as_str()));
     let mut lines = vec![head.map(str::to_owned).collect::<Vec<String>>()];
     for line in methods(parts).into_iter().chain(totals(parts)) {
@@ -123,8 +123,8 @@ pub fn text(parts: &[Part]) -> String {
 }
 
 /// Every figure of every run, with its limits; `null` where there is none.
-pub fn to_json(parts: &[Part], settings: Value) -> Value {
-    let one = |part: &Part| {
+pub fn to_json(parts: &[OverviewRun], settings: Value) -> Value {
+    let one = |part: &OverviewRun| {
         let finite = |limit: f32| limit.is_finite().then_some(limit);
         let Limits { linf, l2, pixels } = part.limits;
         let mut run = part.summary.figures();

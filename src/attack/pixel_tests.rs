@@ -1,20 +1,20 @@
 //! Limits and distances are in pixels, whatever the scale of the network's inputs: on images of two channels, each with a mean
 //! and a deviation of its own.
 
-use super::methods::{Entry, Preparation, TABLE};
-use super::record::{Ending, Record};
-use super::run::{Chosen, Plan, Subject};
+use super::methods::{MethodEntry, Preparation, TABLE};
+use super::record::{AttackEnding, Record};
+use super::run::{Chosen, RunPlan, Subject};
 use super::testing::{dense_over, preparation};
 use super::victim::Scaling;
-use super::{Confidence, Layout, Limits, Order, Targets, Task, Victim};
+use super::{ChannelOrder, Confidence, ImageLayout, Limits, TargetClasses, Task, Victim};
 use crate::budget::Budget;
 use crate::nearest::Norm;
 
 const MEAN: [f32; 2] = [0.25, 0.75];
 
 /// Two classes on 1 x 2 pixels: in pixels `o0 − o1 = p0 + p1 + 2 q0 + 2 q1 − 2.8`, which is 0.2 where all are 0.5.
-fn victim(order: Order, deviation: [f32; 2]) -> Victim {
-    let layout = Layout { channels: 2, height: 1, width: 2, order };
+fn victim(order: ChannelOrder, deviation: [f32; 2]) -> Victim {
+    let layout = ImageLayout { channels: 2, height: 1, width: 2, order };
     let slopes = [1.0, 2.0];
     let weight = |index: usize| slopes[layout.channel(index)] * f64::from(deviation[layout.channel(index)]);
     let weights: Vec<f64> = (0..4).map(weight).collect();
@@ -27,14 +27,14 @@ fn victim(order: Order, deviation: [f32; 2]) -> Victim {
 fn attacked(victim: &Victim, method: &str, norm: Norm, limits: &Limits) -> (Subject, Record) {
     let subject = Subject::new(victim, 0, victim.reads(&[0.5; 4]), 0, None);
     assert!(subject.is_correct());
-    let entry: Entry = *TABLE.iter().find(|entry| entry.name == method).unwrap();
+    let entry: MethodEntry = *TABLE.iter().find(|entry| entry.name == method).unwrap();
     let images = [subject.input.clone()];
     let run = Preparation { images: &images, labels: &[0], norm, ..preparation(victim) };
     let chosen = Chosen { entry, method: (entry.make)(&run).unwrap() };
-    let plan = Plan {
+    let plan = RunPlan {
         victim,
         limits: limits.clone(),
-        targets: Targets::All,
+        targets: TargetClasses::All,
         confidence: Confidence::Lead(0.0),
         round: false,
         each: std::time::Duration::from_secs(3600),
@@ -46,11 +46,11 @@ fn attacked(victim: &Victim, method: &str, norm: Norm, limits: &Limits) -> (Subj
 
 #[test]
 fn an_input_may_move_by_the_limit_over_its_channels_deviation() {
-    for order in [Order::ChannelsFirst, Order::ChannelsLast] {
+    for order in [ChannelOrder::ChannelsFirst, ChannelOrder::ChannelsLast] {
         let victim = victim(order, [0.25, 0.5]);
         let image = victim.reads(&[0.5; 4]);
         let limits = Limits { linf: 0.125, l2: 0.2, pixels: 4 };
-        let (targets, confidence) = (Targets::All, Confidence::Picture);
+        let (targets, confidence) = (TargetClasses::All, Confidence::Picture);
         let task = Task { victim: &victim, image: &image, label: 0, limits: &limits, targets, confidence };
         for index in 0..4 {
             let most = [0.5, 0.25][victim.layout.channel(index)];
@@ -75,10 +75,10 @@ fn an_input_may_move_by_the_limit_over_its_channels_deviation() {
 #[test]
 fn attacks_reach_the_border_and_no_farther() {
     let check = |method: &str, limits: Limits, want: bool| {
-        for order in [Order::ChannelsFirst, Order::ChannelsLast] {
+        for order in [ChannelOrder::ChannelsFirst, ChannelOrder::ChannelsLast] {
             let victim = victim(order, [0.25, 0.5]);
             let (_, record) = attacked(&victim, method, Norm::Linf, &limits);
-            assert_eq!(record.ending == Ending::Adversarial, want, "{method}, {order:?}: {limits:?}");
+            assert_eq!(record.ending == AttackEnding::Adversarial, want, "{method}, {order:?}: {limits:?}");
             let Some(found) = record.found else { continue };
             let (linf, l2) = (found.distance.linf, found.distance.l2);
             let most = f64::from(limits.linf);
@@ -110,7 +110,7 @@ fn what_is_proved_of_the_closest_image_holds_in_pixels() {
     // The border's distance, and the part of it that the bound reaches where one channel's deviation is the other's double.
     for (norm, border) in [(Norm::Linf, 0.2 / 6.0), (Norm::L2, 0.2 / 10.0_f64.sqrt()), (Norm::L1, 0.1)] {
         for (deviation, least, is_same) in [([0.5, 0.5], 0.999, true), ([0.25, 0.5], 0.4, false)] {
-            let victim = victim(Order::ChannelsFirst, deviation);
+            let victim = victim(ChannelOrder::ChannelsFirst, deviation);
             let (_, record) = attacked(&victim, "nearest", norm, &Limits::none());
             let proved = record.proved.unwrap();
             let (bound, distance) = (proved.bound.unwrap(), proved.distance.unwrap());

@@ -9,7 +9,7 @@ use crate::nearest::Norm;
 /// How an attack on one image ended, after the result was put into the limits and classified by the reference engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ending {
+pub enum AttackEnding {
     /// The reference engine confirms another class, within the valid range and the limits.
     Adversarial,
     /// The reference engine confirms another class for a method that leaves the valid range as published: a success by
@@ -25,7 +25,7 @@ pub enum Ending {
     TimeUp,
 }
 
-impl Ending {
+impl AttackEnding {
     /// In a word or two.
     pub fn words(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ pub struct Record {
     /// The method's name.
     pub method: String,
     /// How it ended.
-    pub ending: Ending,
+    pub ending: AttackEnding,
     /// Seconds of the method alone.
     pub seconds: f64,
     /// What it has spent.
@@ -56,7 +56,7 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proved: Option<Proved>,
     /// The result, of a success.
-    pub found: Option<Found>,
+    pub found: Option<ConfirmedResult>,
 }
 
 /// A lower bound of the distance of every adversarial image, and how far the best one known is from it.
@@ -78,7 +78,7 @@ pub struct Proved {
 
 /// A confirmed result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct ConfirmedResult {
     /// The class that it is taken for.
     pub class: usize,
     /// How far it is from the image, in pixels.
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn records_survive_a_journal_to_the_last_bit() {
-        let found = Found {
+        let found = ConfirmedResult {
             class: 3,
             distance: Distance { values: 1, pixels: 1, l1: 0.1, l2: 0.1, linf: 0.1 },
             picture: Picture::Lost(Some(7)),
@@ -153,7 +153,7 @@ mod tests {
         let record = Record {
             image: 7,
             method: "random-k".into(),
-            ending: Ending::Adversarial,
+            ending: AttackEnding::Adversarial,
             seconds: 0.125,
             spent: Spent { evaluations: 5, gradients: 1, programs: 0 },
             proved: None,

@@ -1,10 +1,10 @@
 //! The texts of a run, of made-up records: the table with its definitions, and the lines of `results.csv`.
 
 use super::measures::distance::Distance;
-use super::measures::features::{Features, Layer};
-use super::measures::reader::Reader;
-use super::methods::{Entry, random_k};
-use super::record::{Ending, Found, Picture, Record};
+use super::measures::features::{FeatureLayer, Features};
+use super::measures::reader::PictureReader;
+use super::methods::{MethodEntry, random_k};
+use super::record::{AttackEnding, ConfirmedResult, Picture, Record};
 use super::run::Subject;
 use super::session::Spent;
 use super::summary::{Material, Summary};
@@ -14,7 +14,7 @@ use crate::budget::Budget;
 
 const NAMES: [&str; 4] = ["0", "cat, black.png", "2", "3"];
 
-fn record(method: &str, image: usize, ending: Ending, input: Option<[f32; 4]>) -> Record {
+fn record(method: &str, image: usize, ending: AttackEnding, input: Option<[f32; 4]>) -> Record {
     let distance = Distance { values: 1, pixels: 1, l1: 0.5, l2: 0.5, linf: 0.5 };
     let found = input.map(|input| {
         let picture = if image.is_multiple_of(3) {
@@ -22,7 +22,7 @@ fn record(method: &str, image: usize, ending: Ending, input: Option<[f32; 4]>) -
         } else {
             Picture::Adversarial(1 + image % 2)
         };
-        Found { class: 1 + image % 2, distance, picture, input: input.to_vec() }
+        ConfirmedResult { class: 1 + image % 2, distance, picture, input: input.to_vec() }
     });
     let spent = Spent { evaluations: 10 * (image as u64 + 1), gradients: 2, programs: 0 };
     Record { image, method: method.to_owned(), ending, seconds: 0.25, spent, proved: None, found }
@@ -39,7 +39,7 @@ fn check(show: impl Fn(&Summary, &Material<'_>) -> String) -> String {
         class,
     };
     let subjects = [subject(0, Some(0)), subject(1, Some(0)), subject(2, Some(0)), subject(3, Some(2))];
-    let entry = |name, leaves_range| Entry {
+    let entry = |name, leaves_range| MethodEntry {
         name,
         about: "a <test>",
         leaves_range,
@@ -47,16 +47,16 @@ fn check(show: impl Fn(&Summary, &Material<'_>) -> String) -> String {
         make: random_k::make,
     };
     let records = [
-        record("inside", 0, Ending::Adversarial, Some([0.6, 0.2, 0.3, 0.0])),
-        record("inside", 1, Ending::Adversarial, Some([0.1, 0.7, 0.3, 0.25])),
-        record("inside", 2, Ending::TimeUp, None),
-        record("outside", 0, Ending::OwnDefinition, Some([-0.4, 0.2, 0.3, 0.0])),
-        record("outside", 1, Ending::GaveUp, None),
-        record("outside", 2, Ending::NotConfirmed, None),
+        record("inside", 0, AttackEnding::Adversarial, Some([0.6, 0.2, 0.3, 0.0])),
+        record("inside", 1, AttackEnding::Adversarial, Some([0.1, 0.7, 0.3, 0.25])),
+        record("inside", 2, AttackEnding::TimeUp, None),
+        record("outside", 0, AttackEnding::OwnDefinition, Some([-0.4, 0.2, 0.3, 0.0])),
+        record("outside", 1, AttackEnding::GaveUp, None),
+        record("outside", 2, AttackEnding::NotConfirmed, None),
     ];
     let budget = Budget::unlimited();
-    let layer = Layer::penultimate(&victim.network);
-    let reader = Reader::of_victim(&victim);
+    let layer = FeatureLayer::penultimate(&victim.network);
+    let reader = PictureReader::of_victim(&victim);
     let features = Features::new(&victim.network, layer, reader, "the network", 2, &budget);
     let features = Features { name: "the penultimate layer".into(), ..features };
     let material = Material {

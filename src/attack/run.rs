@@ -6,22 +6,22 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use super::methods::{Entry, Method, Outcome};
-use super::record::{Ending, Found, Picture, Record};
+use super::methods::{Method, MethodEntry, Outcome};
+use super::record::{AttackEnding, ConfirmedResult, Picture, Record};
 use super::victim::decision;
-use super::{Confidence, Limits, Session, Targets, Task, Victim, grid, tidy};
+use super::{Confidence, Limits, Session, TargetClasses, Task, Victim, grid, tidy};
 use crate::budget::{Budget, StopReason, Stopwatch};
 use crate::random::Random;
 
 /// What holds for every attack of a run.
 #[derive(Debug)]
-pub struct Plan<'a> {
+pub struct RunPlan<'a> {
     /// The classifier.
     pub victim: &'a Victim,
     /// What every method keeps.
     pub limits: Limits,
     /// The classes aimed at.
-    pub targets: Targets,
+    pub targets: TargetClasses,
     /// By how much a class has to lead.
     pub confidence: Confidence,
     /// Whether results are put on the grid of 8-bit pictures.
@@ -35,7 +35,7 @@ pub struct Plan<'a> {
 /// A method of the run.
 pub struct Chosen {
     /// Its row in the table.
-    pub entry: Entry,
+    pub entry: MethodEntry,
     /// The method, made for this run.
     pub method: Box<dyn Method>,
 }
@@ -68,7 +68,7 @@ impl Subject {
     }
 }
 
-impl Plan<'_> {
+impl RunPlan<'_> {
     /// One method on one image; `None` if it was interrupted. The randomness depends on the run's seed, the image's
     /// number and the method's name alone.
     pub fn attack(&self, subject: &Subject, chosen: &Chosen, budget: &Budget) -> Option<Record> {
@@ -91,10 +91,10 @@ impl Plan<'_> {
         let (ending, found) = match outcome.unwrap_or(Outcome::GaveUp) {
             Outcome::Adversarial(input) => self.confirm(&task, input, chosen.entry.leaves_range),
             Outcome::Stopped(StopReason::Interrupted) => return None,
-            Outcome::Stopped(StopReason::TimeUp) => (Ending::TimeUp, None),
+            Outcome::Stopped(StopReason::TimeUp) => (AttackEnding::TimeUp, None),
             Outcome::GaveUp
             | Outcome::Stopped(StopReason::Exhausted | StopReason::NoNumbers | StopReason::Unconfirmed) => {
-                (Ending::GaveUp, None)
+                (AttackEnding::GaveUp, None)
             }
         };
         let method = chosen.entry.name.to_owned();
@@ -108,12 +108,12 @@ impl Plan<'_> {
             image: &subject.input,
             label: subject.label,
             limits: &self.limits,
-            targets: subject.target.map_or(self.targets, Targets::Only),
+            targets: subject.target.map_or(self.targets, TargetClasses::Only),
             confidence: self.confidence,
         }
     }
 
-    fn searches_grid(&self, entry: Entry) -> bool {
+    fn searches_grid(&self, entry: MethodEntry) -> bool {
         entry.searches_grid && (self.round || self.confidence == Confidence::Picture)
     }
 
@@ -153,9 +153,14 @@ impl Plan<'_> {
     }
 
     /// Puts a result into the limits and has the reference engine classify it.
-    fn confirm(&self, task: &Task<'_>, input: Vec<f32>, leaves_range: bool) -> (Ending, Option<Found>) {
+    fn confirm(
+        &self,
+        task: &Task<'_>,
+        input: Vec<f32>,
+        leaves_range: bool,
+    ) -> (AttackEnding, Option<ConfirmedResult>) {
         if input.len() != task.image.len() {
-            return (Ending::NotConfirmed, None);
+            return (AttackEnding::NotConfirmed, None);
         }
         let mut tidied = input.clone();
         if !leaves_range {
@@ -164,17 +169,18 @@ impl Plan<'_> {
                 tidy::onto_grid(task, &mut tidied);
             }
             if !task.keeps_limits(&tidied) {
-                return (Ending::LostInLimits, None);
+                return (AttackEnding::LostInLimits, None);
             }
         }
         match self.success(task, &tidied).1 {
             Some(class) => {
                 let (distance, picture) = (task.change(&tidied), self.picture(task, &tidied, class));
-                let ending = if leaves_range { Ending::OwnDefinition } else { Ending::Adversarial };
-                (ending, Some(Found { class, distance, picture, input: tidied }))
+                let ending =
+                    if leaves_range { AttackEnding::OwnDefinition } else { AttackEnding::Adversarial };
+                (ending, Some(ConfirmedResult { class, distance, picture, input: tidied }))
             }
-            None if tidied == input => (Ending::NotConfirmed, None),
-            None => (Ending::LostInLimits, None),
+            None if tidied == input => (AttackEnding::NotConfirmed, None),
+            None => (AttackEnding::LostInLimits, None),
         }
     }
 

@@ -14,8 +14,8 @@ use super::measures::similarity::similarity;
 use super::measures::statistic::Statistic;
 use super::measures::transfer::{Transfer, transfer};
 use super::measures::{curve::curve, definitions};
-use super::methods::Entry;
-use super::record::{Ending, Found, Record};
+use super::methods::MethodEntry;
+use super::record::{AttackEnding, ConfirmedResult, Record};
 use super::run::Subject;
 
 /// What the figures are made from.
@@ -28,7 +28,7 @@ pub struct Material<'a> {
     /// The numbers of those that were attacked.
     pub attacked: &'a [usize],
     /// The methods.
-    pub methods: &'a [Entry],
+    pub methods: &'a [MethodEntry],
     /// All records, sorted by method and image.
     pub records: &'a [Record],
     /// The layer whose values give the Fréchet distance.
@@ -46,7 +46,7 @@ pub struct Curve {
 
 /// What a method has reached.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct MethodRow {
     /// Its name.
     pub method: String,
     /// What it is.
@@ -121,7 +121,7 @@ pub struct Summary {
     /// What the features are, for people.
     pub features: String,
     /// One row a method.
-    pub rows: Vec<Row>,
+    pub rows: Vec<MethodRow>,
 }
 
 impl Summary {
@@ -172,33 +172,35 @@ impl Summary {
     }
 }
 
-fn row(material: &Material<'_>, originals: &Originals, entry: &Entry) -> Row {
+fn row(material: &Material<'_>, originals: &Originals, entry: &MethodEntry) -> MethodRow {
     let Material { victim, subjects, attacked, .. } = *material;
     let records: Vec<&Record> =
         material.records.iter().filter(|record| record.method == entry.name).collect();
     let subject = |record: &Record| subjects.iter().find(|subject| subject.number == record.image);
-    let found: Vec<(&Subject, &Found)> =
+    let found: Vec<(&Subject, &ConfirmedResult)> =
         records.iter().filter_map(|record| Some((subject(record)?, record.found.as_ref()?))).collect();
-    let count = |endings: &[Ending]| records.iter().filter(|record| endings.contains(&record.ending)).count();
-    let distances = |measure: fn(&Found) -> f64| Statistic::of(found.iter().map(|(_, found)| measure(found)));
+    let count =
+        |endings: &[AttackEnding]| records.iter().filter(|record| endings.contains(&record.ending)).count();
+    let distances =
+        |measure: fn(&ConfirmedResult) -> f64| Statistic::of(found.iter().map(|(_, found)| measure(found)));
     let efforts = |effort: fn(&Record) -> f64| Statistic::of(records.iter().map(|record| effort(record)));
-    let against = |measure: fn(&Found) -> f64| Curve {
+    let against = |measure: fn(&ConfirmedResult) -> f64| Curve {
         points: curve(found.iter().map(|(_, found)| measure(found)), attacked.len()),
     };
     let proves = records.iter().any(|record| record.proved.is_some());
     let mut classes = vec![0; victim.classes()];
     found.iter().for_each(|(_, found)| classes[found.class] += 1);
-    Row {
+    MethodRow {
         method: entry.name.to_owned(),
         about: entry.about.to_owned(),
         leaves_range: entry.leaves_range,
         images: subjects.len(),
         attacked: attacked.len(),
-        successes: count(&[Ending::Adversarial]),
-        own_successes: count(&[Ending::OwnDefinition]),
+        successes: count(&[AttackEnding::Adversarial]),
+        own_successes: count(&[AttackEnding::OwnDefinition]),
         pictures: found.iter().filter(|(_, found)| found.picture.is_adversarial()).count(),
-        refuted: count(&[Ending::LostInLimits, Ending::NotConfirmed]),
-        out_of_time: count(&[Ending::TimeUp]),
+        refuted: count(&[AttackEnding::LostInLimits, AttackEnding::NotConfirmed]),
+        out_of_time: count(&[AttackEnding::TimeUp]),
         values: distances(|found| found.distance.values as f64),
         pixels: distances(|found| found.distance.pixels as f64),
         pixel_share: distances(|found| found.distance.pixels as f64)
@@ -224,8 +226,8 @@ fn row(material: &Material<'_>, originals: &Originals, entry: &Entry) -> Row {
     }
 }
 
-fn similarities(victim: &Victim, found: &[(&Subject, &Found)]) -> Option<Statistic> {
-    let one = |&(subject, found): &(&Subject, &Found)| {
+fn similarities(victim: &Victim, found: &[(&Subject, &ConfirmedResult)]) -> Option<Statistic> {
+    let one = |&(subject, found): &(&Subject, &ConfirmedResult)| {
         similarity(victim.shape(), &victim.shows(&subject.input), &victim.shows(&found.input))
     };
     Statistic::of(found.iter().filter_map(one))
@@ -255,7 +257,7 @@ impl Originals {
     }
 
     /// The rows of these images.
-    fn of(&self, found: &[(&Subject, &Found)]) -> DMatrix<f64> {
+    fn of(&self, found: &[(&Subject, &ConfirmedResult)]) -> DMatrix<f64> {
         let rows: Vec<usize> =
             found.iter().filter_map(|(subject, _)| self.rows.get(&subject.number).copied()).collect();
         self.features.select_rows(&rows)
@@ -265,13 +267,13 @@ impl Originals {
 fn distance_of_features(
     material: &Material<'_>,
     originals: &Originals,
-    found: &[(&Subject, &Found)],
+    found: &[(&Subject, &ConfirmedResult)],
 ) -> Option<f64> {
     let results: Vec<Vec<f32>> = found.iter().map(|(_, found)| material.victim.shows(&found.input)).collect();
     frechet(&originals.of(found), &material.features.of(&results))
 }
 
-fn transfers(material: &Material<'_>, found: &[(&Subject, &Found)]) -> Vec<Transfer> {
+fn transfers(material: &Material<'_>, found: &[(&Subject, &ConfirmedResult)]) -> Vec<Transfer> {
     let results = || {
         found.iter().map(|(subject, found)| (subject.input.as_slice(), found.input.as_slice(), subject.label))
     };

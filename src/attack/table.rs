@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::measures::definitions;
 use super::measures::statistic::Statistic;
-use super::summary::{Row, Summary};
+use super::summary::{MethodRow, Summary};
 use crate::report::table::aligned;
 
 /// Column names and how a row fills them; the page shows the same.
@@ -28,7 +28,7 @@ pub const COLUMNS: [&str; 16] = [
 ];
 
 /// The cells of a row, as texts; `-` where there is no figure. Distances are `mean / median / max`.
-pub fn cells(summary: &Summary, row: &Row) -> Vec<String> {
+pub fn cells(summary: &Summary, row: &MethodRow) -> Vec<String> {
     let all = |statistic: Option<Statistic>, digits: usize| {
         statistic.map_or("-".to_owned(), |Statistic { mean, median, max }| {
             format!("{mean:.digits$} / {median:.digits$} / {max:.digits$}")

@@ -7,7 +7,7 @@ use crate::property::{Conjunction, Row, RowKind};
 
 /// Which wrong classes are aimed at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Targets {
+pub enum TargetClasses {
     /// The class with the second largest output.
     RunnerUp,
     /// So many classes with the largest outputs.
@@ -60,7 +60,7 @@ pub struct Task<'a> {
     /// What is allowed.
     pub limits: &'a Limits,
     /// Which classes to aim at, where a method aims at classes.
-    pub targets: Targets,
+    pub targets: TargetClasses,
     /// By how much a class has to lead.
     pub confidence: Confidence,
 }
@@ -117,8 +117,10 @@ impl Task<'_> {
     /// every other class where only one counts.
     pub fn lead(&self, outputs: &[f32]) -> (usize, f32) {
         let class = match self.targets {
-            Targets::Only(class) => class,
-            Targets::RunnerUp | Targets::Strongest(_) | Targets::All => strongest(outputs, self.label),
+            TargetClasses::Only(class) => class,
+            TargetClasses::RunnerUp | TargetClasses::Strongest(_) | TargetClasses::All => {
+                strongest(outputs, self.label)
+            }
         };
         (class, self.toward(outputs, class))
     }
@@ -126,8 +128,8 @@ impl Task<'_> {
     /// The class that one aimed at has to get past.
     pub fn rival(&self, outputs: &[f32], class: usize) -> usize {
         match self.targets {
-            Targets::Only(_) => strongest(outputs, class),
-            Targets::RunnerUp | Targets::Strongest(_) | Targets::All => self.label,
+            TargetClasses::Only(_) => strongest(outputs, class),
+            TargetClasses::RunnerUp | TargetClasses::Strongest(_) | TargetClasses::All => self.label,
         }
     }
 
@@ -144,8 +146,12 @@ impl Task<'_> {
             Row { inputs: Vec::new(), outputs, bound: -f64::from(lead), kind: RowKind::AtMost }
         };
         let rows = match self.targets {
-            Targets::Only(_) => (0..self.victim.classes()).filter(|&o| o != class).map(behind).collect(),
-            Targets::RunnerUp | Targets::Strongest(_) | Targets::All => vec![behind(self.label)],
+            TargetClasses::Only(_) => {
+                (0..self.victim.classes()).filter(|&o| o != class).map(behind).collect()
+            }
+            TargetClasses::RunnerUp | TargetClasses::Strongest(_) | TargetClasses::All => {
+                vec![behind(self.label)]
+            }
         };
         Conjunction { rows }
     }
@@ -179,22 +185,22 @@ impl Task<'_> {
     /// Whether a decision for this class is a success.
     pub fn counts(&self, class: usize) -> bool {
         match self.targets {
-            Targets::Only(only) => class == only,
-            Targets::RunnerUp | Targets::Strongest(_) | Targets::All => class != self.label,
+            TargetClasses::Only(only) => class == only,
+            TargetClasses::RunnerUp | TargetClasses::Strongest(_) | TargetClasses::All => class != self.label,
         }
     }
 
     /// The classes to aim at, the strongest first, by the outputs at the image.
     pub fn aims(&self, outputs: &[f32]) -> Vec<usize> {
-        if let Targets::Only(class) = self.targets {
+        if let TargetClasses::Only(class) = self.targets {
             return vec![class];
         }
         let mut classes: Vec<usize> = (0..outputs.len()).filter(|&class| class != self.label).collect();
         classes.sort_by(|&a, &b| outputs[b].total_cmp(&outputs[a]));
         classes.truncate(match self.targets {
-            Targets::RunnerUp => 1,
-            Targets::Strongest(count) => count.max(1),
-            Targets::All | Targets::Only(_) => usize::MAX,
+            TargetClasses::RunnerUp => 1,
+            TargetClasses::Strongest(count) => count.max(1),
+            TargetClasses::All | TargetClasses::Only(_) => usize::MAX,
         });
         classes
     }
@@ -242,21 +248,21 @@ mod tests {
             assert_eq!(task.success(&outputs), success, "{targets:?}, {confidence:?}: {outputs:?}");
         };
         let (picture, border) = (Confidence::Picture, Confidence::Lead(0.0));
-        check(Targets::All, picture, [1.0, 3.0, 2.0], (2, -1.0), None);
-        check(Targets::All, picture, [1.0, 2.0, 3.0], (2, 1.0), Some(2));
+        check(TargetClasses::All, picture, [1.0, 3.0, 2.0], (2, -1.0), None);
+        check(TargetClasses::All, picture, [1.0, 2.0, 3.0], (2, 1.0), Some(2));
         // Rounding may turn this one round.
-        check(Targets::All, picture, [5.0, 5.0, 0.0], (0, 0.0), None);
-        check(Targets::All, border, [5.0, 5.0, 0.0], (0, 0.0), None);
-        check(Targets::All, border, [5.001, 5.0, 0.0], (0, 0.001), Some(0));
-        check(Targets::All, Confidence::Lead(1.5), [1.0, 2.0, 3.0], (2, 1.0), None);
-        check(Targets::All, Confidence::Lead(1.0), [1.0, 2.0, 3.0], (2, 1.0), Some(2));
-        check(Targets::Only(2), picture, [4.0, 2.0, 3.0], (2, -1.0), None);
-        check(Targets::Only(0), picture, [4.0, 2.0, 3.0], (0, 1.0), Some(0));
-        check(Targets::Only(0), Confidence::Lead(1.5), [4.0, 2.0, 3.0], (0, 1.0), None);
-        assert_eq!(task(Targets::All, border).success(&[f32::NAN, 2.0, 3.0]), None);
+        check(TargetClasses::All, picture, [5.0, 5.0, 0.0], (0, 0.0), None);
+        check(TargetClasses::All, border, [5.0, 5.0, 0.0], (0, 0.0), None);
+        check(TargetClasses::All, border, [5.001, 5.0, 0.0], (0, 0.001), Some(0));
+        check(TargetClasses::All, Confidence::Lead(1.5), [1.0, 2.0, 3.0], (2, 1.0), None);
+        check(TargetClasses::All, Confidence::Lead(1.0), [1.0, 2.0, 3.0], (2, 1.0), Some(2));
+        check(TargetClasses::Only(2), picture, [4.0, 2.0, 3.0], (2, -1.0), None);
+        check(TargetClasses::Only(0), picture, [4.0, 2.0, 3.0], (0, 1.0), Some(0));
+        check(TargetClasses::Only(0), Confidence::Lead(1.5), [4.0, 2.0, 3.0], (0, 1.0), None);
+        assert_eq!(task(TargetClasses::All, border).success(&[f32::NAN, 2.0, 3.0]), None);
         // What leads by a third of the outputs does so at any scale; nothing below the least normal number counts.
-        check(Targets::All, picture, [2e-6, 1e-6, 3e-6], (2, 2e-6), Some(2));
-        check(Targets::All, picture, [2e30, 1e30, 3e30], (2, 2e30), Some(2));
-        check(Targets::All, border, [0.0, 0.0, 1e-40], (2, 1e-40), None);
+        check(TargetClasses::All, picture, [2e-6, 1e-6, 3e-6], (2, 2e-6), Some(2));
+        check(TargetClasses::All, picture, [2e30, 1e30, 3e30], (2, 2e30), Some(2));
+        check(TargetClasses::All, border, [0.0, 0.0, 1e-40], (2, 1e-40), None);
     }
 }

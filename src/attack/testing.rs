@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::victim::{Scaling, decision};
-use super::{Confidence, Layout, Limits, Order, Session, Targets, Task, Victim};
+use super::{ChannelOrder, Confidence, ImageLayout, Limits, Session, TargetClasses, Task, Victim};
 use crate::attack::methods::{Method, Outcome};
 use crate::budget::Budget;
 use crate::onnx::{Attribute, Data, Dim, ElementType, Graph, Model, Node, Tensor, ValueInfo};
@@ -69,11 +69,11 @@ impl Sketch {
         Model { path: "sketch.onnx".into(), ir_version: 8, opset: 13, graph: self.graph }
     }
 
-    fn finish(self, classes: usize, layout: Layout) -> Victim {
+    fn finish(self, classes: usize, layout: ImageLayout) -> Victim {
         self.finish_scaled(classes, layout, Scaling::unit(layout.channels))
     }
 
-    fn finish_scaled(self, classes: usize, layout: Layout, scaling: Scaling) -> Victim {
+    fn finish_scaled(self, classes: usize, layout: ImageLayout, scaling: Scaling) -> Victim {
         Victim::new(Arc::new(self.model(classes)), layout, scaling).unwrap()
     }
 }
@@ -90,16 +90,16 @@ pub(crate) fn mlp(widths: &[usize], seed: u64) -> Victim {
 
 /// Fully connected layers of these widths, with an activation between them, over images of one row, one channel.
 pub(crate) fn activated(operator: &str, widths: &[usize], seed: u64) -> Victim {
-    let layout = Layout { channels: 1, height: 1, width: widths[0], order: Order::ChannelsFirst };
+    let layout = ImageLayout { channels: 1, height: 1, width: widths[0], order: ChannelOrder::ChannelsFirst };
     activated_over(layout, operator, widths, seed)
 }
 
 /// Fully connected ReLU layers over images of a layout.
-pub(crate) fn mlp_over(layout: Layout, widths: &[usize], seed: u64) -> Victim {
+pub(crate) fn mlp_over(layout: ImageLayout, widths: &[usize], seed: u64) -> Victim {
     activated_over(layout, "Relu", widths, seed)
 }
 
-fn activated_over(layout: Layout, operator: &str, widths: &[usize], seed: u64) -> Victim {
+fn activated_over(layout: ImageLayout, operator: &str, widths: &[usize], seed: u64) -> Victim {
     let mut sketch = Sketch::new(&[1, widths[0]], seed);
     for (at, pair) in widths.windows(2).enumerate() {
         if at > 0 {
@@ -116,12 +116,12 @@ pub(crate) type Row<'a> = (&'a [f64], f64);
 
 /// Fully connected layers of these weights, with ReLU between them, on grey images of this height and width.
 pub(crate) fn dense(height: usize, width: usize, layers: &[&[Row<'_>]]) -> Victim {
-    let layout = Layout { channels: 1, height, width, order: Order::ChannelsFirst };
+    let layout = ImageLayout { channels: 1, height, width, order: ChannelOrder::ChannelsFirst };
     dense_over(layout, Scaling::unit(1), layers)
 }
 
 /// The same over images of a layout, whose values are scaled.
-pub(crate) fn dense_over(layout: Layout, scaling: Scaling, layers: &[&[Row<'_>]]) -> Victim {
+pub(crate) fn dense_over(layout: ImageLayout, scaling: Scaling, layers: &[&[Row<'_>]]) -> Victim {
     let mut sketch = Sketch::new(&[1, layout.len()], 0);
     for (at, rows) in layers.iter().enumerate() {
         if at > 0 {
@@ -148,18 +148,18 @@ pub(crate) fn cnn(seed: u64) -> Victim {
     sketch.full(27, 10);
     sketch.push("Relu", vec![], &[]);
     sketch.full(10, 4);
-    sketch.finish(4, Layout { channels: 2, height: 6, width: 6, order: Order::ChannelsFirst })
+    sketch.finish(4, ImageLayout { channels: 2, height: 6, width: 6, order: ChannelOrder::ChannelsFirst })
 }
 
 /// A convolution with ReLU, and five features from the means of its channels: of colour images of 7 rows and 5 columns, their
 /// channels first or last, and with one set of weights a seed. The node of the means is called `means`.
-pub(crate) fn feature_model(order: Order, seed: u64) -> Model {
+pub(crate) fn feature_model(order: ChannelOrder, seed: u64) -> Model {
     let sizes = match order {
-        Order::ChannelsFirst => [1, 3, 7, 5],
-        Order::ChannelsLast => [1, 7, 5, 3],
+        ChannelOrder::ChannelsFirst => [1, 3, 7, 5],
+        ChannelOrder::ChannelsLast => [1, 7, 5, 3],
     };
     let mut sketch = Sketch::new(&sizes, seed);
-    if order == Order::ChannelsLast {
+    if order == ChannelOrder::ChannelsLast {
         sketch.push("Transpose", vec![], &[("perm", Attribute::Ints(vec![0, 3, 1, 2]))]);
     }
     let (weights, bias) = (sketch.weights(&[6, 3, 3, 3], 27), sketch.weights(&[6], 4));
@@ -196,7 +196,7 @@ pub(crate) fn attack_all(
     let run = |seed| {
         let image = image(victim, seed);
         let label = class(victim, &image);
-        let targets = Targets::Strongest(3);
+        let targets = TargetClasses::Strongest(3);
         let task = Task { victim, image: &image, label, limits, targets, confidence: Confidence::Picture };
         let mut session = Session::new(&victim.network, &budget, Random::new(seed));
         let found = match method.attack(&task, &mut session) {

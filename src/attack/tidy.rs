@@ -36,7 +36,7 @@ pub fn onto_grid(task: &Task<'_>, input: &mut [f32]) {
 mod tests {
     use super::*;
     use crate::attack::testing::mlp;
-    use crate::attack::{Confidence, Limits, Targets};
+    use crate::attack::{Confidence, Limits, TargetClasses};
     use crate::random::Random;
 
     /// Random results, far out of all limits, come back within them; what is within stays.
@@ -50,7 +50,7 @@ mod tests {
                 image: &image,
                 label: 0,
                 limits,
-                targets: Targets::All,
+                targets: TargetClasses::All,
                 confidence: Confidence::Picture,
             };
             let mut input: Vec<f32> = (0..6).map(|_| random.between(-1.0, 2.0) as f32).collect();
@@ -95,7 +95,7 @@ mod tests {
             image: &[0.5; 4],
             label: 0,
             limits: &limits,
-            targets: Targets::All,
+            targets: TargetClasses::All,
             confidence: Confidence::Picture,
         };
         assert!(task.keeps_limits(&[0.5, 1.0, 0.5, 0.5]));

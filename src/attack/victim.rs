@@ -8,7 +8,7 @@ use crate::reference::{Engine, Precision, Unsupported};
 
 /// Where the channels of an image are in the flat input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum ChannelOrder {
     /// All values of the first channel, then of the second.
     ChannelsFirst,
     /// The channels of a pixel side by side.
@@ -17,7 +17,7 @@ pub enum Order {
 
 /// The image that a flat input is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
+pub struct ImageLayout {
     /// Values a pixel.
     pub channels: usize,
     /// Rows.
@@ -25,10 +25,10 @@ pub struct Layout {
     /// Columns.
     pub width: usize,
     /// Order of the values.
-    pub order: Order,
+    pub order: ChannelOrder,
 }
 
-impl Layout {
+impl ImageLayout {
     /// Number of values.
     pub fn len(&self) -> usize {
         self.channels * self.pixels()
@@ -47,24 +47,24 @@ impl Layout {
     /// The flat index of a channel's value of a pixel (row-major).
     pub fn index(&self, pixel: usize, channel: usize) -> usize {
         match self.order {
-            Order::ChannelsFirst => channel * self.pixels() + pixel,
-            Order::ChannelsLast => pixel * self.channels + channel,
+            ChannelOrder::ChannelsFirst => channel * self.pixels() + pixel,
+            ChannelOrder::ChannelsLast => pixel * self.channels + channel,
         }
     }
 
     /// The pixel that a flat index belongs to.
     pub fn pixel(&self, index: usize) -> usize {
         match self.order {
-            Order::ChannelsFirst => index % self.pixels(),
-            Order::ChannelsLast => index / self.channels,
+            ChannelOrder::ChannelsFirst => index % self.pixels(),
+            ChannelOrder::ChannelsLast => index / self.channels,
         }
     }
 
     /// The channel that a flat index belongs to.
     pub fn channel(&self, index: usize) -> usize {
         match self.order {
-            Order::ChannelsFirst => index / self.pixels(),
-            Order::ChannelsLast => index % self.channels,
+            ChannelOrder::ChannelsFirst => index / self.pixels(),
+            ChannelOrder::ChannelsLast => index % self.channels,
         }
     }
 }
@@ -128,7 +128,7 @@ pub struct Victim {
     /// The same in double precision, for linear programs.
     pub double: Network<f64>,
     /// How an input is an image.
-    pub layout: Layout,
+    pub layout: ImageLayout,
     /// The scale of the inputs.
     pub scaling: Scaling,
     /// The valid range's lower ends, one an input.
@@ -146,10 +146,10 @@ impl Victim {
     ///
     /// # Errors
     /// [`VictimError`] where the network cannot be evaluated or does not fit the images.
-    pub fn new(model: Arc<Model>, layout: Layout, scaling: Scaling) -> Result<Self, VictimError> {
+    pub fn new(model: Arc<Model>, layout: ImageLayout, scaling: Scaling) -> Result<Self, VictimError> {
         let network = network::import::<f32>(&model)?;
         if network.input_len() != layout.len() {
-            let Layout { channels, height, width, .. } = layout;
+            let ImageLayout { channels, height, width, .. } = layout;
             let (network, image) = (network.input_len(), layout.len());
             return Err(VictimError::Size { network, image, channels, height, width });
         }

@@ -2,8 +2,8 @@
 //! found by what stands in them, and else are those of VNN-COMP's `results.csv`: category, network, property, preparation
 //! time, result, run time.
 
-use crate::csv::{self, Broken, Row};
-pub use crate::witness::word::Said;
+use crate::csv::{self, Broken, TableRow};
+pub use crate::witness::word::ClaimedVerdict;
 use crate::witness::word::is_verdict;
 
 /// One row.
@@ -18,7 +18,7 @@ pub struct Claim {
     /// The property's file, as written.
     pub property: String,
     /// What is claimed.
-    pub answer: Said,
+    pub answer: ClaimedVerdict,
     /// The same, as written.
     pub word: String,
     /// The counterexample's file, as written.
@@ -82,7 +82,7 @@ impl Columns {
         Self { tool: None, benchmark: Some(0), network: 1, property: 2, claim: 4, witness: None };
 
     /// By the endings of files and the words of verdicts; `None` if the rows show none.
-    fn guessed(rows: &[Row]) -> Option<Self> {
+    fn guessed(rows: &[TableRow]) -> Option<Self> {
         let end = |cell: &str, end: &str| {
             let cell = cell.to_ascii_lowercase();
             cell.strip_suffix(".gz").unwrap_or(&cell).trim_end_matches(['\'', ')', ']', ' ']).ends_with(end)
@@ -163,7 +163,7 @@ pub fn read(file: &str, text: &str, tool: &str) -> Result<Vec<Claim>, ClaimsErro
             benchmark: optional(columns.benchmark).unwrap_or_default(),
             network: cell(columns.network, "onnx")?,
             property: cell(columns.property, "vnnlib")?,
-            answer: Said::of(&word),
+            answer: ClaimedVerdict::of(&word),
             word,
             witness: optional(columns.witness),
         });

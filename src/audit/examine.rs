@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vnnlib::Query;
 
-use super::claims::{Claim, Said};
+use super::claims::{Claim, ClaimedVerdict};
 use super::record::{Evidence, Finding, Judged, Record, Truth};
 use crate::budget::{Budget, Stopwatch};
 use crate::error::Error;
@@ -13,11 +13,11 @@ use crate::pipeline::{self, Verdict};
 use crate::search::Config;
 use crate::search::observer::Silent;
 use crate::witness::check::{self, Class, Year, listed_inputs};
-use crate::witness::read::ReadError;
-use crate::witness::{Answer, Certainty, Change, Reading, Replay, Witness, mend};
+use crate::witness::read::WitnessReadError;
+use crate::witness::{Answer, Certainty, PointChange, Reading, Replay, Witness, mend};
 
 /// What a claim's counterexample file says; `None` if there is no file.
-pub type File = Option<Result<Reading, ReadError>>;
+pub type File = Option<Result<Reading, WitnessReadError>>;
 
 /// Examines an instance. `files` has one entry for each claim, `usable` is what its files hold or why they cannot be
 /// used, `budget` is for the attack.
@@ -56,15 +56,15 @@ pub fn examine(
 }
 
 /// What is found about a claim, once the truth is known as far as it will be.
-fn finding(answer: Said, replayed: Option<Finding>, truth: &Truth) -> Finding {
+fn finding(answer: ClaimedVerdict, replayed: Option<Finding>, truth: &Truth) -> Finding {
     match (answer, truth) {
-        (Said::Nothing, _) => Finding::None,
-        (Said::Unsat, Truth::Sat(_)) => Finding::FalseUnsat,
-        (Said::Unsat, Truth::Doubtful(_)) => Finding::Doubtful,
-        (Said::Unsat, Truth::Unsat) => Finding::Proved,
-        (Said::Unsat, Truth::Open | Truth::Contradiction { .. }) => Finding::Stands,
-        (Said::Unsat, Truth::Unusable(_)) => Finding::NotAttacked,
-        (Said::Sat, truth) => match (replayed, truth) {
+        (ClaimedVerdict::Nothing, _) => Finding::None,
+        (ClaimedVerdict::Unsat, Truth::Sat(_)) => Finding::FalseUnsat,
+        (ClaimedVerdict::Unsat, Truth::Doubtful(_)) => Finding::Doubtful,
+        (ClaimedVerdict::Unsat, Truth::Unsat) => Finding::Proved,
+        (ClaimedVerdict::Unsat, Truth::Open | Truth::Contradiction { .. }) => Finding::Stands,
+        (ClaimedVerdict::Unsat, Truth::Unusable(_)) => Finding::NotAttacked,
+        (ClaimedVerdict::Sat, truth) => match (replayed, truth) {
             (Some(finding), _) => finding,
             (None, Truth::Sat(_) | Truth::Doubtful(_)) => Finding::Confirmed,
             (None, Truth::Unsat) => Finding::FalseSat,
@@ -81,14 +81,14 @@ struct Exhibit {
 }
 
 impl Exhibit {
-    fn new(witness: &Witness, change: Change, source: String) -> Self {
+    fn new(witness: &Witness, change: PointChange, source: String) -> Self {
         let mut text = Vec::new();
         // Writing to memory cannot fail.
         let _ = Answer::Sat(witness).write_to(&mut text);
         let unchanged = match change {
-            Change::None => 2,
-            Change::Snapped => 1,
-            Change::Stepped => 0,
+            PointChange::None => 2,
+            PointChange::Snapped => 1,
+            PointChange::Stepped => 0,
         };
         let evidence = Evidence { source, text: String::from_utf8_lossy(&text).into_owned() };
         Self { rank: (witness.certainty() == Certainty::Certified, unchanged), evidence }
@@ -119,7 +119,9 @@ impl Case {
         let mut findings = Vec::with_capacity(claims.len());
         for (claim, file) in claims.iter().zip(files) {
             let (finding, exhibit) = match file {
-                Some(file) if claim.answer == Said::Sat => self.replay(&replay, &claim.tool, file)?,
+                Some(file) if claim.answer == ClaimedVerdict::Sat => {
+                    self.replay(&replay, &claim.tool, file)?
+                }
                 _ => (None, None),
             };
             findings.push(finding);
@@ -127,7 +129,7 @@ impl Case {
                 best = exhibit;
             }
         }
-        let answers = claims.iter().any(|claim| claim.answer != Said::Nothing);
+        let answers = claims.iter().any(|claim| claim.answer != ClaimedVerdict::Nothing);
         let truth = match best {
             Some(sound) if sound.is_sound() => Truth::Sat(sound.evidence),
             doubtful if answers => self.attack(config, budget, doubtful.map(|doubtful| doubtful.evidence))?,
@@ -141,16 +143,16 @@ impl Case {
         &self,
         replay: &Replay,
         tool: &str,
-        file: &Result<Reading, ReadError>,
+        file: &Result<Reading, WitnessReadError>,
     ) -> Result<(Option<Finding>, Option<Exhibit>), Error> {
         let wrong = |verdict: String, details| Some(Finding::WrongWitness { verdict, details });
         let reading = match file {
             Ok(reading) => reading,
-            Err(ReadError::Malformed(malformed)) => {
+            Err(WitnessReadError::Malformed(malformed)) => {
                 let details = vec![malformed.to_string()];
                 return Ok((wrong("incorrect:malformed_ce".to_owned(), details), None));
             }
-            Err(error @ ReadError::Io { .. }) => {
+            Err(error @ WitnessReadError::Io { .. }) => {
                 return Ok((wrong("incorrect:no_ce".to_owned(), vec![error.to_string()]), None));
             }
         };
@@ -162,7 +164,7 @@ impl Case {
             listed.map(|listed| mend::mend(self.query.clone(), &self.models, &listed)).transpose()?.flatten();
         let exhibit = mended.as_ref().map(|mended| {
             let source = match mended.change {
-                Change::None => format!("the counterexample of {tool}"),
+                PointChange::None => format!("the counterexample of {tool}"),
                 _ => format!("the counterexample of {tool}, moved by {:.1e}", mended.distance),
             };
             Exhibit::new(&mended.witness, mended.change, source)
@@ -182,7 +184,7 @@ impl Case {
         let verdict = pipeline::falsify(self.query.clone(), self.models.clone(), config, budget, &Silent)?;
         Ok(match verdict {
             Verdict::Sat(witness) => {
-                let exhibit = Exhibit::new(&witness, Change::None, "our attack".to_owned());
+                let exhibit = Exhibit::new(&witness, PointChange::None, "our attack".to_owned());
                 match exhibit.is_sound() {
                     true => Truth::Sat(exhibit.evidence),
                     false => Truth::Doubtful(exhibit.evidence),
@@ -207,16 +209,16 @@ mod tests {
         let wrong = || Finding::WrongWitness { verdict: "incorrect:no_ce".into(), details: Vec::new() };
         let (sat, doubtful) = (Truth::Sat(evidence()), Truth::Doubtful(evidence()));
         let cases = [
-            (Said::Unsat, None, &sat, Finding::FalseUnsat),
-            (Said::Unsat, None, &doubtful, Finding::Doubtful),
-            (Said::Unsat, None, &Truth::Unsat, Finding::Proved),
-            (Said::Unsat, None, &Truth::Open, Finding::Stands),
-            (Said::Unsat, None, &Truth::Unusable("why".into()), Finding::NotAttacked),
-            (Said::Sat, None, &sat, Finding::Confirmed),
-            (Said::Sat, None, &Truth::Open, Finding::Unconfirmed),
-            (Said::Sat, None, &Truth::Unsat, Finding::FalseSat),
-            (Said::Sat, Some(wrong()), &sat, wrong()),
-            (Said::Nothing, None, &sat, Finding::None),
+            (ClaimedVerdict::Unsat, None, &sat, Finding::FalseUnsat),
+            (ClaimedVerdict::Unsat, None, &doubtful, Finding::Doubtful),
+            (ClaimedVerdict::Unsat, None, &Truth::Unsat, Finding::Proved),
+            (ClaimedVerdict::Unsat, None, &Truth::Open, Finding::Stands),
+            (ClaimedVerdict::Unsat, None, &Truth::Unusable("why".into()), Finding::NotAttacked),
+            (ClaimedVerdict::Sat, None, &sat, Finding::Confirmed),
+            (ClaimedVerdict::Sat, None, &Truth::Open, Finding::Unconfirmed),
+            (ClaimedVerdict::Sat, None, &Truth::Unsat, Finding::FalseSat),
+            (ClaimedVerdict::Sat, Some(wrong()), &sat, wrong()),
+            (ClaimedVerdict::Nothing, None, &sat, Finding::None),
         ];
         for (answer, replayed, truth, want) in cases {
             assert_eq!(finding(answer, replayed.clone(), truth), want, "{answer:?} {replayed:?} {truth:?}");

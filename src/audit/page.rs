@@ -198,7 +198,7 @@ fn instance(record: &Record) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::claims::Said;
+    use crate::audit::claims::ClaimedVerdict;
     use crate::audit::record::{Evidence, Judged};
 
     #[test]
@@ -217,7 +217,10 @@ mod tests {
             network: "<script>.onnx".into(),
             property: "p.vnnlib".into(),
             truth: Truth::Sat(Evidence { source: "our attack".into(), text: "sat\n((X_0 1))\n".into() }),
-            claims: vec![claim("x", Said::Unsat, Finding::FalseUnsat), claim("y", Said::Sat, wrong)],
+            claims: vec![
+                claim("x", ClaimedVerdict::Unsat, Finding::FalseUnsat),
+                claim("y", ClaimedVerdict::Sat, wrong),
+            ],
             seconds: 0.0,
         }];
         let page = page(&Summary::new(&records));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::claims::Said;
+use super::claims::ClaimedVerdict;
 
 /// An instance with all claims about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,7 +59,7 @@ pub struct Judged {
     /// Who claims it.
     pub tool: String,
     /// What is claimed.
-    pub answer: Said,
+    pub answer: ClaimedVerdict,
     /// The same, as written.
     pub word: String,
     /// The counterexample's file, as written.

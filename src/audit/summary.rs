@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::claims::Said;
+use super::claims::ClaimedVerdict;
 use super::record::{Finding, Judged, Record, Truth};
 
 /// The columns of the table, in the order of [`Counts::cells`].
@@ -191,7 +191,7 @@ fn disagreement(record: &Record) -> Option<Disagreement<'_>> {
         let claims = record.claims.iter().filter(move |claim| claim.answer == said);
         claims.map(|claim| claim.tool.as_str()).collect::<Vec<_>>()
     };
-    let (sat, unsat) = (who(Said::Sat), who(Said::Unsat));
+    let (sat, unsat) = (who(ClaimedVerdict::Sat), who(ClaimedVerdict::Unsat));
     if sat.is_empty() || unsat.is_empty() {
         return None;
     }
@@ -229,8 +229,8 @@ mod tests {
     use super::*;
     use crate::audit::record::Evidence;
 
-    fn record(truth: Truth, claims: &[(&str, Said, Finding)]) -> Record {
-        let judged = |(tool, answer, finding): &(&str, Said, Finding)| Judged {
+    fn record(truth: Truth, claims: &[(&str, ClaimedVerdict, Finding)]) -> Record {
+        let judged = |(tool, answer, finding): &(&str, ClaimedVerdict, Finding)| Judged {
             tool: (*tool).into(),
             answer: *answer,
             word: format!("{answer:?}").to_lowercase(),
@@ -253,9 +253,18 @@ mod tests {
         let records = [
             record(
                 Truth::Sat(evidence),
-                &[("x", Said::Unsat, Finding::FalseUnsat), ("y", Said::Sat, Finding::Confirmed)],
+                &[
+                    ("x", ClaimedVerdict::Unsat, Finding::FalseUnsat),
+                    ("y", ClaimedVerdict::Sat, Finding::Confirmed),
+                ],
             ),
-            record(Truth::Open, &[("x", Said::Unsat, Finding::Stands), ("y", Said::Nothing, Finding::None)]),
+            record(
+                Truth::Open,
+                &[
+                    ("x", ClaimedVerdict::Unsat, Finding::Stands),
+                    ("y", ClaimedVerdict::Nothing, Finding::None),
+                ],
+            ),
         ];
         let summary = Summary::new(&records);
         let x = Counts { claims: 2, false_unsat: 1, stands: 1, ..Counts::default() };
@@ -276,7 +285,11 @@ mod tests {
         let tolerance = Finding::Tolerance { repaired_by: Some(1e-7) };
         let record = record(
             Truth::Unusable("why".into()),
-            &[("x", Said::Sat, wrong), ("y", Said::Sat, tolerance), ("z", Said::Unsat, Finding::Proved)],
+            &[
+                ("x", ClaimedVerdict::Sat, wrong),
+                ("y", ClaimedVerdict::Sat, tolerance),
+                ("z", ClaimedVerdict::Unsat, Finding::Proved),
+            ],
         );
         let line = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);

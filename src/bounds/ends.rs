@@ -25,7 +25,11 @@ impl Bounder<'_> {
     pub(super) fn ends(&mut self, node: &Node<f64>) {
         let operand = |i: usize| {
             let from = self.network.node(node.inputs[i]);
-            Operand { shape: &from.shape, lower: &self.lower[from.slot], upper: &self.upper[from.slot] }
+            OperandInterval {
+                shape: &from.shape,
+                lower: &self.lower[from.slot],
+                upper: &self.upper[from.slot],
+            }
         };
         let ends: Vec<Ends> = match &node.op {
             Op::Binary(op) => binary(op.0, operand(0), operand(1), &node.shape),
@@ -46,13 +50,13 @@ impl Bounder<'_> {
 
 /// An operand's shape and interval.
 #[derive(Clone, Copy)]
-struct Operand<'a> {
+struct OperandInterval<'a> {
     shape: &'a [usize],
     lower: &'a [f64],
     upper: &'a [f64],
 }
 
-impl Operand<'_> {
+impl OperandInterval<'_> {
     fn at(&self, i: usize) -> Ends {
         (self.lower[i], self.upper[i])
     }
@@ -70,7 +74,12 @@ impl Operand<'_> {
     }
 }
 
-fn binary(function: BinaryFunction, a: Operand<'_>, b: Operand<'_>, shape: &[usize]) -> Vec<Ends> {
+fn binary(
+    function: BinaryFunction,
+    a: OperandInterval<'_>,
+    b: OperandInterval<'_>,
+    shape: &[usize],
+) -> Vec<Ends> {
     (0..shape::len(shape))
         .map(|at| of_pair(function, a.at(a.place(at, shape)), b.at(b.place(at, shape))))
         .collect()
@@ -145,7 +154,7 @@ fn power(a: Ends, b: Ends) -> Ends {
 }
 
 /// Each number is least where it is at its lower end and all others are at their upper ends.
-fn softmax(op: &Softmax, x: Operand<'_>) -> Vec<Ends> {
+fn softmax(op: &Softmax, x: OperandInterval<'_>) -> Vec<Ends> {
     let split = shape::split(x.shape, op.axis);
     let mut ends = vec![EVERYTHING; x.lower.len()];
     for outer in 0..split.outer {
@@ -185,7 +194,7 @@ fn share(of_least: f64, of_most: f64, terms: usize, log: bool) -> Ends {
     )
 }
 
-fn select(condition: Operand<'_>, a: Operand<'_>, b: Operand<'_>) -> Vec<Ends> {
+fn select(condition: OperandInterval<'_>, a: OperandInterval<'_>, b: OperandInterval<'_>) -> Vec<Ends> {
     let one = |i: usize| match condition.at(i) {
         (0.0, 0.0) => b.at(i),
         (low, high) if low > 0.0 || high < 0.0 => a.at(i),
@@ -195,7 +204,7 @@ fn select(condition: Operand<'_>, a: Operand<'_>, b: Operand<'_>) -> Vec<Ends> {
 }
 
 /// The hull of the rows that the index may name.
-fn pick(op: &Pick, x: Operand<'_>, indices: Operand<'_>) -> Vec<Ends> {
+fn pick(op: &Pick, x: OperandInterval<'_>, indices: OperandInterval<'_>) -> Vec<Ends> {
     let split = shape::split(x.shape, op.axis);
     let last = split.axis - 1;
     let row = |index: f64| {
@@ -218,7 +227,7 @@ fn pick(op: &Pick, x: Operand<'_>, indices: Operand<'_>) -> Vec<Ends> {
 }
 
 /// The places of the numbers that may be the extreme one.
-fn arg_extreme(op: &ArgExtreme, x: Operand<'_>) -> Vec<Ends> {
+fn arg_extreme(op: &ArgExtreme, x: OperandInterval<'_>) -> Vec<Ends> {
     let split = shape::split(x.shape, op.axis);
     let mut ends = Vec::new();
     for outer in 0..split.outer {
@@ -237,7 +246,7 @@ fn arg_extreme(op: &ArgExtreme, x: Operand<'_>) -> Vec<Ends> {
 }
 
 /// The n-th largest number grows with every number; its place may be any.
-fn top(op: &TopK, x: Operand<'_>) -> Vec<Ends> {
+fn top(op: &TopK, x: OperandInterval<'_>) -> Vec<Ends> {
     let split = shape::split(x.shape, op.axis);
     let mut ends = vec![(0.0, (split.axis - 1) as f64); split.outer * op.count * split.inner];
     if op.places {
@@ -262,7 +271,7 @@ fn top(op: &TopK, x: Operand<'_>) -> Vec<Ends> {
     ends
 }
 
-fn products(op: &Reduce, x: Operand<'_>) -> Vec<Ends> {
+fn products(op: &Reduce, x: OperandInterval<'_>) -> Vec<Ends> {
     let split = shape::split(x.shape, op.axis);
     let mut ends = Vec::new();
     for outer in 0..split.outer {

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::multipliers::Multipliers;
-use super::passes::Bend;
+use super::passes::NeuronRelaxation;
 use super::range::times;
 use super::{Bounder, Rule, gamma, len_of, magnitude_of, relax};
 use crate::network::backward::Gradients;
@@ -24,7 +24,7 @@ const FEW: usize = 4;
 
 /// `Σ coefficient · input + Σ coefficient · output`, by flat indices: what is to be bounded from below.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Row<'r> {
+pub struct BoundRow<'r> {
     /// Input terms.
     pub inputs: &'r [(usize, f64)],
     /// Output terms.
@@ -42,14 +42,14 @@ pub struct LinearBound {
 }
 
 /// Constants and rounding of the rows of one sweep.
-pub(super) struct Sums<const L: usize> {
+pub(super) struct SweepSums<const L: usize> {
     pub(super) constant: [f64; L],
     /// `Σ |terms|` of the constant, and what the coefficients' rounding can change.
     pub(super) absolute: [f64; L],
     pub(super) rounding: [f64; L],
 }
 
-impl<const L: usize> Sums<L> {
+impl<const L: usize> SweepSums<L> {
     fn new() -> Self {
         Self { constant: [0.0; L], absolute: [0.0; L], rounding: [0.0; L] }
     }
@@ -57,7 +57,7 @@ impl<const L: usize> Sums<L> {
 
 impl Bounder<'_> {
     /// Bounds rows over the box of the last [`Bounder::intervals`].
-    pub fn rows(&mut self, rows: &[Row<'_>]) -> Vec<LinearBound> {
+    pub fn rows(&mut self, rows: &[BoundRow<'_>]) -> Vec<LinearBound> {
         let mut bounds = Vec::with_capacity(rows.len());
         for part in rows.chunks(LANES) {
             match part.len() {
@@ -75,13 +75,13 @@ impl Bounder<'_> {
     /// Bounds at most `L` rows.
     pub(super) fn some_rows<const L: usize>(
         &mut self,
-        rows: &[Row<'_>],
+        rows: &[BoundRow<'_>],
         multipliers: Option<&Multipliers>,
         bounds: &mut Vec<LinearBound>,
     ) {
         let network = self.network;
         self.clear(network.nodes.len(), L);
-        let mut sums = Sums::<L>::new();
+        let mut sums = SweepSums::<L>::new();
         for (lane, row) in rows.iter().enumerate() {
             for (ids, terms) in [(&network.inputs, row.inputs), (&network.outputs, row.outputs)] {
                 for &(index, coefficient) in terms {
@@ -105,7 +105,7 @@ impl Bounder<'_> {
     }
 
     /// A row's bound by the intervals of its values alone: the lines of a function may be looser than its range.
-    pub(super) fn by_intervals(&self, row: &Row<'_>) -> f64 {
+    pub(super) fn by_intervals(&self, row: &BoundRow<'_>) -> f64 {
         let (mut least, mut absolute) = (0.0, 0.0);
         for (ids, terms) in [(&self.network.inputs, row.inputs), (&self.network.outputs, row.outputs)] {
             for &(i, c) in terms {
@@ -139,7 +139,7 @@ impl Bounder<'_> {
                 self.cotangents[slot][neuron * LANES + 2 * pair] = 1.0;
                 self.cotangents[slot][neuron * LANES + 2 * pair + 1] = -1.0;
             }
-            let mut sums = Sums::<LANES>::new();
+            let mut sums = SweepSums::<LANES>::new();
             self.sweep(operand.0 + 1, &mut sums, None);
             bounds.extend((0..2 * part.len()).map(|lane| self.least(lane, &sums, |_| {})));
         }
@@ -186,7 +186,12 @@ impl Bounder<'_> {
         }
     }
 
-    fn sweep<const L: usize>(&mut self, end: usize, sums: &mut Sums<L>, multipliers: Option<&Multipliers>) {
+    fn sweep<const L: usize>(
+        &mut self,
+        end: usize,
+        sums: &mut SweepSums<L>,
+        multipliers: Option<&Multipliers>,
+    ) {
         let network = self.network;
         // A single row costs as much as two: the loops over it have nothing to vectorise.
         self.swept += self.work[end] * L.max(2);
@@ -217,7 +222,7 @@ impl Bounder<'_> {
 
     /// Rounding of the coefficients that were added up at a value: one addition for each use, and one more where a
     /// decided phase pushes it.
-    fn account<const L: usize>(&self, slot: usize, cotangent: &[f64], sums: &mut Sums<L>) {
+    fn account<const L: usize>(&self, slot: usize, cotangent: &[f64], sums: &mut SweepSums<L>) {
         let unit = gamma(self.uses[slot] + 1);
         let ends = self.lower[slot].iter().zip(&self.upper[slot]);
         sums.add_rounding(cotangent, ends.map(|(&l, &u)| unit * magnitude_of(l, u)));
@@ -230,22 +235,22 @@ impl Bounder<'_> {
         from: usize,
         i: usize,
         multipliers: Option<&Multipliers>,
-    ) -> Bend {
+    ) -> NeuronRelaxation {
         let (low, high) = (self.lower[from][i], self.upper[from][i]);
         let (mut under, over) = self.lines[id.0][i];
         let (slope, push) = multipliers.map_or((None, 0.0), |multipliers| multipliers.at(id, i, low, high));
         if let Some(slope) = slope.filter(|_| low < 0.0 && high > 0.0 && low.is_finite() && high.is_finite())
         {
-            under = relax::Line { slope, shift: 0.0 };
+            under = relax::RelaxationLine { slope, shift: 0.0 };
         }
-        Bend { under, over, push }
+        NeuronRelaxation { under, over, push }
     }
 
     fn through_unary<const L: usize>(
         &mut self,
         id: NodeId,
         cotangent: &[f64],
-        sums: &mut Sums<L>,
+        sums: &mut SweepSums<L>,
         multipliers: Option<&Multipliers>,
     ) {
         let from = self.network.node(self.network.node(id).inputs[0]).slot;
@@ -257,7 +262,7 @@ impl Bounder<'_> {
         self.bends = bends;
     }
 
-    fn through_affine<const L: usize>(&mut self, id: NodeId, cotangent: &[f64], sums: &mut Sums<L>) {
+    fn through_affine<const L: usize>(&mut self, id: NodeId, cotangent: &[f64], sums: &mut SweepSums<L>) {
         let node = self.network.node(id);
         let rules = Arc::clone(&self.rules);
         let Rule::Affine(rule) = &rules[id.0] else { return };
@@ -278,7 +283,7 @@ impl Bounder<'_> {
     }
 
     /// The least value over the input box of the row in a lane. Its slopes are handed on one by one.
-    fn least<const L: usize>(&self, lane: usize, sums: &Sums<L>, mut slope: impl FnMut(f64)) -> f64 {
+    fn least<const L: usize>(&self, lane: usize, sums: &SweepSums<L>, mut slope: impl FnMut(f64)) -> f64 {
         let (mut least, mut absolute) = (sums.constant[lane], sums.absolute[lane]);
         for &id in &self.network.inputs {
             let slot = self.network.node(id).slot;

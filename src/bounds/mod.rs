@@ -26,8 +26,8 @@ mod softmax;
 use std::sync::Arc;
 
 pub use interval::{Phases, Tightening};
-pub use linear::{LinearBound, Row};
-pub use multipliers::{Effort, Multipliers, Neuron, Phase, Snapshot};
+pub use linear::{BoundRow, LinearBound};
+pub use multipliers::{MultiplierEffort, Multipliers, Neuron, Phase, Snapshot};
 
 use crate::onnx::ElementType;
 
@@ -117,7 +117,7 @@ pub struct Bounder<'n> {
     temporary: Vec<Vec<f64>>,
     cotangents: Vec<Vec<f64>>,
     /// The lines of one node, with what was chosen.
-    bends: Vec<passes::Bend>,
+    bends: Vec<passes::NeuronRelaxation>,
     swept: usize,
 }
 

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use super::linear::{LinearBound, Row};
+use super::linear::{BoundRow, LinearBound};
 use super::relax::{Lines, lines};
 use super::{Bounder, Rule};
 use crate::network::op::{Op, Operands, Pass, UnaryFunction};
@@ -38,11 +38,11 @@ pub struct Neuron {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Multipliers {
     /// By node; empty for those that do not bend.
-    choices: Vec<Vec<Choice>>,
+    choices: Vec<Vec<NeuronChoice>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Choice {
+struct NeuronChoice {
     /// Slope of the line below while the phase is open; `None` for the sweep's own choice.
     slope: Option<f64>,
     /// Multiplier of the decided phase, not negative.
@@ -60,7 +60,7 @@ pub struct Snapshot {
 
 /// How hard a row is tried.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Effort {
+pub struct MultiplierEffort {
     /// Steps of ascent, each a sweep backwards and a pass forwards.
     pub steps: usize,
     /// The first step's length: of slopes in their own unit, of weights in that of the layer's coefficients.
@@ -132,7 +132,7 @@ impl Bounder<'_> {
                 let bends = leak(*function).is_some();
                 any |= bends;
                 let count = if bends { node.len() } else { 0 };
-                Some(vec![Choice { slope: None, weight: 0.0 }; count])
+                Some(vec![NeuronChoice { slope: None, weight: 0.0 }; count])
             }
             Rule::Product | Rule::Ends => None,
         });
@@ -194,7 +194,7 @@ impl Bounder<'_> {
     }
 
     /// Bounds one row with the given choices.
-    pub fn row_with(&mut self, row: Row<'_>, multipliers: &Multipliers) -> LinearBound {
+    pub fn row_with(&mut self, row: BoundRow<'_>, multipliers: &Multipliers) -> LinearBound {
         let mut bounds = Vec::with_capacity(1);
         self.some_rows::<1>(&[row], Some(multipliers), &mut bounds);
         let by_intervals = self.by_intervals(&row);
@@ -208,9 +208,9 @@ impl Bounder<'_> {
     /// left in `multipliers`, the values at the neurons where the row was least last in the bounder.
     pub fn sharpen(
         &mut self,
-        row: Row<'_>,
+        row: BoundRow<'_>,
         multipliers: &mut Multipliers,
-        effort: Effort,
+        effort: MultiplierEffort,
         enough: &dyn Fn(f64) -> bool,
     ) -> LinearBound {
         let mut best = self.row_with(row, multipliers);
@@ -244,7 +244,7 @@ impl Bounder<'_> {
     /// The mean size of the coefficients at the pre-activations of each bending node that are not zero, the unit of its
     /// weights.
     fn units(&self, multipliers: &Multipliers) -> Vec<f64> {
-        let unit = |(index, choices): (usize, &Vec<Choice>)| {
+        let unit = |(index, choices): (usize, &Vec<NeuronChoice>)| {
             let node = self.network.node(NodeId(index));
             let Some(&from) = node.inputs.first().filter(|_| !choices.is_empty()) else { return 0.0 };
             let sizes = self.cotangents[self.network.node(from).slot].iter().map(|c| c.abs());
@@ -388,7 +388,7 @@ mod tests {
         points.map(values).collect()
     }
 
-    const ROW: Row<'static> = Row { inputs: &[], outputs: &[(0, 1.0)] };
+    const ROW: BoundRow<'static> = BoundRow { inputs: &[], outputs: &[(0, 1.0)] };
 
     fn open(bounder: &Bounder<'_>) -> Vec<Neuron> {
         bounder.loosest(usize::MAX)
@@ -414,11 +414,12 @@ mod tests {
             }
             let mut multipliers = bounder.multipliers().unwrap();
             for choice in multipliers.choices.iter_mut().flatten() {
-                *choice = Choice { slope: Some(random.between(leak, 1.0)), weight: random.between(0.0, 2.0) };
+                *choice =
+                    NeuronChoice { slope: Some(random.between(leak, 1.0)), weight: random.between(0.0, 2.0) };
             }
             let plain = bounder.rows(&[ROW])[0].least;
             let free = bounder.row_with(ROW, &multipliers).least;
-            let effort = Effort { steps: 30, rate: 0.2 };
+            let effort = MultiplierEffort { steps: 30, rate: 0.2 };
             let mut sharp = bounder.multipliers().unwrap();
             let best = bounder.sharpen(ROW, &mut sharp, effort, &|_| false).least;
             assert!(best >= plain, "{function:?}: ascent ends below its start: {best} < {plain}");
@@ -474,7 +475,7 @@ mod tests {
             }
             let least = inside.into_iter().fold(f64::INFINITY, f64::min);
             let mut multipliers = bounder.multipliers().unwrap();
-            let effort = Effort { steps: 150, rate: 1.0 };
+            let effort = MultiplierEffort { steps: 150, rate: 1.0 };
             let bound = bounder.sharpen(ROW, &mut multipliers, effort, &|_| false).least;
             // The grid misses the least value by its width times the slope at most.
             assert!(bound <= least + 1e-12 && least - bound < 0.1, "seed {seed}: {bound} against {least}");

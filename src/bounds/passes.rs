@@ -3,23 +3,23 @@
 //! Beside the matrix products these loops are most of a sweep: with a branch for each sign and without wide vectors
 //! they took four times as long as the products.
 
-use super::linear::Sums;
+use super::linear::SweepSums;
 use super::range::times;
-use super::relax::Line;
+use super::relax::RelaxationLine;
 use crate::network::kernel::dispatch::vectorized;
 
 /// How a bending function is replaced at one neuron, and how its coefficients are pushed where its phase is decided.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bend {
+pub(super) struct NeuronRelaxation {
     /// The line below, for coefficients that are not negative.
-    pub(super) under: Line,
+    pub(super) under: RelaxationLine,
     /// The line above, for the others.
-    pub(super) over: Line,
+    pub(super) over: RelaxationLine,
     /// What is added to the coefficient of the pre-activation: `pre-activation · push ≤ 0` is known to hold.
     pub(super) push: f64,
 }
 
-impl<const L: usize> Sums<L> {
+impl<const L: usize> SweepSums<L> {
     /// Adds `Σ |coefficient| · size` to the rounding: `sizes` has one number a value.
     pub(super) fn add_rounding(&mut self, cotangent: &[f64], sizes: impl Iterator<Item = f64>) {
         let rounding = &mut self.rounding;
@@ -53,7 +53,7 @@ impl<const L: usize> Sums<L> {
     }
 
     /// Replaces a bending function by its lines: adds the slopes to `target`, the pre-activation's coefficients.
-    pub(super) fn bend(&mut self, cotangent: &[f64], target: &mut [f64], bends: &[Bend]) {
+    pub(super) fn bend(&mut self, cotangent: &[f64], target: &mut [f64], bends: &[NeuronRelaxation]) {
         let (constant, absolute) = (&mut self.constant, &mut self.absolute);
         vectorized(
             #[inline(always)]

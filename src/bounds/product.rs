@@ -4,7 +4,7 @@
 //! `al·b + bl·a − al·bl ≤ a·b ≤ au·b + bl·a − au·bl`. With a constant operand they are the product itself. A
 //! quotient is the product with the reciprocal, which has lines of its own.
 
-use super::linear::Sums;
+use super::linear::SweepSums;
 use super::range::{EVERYTHING, range, times};
 use super::{Bounder, below, gamma, magnitude_of, relax};
 use crate::network::op::{Binary, BinaryFunction, Op, UnaryFunction};
@@ -127,7 +127,7 @@ impl Bounder<'_> {
         &mut self,
         id: NodeId,
         cotangent: &[f64],
-        sums: &mut Sums<L>,
+        sums: &mut SweepSums<L>,
     ) {
         let network = self.network;
         let node = network.node(id);
@@ -178,7 +178,7 @@ impl Bounder<'_> {
         [a, b]: [&Factor; 2],
         both: bool,
         cotangent: &[f64],
-        sums: &mut Sums<L>,
+        sums: &mut SweepSums<L>,
     ) {
         let mut planes = vec![[0.0; 3]; cotangent.len() / L];
         products.each(|o, i, j| {

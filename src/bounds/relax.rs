@@ -8,13 +8,13 @@ use crate::network::op::UnaryFunction;
 
 /// `slope · x + shift`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Line {
+pub(super) struct RelaxationLine {
     pub(super) slope: f64,
     pub(super) shift: f64,
 }
 
 /// A line below and a line above.
-pub(super) type Lines = (Line, Line);
+pub(super) type Lines = (RelaxationLine, RelaxationLine);
 
 /// A line below and a line above the function on `[low, high]`, valid there whatever the rounding.
 pub(super) fn lines(function: UnaryFunction, low: f64, high: f64) -> Lines {
@@ -22,8 +22,10 @@ pub(super) fn lines(function: UnaryFunction, low: f64, high: f64) -> Lines {
     match function {
         Relu => relu(low, high, 0.0),
         LeakyRelu { alpha } if (0.0..=1.0).contains(&alpha) => relu(low, high, alpha),
-        Neg => (Line { slope: -1.0, shift: 0.0 }, Line { slope: -1.0, shift: 0.0 }),
-        Scale { scale, shift } => (Line { slope: scale, shift }, Line { slope: scale, shift }),
+        Neg => (RelaxationLine { slope: -1.0, shift: 0.0 }, RelaxationLine { slope: -1.0, shift: 0.0 }),
+        Scale { scale, shift } => {
+            (RelaxationLine { slope: scale, shift }, RelaxationLine { slope: scale, shift })
+        }
         _ => match curvature(function, low, high) {
             Some(bend) if low < high => curved(function, low, high, bend),
             None if is_s_shaped(function) && low < high => s_shaped(function, low, high),
@@ -39,16 +41,16 @@ fn is_s_shaped(function: UnaryFunction) -> bool {
 
 /// Which way a function bends all over an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bend {
+enum Curvature {
     Convex,
     Concave,
 }
 
-fn curvature(function: UnaryFunction, low: f64, high: f64) -> Option<Bend> {
-    use Bend::{Concave, Convex};
+fn curvature(function: UnaryFunction, low: f64, high: f64) -> Option<Curvature> {
+    use Curvature::{Concave, Convex};
     use UnaryFunction::*;
     // Convex on one side of zero and concave on the other.
-    let by_side = |right: Bend, left: Bend| match (low >= 0.0, high <= 0.0) {
+    let by_side = |right: Curvature, left: Curvature| match (low >= 0.0, high <= 0.0) {
         (true, _) => Some(right),
         (_, true) => Some(left),
         _ => None,
@@ -67,33 +69,33 @@ fn curvature(function: UnaryFunction, low: f64, high: f64) -> Option<Bend> {
     }
 }
 
-fn power(exponent: f64, low: f64, high: f64) -> Option<Bend> {
+fn power(exponent: f64, low: f64, high: f64) -> Option<Curvature> {
     let even = exponent.rem_euclid(2.0) == 0.0;
     let whole = exponent.fract() == 0.0;
     let outside = !(0.0..=1.0).contains(&exponent);
     if low > 0.0 {
-        Some(if outside { Bend::Convex } else { Bend::Concave })
+        Some(if outside { Curvature::Convex } else { Curvature::Concave })
     } else if !whole || (exponent < 0.0 && high >= 0.0) {
         None
     } else if even {
-        Some(Bend::Convex)
+        Some(Curvature::Convex)
     } else {
-        (high < 0.0 && outside).then_some(Bend::Concave)
+        (high < 0.0 && outside).then_some(Curvature::Concave)
     }
 }
 
 /// The sine between two of its zeros.
-fn half_wave(low: f64, high: f64) -> Option<Bend> {
+fn half_wave(low: f64, high: f64) -> Option<Curvature> {
     let half = (low / PI).floor();
     if !half.is_finite() || high > (half + 1.0) * PI {
         return None;
     }
-    Some(if half.rem_euclid(2.0) == 0.0 { Bend::Concave } else { Bend::Convex })
+    Some(if half.rem_euclid(2.0) == 0.0 { Curvature::Concave } else { Curvature::Convex })
 }
 
 /// The tangent at the middle on the inner side of the bend, the chord on the other. The slack covers the rounding of
 /// the values and slopes, 1e-15 of them, a thousand times.
-fn curved(function: UnaryFunction, low: f64, high: f64, bend: Bend) -> (Line, Line) {
+fn curved(function: UnaryFunction, low: f64, high: f64, bend: Curvature) -> (RelaxationLine, RelaxationLine) {
     const SLACK: f64 = 1e-12;
     let middle = low * 0.5 + high * 0.5;
     let [at_low, at_middle, at_high] = [low, middle, high].map(|x| function.value(x));
@@ -101,17 +103,18 @@ fn curved(function: UnaryFunction, low: f64, high: f64, bend: Bend) -> (Line, Li
     let size = low.abs().max(high.abs());
     let off = |slope: f64, value: f64| SLACK * (slope.abs() * size + value.abs()) + f64::MIN_POSITIVE;
     let most = at_low.abs().max(at_high.abs()).max(at_middle.abs());
-    let tangent = |sign: f64| Line { slope, shift: at_middle - slope * middle + sign * off(slope, most) };
+    let tangent =
+        |sign: f64| RelaxationLine { slope, shift: at_middle - slope * middle + sign * off(slope, most) };
     let chord = (at_high - at_low) / (high - low);
     let ends = [at_low - chord * low, at_high - chord * high];
     let (under, over) = match bend {
-        Bend::Convex => {
+        Curvature::Convex => {
             let shift = ends[0].max(ends[1]) + off(chord, most);
-            (tangent(-1.0), Line { slope: chord, shift })
+            (tangent(-1.0), RelaxationLine { slope: chord, shift })
         }
-        Bend::Concave => {
+        Curvature::Concave => {
             let shift = ends[0].min(ends[1]) - off(chord, most);
-            (Line { slope: chord, shift }, tangent(1.0))
+            (RelaxationLine { slope: chord, shift }, tangent(1.0))
         }
     };
     if [under.slope, under.shift, over.slope, over.shift].iter().all(|x| x.is_finite()) {
@@ -121,15 +124,15 @@ fn curved(function: UnaryFunction, low: f64, high: f64, bend: Bend) -> (Line, Li
     }
 }
 
-fn flat(function: UnaryFunction, low: f64, high: f64) -> (Line, Line) {
+fn flat(function: UnaryFunction, low: f64, high: f64) -> (RelaxationLine, RelaxationLine) {
     let (least, most) = range(function, low, high);
-    (Line { slope: 0.0, shift: least }, Line { slope: 0.0, shift: most })
+    (RelaxationLine { slope: 0.0, shift: least }, RelaxationLine { slope: 0.0, shift: most })
 }
 
 /// ReLU with slope `leak` below zero: the chord above; below, the line through the origin with the slope of the
 /// side on which more of the interval lies (CROWN's adaptive choice).
-fn relu(low: f64, high: f64, leak: f64) -> (Line, Line) {
-    let through_origin = |slope| Line { slope, shift: 0.0 };
+fn relu(low: f64, high: f64, leak: f64) -> (RelaxationLine, RelaxationLine) {
+    let through_origin = |slope| RelaxationLine { slope, shift: 0.0 };
     if low >= 0.0 {
         return (through_origin(1.0), through_origin(1.0));
     }
@@ -137,19 +140,19 @@ fn relu(low: f64, high: f64, leak: f64) -> (Line, Line) {
         return (through_origin(leak), through_origin(leak));
     }
     if !low.is_finite() || !high.is_finite() {
-        let slopes = |slope, shift| Line { slope, shift };
+        let slopes = |slope, shift| RelaxationLine { slope, shift };
         return (slopes(leak, 0.0), slopes(0.0, high.max(leak * low)));
     }
     let under = through_origin(if high >= -low { 1.0 } else { leak });
     let slope = (high - leak * low) / (high - low);
     // The shift makes the line reach both ends whatever the rounding of the slope.
     let shift = above(leak * low - slope * low).max(above(high - slope * high));
-    (under, Line { slope, shift: above(shift) })
+    (under, RelaxationLine { slope, shift: above(shift) })
 }
 
 /// Rising functions that are steepest in the middle: a line with the smaller of the slopes at the ends lies below
 /// through the lower end and above through the upper end (Singh et al. 2019).
-fn s_shaped(function: UnaryFunction, low: f64, high: f64) -> (Line, Line) {
+fn s_shaped(function: UnaryFunction, low: f64, high: f64) -> (RelaxationLine, RelaxationLine) {
     let (at_low, at_high) = range(function, low, high);
     let derivative = |x: f64| function.derivative(x, function.value(x));
     let slope = derivative(low).min(derivative(high)) * (1.0 - 1e-9);
@@ -159,8 +162,8 @@ fn s_shaped(function: UnaryFunction, low: f64, high: f64) -> (Line, Line) {
     let slack = 1e-12 * (1.0 + low.abs().max(high.abs()));
     let through = |x: f64, y: f64| y - slope * x;
     (
-        Line { slope, shift: through(low, at_low) - slack },
-        Line { slope, shift: through(high, at_high) + slack },
+        RelaxationLine { slope, shift: through(low, at_low) - slack },
+        RelaxationLine { slope, shift: through(high, at_high) + slack },
     )
 }
 

@@ -4,7 +4,7 @@
 //! bound is concave and bends at the coefficients, so that one of them is best.
 
 use super::Bounder;
-use super::linear::Sums;
+use super::linear::SweepSums;
 use super::range::times;
 use crate::network::op::Softmax;
 use crate::network::{Node, shape};
@@ -19,7 +19,7 @@ impl Bounder<'_> {
         node: &Node<f64>,
         op: &Softmax,
         cotangent: &[f64],
-        sums: &mut Sums<L>,
+        sums: &mut SweepSums<L>,
     ) {
         let (lower, upper) = (&self.lower[node.slot], &self.upper[node.slot]);
         let split = shape::split(&node.shape, op.axis);

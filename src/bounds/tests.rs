@@ -1,7 +1,7 @@
 //! Bounds against samples: nothing that the network does may lie outside, and on a point they are nearly exact.
 
 use super::interval::Tightening;
-use super::{Bounder, Row};
+use super::{BoundRow, Bounder};
 use crate::network::build::Builder;
 use crate::network::matrix::Matrix;
 use crate::network::op::{Affine, Binary, BinaryFunction, Op, Unary, UnaryFunction};
@@ -62,7 +62,7 @@ fn check_box(
     let width = upper[0] - lower[0];
     let terms: [&[(usize, f64)]; 3] = [&[(0, 1.0)], &[(0, -1.0), (1, 0.5)], &[(1, 1.0)]];
     let inputs: &[(usize, f64)] = &[(2, -0.7)];
-    let rows: Vec<Row<'_>> = terms.iter().map(|&outputs| Row { inputs, outputs }).collect();
+    let rows: Vec<BoundRow<'_>> = terms.iter().map(|&outputs| BoundRow { inputs, outputs }).collect();
     let bounds = bounder.rows(&rows);
     for _ in 0..300 {
         let x: Vec<f64> =
@@ -110,7 +110,7 @@ fn tightening_tightens() {
     for seed in 0..10 {
         let network = network(UnaryFunction::Relu, seed);
         let mut bounder = Bounder::new(&network).unwrap();
-        let row = Row { inputs: &[], outputs: &[(0, 1.0)] };
+        let row = BoundRow { inputs: &[], outputs: &[(0, 1.0)] };
         let mut bound = |tightening| {
             assert!(bounder.intervals(&[-0.3; 3], &[0.3; 3], tightening, &|| true));
             bounder.rows(&[row])[0].least

@@ -4,7 +4,7 @@
 //! what stands in them, so that a benchmark in front or a remark behind does no harm. A list of networks, as VNN-LIB 2.0
 //! needs it, may stand in quotes or without: `[('f', 'a.onnx'), ('g', 'b.onnx')]`.
 
-use crate::csv::{self, Broken, Row};
+use crate::csv::{self, Broken, TableRow};
 
 /// One instance, as a table lists it.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,8 +94,8 @@ fn ends(cell: &str, end: &str) -> bool {
 /// If it is none, a row lacks a network or a property, a time limit is none, or there are no rows.
 pub fn listings(text: &str) -> Result<Vec<Listing>, ListingError> {
     let rows = csv::rows(text).map_err(|Broken(line)| ListingError::Broken(line))?;
-    let rows: Vec<Row> =
-        rows.into_iter().map(|row| Row { line: row.line, cells: rejoined(row.cells) }).collect();
+    let rows: Vec<TableRow> =
+        rows.into_iter().map(|row| TableRow { line: row.line, cells: rejoined(row.cells) }).collect();
     let named = rows.first().and_then(|row| Columns::named(&row.cells));
     let mut found = Vec::new();
     for row in rows.iter().skip(usize::from(named.is_some())) {
@@ -105,7 +105,7 @@ pub fn listings(text: &str) -> Result<Vec<Listing>, ListingError> {
     if found.is_empty() { Err(ListingError::Empty) } else { Ok(found) }
 }
 
-fn listing(row: &Row, columns: &Columns) -> Result<Listing, ListingError> {
+fn listing(row: &TableRow, columns: &Columns) -> Result<Listing, ListingError> {
     let line = row.line;
     let cell = |at: Option<usize>| at.and_then(|at| row.cells.get(at)).filter(|cell| !cell.is_empty());
     let wanted = |at, column| cell(at).cloned().ok_or(ListingError::Missing { line, column });

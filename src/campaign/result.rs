@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::key::Key;
-use crate::audit::claims::Said;
+use crate::audit::claims::ClaimedVerdict;
 
 /// The form of a unit's file.
 const FORM: u32 = 1;
@@ -46,12 +46,12 @@ impl UnitVerdict {
     /// What the first word of a results file means.
     pub fn of_word(word: &str) -> Self {
         let lower = word.trim().to_ascii_lowercase();
-        match Said::of(word) {
-            Said::Sat => Self::Sat,
-            Said::Unsat => Self::Unsat,
-            Said::Nothing if lower.starts_with("time") => Self::Timeout,
-            Said::Nothing if lower.starts_with("error") => Self::Error,
-            Said::Nothing => Self::Unknown,
+        match ClaimedVerdict::of(word) {
+            ClaimedVerdict::Sat => Self::Sat,
+            ClaimedVerdict::Unsat => Self::Unsat,
+            ClaimedVerdict::Nothing if lower.starts_with("time") => Self::Timeout,
+            ClaimedVerdict::Nothing if lower.starts_with("error") => Self::Error,
+            ClaimedVerdict::Nothing => Self::Unknown,
         }
     }
 

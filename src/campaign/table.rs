@@ -81,7 +81,7 @@ pub fn json(collected: &Collected, compared: Option<&Compared<'_>>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::claims::{self, Said};
+    use crate::audit::claims::{self, ClaimedVerdict};
     use crate::campaign::collected::tests::with;
 
     #[test]
@@ -92,7 +92,10 @@ mod tests {
         let text = csv(&collected, temporary.path());
         let claims = claims::read("results.csv", &text, "nobody").unwrap();
         let got: Vec<_> = claims.iter().map(|claim| (claim.tool.as_str(), claim.answer)).collect();
-        assert_eq!(got, [("counterpatch-seed0", Said::Sat), ("counterpatch-seed3", Said::Nothing)]);
+        assert_eq!(
+            got,
+            [("counterpatch-seed0", ClaimedVerdict::Sat), ("counterpatch-seed3", ClaimedVerdict::Nothing)]
+        );
         let witness = temporary.path().join(claims[0].witness.as_deref().unwrap());
         assert!(witness.is_file() && claims[1].witness.is_none(), "{text}");
         assert_eq!((claims[0].network.as_str(), claims[0].property.as_str()), ("n0.onnx", "p.vnnlib"));

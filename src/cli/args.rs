@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
-pub(super) use attack::{Attack, Order};
+pub(super) use attack::{Attack, ChannelOrderArg};
 pub(super) use campaign::{
-    Campaign, CampaignCollect, CampaignPlan, CampaignRun, CampaignStatus, CampaignStep, CampaignSubmit,
+    CampaignArgs, CampaignCollect, CampaignPlan, CampaignRun, CampaignStatus, CampaignStep, CampaignSubmit,
     PlanWishes,
 };
-pub(super) use point::{Language, Near, Property, Radius};
+pub(super) use point::{Language, NearArgs, PropertyArgs, RadiusArgs};
 
 /// Finds inputs on which a neural network does what it must not do.
 #[derive(Debug, Parser)]
@@ -32,13 +32,13 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Search for a counterexample
-    Verify(Verify),
+    Verify(VerifyArgs),
     /// Search for a counterexample, and ask a second tool
-    Pair(Pair),
+    Pair(PairArgs),
     /// Judge a counterexample that any tool has written, as the competition does
-    Check(Check),
+    Check(CheckArgs),
     /// Change as little as possible of a network's weights so that it does what it should at given points
-    Repair(Repair),
+    Repair(RepairArgs),
     /// Change images so that a classifier takes them for something else, and measure it, method by method
     Attack(Box<Attack>),
     /// Say what a network consists of, what of it is supported, and whether patching applies to it
@@ -49,13 +49,13 @@ pub(super) enum Command {
     /// Write a VNN-LIB 1.0 property as VNN-LIB 2.0
     Convert(Convert),
     /// Write the property that nothing bad happens near a point
-    Property(Property),
+    Property(PropertyArgs),
     /// Say how far from a point the nearest counterexample is: what is found, and what is proved
-    Radius(Radius),
+    Radius(RadiusArgs),
     /// Say which of the claims in results files to believe
-    Audit(Audit),
+    Audit(AuditArgs),
     /// Run thousands of instances, on one machine or on many, and collect what comes of it
-    Campaign(Box<Campaign>),
+    Campaign(Box<CampaignArgs>),
     /// Say what this program can do
     #[command(alias = "capabilities")]
     Supports(Supports),
@@ -85,7 +85,7 @@ pub(super) struct Man {
 #[derive(Debug, Args)]
 #[command(after_help = exit::HELP, override_usage = "counterpatch verify [OPTIONS] <NETWORK> <PROPERTY>
        counterpatch verify [OPTIONS] <PROPERTY> --network <NAME=FILE>...")]
-pub(super) struct Verify {
+pub(super) struct VerifyArgs {
     /// The network (ONNX) and the property (VNN-LIB), in this order; only the property with --network.
     /// Either may be gzipped
     #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
@@ -142,8 +142,8 @@ pub(super) struct Verify {
     #[arg(long, value_name = "POINT")]
     pub(super) nearest: Option<String>,
     /// How distance is measured
-    #[arg(long, value_enum, default_value_t = Distance::Linf, requires = "nearest")]
-    pub(super) norm: Distance,
+    #[arg(long, value_enum, default_value_t = DistanceArg::Linf, requires = "nearest")]
+    pub(super) norm: DistanceArg,
     /// The part of the distance by which the lower bound may be below it: then the search is over
     #[arg(long, value_name = "X", default_value = "1e-4", requires = "nearest", allow_hyphen_values = true)]
     pub(super) gap: String,
@@ -163,7 +163,7 @@ pub(super) struct Verify {
 #[command(after_help = exit::HELP, override_usage = "counterpatch pair [OPTIONS] <NETWORK> <PROPERTY> --timeout <SECONDS> \
 <--then <TOOL>|--then-script <FILE>>")]
 #[command(group = ArgGroup::new("second").required(true).args(["then", "then_script"]))]
-pub(super) struct Pair {
+pub(super) struct PairArgs {
     /// The network (ONNX) and the property (VNN-LIB), in this order; only the property with --network.
     /// Either may be gzipped
     #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
@@ -239,7 +239,7 @@ pub(super) struct Guard {
 #[derive(Debug, Args)]
 #[command(after_help = exit::HELP, override_usage = "counterpatch check [OPTIONS] <NETWORK> <PROPERTY> <RESULTS>
        counterpatch check [OPTIONS] <PROPERTY> <RESULTS> --network <NAME=FILE>...")]
-pub(super) struct Check {
+pub(super) struct CheckArgs {
     /// The network (ONNX), the property (VNN-LIB) and the results file, counterexample or certificate of `unsat`, in
     /// this order; no network with --network. All may be gzipped
     #[arg(required = true, num_args = 2..=3, value_name = "FILE")]
@@ -252,8 +252,8 @@ pub(super) struct Check {
     #[arg(long = "dim", value_name = "NAME=N", value_parser = dimension)]
     pub(super) dims: Vec<(String, usize)>,
     /// Whose rules decide
-    #[arg(long, value_enum, default_value_t = Rules::Of2026)]
-    pub(super) rules: Rules,
+    #[arg(long, value_enum, default_value_t = RulesArg::Of2026)]
+    pub(super) rules: RulesArg,
     /// Write the nearest strictly correct counterexample to this file, if there is one near, and say how far it is
     #[arg(long, value_name = "FILE")]
     pub(super) repair: Option<PathBuf>,
@@ -264,7 +264,7 @@ pub(super) struct Check {
 
 /// The rules of a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Rules {
+pub(super) enum RulesArg {
     /// Listed outputs do not count; inputs may be off by 1e-4
     #[value(name = "2026")]
     Of2026,
@@ -280,7 +280,7 @@ pub(super) enum Rules {
 #[derive(Debug, Args)]
 #[command(after_help = exit::HELP)]
 #[command(group = clap::ArgGroup::new("which layers"))]
-pub(super) struct Repair {
+pub(super) struct RepairArgs {
     /// The network (ONNX), possibly gzipped
     #[arg(value_name = "NETWORK")]
     pub(super) network: PathBuf,
@@ -303,8 +303,8 @@ pub(super) struct Repair {
     #[arg(long, value_name = "K,K", value_delimiter = ',', group = "which layers")]
     pub(super) layers: Vec<usize>,
     /// What is to be small
-    #[arg(long, value_enum, default_value_t = Norm::L1)]
-    pub(super) norm: Norm,
+    #[arg(long, value_enum, default_value_t = NormArg::L1)]
+    pub(super) norm: NormArg,
     /// By how much each point must satisfy the property, in units of its rows; above 0
     #[arg(long, value_name = "X", default_value = "1e-3", allow_hyphen_values = true)]
     pub(super) margin: String,
@@ -318,8 +318,8 @@ pub(super) struct Repair {
     #[arg(long, value_name = "FILE")]
     pub(super) sample: Option<PathBuf>,
     /// How a decision is read from the outputs
-    #[arg(long, value_enum, default_value_t = Decision::Largest)]
-    pub(super) decision: Decision,
+    #[arg(long, value_enum, default_value_t = DecisionArg::Largest)]
+    pub(super) decision: DecisionArg,
     /// Seconds that the whole run may take, counted from the start of the process; what is found by then is written
     #[arg(short = 't', long, value_name = "SECONDS", default_value = "60", allow_hyphen_values = true)]
     pub(super) timeout: String,
@@ -333,7 +333,7 @@ pub(super) struct Repair {
 
 /// What is to be small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Norm {
+pub(super) enum NormArg {
     /// The sum of all changes
     L1,
     /// The largest change
@@ -344,7 +344,7 @@ pub(super) enum Norm {
 
 /// How far an input is from the nominal one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Distance {
+pub(super) enum DistanceArg {
     /// The number of changed inputs; of images, of changed pixels
     L0,
     /// The sum of all changes
@@ -355,20 +355,20 @@ pub(super) enum Distance {
     Linf,
 }
 
-impl From<Distance> for crate::nearest::Norm {
-    fn from(distance: Distance) -> Self {
+impl From<DistanceArg> for crate::nearest::Norm {
+    fn from(distance: DistanceArg) -> Self {
         match distance {
-            Distance::L0 => Self::L0,
-            Distance::L1 => Self::L1,
-            Distance::L2 => Self::L2,
-            Distance::Linf => Self::Linf,
+            DistanceArg::L0 => Self::L0,
+            DistanceArg::L1 => Self::L1,
+            DistanceArg::L2 => Self::L2,
+            DistanceArg::Linf => Self::Linf,
         }
     }
 }
 
 /// How a decision is read from the outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Decision {
+pub(super) enum DecisionArg {
     /// The largest output: classifiers
     Largest,
     /// The smallest output: ACAS Xu's costs
@@ -411,7 +411,7 @@ pub(super) struct Convert {
 /// `counterpatch audit`
 #[derive(Debug, Args)]
 #[command(after_help = exit::HELP)]
-pub(super) struct Audit {
+pub(super) struct AuditArgs {
     /// Tables of claims (CSV): either with a line of names (tool, benchmark, onnx, vnnlib, claim, witness), or
     /// results.csv of VNN-COMP. Counterexamples are looked for relative to their table
     #[arg(required = true, value_name = "CLAIMS")]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::json;
 use vnnlib::Query;
 
-use super::args::{self, Rules};
+use super::args::{self, RulesArg};
 use super::certificate;
 use super::config;
 use super::exit::Exit;
@@ -19,17 +19,17 @@ use crate::error::Error;
 use crate::escape::escaped;
 use crate::onnx::Model;
 use crate::witness::check::{self, Class, Report, Year, listed_inputs};
-use crate::witness::read::{self, Malformed, ReadError};
-use crate::witness::{Certainty, Change, Mended, Reading, Replay, mend, write};
+use crate::witness::read::{self, Malformed, WitnessReadError};
+use crate::witness::{Certainty, Mended, PointChange, Reading, Replay, mend, write};
 
 /// What is known of a file.
-enum Judged {
-    Report { report: Report, repair: Repair, certainty: Option<Certainty> },
+enum JudgedFile {
+    Report { report: Report, repair: MendingOutcome, certainty: Option<Certainty> },
     Malformed(Malformed),
 }
 
 /// What came of `--repair`.
-enum Repair {
+enum MendingOutcome {
     NotAsked,
     /// Written to this file.
     Written(Box<Mended>, PathBuf),
@@ -38,8 +38,8 @@ enum Repair {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &args::Check) -> Exit {
-    let config = match config::Check::try_from(args) {
+pub(super) fn run(args: &args::CheckArgs) -> Exit {
+    let config = match config::CheckConfig::try_from(args) {
         Ok(config) => config,
         Err(error) => return Failure::Usage(error).say(),
     };
@@ -53,17 +53,21 @@ pub(super) fn run(args: &args::Check) -> Exit {
 }
 
 /// Checks a certificate of `unsat`.
-fn proof(config: &config::Check, text: &[u8], as_json: bool) -> Result<Exit, Failure> {
+fn proof(config: &config::CheckConfig, text: &[u8], as_json: bool) -> Result<Exit, Failure> {
     let query = input::property(&config.property)?;
     let files = config.networks.files_for(&query).map_err(Failure::Usage)?;
     let (models, _) = input::models(&files, &query, &config.dims)?;
     Ok(certificate::check(text, &query, &models, as_json))
 }
 
-fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Result<Judged, Failure> {
+fn judge(
+    config: &config::CheckConfig,
+    rules: RulesArg,
+    repaired: Option<&Path>,
+) -> Result<JudgedFile, Failure> {
     let reading: Reading = match read::read(&config.results) {
         Ok(reading) => reading,
-        Err(ReadError::Malformed(malformed)) => return Ok(Judged::Malformed(malformed)),
+        Err(WitnessReadError::Malformed(malformed)) => return Ok(JudgedFile::Malformed(malformed)),
         Err(error) => return Err(Error::from(error).into()),
     };
     let query = input::property(&config.property)?;
@@ -71,9 +75,9 @@ fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Resul
     let path = files.first().cloned().unwrap_or_default();
     let (models, _) = input::models(&files, &query, &config.dims)?;
     let year = match rules {
-        Rules::Of2026 => Year::Of2026,
-        Rules::Of2025Small => Year::Of2025Small,
-        Rules::Of2025Zero => Year::Of2025Zero,
+        RulesArg::Of2026 => Year::Of2026,
+        RulesArg::Of2025Small => Year::Of2025Small,
+        RulesArg::Of2025Zero => Year::Of2025Zero,
     };
     let report = Replay::new(query.clone(), models.iter().cloned())
         .and_then(|replay| check::check(&replay, &reading, year))
@@ -83,10 +87,10 @@ fn judge(config: &config::Check, rules: Rules, repaired: Option<&Path>) -> Resul
         _ => None,
     };
     let repair = match repaired {
-        None => Repair::NotAsked,
+        None => MendingOutcome::NotAsked,
         Some(out) => repair(query, &models, &reading, out)?,
     };
-    Ok(Judged::Report { report, repair, certainty })
+    Ok(JudgedFile::Report { report, repair, certainty })
 }
 
 fn in_words(certainty: Certainty) -> &'static str {
@@ -98,23 +102,28 @@ fn in_words(certainty: Certainty) -> &'static str {
 }
 
 /// Writes the nearest strict witness to `out`.
-fn repair(query: Query, models: &[Arc<Model>], reading: &Reading, out: &Path) -> Result<Repair, Error> {
+fn repair(
+    query: Query,
+    models: &[Arc<Model>],
+    reading: &Reading,
+    out: &Path,
+) -> Result<MendingOutcome, Error> {
     let Some(listed) = reading.assignment.as_ref().and_then(|listed| listed_inputs(&query, listed)) else {
-        return Ok(Repair::None("no inputs are listed that fit the property"));
+        return Ok(MendingOutcome::None("no inputs are listed that fit the property"));
     };
     match mend::mend(query, models, &listed)? {
         Some(mended) => {
             write::save(out, &mended.witness)?;
-            Ok(Repair::Written(Box::new(mended), out.to_path_buf()))
+            Ok(MendingOutcome::Written(Box::new(mended), out.to_path_buf()))
         }
-        None => Ok(Repair::None("no counterexample is near")),
+        None => Ok(MendingOutcome::None("no counterexample is near")),
     }
 }
 
-fn exit(judged: &Judged) -> Exit {
+fn exit(judged: &JudgedFile) -> Exit {
     match judged {
-        Judged::Malformed(_) => Exit::Incorrect,
-        Judged::Report { report, .. } => match report.class {
+        JudgedFile::Malformed(_) => Exit::Incorrect,
+        JudgedFile::Report { report, .. } => match report.class {
             Class::Correct => Exit::Answered,
             Class::WithinTolerance => Exit::WithinTolerance,
             Class::NoClaim(_) => Exit::NoClaim,
@@ -123,10 +132,12 @@ fn exit(judged: &Judged) -> Exit {
     }
 }
 
-fn print(judged: &Judged, as_json: bool) -> io::Result<()> {
+fn print(judged: &JudgedFile, as_json: bool) -> io::Result<()> {
     let (word, details) = match judged {
-        Judged::Malformed(malformed) => ("incorrect:malformed_ce".to_owned(), vec![malformed.to_string()]),
-        Judged::Report { report, repair, certainty } => {
+        JudgedFile::Malformed(malformed) => {
+            ("incorrect:malformed_ce".to_owned(), vec![malformed.to_string()])
+        }
+        JudgedFile::Report { report, repair, certainty } => {
             let certainty = certainty.map(|certainty| in_words(certainty).to_owned());
             (
                 report.class.word(),
@@ -142,35 +153,35 @@ fn print(judged: &Judged, as_json: bool) -> io::Result<()> {
 }
 
 /// What came of a repair, in words.
-fn repaired(repair: &Repair) -> Option<String> {
+fn repaired(repair: &MendingOutcome) -> Option<String> {
     let (mended, out) = match repair {
-        Repair::NotAsked => return None,
-        Repair::None(reason) => return Some(format!("no repair: {reason}")),
-        Repair::Written(mended, out) => (mended, out.display()),
+        MendingOutcome::NotAsked => return None,
+        MendingOutcome::None(reason) => return Some(format!("no repair: {reason}")),
+        MendingOutcome::Written(mended, out) => (mended, out.display()),
     };
     let thin = match mended.witness.certainty() == Certainty::Thin {
         true => ", by so little that another engine's rounding may hide it",
         false => "",
     };
     Some(match mended.change {
-        Change::None => format!("repair: nothing to change{thin}; {out} holds the same inputs"),
+        PointChange::None => format!("repair: nothing to change{thin}; {out} holds the same inputs"),
         change => format!(
             "repair: {} moves {} inputs {}, the most by {:.1e} ({:.1e} of its interval); strictly correct{thin}",
             out,
             mended.changed,
-            if change == Change::Snapped { "into the input set" } else { "along the margin's gradient" },
+            if change == PointChange::Snapped { "into the input set" } else { "along the margin's gradient" },
             mended.distance,
             mended.relative,
         ),
     })
 }
 
-fn json(judged: &Judged, word: &str, details: &[String]) -> serde_json::Value {
+fn json(judged: &JudgedFile, word: &str, details: &[String]) -> serde_json::Value {
     match judged {
-        Judged::Malformed(malformed) => json!({
+        JudgedFile::Malformed(malformed) => json!({
             "verdict": word, "line": malformed.line, "column": malformed.column, "details": details,
         }),
-        Judged::Report { report, repair, certainty } => {
+        JudgedFile::Report { report, repair, certainty } => {
             let unmet = report
                 .unmet
                 .iter()
@@ -185,9 +196,9 @@ fn json(judged: &Judged, word: &str, details: &[String]) -> serde_json::Value {
                 "details": details,
             });
             match repair {
-                Repair::NotAsked => {}
-                Repair::None(reason) => object["repair"] = json!({ "failed": reason }),
-                Repair::Written(mended, out) => object["repair"] = of_mended(mended, out),
+                MendingOutcome::NotAsked => {}
+                MendingOutcome::None(reason) => object["repair"] = json!({ "failed": reason }),
+                MendingOutcome::Written(mended, out) => object["repair"] = of_mended(mended, out),
             }
             object
         }
@@ -198,9 +209,9 @@ fn of_mended(mended: &Mended, out: &Path) -> serde_json::Value {
     json!({
         "file": out.display().to_string(),
         "change": match mended.change {
-            Change::None => "none",
-            Change::Snapped => "snapped",
-            Change::Stepped => "stepped",
+            PointChange::None => "none",
+            PointChange::Snapped => "snapped",
+            PointChange::Stepped => "stepped",
         },
         "distance": mended.distance,
         "relative_distance": mended.relative,

@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::args;
 use super::networks::Networks;
 use super::second::Tool;
-use crate::pipeline::radius::Wish;
+use crate::pipeline::radius::RadiusWish;
 use crate::problem::names::Misnamed;
 use crate::property::around::{OutputRange, Violation};
 use crate::property::decision::Decision;
-use crate::repair::{self, Norm};
+use crate::repair::{self, ChangeNorm};
 use crate::search::schedule::table;
-use crate::search::strategy::patch::reading::{Reading, ReadingError};
+use crate::search::strategy::patch::reading::{PaperReading, ReadingError};
 use crate::search::{Config, MOST_THREADS, available_threads};
 use crate::unpack;
 
@@ -165,7 +165,7 @@ impl From<Misnamed> for UsageError {
 
 /// The meaning of `verify`'s arguments.
 #[derive(Debug)]
-pub(super) struct Verify {
+pub(super) struct VerifyConfig {
     /// The network files.
     pub(super) networks: Networks,
     /// The property's file.
@@ -178,10 +178,10 @@ pub(super) struct Verify {
     pub(super) gap: f64,
 }
 
-impl TryFrom<&args::Verify> for Verify {
+impl TryFrom<&args::VerifyArgs> for VerifyConfig {
     type Error = UsageError;
 
-    fn try_from(args: &args::Verify) -> Result<Self, UsageError> {
+    fn try_from(args: &args::VerifyArgs) -> Result<Self, UsageError> {
         let (networks, [property]) =
             files(&args.files, &args.networks, "a network and a property are wanted")?;
         let timeout = args.timeout.as_deref().map(|text| seconds("timeout", text)).transpose()?;
@@ -200,7 +200,7 @@ impl TryFrom<&args::Verify> for Verify {
 
 /// The meaning of `pair`'s arguments.
 #[derive(Debug)]
-pub(super) struct Pair {
+pub(super) struct PairConfig {
     /// The network files.
     pub(super) networks: Networks,
     /// The property's file.
@@ -210,7 +210,7 @@ pub(super) struct Pair {
     /// The second tool.
     pub(super) second: Tool,
     /// How the two take turns.
-    pub(super) order: Order,
+    pub(super) order: RunOrder,
     /// Bytes that the second tool may hold.
     pub(super) memory: Option<u64>,
     /// Settings of our search.
@@ -219,7 +219,7 @@ pub(super) struct Pair {
 
 /// Who runs when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum RunOrder {
     /// Our search for this long, then the second tool.
     InTurn(Duration),
     /// Both at once.
@@ -229,10 +229,10 @@ pub(super) enum Order {
 /// The longest that our search goes first, unless it is told otherwise.
 const LONGEST_FIRST: Duration = Duration::from_secs(10);
 
-impl TryFrom<&args::Pair> for Pair {
+impl TryFrom<&args::PairArgs> for PairConfig {
     type Error = UsageError;
 
-    fn try_from(args: &args::Pair) -> Result<Self, UsageError> {
+    fn try_from(args: &args::PairArgs) -> Result<Self, UsageError> {
         let (networks, [property]) =
             files(&args.files, &args.networks, "a network and a property are wanted")?;
         let timeout = seconds("timeout", &args.timeout)?;
@@ -248,8 +248,8 @@ impl TryFrom<&args::Pair> for Pair {
             timeout,
             second,
             order: match args.race {
-                true => Order::Race,
-                false => Order::InTurn(first.unwrap_or((timeout / 5).min(LONGEST_FIRST))),
+                true => RunOrder::Race,
+                false => RunOrder::InTurn(first.unwrap_or((timeout / 5).min(LONGEST_FIRST))),
             },
             memory: args.memory.as_deref().map(bytes).transpose()?,
             search: Config { seed: args.seed, threads: threads(args.threads)?, ..Config::default() },
@@ -259,7 +259,7 @@ impl TryFrom<&args::Pair> for Pair {
 
 /// The meaning of `check`'s arguments.
 #[derive(Debug)]
-pub(super) struct Check {
+pub(super) struct CheckConfig {
     /// The network files.
     pub(super) networks: Networks,
     /// The property's file.
@@ -270,10 +270,10 @@ pub(super) struct Check {
     pub(super) dims: Vec<(String, usize)>,
 }
 
-impl TryFrom<&args::Check> for Check {
+impl TryFrom<&args::CheckArgs> for CheckConfig {
     type Error = UsageError;
 
-    fn try_from(args: &args::Check) -> Result<Self, UsageError> {
+    fn try_from(args: &args::CheckArgs) -> Result<Self, UsageError> {
         let wanted = "a network, a property and a results file are wanted";
         let (networks, [property, results]) = files(&args.files, &args.networks, wanted)?;
         Ok(Self { networks, property, results, dims: args.dims.clone() })
@@ -282,11 +282,11 @@ impl TryFrom<&args::Check> for Check {
 
 /// The meaning of `repair`'s arguments.
 #[derive(Debug)]
-pub(super) struct Repair {
+pub(super) struct RepairConfig {
     /// Which layers change.
     pub(super) layers: Layers,
     /// How the repair is looked for.
-    pub(super) settings: repair::Settings,
+    pub(super) settings: repair::RepairSettings,
     /// How decisions are compared.
     pub(super) decision: Decision,
     /// The time limit.
@@ -321,10 +321,10 @@ impl Layers {
     }
 }
 
-impl TryFrom<&args::Repair> for Repair {
+impl TryFrom<&args::RepairArgs> for RepairConfig {
     type Error = UsageError;
 
-    fn try_from(args: &args::Repair) -> Result<Self, UsageError> {
+    fn try_from(args: &args::RepairArgs) -> Result<Self, UsageError> {
         let layers = match (args.layer, args.layers.as_slice()) {
             (Some(layer), _) => Layers::Together(vec![layer]),
             (None, []) if args.all_layers => Layers::Each,
@@ -332,24 +332,24 @@ impl TryFrom<&args::Repair> for Repair {
             (None, layers) => Layers::Together(layers.to_vec()),
         };
         let norm = match args.norm {
-            args::Norm::L1 => Norm::Total,
-            args::Norm::Linf => Norm::Largest,
-            args::Norm::L0 => Norm::Fewest,
+            args::NormArg::L1 => ChangeNorm::Total,
+            args::NormArg::Linf => ChangeNorm::Largest,
+            args::NormArg::L0 => ChangeNorm::Fewest,
         };
         let decision = match args.decision {
-            args::Decision::Largest => Decision::Largest,
-            args::Decision::Smallest => Decision::Smallest,
+            args::DecisionArg::Largest => Decision::Largest,
+            args::DecisionArg::Smallest => Decision::Smallest,
         };
         let margin = positive("--margin", &args.margin)?;
         let limit = args.limit.as_deref().map_or(Ok(f64::INFINITY), |text| positive("--limit", text))?;
-        let settings = repair::Settings { norm, margin, limit, seed: args.seed, ..Default::default() };
+        let settings = repair::RepairSettings { norm, margin, limit, seed: args.seed, ..Default::default() };
         Ok(Self { layers, settings, decision, timeout: seconds("timeout", &args.timeout)? })
     }
 }
 
 /// The meaning of what is said of a point.
 #[derive(Debug)]
-pub(super) struct Near {
+pub(super) struct NearConfig {
     /// What an input may be at all.
     pub(super) valid: (f64, f64),
     /// What a counterexample does; `None` if it is decided for another output than the point.
@@ -358,10 +358,10 @@ pub(super) struct Near {
     pub(super) decision: Decision,
 }
 
-impl TryFrom<&args::Near> for Near {
+impl TryFrom<&args::NearArgs> for NearConfig {
     type Error = UsageError;
 
-    fn try_from(args: &args::Near) -> Result<Self, UsageError> {
+    fn try_from(args: &args::NearArgs) -> Result<Self, UsageError> {
         let valid = match &args.clip {
             None => (f64::NEG_INFINITY, f64::INFINITY),
             Some(text) => range(text).ok_or_else(|| UsageError::Clip(text.clone()))?,
@@ -395,23 +395,23 @@ pub(super) fn reach(texts: &[String]) -> Result<Vec<f64>, UsageError> {
 
 /// The meaning of `radius`'s arguments.
 #[derive(Debug)]
-pub(super) struct Radius {
+pub(super) struct RadiusConfig {
     /// What is wanted.
-    pub(super) wish: Wish,
+    pub(super) wish: RadiusWish,
     /// The time of all searches.
     pub(super) timeout: Duration,
     /// Settings of the searches.
     pub(super) search: Config,
 }
 
-impl TryFrom<&args::Radius> for Radius {
+impl TryFrom<&args::RadiusArgs> for RadiusConfig {
     type Error = UsageError;
 
-    fn try_from(args: &args::Radius) -> Result<Self, UsageError> {
+    fn try_from(args: &args::RadiusArgs) -> Result<Self, UsageError> {
         let most = fraction(&args.most).filter(|x| *x > 0.0 && x.is_finite());
         let most = most.ok_or_else(|| UsageError::Positive { option: "--most", text: args.most.clone() })?;
         Ok(Self {
-            wish: Wish { most, gap: positive("--gap", &args.gap)?, each: seconds("each", &args.each)? },
+            wish: RadiusWish { most, gap: positive("--gap", &args.gap)?, each: seconds("each", &args.each)? },
             timeout: seconds("timeout", &args.timeout)?,
             search: Config { seed: args.seed, threads: threads(args.threads)?, ..Config::default() },
         })
@@ -432,11 +432,11 @@ pub(super) fn fraction(text: &str) -> Option<f64> {
     Some(number(above)? / number(below)?)
 }
 
-impl From<args::Decision> for Decision {
-    fn from(decision: args::Decision) -> Self {
+impl From<args::DecisionArg> for Decision {
+    fn from(decision: args::DecisionArg) -> Self {
         match decision {
-            args::Decision::Largest => Self::Largest,
-            args::Decision::Smallest => Self::Smallest,
+            args::DecisionArg::Largest => Self::Largest,
+            args::DecisionArg::Smallest => Self::Smallest,
         }
     }
 }
@@ -448,7 +448,7 @@ fn positive(option: &'static str, text: &str) -> Result<f64, UsageError> {
 
 /// The meaning of `audit`'s arguments.
 #[derive(Debug)]
-pub(super) struct Audit {
+pub(super) struct AuditConfig {
     /// The time of one attack.
     pub(super) budget: Duration,
     /// Instances at a time.
@@ -457,10 +457,10 @@ pub(super) struct Audit {
     pub(super) search: Config,
 }
 
-impl TryFrom<&args::Audit> for Audit {
+impl TryFrom<&args::AuditArgs> for AuditConfig {
     type Error = UsageError;
 
-    fn try_from(args: &args::Audit) -> Result<Self, UsageError> {
+    fn try_from(args: &args::AuditArgs) -> Result<Self, UsageError> {
         Ok(Self {
             budget: seconds("budget", &args.budget)?,
             threads: threads(args.threads)?,
@@ -507,7 +507,7 @@ pub(super) fn bytes(text: &str) -> Result<u64, UsageError> {
 }
 
 /// How the paper's method is to be understood.
-pub(super) fn reading(text: &str) -> Result<Reading, UsageError> {
+pub(super) fn reading(text: &str) -> Result<PaperReading, UsageError> {
     text.parse().map_err(UsageError::Reading)
 }
 

@@ -15,7 +15,7 @@ use crate::repair::points::{self, PointsError};
 use crate::unpack;
 use crate::witness::check::listed_inputs;
 use crate::witness::read;
-use crate::witness::word::Said;
+use crate::witness::word::ClaimedVerdict;
 
 /// Reads points of the query's inputs, possibly gzipped: a list of numbers, an array of numpy, or what `verify` writes.
 ///
@@ -32,7 +32,7 @@ pub(super) fn points(path: &Path, query: &Query) -> Result<Vec<Vec<f64>>, Error>
     } else {
         let (found, text) = load::text_of(path.clone(), bytes)?;
         match text.split_whitespace().next() {
-            Some(word) if word.starts_with('(') || Said::of(word) != Said::Nothing => {
+            Some(word) if word.starts_with('(') || ClaimedVerdict::of(word) != ClaimedVerdict::Nothing => {
                 of_results(&unpack::shown(&found), &text, query)
             }
             _ => points::parse(&text, inputs),

@@ -16,7 +16,7 @@ use crate::onnx::{self, Model};
 use crate::pipeline::cells;
 use crate::problem::fit;
 use crate::report::Inspection;
-use crate::report::inspection::{Computation, Dimension, Value};
+use crate::report::inspection::{Computation, Dimension, InspectedValue};
 
 /// Runs the command. A network that no search can run on is bad input, and described all the same.
 pub(super) fn run(args: &args::Inspect) -> Exit {
@@ -39,7 +39,7 @@ fn inspected(args: &args::Inspect) -> Result<Inspection, Error> {
     let model = Arc::new(onnx::read(&args.network)?);
     let fitted = fit::alone(&model, &args.dims.iter().cloned().collect())?;
     let mut inspection = Inspection::of(&fitted.model);
-    inspection.inputs = model.graph.inputs.iter().map(Value::from).collect();
+    inspection.inputs = model.graph.inputs.iter().map(InspectedValue::from).collect();
     inspection.bound = fitted.notes;
     if !fitted.ones.is_empty() {
         let what = format!(
@@ -106,7 +106,7 @@ fn text(inspection: &Inspection) -> String {
     text
 }
 
-fn of_value(value: &Value) -> String {
+fn of_value(value: &InspectedValue) -> String {
     let dimension = |dim: &Dimension| match dim {
         Dimension::Fixed(n) => n.to_string(),
         Dimension::Symbolic(name) if name.is_empty() => "?".into(),

@@ -26,11 +26,11 @@ pub(super) enum JournalError {
 }
 
 /// An open journal.
-pub(super) struct Journal {
+pub(super) struct JournalFile {
     file: Mutex<File>,
 }
 
-impl Journal {
+impl JournalFile {
     /// Opens or begins one; what was noted before, in its order. The end of a line that was never finished is left out:
     /// its piece of work is done again.
     pub(super) fn open<S, R>(path: &Path, settings: &S) -> Result<(Self, Vec<R>), JournalError>

@@ -18,11 +18,11 @@ use crate::repair::points::PointsError;
 
 /// The network, made to fit, and the property of inputs so near to the point; notes go to standard error unless `quiet`.
 pub(super) fn around(
-    args: &args::Near,
+    args: &args::NearArgs,
     reach: Vec<f64>,
     quiet: bool,
 ) -> Result<(Arc<Model>, Around), Failure> {
-    let config = config::Near::try_from(args)?;
+    let config = config::NearConfig::try_from(args)?;
     let model = Arc::new(onnx::read(&args.network).map_err(Error::from)?);
     let model = fit::alone(&model, &args.dims.iter().cloned().collect()).map_err(Error::from)?.model;
     let point = point(args, &model)?;
@@ -40,7 +40,7 @@ pub(super) fn around(
 }
 
 /// The point of the file that is meant.
-fn point(args: &args::Near, model: &Model) -> Result<Vec<f64>, Error> {
+fn point(args: &args::NearArgs, model: &Model) -> Result<Vec<f64>, Error> {
     let mut points = input::points(&args.around, &declarations(model)?)?;
     let unfit = |what: String| Error::Points { path: args.around.clone(), source: PointsError::Unfit(what) };
     match (args.index, points.len()) {

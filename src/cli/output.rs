@@ -12,7 +12,7 @@ use crate::witness::write::WriteError;
 
 /// A file to be.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(super) struct OutputFile {
     /// As it was named.
     path: PathBuf,
     target: Target,
@@ -21,7 +21,7 @@ pub(super) struct Output {
     _scratch: Option<TempDir>,
 }
 
-impl Output {
+impl OutputFile {
     /// Makes sure that the file can be written, before anything is computed for it.
     ///
     /// # Errors
@@ -74,8 +74,8 @@ impl Output {
     }
 }
 
-impl Drop for Output {
-    /// Without [`Output::publish`] nothing is left.
+impl Drop for OutputFile {
+    /// Without [`OutputFile::publish`] nothing is left.
     fn drop(&mut self) {
         // After a rename there is nothing to remove.
         let _ = fs::remove_file(&self.fresh);

@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use vnnlib::Query;
 
-use super::config::{self, Order};
+use super::config::{self, RunOrder};
 use super::delivery::{Delivery, Style};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::second::{self, Adopted, Question};
+use super::second::{self, Adopted, ToolQuestion};
 use super::session::{self, Outlets};
 use super::terminal::say;
 use super::verify::doubts;
@@ -32,7 +32,7 @@ use crate::report::Statistics;
 use crate::search::Config;
 use crate::unpack;
 use crate::witness::check::listed_inputs;
-use crate::witness::{Answer, Certainty, Change, Mended, Reading, Witness, mend};
+use crate::witness::{Answer, Certainty, Mended, PointChange, Reading, Witness, mend};
 
 /// How long the second tool may take to end after a signal, ours included.
 const GRACE: Duration = Duration::from_secs(1);
@@ -40,18 +40,18 @@ const GRACE: Duration = Duration::from_secs(1);
 const KEPT: Duration = Duration::from_millis(300);
 
 /// Runs the command.
-pub(super) fn run(args: &args::Pair, itself: &[OsString]) -> Exit {
+pub(super) fn run(args: &args::PairArgs, itself: &[OsString]) -> Exit {
     let outlets = Outlets { results_file: args.results_file.as_deref(), folder: None, style: Style::Text };
     session::run(outlets, |signals, delivery| pair(args, itself, signals, delivery))
 }
 
 fn pair(
-    args: &args::Pair,
+    args: &args::PairArgs,
     itself: &[OsString],
     signals: Signals,
     delivery: &Arc<Delivery>,
 ) -> Result<Exit, Failure> {
-    let config = config::Pair::try_from(args)?;
+    let config = config::PairConfig::try_from(args)?;
     let files = config.networks.files().into_iter().map(|(_, path)| path);
     if let Some(stream) = files.chain([config.property.as_path()]).find(|path| unpack::is_stream(path)) {
         return Err(Error::Stream { path: stream.to_path_buf() }.into());
@@ -72,21 +72,21 @@ fn pair(
     if !args.quiet {
         notes.iter().for_each(|note| say!("note: {note}"));
     }
-    let pair = Pair { config: &config, itself, query, models, budget: &budget, quiet: args.quiet };
+    let pair = PairRun { config: &config, itself, query, models, budget: &budget, quiet: args.quiet };
     let verdict = match config.order {
-        Order::InTurn(first) => pair.in_turn(first),
-        Order::Race => pair.race(),
+        RunOrder::InTurn(first) => pair.in_turn(first),
+        RunOrder::Race => pair.race(),
     };
     // A guard that was killed itself has left its processes to us.
     adopted.end_all();
     let (answer, by) = match &verdict {
         Settled::Sat(witness, by) => (Answer::Sat(witness), *by),
         Settled::Unsat(by) => (Answer::Unsat, *by),
-        Settled::Doubtful | Settled::Open => (Answer::Unknown, Side::Ours),
+        Settled::Doubtful | Settled::Open => (Answer::Unknown, PairSide::Ours),
     };
     let exit = delivery.deliver(answer).unwrap_or(Exit::Answered);
     if !args.quiet && !verdict.is_open() {
-        let by = if by == Side::Ours { "our search".to_owned() } else { config.second.name() };
+        let by = if by == PairSide::Ours { "our search".to_owned() } else { config.second.name() };
         say!("note: {} by {by}, after {:.1} s", answer.word(), budget.elapsed().as_secs_f64());
     }
     Ok(exit)
@@ -94,7 +94,7 @@ fn pair(
 
 /// Whose answer it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+enum PairSide {
     Ours,
     Theirs,
 }
@@ -102,8 +102,8 @@ enum Side {
 /// What is known after one side, or both.
 #[derive(Debug)]
 enum Settled {
-    Sat(Box<Witness>, Side),
-    Unsat(Side),
+    Sat(Box<Witness>, PairSide),
+    Unsat(PairSide),
     /// The second tool says `sat`, and has no counterexample that counts: a reason to search on.
     Doubtful,
     Open,
@@ -137,8 +137,8 @@ fn merged(ours: Settled, theirs: Settled, second: &str) -> (Settled, Option<Stri
     }
 }
 
-struct Pair<'a> {
-    config: &'a config::Pair,
+struct PairRun<'a> {
+    config: &'a config::PairConfig,
     /// What starts this program once more.
     itself: &'a [OsString],
     query: Query,
@@ -147,7 +147,7 @@ struct Pair<'a> {
     quiet: bool,
 }
 
-impl Pair<'_> {
+impl PairRun<'_> {
     fn in_turn(&self, first: Duration) -> Settled {
         let ours = self.search(&self.budget.slice(first));
         if !ours.is_open() || self.budget.check().is_err() {
@@ -210,8 +210,8 @@ impl Pair<'_> {
                 }
                 Settled::Open
             }
-            Ok(Verdict::Sat(witness)) => Settled::Sat(Box::new(witness), Side::Ours),
-            Ok(Verdict::Unsat(_)) => Settled::Unsat(Side::Ours),
+            Ok(Verdict::Sat(witness)) => Settled::Sat(Box::new(witness), PairSide::Ours),
+            Ok(Verdict::Unsat(_)) => Settled::Unsat(PairSide::Ours),
             Ok(Verdict::Unknown(reason)) => {
                 if !self.quiet {
                     say!("note: our search: {reason}");
@@ -229,9 +229,9 @@ impl Pair<'_> {
     fn ask(&self, budget: &Budget) -> Settled {
         let second = self.config.second.name();
         match self.answer(budget) {
-            Ok(second::Answer::Unsat) => Settled::Unsat(Side::Theirs),
-            Ok(second::Answer::Sat(reading)) => self.believe(&reading),
-            Ok(second::Answer::None(why)) => {
+            Ok(second::ToolAnswer::Unsat) => Settled::Unsat(PairSide::Theirs),
+            Ok(second::ToolAnswer::Sat(reading)) => self.believe(&reading),
+            Ok(second::ToolAnswer::None(why)) => {
                 say!("warning: no answer of {second}: {why}");
                 Settled::Open
             }
@@ -242,12 +242,12 @@ impl Pair<'_> {
         }
     }
 
-    fn answer(&self, budget: &Budget) -> io::Result<second::Answer> {
+    fn answer(&self, budget: &Budget) -> io::Result<second::ToolAnswer> {
         let scratch = tempfile::Builder::new().prefix("counterpatch-").tempdir()?;
         let time = budget.remaining().map(|left| left.saturating_sub(KEPT));
         let budget = time.map_or_else(|| budget.clone(), |time| budget.slice(time));
         let networks = self.config.networks.files();
-        let question = Question::new(&networks, &self.config.property, time, scratch.path())?;
+        let question = ToolQuestion::new(&networks, &self.config.property, time, scratch.path())?;
         let (tool, memory) = (&self.config.second, self.config.memory);
         second::run(self.itself, tool, &question, scratch.path(), memory, &budget)
     }
@@ -272,7 +272,7 @@ impl Pair<'_> {
             }
             Ok(Some(mended)) => {
                 self.tell(&mended);
-                Settled::Sat(Box::new(mended.witness), Side::Theirs)
+                Settled::Sat(Box::new(mended.witness), PairSide::Theirs)
             }
             Ok(None) => {
                 refused("its counterexample violates nothing, and there is none beside it".to_owned())
@@ -283,9 +283,9 @@ impl Pair<'_> {
 
     fn tell(&self, mended: &Mended) {
         let how = match mended.change {
-            Change::None => return,
-            Change::Snapped => "outside the input set",
-            Change::Stepped => "on the safe side of the property",
+            PointChange::None => return,
+            PointChange::Snapped => "outside the input set",
+            PointChange::Stepped => "on the safe side of the property",
         };
         say!(
             "warning: the counterexample of {} was {how}; the one beside it is moved by at most {:.1e}",
@@ -318,15 +318,25 @@ mod tests {
     fn a_counterexample_outweighs_every_proof() {
         let sat = |side| Settled::Sat(witness(), side);
         let cases = [
-            (sat(Side::Ours), Settled::Unsat(Side::Theirs), "sat by Ours", Some("the tool says unsat")),
-            (Settled::Unsat(Side::Ours), sat(Side::Theirs), "sat by Theirs", Some("our bounds exclude")),
-            (Settled::Open, sat(Side::Theirs), "sat by Theirs", None),
-            (sat(Side::Ours), Settled::Open, "sat by Ours", None),
-            (Settled::Unsat(Side::Ours), Settled::Open, "unsat by Ours", None),
-            (Settled::Open, Settled::Unsat(Side::Theirs), "unsat by Theirs", None),
+            (
+                sat(PairSide::Ours),
+                Settled::Unsat(PairSide::Theirs),
+                "sat by Ours",
+                Some("the tool says unsat"),
+            ),
+            (
+                Settled::Unsat(PairSide::Ours),
+                sat(PairSide::Theirs),
+                "sat by Theirs",
+                Some("our bounds exclude"),
+            ),
+            (Settled::Open, sat(PairSide::Theirs), "sat by Theirs", None),
+            (sat(PairSide::Ours), Settled::Open, "sat by Ours", None),
+            (Settled::Unsat(PairSide::Ours), Settled::Open, "unsat by Ours", None),
+            (Settled::Open, Settled::Unsat(PairSide::Theirs), "unsat by Theirs", None),
             (Settled::Open, Settled::Open, "open", None),
             (Settled::Open, Settled::Doubtful, "open", None),
-            (Settled::Unsat(Side::Ours), Settled::Doubtful, "unsat by Ours", None),
+            (Settled::Unsat(PairSide::Ours), Settled::Doubtful, "unsat by Ours", None),
         ];
         for (ours, theirs, want, odd) in cases {
             let (settled, contradiction) = merged(ours, theirs, "the tool");

@@ -9,14 +9,14 @@ use crate::error::Error;
 use crate::onnx::Model;
 
 /// Runs the command.
-pub(super) fn run(args: &args::Property) -> Exit {
+pub(super) fn run(args: &args::PropertyArgs) -> Exit {
     match property(args) {
         Ok(text) => deliver(&text, args.output.as_deref()),
         Err(failure) => failure.say(),
     }
 }
 
-fn property(args: &args::Property) -> Result<String, Failure> {
+fn property(args: &args::PropertyArgs) -> Result<String, Failure> {
     let reach = config::reach(&args.eps)?;
     let (model, around) = near::around(&args.near, reach, false)?;
     let text = around.text(&comment(args)).map_err(|source| Error::Around { source })?;
@@ -27,7 +27,7 @@ fn property(args: &args::Property) -> Result<String, Failure> {
 }
 
 /// The same property in version 2.0.
-fn second(args: &args::Property, text: String, model: &Model) -> Result<String, Error> {
+fn second(args: &args::PropertyArgs, text: String, model: &Model) -> Result<String, Error> {
     let query = vnnlib::parse(text)?;
     let converted = query.to_version_2(signature(&model.graph).as_ref());
     let path = args.near.network.clone();
@@ -35,7 +35,7 @@ fn second(args: &args::Property, text: String, model: &Model) -> Result<String, 
 }
 
 /// How it was made, so that it can be made again.
-fn comment(args: &args::Property) -> Vec<String> {
+fn comment(args: &args::PropertyArgs) -> Vec<String> {
     let near = &args.near;
     let clip = near.clip.as_ref().map(|clip| format!(", within {clip}")).unwrap_or_default();
     let index = near.index.map(|index| format!(" (point {index})")).unwrap_or_default();

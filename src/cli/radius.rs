@@ -11,12 +11,12 @@ use super::terminal::{self, say};
 use super::{args, config, near};
 use crate::budget::Budget;
 use crate::error::Error;
-use crate::pipeline::radius::{Radius, Said, Step, radius};
+use crate::pipeline::radius::{Radius, RadiusStep, StepAnswer, radius};
 use crate::search::observer::{Event, Observer};
 use crate::witness::{Witness, write};
 
 /// Runs the command.
-pub(super) fn run(args: &args::Radius) -> Exit {
+pub(super) fn run(args: &args::RadiusArgs) -> Exit {
     match measured(args) {
         Ok(radius) => {
             let written = match args.json {
@@ -29,8 +29,8 @@ pub(super) fn run(args: &args::Radius) -> Exit {
     }
 }
 
-fn measured(args: &args::Radius) -> Result<Radius, Failure> {
-    let config = config::Radius::try_from(args)?;
+fn measured(args: &args::RadiusArgs) -> Result<Radius, Failure> {
+    let config = config::RadiusConfig::try_from(args)?;
     let budget = Budget::of_process(config.timeout).with_interrupt(interrupt().map_err(Failure::System)?);
     let (model, around) = near::around(&args.near, vec![0.0], args.quiet)?;
     let told = Told { steps: !args.quiet && io::stderr().is_terminal() };
@@ -71,11 +71,11 @@ fn in_words(radius: &Radius) -> String {
 }
 
 fn in_json(radius: &Radius) -> Value {
-    let step = |step: &Step| {
+    let step = |step: &RadiusStep| {
         let (said, why) = match step.said {
-            Said::Sat => ("sat", None),
-            Said::Unsat => ("unsat", None),
-            Said::Unknown(why) => ("unknown", Some(why.to_string())),
+            StepAnswer::Sat => ("sat", None),
+            StepAnswer::Unsat => ("unsat", None),
+            StepAnswer::Unknown(why) => ("unknown", Some(why.to_string())),
         };
         json!({"eps": step.eps, "said": said, "why": why, "seconds": step.seconds})
     };

@@ -13,19 +13,19 @@ use vnnlib::Query;
 use super::config;
 use super::exit::Exit;
 use super::failure::{Failing, Failure};
-use super::output::Output;
+use super::output::OutputFile;
 use super::terminal;
 use super::{args, input};
 use crate::budget::{Budget, Interrupt, Stopwatch};
 use crate::error::Error;
 use crate::onnx;
 use crate::problem::{ModelsError, fit};
-use crate::repair::{Job, JobError, Outcome, Patch, repair};
+use crate::repair::{Job, JobError, Patch, RepairOutcome, repair};
 use crate::report::Repairs;
-use crate::report::repair::{Attempt, Ending, Sample, Written};
+use crate::report::repair::{Attempt, RepairEnding, Sample, Written};
 
 /// Runs the command.
-pub(super) fn run(args: &args::Repair) -> Exit {
+pub(super) fn run(args: &args::RepairArgs) -> Exit {
     match report(args) {
         Ok(report) => {
             let exit = if report.written.is_some() { Exit::Answered } else { Exit::NotRepaired };
@@ -35,8 +35,8 @@ pub(super) fn run(args: &args::Repair) -> Exit {
     }
 }
 
-fn report(args: &args::Repair) -> Result<Repairs, Failure> {
-    let config = config::Repair::try_from(args).map_err(Failure::Usage)?;
+fn report(args: &args::RepairArgs) -> Result<Repairs, Failure> {
+    let config = config::RepairConfig::try_from(args).map_err(Failure::Usage)?;
     let budget = Budget::of_process(config.timeout).with_interrupt(interrupt().map_err(Failure::System)?);
     let (model, bytes) = onnx::read_with_bytes(&args.network).map_err(Error::from)?;
     let query = input::property(&args.property)?;
@@ -47,7 +47,7 @@ fn report(args: &args::Repair) -> Result<Repairs, Failure> {
     let unusable = |source: JobError| Error::Repair { path: path.clone(), source: source.into() };
     let job = Job::new(model, bytes, query, &points).map_err(unusable)?;
     let attempts = config.layers.attempts(job.tail().layers.len()).map_err(Failure::Usage)?;
-    let output = Output::prepare(&args.output).map_err(Error::from)?;
+    let output = OutputFile::prepare(&args.output).map_err(Error::from)?;
 
     let (mut tried, mut found) = (Vec::new(), Vec::new());
     for (index, layers) in attempts.iter().enumerate() {
@@ -56,7 +56,7 @@ fn report(args: &args::Repair) -> Result<Repairs, Failure> {
         let watch = Stopwatch::start();
         let outcome = repair(&job.task(), layers, &config.settings, &slice)?;
         tried.push(Attempt::new(layers.clone(), job.tail(), &outcome, watch.elapsed()));
-        if let Outcome::Repaired(repair) = outcome {
+        if let RepairOutcome::Repaired(repair) = outcome {
             found.push((index, repair.patches));
         }
     }
@@ -82,7 +82,7 @@ fn fitted(query: &Query, model: onnx::Model) -> Result<onnx::Model, Error> {
 fn write(
     job: &Job,
     found: &[(usize, Vec<Patch>)],
-    output: Output,
+    output: OutputFile,
     path: &Path,
     report: &mut Repairs,
 ) -> Result<Option<Arc<onnx::Model>>, Error> {
@@ -96,7 +96,7 @@ fn write(
             report.written = Some(Written::new(path.to_path_buf(), *attempt, margins));
             return Ok(Some(copy));
         }
-        report.attempts[*attempt].outcome = Ending::LostToRounding;
+        report.attempts[*attempt].outcome = RepairEnding::LostToRounding;
     }
     Ok(None)
 }
@@ -112,7 +112,7 @@ pub(super) fn interrupt() -> io::Result<Interrupt> {
     Ok(interrupt)
 }
 
-fn print(report: &Repairs, args: &args::Repair) -> io::Result<()> {
+fn print(report: &Repairs, args: &args::RepairArgs) -> io::Result<()> {
     if args.json {
         return terminal::print_json(&format!("{}\n", serde_json::to_string(report)?));
     }
@@ -127,12 +127,12 @@ fn of_attempt(attempt: &Attempt) -> String {
     let size = format!("{weights} weights changed, sum {total:.6}, largest {largest:.6}");
     let proved = if attempt.optimal { "optimal" } else { "not proved optimal" };
     match &attempt.outcome {
-        Ending::Repaired => format!("{layers}: {size}, {proved}, {seconds:.2} s"),
-        Ending::LostToRounding => {
+        RepairEnding::Repaired => format!("{layers}: {size}, {proved}, {seconds:.2} s"),
+        RepairEnding::LostToRounding => {
             format!("{layers}: {size}, but rounded to the file's type it misses (help: raise --margin)")
         }
-        Ending::Impossible => format!("{layers}: proved that no change does, {seconds:.2} s"),
-        Ending::NotFound(reason) => format!("{layers}: no repair found, {reason}, {seconds:.2} s"),
+        RepairEnding::Impossible => format!("{layers}: proved that no change does, {seconds:.2} s"),
+        RepairEnding::NotFound(reason) => format!("{layers}: no repair found, {reason}, {seconds:.2} s"),
     }
 }
 

@@ -19,11 +19,11 @@ use super::{args, certificate, input};
 use crate::budget::{self, Budget};
 use crate::error::Error;
 use crate::nearest::{Nearest, Norm};
-use crate::pipeline::nearest::Wish;
+use crate::pipeline::nearest::NearestWish;
 use crate::pipeline::{self, Verdict};
 use crate::property::doubt::{self, Doubt};
 use crate::repair::points::PointsError;
-use crate::report::{JsonLines, Progress, Statistics};
+use crate::report::{JsonLines, ProgressLine, Statistics};
 use crate::search::observer::{Event, Listeners, Observer};
 use crate::witness::{Answer, Certainty, Lost, Witness, write};
 
@@ -31,7 +31,7 @@ use crate::witness::{Answer, Certainty, Lost, Witness, write};
 const GRACE: Duration = Duration::from_millis(300);
 
 /// Runs the command.
-pub(super) fn run(args: &args::Verify) -> Exit {
+pub(super) fn run(args: &args::VerifyArgs) -> Exit {
     let style = if args.json { Style::Json } else { Style::Text };
     let outlets = Outlets {
         results_file: args.results_file.as_deref(),
@@ -42,8 +42,8 @@ pub(super) fn run(args: &args::Verify) -> Exit {
 }
 
 /// Searches, and delivers what comes of it.
-fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
-    let config = config::Verify::try_from(args)?;
+fn verify(args: &args::VerifyArgs, signals: Signals, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
+    let config = config::VerifyConfig::try_from(args)?;
     let budget = config.timeout.map_or_else(Budget::unlimited, Budget::of_process);
     let budget = budget.with_interrupt(signals.interrupt());
     let statistics = Arc::new(Statistics::default());
@@ -66,20 +66,20 @@ fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Re
     watchdog.start(signals, &budget, delay).map_err(Failure::System)?;
 
     let verdict = search(args, &config, &budget, &statistics, &searching)?;
-    if let (Found::Verdict(Verdict::Unsat(proof)), Some(path)) = (&verdict, &args.certificate) {
+    if let (VerifyOutcome::Verdict(Verdict::Unsat(proof)), Some(path)) = (&verdict, &args.certificate) {
         certificate::save(path, proof)?;
     }
     let exit = match &verdict {
-        Found::Verdict(Verdict::Sat(witness)) if is_withheld(args, witness) => {
+        VerifyOutcome::Verdict(Verdict::Sat(witness)) if is_withheld(args, witness) => {
             if let Some(results) = &args.results_file {
                 write::save(&beside(results), witness).map_err(Error::from)?;
             }
             delivery.deliver(Answer::Unknown)
         }
-        Found::Verdict(Verdict::Sat(witness)) => delivery.deliver(Answer::Sat(witness)),
-        Found::Verdict(Verdict::Unsat(_)) => delivery.deliver(Answer::Unsat),
-        Found::Verdict(Verdict::Unknown(_)) => delivery.deliver(Answer::Unknown),
-        Found::OutOfTime => delivery.deliver(Answer::Timeout),
+        VerifyOutcome::Verdict(Verdict::Sat(witness)) => delivery.deliver(Answer::Sat(witness)),
+        VerifyOutcome::Verdict(Verdict::Unsat(_)) => delivery.deliver(Answer::Unsat),
+        VerifyOutcome::Verdict(Verdict::Unknown(_)) => delivery.deliver(Answer::Unknown),
+        VerifyOutcome::OutOfTime => delivery.deliver(Answer::Timeout),
     };
     if !args.quiet {
         explain(args, &verdict, &statistics);
@@ -91,7 +91,7 @@ fn verify(args: &args::Verify, signals: Signals, delivery: &Arc<Delivery>) -> Re
 }
 
 /// Whether a witness is no answer by itself.
-fn is_withheld(args: &args::Verify, witness: &Witness) -> bool {
+fn is_withheld(args: &args::VerifyArgs, witness: &Witness) -> bool {
     witness.certainty() == Certainty::Thin && !args.accept_thin
 }
 
@@ -103,19 +103,19 @@ fn beside(results: &Path) -> PathBuf {
 }
 
 /// What came of it.
-enum Found {
+enum VerifyOutcome {
     Verdict(Verdict),
     /// The time was up before the search could begin.
     OutOfTime,
 }
 
 fn search(
-    args: &args::Verify,
-    config: &config::Verify,
+    args: &args::VerifyArgs,
+    config: &config::VerifyConfig,
     budget: &Budget,
     statistics: &Statistics,
     searching: &AtomicBool,
-) -> Result<Found, Failure> {
+) -> Result<VerifyOutcome, Failure> {
     let query = input::property(&config.property)?;
     let files = config.networks.files_for(&query)?;
     let doubts = doubts(&query);
@@ -124,13 +124,13 @@ fn search(
         notes.iter().for_each(|note| say!("note: {note}"));
     }
     if budget.check() == Err(crate::budget::StopReason::TimeUp) {
-        return Ok(Found::OutOfTime);
+        return Ok(VerifyOutcome::OutOfTime);
     }
     searching.store(true, Ordering::Relaxed);
     let mut listeners = Listeners::default();
     listeners.add(statistics);
     let lines = args.json.then(|| JsonLines::new(io::stdout()));
-    let progress = (!args.quiet && !args.json && io::stderr().is_terminal()).then(Progress::start);
+    let progress = (!args.quiet && !args.json && io::stderr().is_terminal()).then(ProgressLine::start);
     lines.iter().for_each(|lines| listeners.add(lines));
     progress.iter().for_each(|progress| listeners.add(progress));
     for doubt in &doubts {
@@ -139,9 +139,15 @@ fn search(
     }
     notes.iter().for_each(|note| listeners.event(&Event::Note(note)));
     let Some(point) = &args.nearest else {
-        return Ok(Found::Verdict(pipeline::falsify(query, models, &config.search, budget, &listeners)?));
+        return Ok(VerifyOutcome::Verdict(pipeline::falsify(
+            query,
+            models,
+            &config.search,
+            budget,
+            &listeners,
+        )?));
     };
-    let wish = Wish {
+    let wish = NearestWish {
         point: nominal(point, &query)?,
         norm: args.norm.into(),
         gap: config.gap,
@@ -152,7 +158,7 @@ fn search(
     if let Some(answer) = answer.filter(|_| !args.quiet) {
         say!("nearest: {}", in_words(wish.norm, point, &answer));
     }
-    Ok(Found::Verdict(verdict))
+    Ok(VerifyOutcome::Verdict(verdict))
 }
 
 /// The point of `--nearest`; `None` for the middle of the box.
@@ -200,12 +206,12 @@ pub(super) fn doubts(query: &Query) -> Vec<Doubt> {
 }
 
 /// One line on standard error that says what the verdict rests on.
-fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
-    if let Found::Verdict(Verdict::Sat(witness)) = found {
+fn explain(args: &args::VerifyArgs, found: &VerifyOutcome, statistics: &Statistics) {
+    if let VerifyOutcome::Verdict(Verdict::Sat(witness)) = found {
         tell_where_it_is_lost(witness);
     }
     match found {
-        Found::Verdict(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
+        VerifyOutcome::Verdict(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
             let what =
                 if args.accept_thin { "the counterexample" } else { "a counterexample was found that" };
             say!(
@@ -215,10 +221,10 @@ fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
                 if args.accept_thin { "" } else { "; --accept-thin takes it for an answer" }
             );
         }
-        Found::Verdict(Verdict::Sat(witness)) if args.stats => say!("note: {}", witness.certainty()),
-        Found::Verdict(Verdict::Sat(_)) => {}
-        Found::Verdict(Verdict::Unsat(proof)) => say!("note: {}", proof.ground()),
-        Found::Verdict(Verdict::Unknown(reason)) => {
+        VerifyOutcome::Verdict(Verdict::Sat(witness)) if args.stats => say!("note: {}", witness.certainty()),
+        VerifyOutcome::Verdict(Verdict::Sat(_)) => {}
+        VerifyOutcome::Verdict(Verdict::Unsat(proof)) => say!("note: {}", proof.ground()),
+        VerifyOutcome::Verdict(Verdict::Unknown(reason)) => {
             match statistics.best_margin() {
                 Some(margin) => say!("note: {reason}; the best margin was {margin:.3e}, 0 is needed"),
                 None => say!("note: {reason}"),
@@ -231,7 +237,7 @@ fn explain(args: &args::Verify, found: &Found, statistics: &Statistics) {
             let notes = if args.stats { Vec::new() } else { statistics.notes() };
             notes.iter().for_each(|note| say!("note: {note}"));
         }
-        Found::OutOfTime => say!("note: the time was up before the search could begin"),
+        VerifyOutcome::OutOfTime => say!("note: the time was up before the search could begin"),
     }
 }
 

@@ -21,4 +21,4 @@ pub use mip::{MipOptions, MipOutcome};
 pub use outcome::{Basis, Limit, LpError, LpOutcome, Solution};
 pub(crate) use program::merged;
 pub use program::{Column, ColumnId, LinearProgram, RowId, RowView, Sense};
-pub use solver::{LpOptions, Method, Solver};
+pub use solver::{LpOptions, Solver, SolverAlgorithm};

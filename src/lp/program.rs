@@ -278,9 +278,10 @@ impl fmt::Display for LinearProgram {
             Sense::Maximise => "maximise",
         };
         let costs = self.columns.iter().enumerate().map(|(index, column)| (index, column.cost));
-        writeln!(f, "{word} {}", Sum(costs.filter(|term| term.1 != 0.0).collect()))?;
+        writeln!(f, "{word} {}", DisplayedSum(costs.filter(|term| term.1 != 0.0).collect()))?;
         for row in self.rows() {
-            let sum = Sum(row.columns.iter().copied().zip(row.coefficients.iter().copied()).collect());
+            let sum =
+                DisplayedSum(row.columns.iter().copied().zip(row.coefficients.iter().copied()).collect());
             write_between(f, row.lower, &sum, row.upper)?;
         }
         for (index, column) in self.columns.iter().enumerate() {
@@ -292,9 +293,9 @@ impl fmt::Display for LinearProgram {
 }
 
 /// A linear expression for [`fmt::Display`]: (column, coefficient) pairs.
-struct Sum(Vec<(usize, f64)>);
+struct DisplayedSum(Vec<(usize, f64)>);
 
-impl fmt::Display for Sum {
+impl fmt::Display for DisplayedSum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, &(column, value)) in self.0.iter().enumerate() {
             let sign = match (place, value < 0.0) {

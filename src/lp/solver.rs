@@ -22,7 +22,7 @@ use crate::budget::Budget;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LpOptions {
     /// The algorithm. Default: simplex.
-    pub method: Method,
+    pub method: SolverAlgorithm,
     /// Simplify the program first. Pays for large programs solved once. Default: off.
     pub presolve: bool,
     /// By how much a point may miss a bound or a reduced cost its sign, in 1e-10..=1. Default 1e-9.
@@ -33,13 +33,13 @@ pub struct LpOptions {
 
 impl Default for LpOptions {
     fn default() -> Self {
-        LpOptions { method: Method::Simplex, presolve: false, tolerance: 1e-9, time_limit: None }
+        LpOptions { method: SolverAlgorithm::Simplex, presolve: false, tolerance: 1e-9, time_limit: None }
     }
 }
 
 /// The algorithm of a [`Solver`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
+pub enum SolverAlgorithm {
     /// Dual simplex: small programs, and all that are solved again after a change.
     Simplex,
     /// Interior points, with a crossover to a vertex only where the point is not precise enough: large programs
@@ -51,7 +51,7 @@ pub enum Method {
 #[derive(Debug)]
 pub struct Solver {
     highs: NonNull<c_void>,
-    method: Method,
+    method: SolverAlgorithm,
     columns: usize,
     rows: usize,
     /// What ends a solve early; dropped after the HiGHS object.
@@ -102,12 +102,12 @@ impl Solver {
         self.set_time_limit(options.time_limit)
     }
 
-    fn set_method(&mut self, method: Method) -> Result<(), LpError> {
+    fn set_method(&mut self, method: SolverAlgorithm) -> Result<(), LpError> {
         self.set_text(
             c"solver",
             match method {
-                Method::Simplex => c"simplex",
-                Method::InteriorPoint => c"ipx",
+                SolverAlgorithm::Simplex => c"simplex",
+                SolverAlgorithm::InteriorPoint => c"ipx",
             },
         )
     }
@@ -279,7 +279,7 @@ impl Solver {
         match self.run()? {
             LpOutcome::Limit(Limit::Precision) => {
                 self.forget_basis()?;
-                self.set_method(Method::Simplex)?;
+                self.set_method(SolverAlgorithm::Simplex)?;
                 let outcome = self.run();
                 self.set_method(self.method)?;
                 outcome

@@ -5,7 +5,7 @@
 //! accepts.
 
 use super::program::usable;
-use super::{Norm, Question, Way};
+use super::{Disjunct, Norm, Question};
 use crate::property::Row;
 
 /// By what part of its distance a point is moved outwards, one after the other.
@@ -14,7 +14,7 @@ const OUTWARDS: [f64; 8] = [0.0, 1e-7, 1e-6, 5e-6, 2e-5, 1e-4, 5e-4, 2e-3];
 const HALVINGS: usize = 24;
 
 /// The nearest point so far.
-pub(super) struct Best<'q, 'j> {
+pub(super) struct Incumbent<'q, 'j> {
     question: &'q Question<'q>,
     judge: &'j mut dyn FnMut(usize, &[f64]) -> bool,
     pub(super) point: Option<Vec<f64>>,
@@ -24,7 +24,7 @@ pub(super) struct Best<'q, 'j> {
     pub(super) way: usize,
 }
 
-impl<'q, 'j> Best<'q, 'j> {
+impl<'q, 'j> Incumbent<'q, 'j> {
     pub(super) fn new(question: &'q Question<'q>, judge: &'j mut dyn FnMut(usize, &[f64]) -> bool) -> Self {
         Self { question, judge, point: None, distance: f64::INFINITY, way: 0 }
     }
@@ -63,7 +63,7 @@ impl<'q, 'j> Best<'q, 'j> {
     }
 
     /// A point a little farther out, in the way's box and in the inputs' type.
-    fn placed(&self, way: &Way, x: &[f64], outwards: f64) -> Vec<f64> {
+    fn placed(&self, way: &Disjunct, x: &[f64], outwards: f64) -> Vec<f64> {
         let value = |i: usize| {
             let nominal = self.question.nominal[i];
             if x[i] == nominal {
@@ -76,7 +76,7 @@ impl<'q, 'j> Best<'q, 'j> {
     }
 
     /// The last point that violates on the way from a violating one towards the nominal input.
-    fn drawn_in(&self, way: &Way, x: Vec<f64>) -> Vec<f64> {
+    fn drawn_in(&self, way: &Disjunct, x: Vec<f64>) -> Vec<f64> {
         let nominal = self.question.nominal;
         let at = |share: f64| -> Vec<f64> {
             let value =
@@ -119,7 +119,7 @@ impl<'q, 'j> Best<'q, 'j> {
 }
 
 /// The least margin of a way's rows at a point, in double precision.
-pub(super) fn margin(question: &Question<'_>, way: &Way, x: &[f64]) -> f64 {
+pub(super) fn margin(question: &Question<'_>, way: &Disjunct, x: &[f64]) -> f64 {
     let sums = question.network.sums(x);
     let outputs = sums.last().map_or(&[][..], Vec::as_slice);
     usable(&way.conjunction).map(|row: &Row| row.margin(x, outputs)).fold(f64::INFINITY, f64::min)

@@ -6,24 +6,24 @@
 
 use std::rc::Rc;
 
-use super::intervals::{Decision, intervals};
-use super::program::{Advice, Corner, Interface, Parts, Program, ease, usable};
+use super::intervals::{DecidedNeuron, intervals};
+use super::program::{Advice, Corner, Interface, NearestProgram, ProgramParts, ease, usable};
 use super::reach::Reach;
-use super::rounding::{Account, above, below};
-use super::sweep::{Choices, Intervals, Plane, Sizes, chord, plane};
-use super::{Hinges, Norm, Question, Way, planes};
+use super::rounding::{RoundedSum, above, below};
+use super::sweep::{Choices, Intervals, MagnitudeBounds, Plane, chord, plane};
+use super::{Disjunct, Hinges, Norm, Question, planes};
 use crate::budget::Budget;
 use crate::property::Row;
 
 /// What is left to be looked at.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
+pub(super) struct OpenPart {
     /// The way to violate, by its number.
     pub(super) way: usize,
     /// The inputs: the way's hull, cut along inputs.
     pub(super) lower: Rc<Vec<f64>>,
     pub(super) upper: Rc<Vec<f64>>,
-    pub(super) decisions: Rc<Vec<Decision>>,
+    pub(super) decisions: Rc<Vec<DecidedNeuron>>,
     /// Under L0: pixels that count as changed.
     pub(super) on: Rc<Vec<usize>>,
     /// Nothing in it that violates is nearer.
@@ -70,7 +70,7 @@ pub(super) fn reach<'q>(
 }
 
 /// Bounds parts of one question.
-pub(super) struct Bounder<'q> {
+pub(super) struct PartBounder<'q> {
     pub(super) question: &'q Question<'q>,
     pub(super) budget: &'q Budget,
     pub(super) interface: Interface,
@@ -95,12 +95,12 @@ const MISSED: f64 = 1e-9;
 /// A gain, as a part of the radius, that is little.
 const LITTLE: f64 = 2e-3;
 
-impl Bounder<'_> {
+impl PartBounder<'_> {
     /// Bounds a part within a radius. `enough` is a bound with which nothing is left to be done; `look` is shown points that may
     /// violate.
     pub(super) fn bound(
         &mut self,
-        part: &Part,
+        part: &OpenPart,
         radius: f64,
         enough: f64,
         look: &mut dyn FnMut(&[f64]),
@@ -115,7 +115,7 @@ impl Bounder<'_> {
         else {
             return excluded(None);
         };
-        let mut state = State {
+        let mut state = PartState {
             way,
             reach,
             intervals: &intervals,
@@ -133,12 +133,12 @@ impl Bounder<'_> {
             }
         }
         let next = if self.cuts_inputs { state.loosest_input(network, &plain) } else { state.next(network) };
-        let State { bound, corners, .. } = state;
+        let PartState { bound, corners, .. } = state;
         Bounded { bound, next, known: Some(Rc::new(intervals)), corners }
     }
 
     /// Shows the points that the program proposes in one activation region.
-    pub(super) fn in_region(&mut self, part: &Part, radius: f64, look: &mut dyn FnMut(&[f64])) {
+    pub(super) fn in_region(&mut self, part: &OpenPart, radius: f64, look: &mut dyn FnMut(&[f64])) {
         let cuts_inputs = std::mem::replace(&mut self.cuts_inputs, false);
         self.bound(part, radius, f64::INFINITY, look);
         self.cuts_inputs = cuts_inputs;
@@ -153,7 +153,7 @@ impl Bounder<'_> {
     }
 
     /// Each row by itself, with the plain choices.
-    fn by_rows(&self, state: &mut State<'_>) -> Vec<Plane> {
+    fn by_rows(&self, state: &mut PartState<'_>) -> Vec<Plane> {
         let mut planes = Vec::new();
         for row in usable(&state.way.conjunction) {
             let plane = self.plane_of(state, &[(row, 1.0)], &[]);
@@ -164,10 +164,10 @@ impl Bounder<'_> {
     }
 
     /// The plane of a sum of rows: whatever meets them all in the part has `slopes · x + constant ≤ 0`.
-    fn plane_of(&self, state: &State<'_>, rows: &[(&Row, f64)], choices: &[Choices]) -> Plane {
+    fn plane_of(&self, state: &PartState<'_>, rows: &[(&Row, f64)], choices: &[Choices]) -> Plane {
         let network = self.question.network;
         let mut coefficients = vec![0.0; network.layers[network.bent()].edges.outputs()];
-        let mut account = Account::default();
+        let mut account = RoundedSum::default();
         for (row, weight) in rows {
             account.add(-weight * row.bound);
             for &(o, c) in &row.outputs {
@@ -190,12 +190,12 @@ impl Bounder<'_> {
     }
 
     /// How large an output may be.
-    fn output(&self, state: &State<'_>, output: usize) -> f64 {
+    fn output(&self, state: &PartState<'_>, output: usize) -> f64 {
         state.sizes.of(self.question.network.bent(), output)
     }
 
     /// The best sum of the rows' planes, and the points that they propose.
-    fn by_planes(&mut self, state: &mut State<'_>, plain: &[Plane], look: &mut dyn FnMut(&[f64])) {
+    fn by_planes(&mut self, state: &mut PartState<'_>, plain: &[Plane], look: &mut dyn FnMut(&[f64])) {
         let rows: Vec<&Row> = usable(&state.way.conjunction).collect();
         let price = self.price(state, plain);
         let weighted = match plain {
@@ -203,7 +203,7 @@ impl Bounder<'_> {
             _ => planes::best_sum(plain, &state.reach, price, self.budget).ok(),
         };
         let mut proposals: Vec<Plane> = plain.to_vec();
-        if let Some(planes::Sum { weights, point, programs }) = weighted {
+        if let Some(planes::PlaneSum { weights, point, programs }) = weighted {
             self.programs += programs;
             look(&point);
             let rows: Vec<(&Row, f64)> = rows.into_iter().zip(weights).collect();
@@ -218,8 +218,8 @@ impl Bounder<'_> {
     /// The program, again and again.
     fn by_programs(
         &mut self,
-        state: &mut State<'_>,
-        part: &Part,
+        state: &mut PartState<'_>,
+        part: &OpenPart,
         plain: &[Plane],
         enough: f64,
         look: &mut dyn FnMut(&[f64]),
@@ -232,7 +232,7 @@ impl Bounder<'_> {
         let mut price = self.price(state, plain);
         let mut prices = 0;
         let is_leaf = state.intervals.iter().flatten().all(|&(low, high)| low >= 0.0 || high <= 0.0);
-        let parts = Parts {
+        let parts = ProgramParts {
             network: self.question.network,
             intervals: state.intervals,
             decisions: &part.decisions,
@@ -243,7 +243,9 @@ impl Bounder<'_> {
             price,
         };
         let most = if is_leaf { MOST_CORNERS_OF_LEAVES } else { MOST_CORNERS };
-        let Ok(mut program) = Program::new(parts, (&state.corners, 2 * most), self.budget) else { return };
+        let Ok(mut program) = NearestProgram::new(parts, (&state.corners, 2 * most), self.budget) else {
+            return;
+        };
         let mut gains = Vec::new();
         while program.has_room() {
             self.programs += 1;
@@ -288,7 +290,7 @@ impl Bounder<'_> {
     }
 
     /// The price of a unit of a row: a thousand times what the plain planes say that it is worth.
-    fn price(&self, state: &State<'_>, planes: &[Plane]) -> f64 {
+    fn price(&self, state: &PartState<'_>, planes: &[Plane]) -> f64 {
         let worth = |plane: &Plane| {
             let (_, slope) = state.reach.tangent(&plane.slopes, state.bound);
             if slope < 0.0 { -1.0 / slope } else { 0.0 }
@@ -299,11 +301,11 @@ impl Bounder<'_> {
 }
 
 /// What is known while a part is bounded.
-struct State<'s> {
-    way: &'s Way,
+struct PartState<'s> {
+    way: &'s Disjunct,
     reach: Reach<'s>,
     intervals: &'s Intervals,
-    sizes: &'s Sizes,
+    sizes: &'s MagnitudeBounds,
     radius: f64,
     bound: f64,
     corners: Vec<Rc<Corner>>,
@@ -311,9 +313,9 @@ struct State<'s> {
     last: Option<(Advice, Plane, Vec<f64>)>,
 }
 
-impl State<'_> {
+impl PartState<'_> {
     /// Raises the bound by a plane; the plane's own radius.
-    fn raise(&mut self, bounder: &Bounder<'_>, plane: &Plane) -> f64 {
+    fn raise(&mut self, bounder: &PartBounder<'_>, plane: &Plane) -> f64 {
         let radius = self.reach.radius(&plane.slopes, below(plane.constant));
         let proven = bounder.proven(radius, self.reach.floor());
         self.bound = self.bound.max(proven.min(self.radius));
@@ -321,7 +323,7 @@ impl State<'_> {
     }
 
     /// The corners of another part that lie in this one, and the point of the box that is nearest.
-    fn take_corners(&mut self, bounder: &Bounder<'_>, corners: &[Rc<Corner>]) {
+    fn take_corners(&mut self, bounder: &PartBounder<'_>, corners: &[Rc<Corner>]) {
         let inside = |corner: &&Rc<Corner>| {
             let ends = self.reach.lower.iter().zip(self.reach.upper);
             corner.x.iter().zip(ends).all(|(x, (low, high))| (low..=high).contains(&x))
@@ -338,7 +340,7 @@ impl State<'_> {
     }
 
     /// Adds a point of the box to the corners.
-    fn corner(&mut self, bounder: &Bounder<'_>, x: Vec<f64>) {
+    fn corner(&mut self, bounder: &PartBounder<'_>, x: Vec<f64>) {
         let interface = match bounder.interface {
             Interface::Inputs => x.clone(),
             Interface::Sums => bounder.question.network.layers[0].edges.apply(&x),

@@ -9,7 +9,7 @@ use crate::network::op::UnaryFunction;
 
 /// A layer of affine sums with a hinge behind each.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Layer {
+pub(super) struct HingeLayer {
     pub(super) edges: Edges,
     /// The slope below zero.
     pub(super) low: f64,
@@ -20,7 +20,7 @@ pub(super) struct Layer {
 /// A network of hinges. The outputs are the sums of the last layer, without a bend.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hinges {
-    pub(super) layers: Vec<Layer>,
+    pub(super) layers: Vec<HingeLayer>,
 }
 
 /// Why a network's nearest input cannot be found.
@@ -47,7 +47,7 @@ struct Term {
 }
 
 /// How an activation is made of hinges.
-enum Shape {
+enum HingeShape {
     /// `max(low · z, high · z)`
     Hinge(f64, f64),
     /// `min(low · z, high · z)` with `low > high`: the mirror image of a hinge.
@@ -56,23 +56,23 @@ enum Shape {
     Sum(Vec<Term>, f64),
 }
 
-fn shape(function: UnaryFunction) -> Option<Shape> {
+fn shape(function: UnaryFunction) -> Option<HingeShape> {
     use UnaryFunction::*;
     let term = |outer, inner, shift| Term { outer, inner, shift };
     Some(match function {
-        Relu => Shape::Hinge(0.0, 1.0),
-        Abs => Shape::Hinge(-1.0, 1.0),
-        LeakyRelu { alpha } if alpha <= 1.0 => Shape::Hinge(alpha, 1.0),
-        LeakyRelu { alpha } if alpha.is_finite() => Shape::Mirrored(alpha, 1.0),
+        Relu => HingeShape::Hinge(0.0, 1.0),
+        Abs => HingeShape::Hinge(-1.0, 1.0),
+        LeakyRelu { alpha } if alpha <= 1.0 => HingeShape::Hinge(alpha, 1.0),
+        LeakyRelu { alpha } if alpha.is_finite() => HingeShape::Mirrored(alpha, 1.0),
         Clip { low, high } if low > high => return None,
         Clip { low, high } => match (low.is_finite(), high.is_finite()) {
-            (true, true) => Shape::Sum(vec![term(1.0, 1.0, -low), term(-1.0, 1.0, -high)], low),
-            (true, false) => Shape::Sum(vec![term(1.0, 1.0, -low)], low),
-            (false, true) => Shape::Sum(vec![term(-1.0, -1.0, high)], high),
+            (true, true) => HingeShape::Sum(vec![term(1.0, 1.0, -low), term(-1.0, 1.0, -high)], low),
+            (true, false) => HingeShape::Sum(vec![term(1.0, 1.0, -low)], low),
+            (false, true) => HingeShape::Sum(vec![term(-1.0, -1.0, high)], high),
             (false, false) => return None,
         },
         HardSigmoid { alpha, beta } if alpha > 0.0 => {
-            Shape::Sum(vec![term(1.0, alpha, beta), term(-1.0, alpha, beta - 1.0)], 0.0)
+            HingeShape::Sum(vec![term(1.0, alpha, beta), term(-1.0, alpha, beta - 1.0)], 0.0)
         }
         _ => return None,
     })
@@ -81,25 +81,25 @@ fn shape(function: UnaryFunction) -> Option<Shape> {
 /// What stands for a layer's values: how many times each neuron's sum appears, with which factor, and what the next
 /// layer multiplies it by.
 struct Rewritten {
-    layer: Layer,
+    layer: HingeLayer,
     /// Of each copy of the layer's neurons.
     outer: Vec<f64>,
     constant: f64,
 }
 
-fn rewrite(edges: Edges, shape: Shape) -> Rewritten {
+fn rewrite(edges: Edges, shape: HingeShape) -> Rewritten {
     match shape {
-        Shape::Hinge(low, high) => {
-            Rewritten { layer: Layer { edges, low, high }, outer: vec![1.0], constant: 0.0 }
+        HingeShape::Hinge(low, high) => {
+            Rewritten { layer: HingeLayer { edges, low, high }, outer: vec![1.0], constant: 0.0 }
         }
-        Shape::Mirrored(low, high) => {
+        HingeShape::Mirrored(low, high) => {
             // min(low z, high z) = −max(high (−z), low (−z)), where the argument is −z.
-            let layer = Layer { edges: copies(&edges, &[(-1.0, 0.0)]), low: high, high: low };
+            let layer = HingeLayer { edges: copies(&edges, &[(-1.0, 0.0)]), low: high, high: low };
             Rewritten { layer, outer: vec![-1.0], constant: 0.0 }
         }
-        Shape::Sum(terms, constant) => {
+        HingeShape::Sum(terms, constant) => {
             let inner: Vec<(f64, f64)> = terms.iter().map(|term| (term.inner, term.shift)).collect();
-            let layer = Layer { edges: copies(&edges, &inner), low: 0.0, high: 1.0 };
+            let layer = HingeLayer { edges: copies(&edges, &inner), low: 0.0, high: 1.0 };
             Rewritten { layer, outer: terms.iter().map(|term| term.outer).collect(), constant }
         }
     }
@@ -148,7 +148,7 @@ impl Hinges {
                 Some(function) => {
                     shape(*function).ok_or_else(|| NotExact::Activation(format!("{function:?}")))?
                 }
-                None => Shape::Hinge(1.0, 1.0),
+                None => HingeShape::Hinge(1.0, 1.0),
             };
             let rewritten = rewrite(edges, shape);
             layers.push(rewritten.layer);

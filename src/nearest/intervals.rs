@@ -7,22 +7,14 @@
 
 use super::hinges::Hinges;
 use super::reach::Reach;
-use super::rounding::{Account, above, below};
-use super::sweep::{Intervals, Sizes, plane, values};
+use super::rounding::{RoundedSum, above, below};
+use super::sweep::{Intervals, MagnitudeBounds, plane, values};
+use crate::bounds::Phase;
 use crate::budget::Budget;
-
-/// Which side of zero a sum is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// At least zero.
-    Active,
-    /// At most zero.
-    Inactive,
-}
 
 /// A decided neuron.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Decision {
+pub(super) struct DecidedNeuron {
     pub(super) layer: usize,
     pub(super) neuron: usize,
     pub(super) phase: Phase,
@@ -36,12 +28,12 @@ pub(super) fn intervals(
     network: &Hinges,
     reach: &Reach<'_>,
     distance: f64,
-    decisions: &[Decision],
+    decisions: &[DecidedNeuron],
     known: Option<&Intervals>,
     budget: &Budget,
-) -> Option<(Intervals, Sizes)> {
+) -> Option<(Intervals, MagnitudeBounds)> {
     let mut found: Intervals = Vec::new();
-    let mut sizes = Sizes::new();
+    let mut sizes = MagnitudeBounds::new();
     let inputs: Vec<f64> = reach.lower.iter().zip(reach.upper).map(|(l, u)| l.abs().max(u.abs())).collect();
     sizes.push(network, &inputs);
     for layer in 0..network.bent() {
@@ -80,7 +72,7 @@ fn tighten(
     ends: &mut (f64, f64),
     reach: &Reach<'_>,
     distance: f64,
-    (found, sizes): (&Intervals, &Sizes),
+    (found, sizes): (&Intervals, &MagnitudeBounds),
 ) {
     let bound = |sign: f64| {
         let mut row = vec![0.0; network.layers[layer].edges.outputs()];
@@ -99,7 +91,7 @@ fn plain(
     network: &Hinges,
     layer: usize,
     reach: &Reach<'_>,
-    (found, sizes): (&Intervals, &Sizes),
+    (found, sizes): (&Intervals, &MagnitudeBounds),
 ) -> Vec<(f64, f64)> {
     let values: Vec<(f64, f64)> = match layer.checked_sub(1) {
         None => reach.lower.iter().copied().zip(reach.upper.iter().copied()).collect(),
@@ -116,7 +108,7 @@ fn plain(
     };
     let edges = &network.layers[layer].edges;
     let sum = |o: usize| {
-        let (mut low, mut high) = (Account::default(), Account::default());
+        let (mut low, mut high) = (RoundedSum::default(), RoundedSum::default());
         let charge = sizes.charge(network, layer, o);
         low.charge(charge);
         high.charge(charge);

@@ -46,7 +46,7 @@ use crate::property::Conjunction;
 
 /// A part of the question: one way to violate, in one box.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Way {
+pub struct Disjunct {
     /// Smallest values of the inputs that a result may have, in the network's own type.
     pub lower: Vec<f64>,
     /// Largest.
@@ -70,7 +70,7 @@ pub struct Question<'q> {
     /// Inputs that count as one under [`Norm::L0`].
     pub pixels: &'q Pixels,
     /// The ways to violate.
-    pub ways: &'q [Way],
+    pub ways: &'q [Disjunct],
     /// Points to start from, besides the nominal one.
     pub seeds: &'q [Vec<f64>],
     /// The number of an input's own type that is nearest.
@@ -85,7 +85,7 @@ pub const GAP: f64 = 1e-4;
 
 /// Why there is no nearest input to be found for a network and a property.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum NearestRefusal {
     /// An activation has curved parts.
     #[error(transparent)]
     NotExact(#[from] NotExact),
@@ -107,7 +107,7 @@ pub enum Refusal {
 
 /// How the search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum NearestEnding {
     /// The bound meets the distance, within the gap asked for; or there is no violating input, and the bound is infinite.
     Proved,
     /// The budget was over.
@@ -116,7 +116,7 @@ pub enum Ending {
     Undecided,
 }
 
-impl std::fmt::Display for Ending {
+impl std::fmt::Display for NearestEnding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Proved => f.write_str("proved"),
@@ -136,7 +136,7 @@ pub struct Nearest {
     /// No violating input is nearer; infinite if there is none.
     pub bound: f64,
     /// How the search ended.
-    pub ending: Ending,
+    pub ending: NearestEnding,
     /// Parts looked at.
     pub parts: u64,
     /// Linear programs solved.
@@ -146,7 +146,7 @@ pub struct Nearest {
 impl Nearest {
     /// Whether the search has ended with an input.
     pub fn is_optimal(&self) -> bool {
-        self.ending == Ending::Proved && self.input.is_some()
+        self.ending == NearestEnding::Proved && self.input.is_some()
     }
 
     /// By what part of the distance the bound is below it: 0 where they meet, 1 where nothing is known.

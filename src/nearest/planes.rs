@@ -14,7 +14,7 @@ const MOST_SOLVES: usize = 16;
 
 /// The best sum of some planes.
 #[derive(Debug, Clone)]
-pub(super) struct Sum {
+pub(super) struct PlaneSum {
     /// The weight of each plane, not negative.
     pub(super) weights: Vec<f64>,
     /// The nearest point known that satisfies them all, or nearly.
@@ -44,13 +44,14 @@ pub(super) fn best_sum(
     reach: &Reach<'_>,
     price: f64,
     budget: &Budget,
-) -> Result<Sum, LpError> {
+) -> Result<PlaneSum, LpError> {
     let mut mixtures = Mixtures::new(planes, reach, price, budget)?;
     mixtures.add((0..reach.nominal.len()).map(|i| reach.base(i)).collect())?;
     for plane in planes {
         mixtures.add(reach.point(&plane.slopes, reach.radius(&plane.slopes, plane.constant)))?;
     }
-    let mut sum = Sum { weights: vec![0.0; planes.len()], point: mixtures.corners[0].clone(), programs: 0 };
+    let mut sum =
+        PlaneSum { weights: vec![0.0; planes.len()], point: mixtures.corners[0].clone(), programs: 0 };
     for _ in 0..MOST_SOLVES {
         sum.programs += 1;
         let LpOutcome::Optimal(solution) = mixtures.solver.solve()? else { break };

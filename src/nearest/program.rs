@@ -13,8 +13,9 @@
 use std::rc::Rc;
 
 use super::hinges::Hinges;
-use super::intervals::{Decision, Phase};
+use super::intervals::DecidedNeuron;
 use super::sweep::{Choices, Intervals, chord};
+use crate::bounds::Phase;
 use crate::budget::Budget;
 use crate::lp::{ColumnId, LinearProgram, LpError, LpOptions, LpOutcome, RowId, Solution, Solver};
 use crate::property::{Conjunction, Row, RowKind};
@@ -57,14 +58,14 @@ pub(super) struct Advice {
 
 /// What stands for a neuron's value.
 #[derive(Debug, Clone, Copy)]
-enum Value {
+enum NeuronValue {
     Zero,
     Of(ColumnId, f64),
 }
 
 /// The rows below an open hinge.
 #[derive(Debug, Clone, Copy)]
-struct Open {
+struct OpenHinge {
     layer: usize,
     neuron: usize,
     /// `value ≥ low · sum`, `value ≥ high · sum`.
@@ -73,10 +74,10 @@ struct Open {
 
 /// What a program is made of.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Parts<'a> {
+pub(super) struct ProgramParts<'a> {
     pub(super) network: &'a Hinges,
     pub(super) intervals: &'a Intervals,
-    pub(super) decisions: &'a [Decision],
+    pub(super) decisions: &'a [DecidedNeuron],
     pub(super) conjunction: &'a Conjunction,
     /// The box of the inputs.
     pub(super) lower: &'a [f64],
@@ -87,7 +88,7 @@ pub(super) struct Parts<'a> {
 }
 
 /// A program inside its solver.
-pub(super) struct Program {
+pub(super) struct NearestProgram {
     solver: Solver,
     missing: ColumnId,
     /// Rows that mix the corners: one a coordinate of the interface, and that the shares are one in all.
@@ -97,9 +98,9 @@ pub(super) struct Program {
     /// Corners that have come so far; the columns behind them are empty.
     used: usize,
     sums: Vec<Vec<Option<ColumnId>>>,
-    open: Vec<Open>,
+    open: Vec<OpenHinge>,
     /// Decided neurons with the row that says so.
-    decided: Vec<(Decision, RowId)>,
+    decided: Vec<(DecidedNeuron, RowId)>,
     property: Vec<RowId>,
     widths: Vec<usize>,
     slopes: Vec<(f64, f64)>,
@@ -116,24 +117,24 @@ pub(super) fn usable(conjunction: &Conjunction) -> impl Iterator<Item = &Row> {
 }
 
 /// What is known while a program is written.
-struct Writer<'a> {
-    parts: Parts<'a>,
+struct ProgramWriter<'a> {
+    parts: ProgramParts<'a>,
     program: LinearProgram,
     missing: ColumnId,
     inputs: Vec<ColumnId>,
     sums: Vec<Vec<Option<ColumnId>>>,
-    values: Vec<Value>,
-    open: Vec<Open>,
-    decided: Vec<(Decision, RowId)>,
+    values: Vec<NeuronValue>,
+    open: Vec<OpenHinge>,
+    decided: Vec<(DecidedNeuron, RowId)>,
 }
 
-impl Program {
+impl NearestProgram {
     /// Writes the program, with room for so many more corners, and hands it to a solver that ends when the budget does.
     ///
     /// # Errors
     /// If the solver refuses it.
     pub(super) fn new(
-        parts: Parts<'_>,
+        parts: ProgramParts<'_>,
         (corners, more): (&[Rc<Corner>], usize),
         budget: &Budget,
     ) -> Result<Self, LpError> {
@@ -146,14 +147,14 @@ impl Program {
             Interface::Sums => Vec::new(),
         };
         let (sums, values, open, decided) = Default::default();
-        let mut writer = Writer { parts, program, missing, inputs, sums, values, open, decided };
+        let mut writer = ProgramWriter { parts, program, missing, inputs, sums, values, open, decided };
         (0..parts.network.bent()).for_each(|layer| writer.layer(layer));
         let property = writer.property();
         let interface: Vec<ColumnId> = match parts.interface {
             Interface::Inputs => writer.inputs.clone(),
             Interface::Sums => writer.sums[0].iter().flatten().copied().collect(),
         };
-        let Writer { mut program, sums, open, decided, .. } = writer;
+        let ProgramWriter { mut program, sums, open, decided, .. } = writer;
         // A solver takes no new columns: empty ones are held ready.
         let columns: Vec<ColumnId> =
             (0..corners.len() + more).map(|_| program.column(0.0, 0.0, 0.0)).collect();
@@ -229,7 +230,7 @@ impl Program {
                 pushes: vec![(0.0, 0.0); width],
             })
             .collect();
-        for Open { layer, neuron, below } in &self.open {
+        for OpenHinge { layer, neuron, below } in &self.open {
             let [low, high] = below.map(|row| solution.row_duals[row.index()].max(0.0));
             if low + high > 0.0 {
                 let slopes = self.slopes[*layer];
@@ -266,10 +267,10 @@ impl Program {
     }
 }
 
-impl Writer<'_> {
+impl ProgramWriter<'_> {
     /// The sums of a layer, and what stands for their values.
     fn layer(&mut self, layer: usize) {
-        let Parts { network, intervals, decisions, interface, .. } = self.parts;
+        let ProgramParts { network, intervals, decisions, interface, .. } = self.parts;
         let own = &network.layers[layer];
         let of_neuron = |neuron: usize| {
             decisions.iter().find(|decision| (decision.layer, decision.neuron) == (layer, neuron)).copied()
@@ -284,15 +285,15 @@ impl Writer<'_> {
             let is_interface = layer == 0 && interface == Interface::Sums;
             if high <= 0.0 && own.low == 0.0 && decision.is_none() && !is_interface {
                 columns.push(None);
-                values.push(Value::Zero);
+                values.push(NeuronValue::Zero);
                 continue;
             }
             let column = self.sum(layer, neuron, decision);
             columns.push(Some(column));
             values.push(if low >= 0.0 {
-                Value::Of(column, own.high)
+                NeuronValue::Of(column, own.high)
             } else if high <= 0.0 {
-                if own.low == 0.0 { Value::Zero } else { Value::Of(column, own.low) }
+                if own.low == 0.0 { NeuronValue::Zero } else { NeuronValue::Of(column, own.low) }
             } else {
                 self.open(layer, neuron, column)
             });
@@ -302,7 +303,7 @@ impl Writer<'_> {
     }
 
     /// A neuron's sum: a column that equals what goes in.
-    fn sum(&mut self, layer: usize, neuron: usize, decision: Option<Decision>) -> ColumnId {
+    fn sum(&mut self, layer: usize, neuron: usize, decision: Option<DecidedNeuron>) -> ColumnId {
         let (low, high) = self.parts.intervals[layer][neuron];
         // Behind the interface an interval may rest on decisions, which may be missed; what is open has its triangle.
         let is_interface = layer == 0 && self.parts.interface == Interface::Sums;
@@ -336,15 +337,15 @@ impl Writer<'_> {
         let term = |(source, w): (usize, f64)| match layer {
             0 => Some((self.inputs[source], w)),
             _ => match self.values[source] {
-                Value::Zero => None,
-                Value::Of(column, factor) => Some((column, w * factor)),
+                NeuronValue::Zero => None,
+                NeuronValue::Of(column, factor) => Some((column, w * factor)),
             },
         };
         weights.filter(|(_, w)| *w != 0.0).filter_map(term).collect()
     }
 
     /// The triangle of an open hinge.
-    fn open(&mut self, layer: usize, neuron: usize, sum: ColumnId) -> Value {
+    fn open(&mut self, layer: usize, neuron: usize, sum: ColumnId) -> NeuronValue {
         let own = &self.parts.network.layers[layer];
         let slopes = (own.low, own.high);
         let value = self.program.column(f64::NEG_INFINITY, f64::INFINITY, 0.0);
@@ -352,8 +353,8 @@ impl Writer<'_> {
         let mut row = |slope: f64| self.program.at_least([(value, 1.0), (sum, -slope)], 0.0);
         let below = [row(slopes.0), row(slopes.1)];
         self.program.at_most([(value, 1.0), (sum, -slope), (self.missing, -1.0)], shift);
-        self.open.push(Open { layer, neuron, below });
-        Value::Of(value, 1.0)
+        self.open.push(OpenHinge { layer, neuron, below });
+        NeuronValue::Of(value, 1.0)
     }
 
     /// The property's rows, which may be missed at a price.

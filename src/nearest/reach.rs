@@ -10,7 +10,7 @@
 //! that is the linear program in which a switch may be on by half.
 
 use super::norm::{Norm, Pixels};
-use super::rounding::{Account, above, below};
+use super::rounding::{RoundedSum, above, below};
 
 /// Steps of a bisection: more halve nothing in double precision.
 const HALVINGS: usize = 60;
@@ -76,12 +76,12 @@ impl Reach<'_> {
             }
             Norm::Linf => below(gaps.fold(0.0, f64::max)),
             Norm::L1 => {
-                let mut account = Account::default();
+                let mut account = RoundedSum::default();
                 gaps.for_each(|gap| account.add(below(gap).max(0.0)));
                 account.least()
             }
             Norm::L2 => {
-                let mut account = Account::default();
+                let mut account = RoundedSum::default();
                 gaps.for_each(|gap| account.add(gap * gap));
                 below(account.least().max(0.0).sqrt())
             }
@@ -97,7 +97,7 @@ impl Reach<'_> {
                 let gain = |members: &[usize]| -> f64 {
                     above(members.iter().map(|&i| above(slopes[i].abs() * self.room(i, slopes[i]))).sum())
                 };
-                let (mut items, mut of_decided) = (Vec::new(), Account::default());
+                let (mut items, mut of_decided) = (Vec::new(), RoundedSum::default());
                 for (which, members) in self.pixels.all().enumerate() {
                     let rate = gain(members) * (1.0 + 1e-14);
                     match self.is_on(which, members) {
@@ -136,7 +136,7 @@ impl Reach<'_> {
     }
 
     fn least_of_items(&self, slopes: &[f64], (items, free): (&[Item], f64), t: f64, multiplier: f64) -> f64 {
-        let mut account = Account::default();
+        let mut account = RoundedSum::default();
         slopes.iter().enumerate().for_each(|(i, slope)| account.add(slope * self.base(i)));
         account.add(-free);
         if multiplier > 0.0 {
@@ -149,7 +149,7 @@ impl Reach<'_> {
     }
 
     fn least_linf(&self, slopes: &[f64], t: f64) -> f64 {
-        let mut account = Account::default();
+        let mut account = RoundedSum::default();
         for (i, &slope) in slopes.iter().enumerate().filter(|(_, slope)| **slope != 0.0) {
             let x = match slope > 0.0 {
                 true => below(self.nominal[i] - t).min(self.upper[i]).max(self.lower[i]),
@@ -163,7 +163,7 @@ impl Reach<'_> {
     /// `min g·x + (|x − nominal|² − t²) / 2λ`, input by input. The value at a point that misses an input's best by `δ` is
     /// larger by at most `δ² / 2λ`; without a multiplier the distance does not count.
     fn least_l2(&self, slopes: &[f64], t: f64, multiplier: f64) -> f64 {
-        let mut account = Account::default();
+        let mut account = RoundedSum::default();
         if !(multiplier.is_finite() && multiplier > 0.0) {
             slopes.iter().enumerate().for_each(|(i, slope)| account.add(slope * self.end(i, *slope)));
             return account.least();

@@ -21,14 +21,14 @@ pub(super) fn above(x: f64) -> f64 {
 
 /// A long sum, computed plainly, and what is to be taken off it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Account {
+pub(super) struct RoundedSum {
     value: f64,
     absolute: f64,
     loss: f64,
     terms: usize,
 }
 
-impl Account {
+impl RoundedSum {
     /// Adds a number that is the result of at most a few operations.
     pub(super) fn add(&mut self, term: f64) {
         self.value += term;
@@ -68,7 +68,7 @@ mod tests {
             (&[f64::INFINITY, -1.0], f64::INFINITY, f64::INFINITY),
         ];
         for (terms, loss, exact) in cases {
-            let mut account = Account::default();
+            let mut account = RoundedSum::default();
             terms.iter().for_each(|&term| account.add(term));
             account.charge(loss);
             assert!(account.least() <= exact, "{terms:?}: {}", account.least());

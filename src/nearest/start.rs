@@ -4,10 +4,10 @@
 //! it is the next point (DeepFool, Moosavi-Dezfooli et al., CVPR 2016, with FAB's projection from the nominal input). Such a
 //! walk ends where the plane no longer changes: at a point that is nearest within its activation region.
 
-use super::best::Best;
+use super::best::Incumbent;
 use super::bound::reach;
 use super::program::usable;
-use super::{Question, Way};
+use super::{Disjunct, Question};
 
 /// Projections from one start.
 const STEPS: usize = 30;
@@ -15,7 +15,7 @@ const STEPS: usize = 30;
 const OVERSHOOT: f64 = 1e-3;
 
 /// Walks from the nominal input and from every seed, for each way.
-pub(super) fn walks(question: &Question<'_>, best: &mut Best<'_, '_>, keep_going: &dyn Fn() -> bool) {
+pub(super) fn walks(question: &Question<'_>, best: &mut Incumbent<'_, '_>, keep_going: &dyn Fn() -> bool) {
     for (index, way) in question.ways.iter().enumerate() {
         best.offer(index, question.nominal);
         for seed in question.seeds {
@@ -32,7 +32,7 @@ pub(super) fn walks(question: &Question<'_>, best: &mut Best<'_, '_>, keep_going
 }
 
 /// Projects the nominal input on the plane at `x`, goes there, and so on.
-fn walk(question: &Question<'_>, way: &Way, mut x: Vec<f64>, mut offer: impl FnMut(&[f64]) -> bool) {
+fn walk(question: &Question<'_>, way: &Disjunct, mut x: Vec<f64>, mut offer: impl FnMut(&[f64]) -> bool) {
     let reach = reach(question, (&way.lower, &way.upper), &[]);
     let mut idle = 0;
     for _ in 0..STEPS {

@@ -11,7 +11,7 @@
 //! value: a layer that was written out by evaluating it has each weight up to a rounding of its bias.
 
 use super::hinges::{Hinges, transposed};
-use super::rounding::{Account, above, gamma};
+use super::rounding::{RoundedSum, above, gamma};
 
 /// For each layer the interval of each sum, where it is known to lie.
 pub(super) type Intervals = Vec<Vec<(f64, f64)>>;
@@ -38,11 +38,11 @@ pub(super) struct Plane {
 
 /// How large what is multiplied may be, by layer and neuron: `S`, and the sums themselves.
 #[derive(Debug, Clone)]
-pub(super) struct Sizes {
+pub(super) struct MagnitudeBounds {
     terms: Vec<Vec<f64>>,
 }
 
-impl Sizes {
+impl MagnitudeBounds {
     /// Nothing known yet but of the inputs.
     pub(super) fn new() -> Self {
         Self { terms: Vec::new() }
@@ -96,10 +96,10 @@ pub(super) fn plane(
     network: &Hinges,
     (top, coefficients): (usize, Vec<f64>),
     constant: f64,
-    (intervals, sizes): (&Intervals, &Sizes),
+    (intervals, sizes): (&Intervals, &MagnitudeBounds),
     choices: &[Choices],
 ) -> Plane {
-    let mut account = Account::default();
+    let mut account = RoundedSum::default();
     account.add(constant);
     let mut row = coefficients;
     let mut values = vec![Vec::new(); top];
@@ -128,7 +128,7 @@ fn bend(
     row: &mut [f64],
     intervals: &[(f64, f64)],
     choices: Option<&Choices>,
-    account: &mut Account,
+    account: &mut RoundedSum,
 ) {
     let slopes = (network.layers[layer].low, network.layers[layer].high);
     for (i, (c, &interval)) in row.iter_mut().zip(intervals).enumerate() {

@@ -16,7 +16,7 @@ fn network(widths: &[usize], function: UnaryFunction, random: &mut Random) -> La
 
 /// The least distance with all phases as the bits of `pattern` say, by a linear program; `sizes` are pixels that may change
 /// under L0.
-fn within(question: &Question<'_>, way: &Way, pattern: u32, changed: Option<u32>) -> f64 {
+fn within(question: &Question<'_>, way: &Disjunct, pattern: u32, changed: Option<u32>) -> f64 {
     let network = question.network;
     let mut program = LinearProgram::minimise();
     let bound = program.column(0.0, f64::INFINITY, if question.norm == Norm::Linf { 1.0 } else { 0.0 });
@@ -87,7 +87,7 @@ fn by_enumeration(question: &Question<'_>) -> f64 {
 }
 
 /// One way that asks for an output to lead, one for two rows at once, in different boxes.
-fn ways(inputs: usize, random: &mut Random, with_inputs: bool) -> Vec<Way> {
+fn ways(inputs: usize, random: &mut Random, with_inputs: bool) -> Vec<Disjunct> {
     let row = |outputs: Vec<(usize, f64)>, bound: f64| {
         let inputs = if with_inputs { vec![(0, 0.3)] } else { Vec::new() };
         Row { inputs, outputs, bound, kind: RowKind::AtMost }
@@ -103,7 +103,7 @@ fn ways(inputs: usize, random: &mut Random, with_inputs: bool) -> Vec<Way> {
     let way = |rows| {
         let (lower, upper) = box_of(random);
         let (hull_lower, hull_upper) = (lower.clone(), upper.clone());
-        Way { lower, upper, hull_lower, hull_upper, conjunction: Conjunction { rows } }
+        Disjunct { lower, upper, hull_lower, hull_upper, conjunction: Conjunction { rows } }
     };
     conjunctions.into_iter().map(way).collect()
 }
@@ -135,7 +135,7 @@ fn check(norm: Norm, widths: &[usize], function: UnaryFunction, seed: u64, outsi
     let answer = nearest(&question, &mut |_, x| violates(x), &Budget::unlimited());
     let expected = by_enumeration(&question);
     let case = format!("{norm} {widths:?} {function:?} seed {seed}: {expected}, found {answer:?}");
-    assert_eq!(answer.ending, Ending::Proved, "{case}");
+    assert_eq!(answer.ending, NearestEnding::Proved, "{case}");
     if expected.is_infinite() {
         assert!(answer.input.is_none() && answer.bound.is_infinite(), "{case}");
         return false;

@@ -9,11 +9,12 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
-use super::best::Best;
-use super::bound::{Bounded, Bounder, Next, Part, reach};
-use super::intervals::{Decision, Phase};
+use super::best::Incumbent;
+use super::bound::{Bounded, Next, OpenPart, PartBounder, reach};
+use super::intervals::DecidedNeuron;
 use super::program::Interface;
-use super::{Ending, Nearest, Norm, Question, start};
+use super::{Nearest, NearestEnding, Norm, Question, start};
+use crate::bounds::Phase;
 use crate::budget::Budget;
 
 /// Inputs up to which boxes are cut instead of deciding phases. Measured on ACAS Xu (5 inputs, 300 neurons): forty times as many
@@ -27,7 +28,7 @@ const NEAR: f64 = 0.6;
 const MOST_REGIONS: usize = 4;
 
 /// A part in the queue: the least bound first, then the one that was cut more often.
-struct Waiting(Part);
+struct Waiting(OpenPart);
 
 impl Waiting {
     fn depth(&self) -> usize {
@@ -56,10 +57,10 @@ impl PartialEq for Waiting {
 impl Eq for Waiting {}
 
 /// The search's state.
-struct Tree<'q, 'j> {
+struct BoundTree<'q, 'j> {
     question: &'q Question<'q>,
-    bounder: Bounder<'q>,
-    best: Best<'q, 'j>,
+    bounder: PartBounder<'q>,
+    best: Incumbent<'q, 'j>,
     waiting: BinaryHeap<Waiting>,
     /// The least bound of the parts that are done with.
     done: f64,
@@ -75,20 +76,21 @@ pub(super) fn search(
     judge: &mut dyn FnMut(usize, &[f64]) -> bool,
     budget: &Budget,
 ) -> Nearest {
-    let mut best = Best::new(question, judge);
+    let mut best = Incumbent::new(question, judge);
     start::walks(question, &mut best, &|| budget.check().is_ok());
     let interface = match question.network {
         network if network.bent() == 0 => Interface::Inputs,
         network if has_input_rows(question) || is_narrow(network) => Interface::Inputs,
         _ => Interface::Sums,
     };
-    let free = |way: &super::Way| way.lower.iter().zip(&way.upper).filter(|(low, high)| low < high).count();
+    let free =
+        |way: &super::Disjunct| way.lower.iter().zip(&way.upper).filter(|(low, high)| low < high).count();
     let cuts_inputs = interface == Interface::Inputs
         && question.norm != Norm::L0
         && question.ways.iter().all(|way| free(way) <= FEW_INPUTS);
-    let mut tree = Tree {
+    let mut tree = BoundTree {
         question,
-        bounder: Bounder { question, budget, interface, cuts_inputs, programs: 0 },
+        bounder: PartBounder { question, budget, interface, cuts_inputs, programs: 0 },
         best,
         waiting: BinaryHeap::new(),
         done: f64::INFINITY,
@@ -112,14 +114,14 @@ fn has_input_rows(question: &Question<'_>) -> bool {
     question.ways.iter().any(|way| way.conjunction.rows.iter().any(|row| !row.inputs.is_empty()))
 }
 
-impl Tree<'_, '_> {
+impl BoundTree<'_, '_> {
     /// A part for each way.
     fn plant(&mut self) {
         for (index, way) in self.question.ways.iter().enumerate() {
             let (lower, upper) = (Rc::new(way.hull_lower.clone()), Rc::new(way.hull_upper.clone()));
             let bound = reach(self.question, (&lower, &upper), &[]).floor();
             let (decisions, on) = Default::default();
-            self.waiting.push(Waiting(Part {
+            self.waiting.push(Waiting(OpenPart {
                 way: index,
                 lower,
                 upper,
@@ -139,7 +141,7 @@ impl Tree<'_, '_> {
             let Some(point) = &self.best.point else { return };
             let (way, before) = (self.best.way, self.best.distance);
             let (lower, upper) = (&self.question.ways[way].hull_lower, &self.question.ways[way].hull_upper);
-            let part = Part {
+            let part = OpenPart {
                 way,
                 lower: Rc::new(lower.clone()),
                 upper: Rc::new(upper.clone()),
@@ -168,7 +170,7 @@ impl Tree<'_, '_> {
         }
     }
 
-    fn run(&mut self) -> Ending {
+    fn run(&mut self) -> NearestEnding {
         while let Some(Waiting(part)) = self.waiting.pop() {
             if part.bound >= self.enough() {
                 // All others are no nearer.
@@ -178,15 +180,19 @@ impl Tree<'_, '_> {
             }
             if let Err(reason) = self.budget.check() {
                 self.waiting.push(Waiting(part));
-                return Ending::Stopped(reason);
+                return NearestEnding::Stopped(reason);
             }
             self.look_at(part);
         }
-        if self.undecided && self.done < self.enough() { Ending::Undecided } else { Ending::Proved }
+        if self.undecided && self.done < self.enough() {
+            NearestEnding::Undecided
+        } else {
+            NearestEnding::Proved
+        }
     }
 
     /// The radius within which a part is bounded next.
-    fn radius(&self, part: &Part) -> f64 {
+    fn radius(&self, part: &OpenPart) -> f64 {
         let most = self.most(part);
         match self.question.norm {
             Norm::L0 => most,
@@ -198,7 +204,7 @@ impl Tree<'_, '_> {
     }
 
     /// How far a part matters.
-    fn most(&self, part: &Part) -> f64 {
+    fn most(&self, part: &OpenPart) -> f64 {
         match self.question.norm {
             Norm::L0 if self.best.distance.is_finite() => self.best.distance - 1.0,
             _ if self.best.distance.is_finite() => self.best.distance,
@@ -220,7 +226,7 @@ impl Tree<'_, '_> {
         }
     }
 
-    fn look_at(&mut self, mut part: Part) {
+    fn look_at(&mut self, mut part: OpenPart) {
         self.parts += 1;
         let radius = self.radius(&part);
         let enough = self.enough();
@@ -269,25 +275,25 @@ impl Tree<'_, '_> {
         }
     }
 
-    fn branch(&mut self, part: Part, next: Next, radius: f64) {
+    fn branch(&mut self, part: OpenPart, next: Next, radius: f64) {
         match next {
             Next::Phase { layer, neuron } => {
                 for phase in [Phase::Active, Phase::Inactive] {
                     let mut decisions = part.decisions.to_vec();
-                    decisions.push(Decision { layer, neuron, phase });
-                    self.waiting.push(Waiting(Part { decisions: decisions.into(), ..part.clone() }));
+                    decisions.push(DecidedNeuron { layer, neuron, phase });
+                    self.waiting.push(Waiting(OpenPart { decisions: decisions.into(), ..part.clone() }));
                 }
             }
             Next::Input(input) => self.cut(&part, input, radius),
             Next::Pixel(pixel) => {
                 let mut on = part.on.to_vec();
                 on.push(pixel);
-                self.push(Part { on: on.into(), ..part.clone() });
+                self.push(OpenPart { on: on.into(), ..part.clone() });
                 let (mut lower, mut upper) = (part.lower.to_vec(), part.upper.to_vec());
                 for &i in self.question.pixels.all().nth(pixel).unwrap_or_default() {
                     (lower[i], upper[i]) = (self.question.nominal[i], self.question.nominal[i]);
                 }
-                self.push(Part { lower: lower.into(), upper: upper.into(), ..part });
+                self.push(OpenPart { lower: lower.into(), upper: upper.into(), ..part });
             }
             Next::Nothing => {
                 self.undecided = true;
@@ -297,7 +303,7 @@ impl Tree<'_, '_> {
     }
 
     /// Cuts a part in two in the middle of what a radius leaves of an input's interval.
-    fn cut(&mut self, part: &Part, input: usize, radius: f64) {
+    fn cut(&mut self, part: &OpenPart, input: usize, radius: f64) {
         let nominal = self.question.nominal[input];
         let low = part.lower[input].max(nominal - radius);
         let high = part.upper[input].min(nominal + radius);
@@ -309,18 +315,18 @@ impl Tree<'_, '_> {
         }
         let (mut lower, mut upper) = (part.lower.to_vec(), part.upper.to_vec());
         (lower[input], upper[input]) = (middle, middle);
-        self.push(Part { upper: upper.into(), ..part.clone() });
-        self.push(Part { lower: lower.into(), ..part.clone() });
+        self.push(OpenPart { upper: upper.into(), ..part.clone() });
+        self.push(OpenPart { lower: lower.into(), ..part.clone() });
     }
 
     /// Puts a part into the queue whose box is new.
-    fn push(&mut self, mut part: Part) {
+    fn push(&mut self, mut part: OpenPart) {
         let floor = reach(self.question, (&part.lower, &part.upper), &part.on).floor();
         part.bound = part.bound.max(floor);
         self.waiting.push(Waiting(part));
     }
 
-    fn answer(self, ending: Ending) -> Nearest {
+    fn answer(self, ending: NearestEnding) -> Nearest {
         let left = self.waiting.iter().map(|Waiting(part)| part.bound).fold(self.done, f64::min);
         // A point that was found is no nearer than the nearest.
         let bound = left.min(self.best.distance);
@@ -336,10 +342,10 @@ impl Tree<'_, '_> {
 }
 
 /// The phase of every neuron at a point.
-fn pattern(network: &super::Hinges, point: &[f64]) -> Vec<Decision> {
+fn pattern(network: &super::Hinges, point: &[f64]) -> Vec<DecidedNeuron> {
     let sums = network.sums(point);
-    let of_layer = |(layer, sums): (usize, &Vec<f64>)| -> Vec<Decision> {
-        let decision = |(neuron, &z): (usize, &f64)| Decision {
+    let of_layer = |(layer, sums): (usize, &Vec<f64>)| -> Vec<DecidedNeuron> {
+        let decision = |(neuron, &z): (usize, &f64)| DecidedNeuron {
             layer,
             neuron,
             phase: if z > 0.0 { Phase::Active } else { Phase::Inactive },

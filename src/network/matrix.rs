@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::kernel::dispatch::vectorized;
 use super::kernel::dot;
-use super::kernel::panels::{Panels, Rows, Start, weighted_rows};
+use super::kernel::panels::{Panels, Rows, SumStart, weighted_rows};
 use super::op::cast;
 use super::real::Real;
 
@@ -115,7 +115,7 @@ impl<T: Real> Matrix<T> {
     }
 
     /// `out[o][·] = start + Σ_i matrix[o][i] · x[i][·]` for rows of `lanes` numbers.
-    pub(crate) fn apply(&self, x: &[T], start: Start<'_, T>, out: &mut [T], lanes: usize) {
+    pub(crate) fn apply(&self, x: &[T], start: SumStart<'_, T>, out: &mut [T], lanes: usize) {
         match self {
             Self::Dense(m) if lanes == 1 => {
                 initialise(start, out, 1);
@@ -136,10 +136,10 @@ impl<T: Real> Matrix<T> {
             Self::Dense(m) if lanes == 1 => dot::vector_matrix(&m.data, y, out),
             Self::Dense(m) => {
                 let rows = Rows::Strided { data: y, stride: lanes };
-                weighted_rows(m.backward_panels().view(), rows, Start::Accumulate, out, lanes, lanes);
+                weighted_rows(m.backward_panels().view(), rows, SumStart::Accumulate, out, lanes, lanes);
             }
-            Self::Sparse(m) => m.columns.apply(y, Start::Accumulate, out, lanes),
-            Self::Diagonal(d) => scale_rows(d, y, Start::Accumulate, out, lanes),
+            Self::Sparse(m) => m.columns.apply(y, SumStart::Accumulate, out, lanes),
+            Self::Diagonal(d) => scale_rows(d, y, SumStart::Accumulate, out, lanes),
         }
     }
 
@@ -221,7 +221,7 @@ impl<T: Real> Compressed<T> {
         self.indices[range.clone()].iter().zip(&self.values[range]).map(|(&i, &x)| (i as usize, x))
     }
 
-    fn apply(&self, x: &[T], start: Start<'_, T>, out: &mut [T], lanes: usize) {
+    fn apply(&self, x: &[T], start: SumStart<'_, T>, out: &mut [T], lanes: usize) {
         initialise(start, out, lanes);
         if lanes == 0 {
             return;
@@ -243,8 +243,8 @@ impl<T: Real> Compressed<T> {
 }
 
 /// `out[o][·] = start + diagonal[o] · x[o][·]`
-fn scale_rows<T: Real>(diagonal: &[T], x: &[T], start: Start<'_, T>, out: &mut [T], lanes: usize) {
-    if let (Start::Bias(bias), 1) = (start, lanes) {
+fn scale_rows<T: Real>(diagonal: &[T], x: &[T], start: SumStart<'_, T>, out: &mut [T], lanes: usize) {
+    if let (SumStart::Bias(bias), 1) = (start, lanes) {
         let rows = out.iter_mut().zip(x).zip(diagonal).zip(bias);
         return vectorized(|| rows.for_each(|(((y, &x), &d), &b)| *y = d * x + b));
     }
@@ -257,11 +257,11 @@ fn scale_rows<T: Real>(diagonal: &[T], x: &[T], start: Start<'_, T>, out: &mut [
     });
 }
 
-fn initialise<T: Real>(start: Start<'_, T>, out: &mut [T], lanes: usize) {
+fn initialise<T: Real>(start: SumStart<'_, T>, out: &mut [T], lanes: usize) {
     match start {
-        Start::Zero => out.fill(T::zero()),
-        Start::Accumulate => {}
-        Start::Bias(bias) => {
+        SumStart::Zero => out.fill(T::zero()),
+        SumStart::Accumulate => {}
+        SumStart::Bias(bias) => {
             for (row, &b) in out.chunks_exact_mut(lanes.max(1)).zip(bias) {
                 row.fill(b);
             }
@@ -294,7 +294,7 @@ mod tests {
             let bias: Vec<f64> = (0..outputs).map(|o| o as f64).collect();
             for matrix in [&dense, &sparse] {
                 let mut out = vec![0.0; outputs * lanes];
-                matrix.apply(&x, Start::Bias(&bias), &mut out, lanes);
+                matrix.apply(&x, SumStart::Bias(&bias), &mut out, lanes);
                 let mut back = vec![1.0; inputs * lanes];
                 matrix.apply_transposed(&y, &mut back, lanes);
                 for lane in 0..lanes {

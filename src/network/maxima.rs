@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::build::Builder;
 use super::frozen::is_bend;
-use super::op::windows::{Axis, Windows};
+use super::op::windows::{WindowAxis, Windows};
 use super::op::{Binary, BinaryFunction, Concat, Op, Rearrange, Reduction, Unary, UnaryFunction};
 use super::shape::{self, ShapeError};
 use super::{Network, Node, NodeId, Real};
@@ -304,7 +304,7 @@ impl<T: Real> Pen<T> {
 /// The places in the image under each window, channel by channel.
 fn of_windows(windows: &Windows, channels: usize) -> Groups {
     let [a, b, c] = &windows.0;
-    let under = |axis: &Axis, window: usize| -> Vec<usize> {
+    let under = |axis: &WindowAxis, window: usize| -> Vec<usize> {
         let places =
             (0..axis.kernel).map(|k| (window * axis.stride + k * axis.dilation).checked_sub(axis.pad));
         places.flatten().filter(|&place| place < axis.image).collect()
@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn maxima_are_written_out_as_rectifiers() {
         let pool = |kernel, stride, pad, windows| {
-            let axis = || Axis::new(5, kernel, stride, 1, pad, windows).unwrap();
+            let axis = || WindowAxis::new(5, kernel, stride, 1, pad, windows).unwrap();
             Op::MaxPool(MaxPool::new(Windows::new(vec![axis(), axis()]).unwrap(), 2))
         };
         for rectified in [false, true] {
@@ -413,7 +413,7 @@ mod tests {
 
     #[test]
     fn too_many_maxima_are_left_as_they_are() {
-        let axis = || Axis::new(200, 2, 2, 1, 0, 100).unwrap();
+        let axis = || WindowAxis::new(200, 2, 2, 1, 0, 100).unwrap();
         let pool = MaxPool::new(Windows::new(vec![axis(), axis()]).unwrap(), 2);
         let network = single(Op::MaxPool(pool), &[1, 8, 200, 200], true);
         assert!(written_out(&network).is_none() && neurons(&network).is_none());

@@ -234,7 +234,7 @@ mod tests {
     use super::*;
     use crate::network::build::Builder;
     use crate::network::matrix::Matrix;
-    use crate::network::op::windows::{Axis, Windows};
+    use crate::network::op::windows::{WindowAxis, Windows};
     use crate::network::op::{Affine, Binary, Conv};
     use crate::onnx::ElementType;
 
@@ -282,7 +282,7 @@ mod tests {
         }
 
         fn conv(self) -> Self {
-            let axis = || Axis::new(5, 3, 2, 1, 1, 3).unwrap();
+            let axis = || WindowAxis::new(5, 3, 2, 1, 1, 3).unwrap();
             let windows = Windows::new(vec![axis(), axis()]).unwrap();
             let conv = Conv::new(numbers(4 * 2 * 9), vec![0.0; 4], (4, 2, 1), windows, 2, false);
             self.op(Op::Conv(conv.unwrap()))

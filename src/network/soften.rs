@@ -20,12 +20,12 @@ use super::{Network, Node, NodeId, Real, Workspace};
 #[derive(Debug, Clone)]
 pub struct Softened {
     network: Network<f64>,
-    bends: Vec<Bend>,
+    bends: Vec<SoftenedTerm>,
 }
 
 /// One term of a function that was replaced: `height · softplus((x − kink) / width) · width`, or `tanh(x / width)`.
 #[derive(Debug, Clone)]
-struct Bend {
+struct SoftenedTerm {
     /// The node `x` in the softened network.
     operand: NodeId,
     /// The node `(x − kink) / width`.
@@ -89,12 +89,12 @@ fn add(
     builder: &mut Builder<f64>,
     node: &Node<f64>,
     inputs: &[NodeId],
-    bends: &mut Vec<Bend>,
+    bends: &mut Vec<SoftenedTerm>,
 ) -> Result<NodeId, ShapeError> {
     match &node.op {
         Op::Input(shape) => builder.input(&node.name, node.element, shape.clone()),
         Op::Unary(op) if node.varies && softens(op.0) => {
-            let mut place = Place { builder, node, operand: inputs[0], bends };
+            let mut place = ReplacedFunction { builder, node, operand: inputs[0], bends };
             if is_sign(op.0) { place.sign() } else { place.pieces(op.0) }
         }
         op => builder.push(&node.name, op.clone(), inputs, node.element),
@@ -120,21 +120,27 @@ fn scale(scale: f64, shift: f64) -> Op<f64> {
 }
 
 /// Where a function is replaced by its terms.
-struct Place<'a> {
+struct ReplacedFunction<'a> {
     builder: &'a mut Builder<f64>,
     node: &'a Node<f64>,
     operand: NodeId,
-    bends: &'a mut Vec<Bend>,
+    bends: &'a mut Vec<SoftenedTerm>,
 }
 
-impl Place<'_> {
+impl ReplacedFunction<'_> {
     fn push(&mut self, op: Op<f64>, inputs: &[NodeId]) -> Result<NodeId, ShapeError> {
         self.builder.push(&self.node.name, op, inputs, self.node.element)
     }
 
     fn sign(&mut self) -> Result<NodeId, ShapeError> {
         let inward = self.push(scale(1.0, 0.0), &[self.operand])?;
-        self.bends.push(Bend { operand: self.operand, inward, kink: 0.0, outward: None, deviation: 1.0 });
+        self.bends.push(SoftenedTerm {
+            operand: self.operand,
+            inward,
+            kink: 0.0,
+            outward: None,
+            deviation: 1.0,
+        });
         self.push(Op::Unary(Unary(UnaryFunction::Tanh)), &[inward])
     }
 
@@ -152,7 +158,7 @@ impl Place<'_> {
             let inward = self.push(scale(1.0, -kink), &[self.operand])?;
             let bent = self.push(Op::Unary(Unary(UnaryFunction::Softplus)), &[inward])?;
             let outward = self.push(scale(height, 0.0), &[bent])?;
-            let bend = Bend {
+            let bend = SoftenedTerm {
                 operand: self.operand,
                 inward,
                 kink,

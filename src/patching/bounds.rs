@@ -5,9 +5,9 @@
 //! as a 1-norm: `|Δz'_o| ≤ Σ_j |w_oj| |Δh_j|` and `|Δz'_o| ≤ max_j |w_oj| · Σ_j |Δh_j|`. With such bounds a switch
 //! becomes a binary variable, and an optimum among them is an optimum without bounds.
 
-use super::Norm;
+use super::ChangeNorm;
 use super::demand::Demand;
-use super::encode::{Goal, Query};
+use super::encode::{Goal, PatchQuery};
 use super::layer::{Layer, source_of};
 use super::phases::steepest;
 use crate::network::frozen::kinks;
@@ -19,7 +19,7 @@ struct Spread {
     together: f64,
 }
 
-impl Query<'_> {
+impl PatchQuery<'_> {
     /// An upper bound of every switch column, in the switches' order, for repairs that cost at most `cost`.
     /// Infinite where nothing bounds it.
     pub(crate) fn switch_bounds(&self, cost: f64) -> Vec<Vec<f64>> {
@@ -58,9 +58,9 @@ impl Query<'_> {
         let times = |size: f64, by: f64| if by == 0.0 { 0.0 } else { size * by };
         let limited = times(self.limit, total);
         let (radius, together) = match self.norm {
-            Norm::Total => (times(cost, largest).min(limited), times(cost, largest)),
-            Norm::Largest => (times(cost.min(self.limit), total), f64::INFINITY),
-            Norm::Fewest => (limited, f64::INFINITY),
+            ChangeNorm::Total => (times(cost, largest).min(limited), times(cost, largest)),
+            ChangeNorm::Largest => (times(cost.min(self.limit), total), f64::INFINITY),
+            ChangeNorm::Fewest => (limited, f64::INFINITY),
         };
         let together = together.min(times(radius, count));
         Spread { centre: layer.sums(sources), radius: vec![radius; layer.outputs()], together }

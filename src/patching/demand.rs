@@ -13,7 +13,7 @@ use crate::property::{Conjunction, Property, PropertyError, Region, Row, RowKind
 
 /// `Σ coefficient · output ≥ bound`
 #[derive(Debug, Clone, PartialEq)]
-pub struct Half {
+pub struct OutputHalfSpace {
     /// Flat output indices with coefficients.
     pub terms: Vec<(usize, f64)>,
     /// The right-hand side.
@@ -24,7 +24,7 @@ pub struct Half {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Demand {
     /// The clauses; none means that nothing is demanded.
-    pub clauses: Vec<Vec<Half>>,
+    pub clauses: Vec<Vec<OutputHalfSpace>>,
 }
 
 /// The property cannot be turned into demands.
@@ -56,7 +56,7 @@ pub enum DemandError {
     Property(#[from] PropertyError),
 }
 
-impl Half {
+impl OutputHalfSpace {
     /// By how much the outputs satisfy it.
     pub fn margin(&self, outputs: &[f64]) -> f64 {
         self.terms.iter().map(|&(i, c)| c * outputs[i]).sum::<f64>() - self.bound
@@ -71,7 +71,7 @@ impl Demand {
         let clause = |row: &Row| {
             let inputs: f64 = row.inputs.iter().map(|&(i, c)| c * input[i]).sum();
             let terms = row.outputs.iter().map(|&(output, c)| (output, -c)).collect();
-            vec![Half { terms, bound: inputs - row.bound }]
+            vec![OutputHalfSpace { terms, bound: inputs - row.bound }]
         };
         Self { clauses: rows.map(clause).collect() }
     }
@@ -79,7 +79,9 @@ impl Demand {
     /// That each output lies in its range.
     pub fn within(ranges: &[(f64, f64)]) -> Self {
         let half = |output: usize, sign: f64, bound: f64| {
-            bound.is_finite().then(|| vec![Half { terms: vec![(output, sign)], bound: sign * bound }])
+            bound
+                .is_finite()
+                .then(|| vec![OutputHalfSpace { terms: vec![(output, sign)], bound: sign * bound }])
         };
         let ends =
             ranges.iter().enumerate().flat_map(|(o, &(low, high))| [half(o, 1.0, low), half(o, -1.0, high)]);
@@ -89,7 +91,7 @@ impl Demand {
     /// By how much the outputs satisfy the demand: the least over the clauses of the most over their half-spaces.
     /// Positive where it holds, `+∞` where nothing is demanded.
     pub fn margin(&self, outputs: &[f64]) -> f64 {
-        let clause = |halves: &Vec<Half>| {
+        let clause = |halves: &Vec<OutputHalfSpace>| {
             halves.iter().map(|half| half.margin(outputs)).fold(f64::NEG_INFINITY, f64::max)
         };
         self.clauses.iter().map(clause).fold(f64::INFINITY, f64::min)
@@ -149,7 +151,7 @@ fn add(region: &Region, point: &[f64], demand: &mut Demand) -> Option<()> {
 }
 
 enum Refuted {
-    By(Half),
+    By(OutputHalfSpace),
     Already,
     Never,
 }
@@ -166,7 +168,7 @@ fn refuted(row: &Row, point: &[f64]) -> Refuted {
         return if holds { Refuted::Never } else { Refuted::Already };
     }
     let inputs: f64 = row.inputs.iter().map(|&(i, c)| c * point[i]).sum();
-    Refuted::By(Half { terms: row.outputs.clone(), bound: row.bound - inputs })
+    Refuted::By(OutputHalfSpace { terms: row.outputs.clone(), bound: row.bound - inputs })
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@
 
 use super::demand::Demand;
 use super::layer::{Layer, source_of};
-use super::phases::{Phases, Rules, Treatment, turn};
+use super::phases::{ChangeRules, PhaseFreedom, Treatment, turn};
 use super::switched::{Setting, Switch, Switched};
-use super::{Change, Norm, Obstacle};
+use super::{Change, ChangeNorm, Obstacle};
 use crate::lp::{ColumnId, LinearProgram, merged};
 use crate::network::frozen::kinks;
 use crate::region::rows::between;
@@ -25,7 +25,7 @@ pub enum Goal<'a> {
     /// Its values satisfy a demand at each point, by a margin.
     Demands(&'a [Demand], f64),
     /// Its sums lie in these ranges at each point.
-    Sums(&'a [Vec<(f64, f64)>], Wish),
+    Sums(&'a [Vec<(f64, f64)>], Strictness),
     /// Its sums come as near to these ranges as they can at each point. A unit missed has a price for each neuron, in
     /// units of the norm.
     Near(&'a [Vec<(f64, f64)>], &'a [f64]),
@@ -33,7 +33,7 @@ pub enum Goal<'a> {
 
 /// How strictly ranges are meant.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Wish {
+pub enum Strictness {
     /// They have to be met.
     Strict,
     /// Each unit by which a sum misses its range costs this much, in units of the norm.
@@ -42,7 +42,7 @@ pub enum Wish {
 
 /// Layers of which the first is to be changed, and what for.
 #[derive(Debug, Clone, Copy)]
-pub struct Query<'a> {
+pub struct PatchQuery<'a> {
     /// The layer to change, and those behind it.
     pub layers: &'a [Layer<'a>],
     /// What the first layer's matrix is multiplied with, for each point.
@@ -50,11 +50,11 @@ pub struct Query<'a> {
     /// What for.
     pub goal: Goal<'a>,
     /// What "small" means.
-    pub norm: Norm,
+    pub norm: ChangeNorm,
     /// No weight changes by more.
     pub limit: f64,
     /// What else a change must keep to.
-    pub rules: Rules<'a>,
+    pub rules: ChangeRules<'a>,
 }
 
 /// Weights into one sum that move together.
@@ -77,7 +77,7 @@ pub(crate) struct Encoded {
 }
 
 /// A value of the network at one point: a sum of columns and a number.
-struct Value {
+struct EncodedValue {
     terms: Vec<(ColumnId, f64)>,
     constant: f64,
 }
@@ -96,8 +96,8 @@ impl<'a> Goal<'a> {
     /// What a unit costs by which a neuron's sum misses its range; `None` where none may.
     pub(super) fn price(self, neuron: usize) -> Option<f64> {
         match self {
-            Self::Demands(..) | Self::Sums(_, Wish::Strict) => None,
-            Self::Sums(_, Wish::Elastic(price)) => Some(price),
+            Self::Demands(..) | Self::Sums(_, Strictness::Strict) => None,
+            Self::Sums(_, Strictness::Elastic(price)) => Some(price),
             Self::Near(_, prices) => Some(prices[neuron]),
         }
     }
@@ -131,7 +131,7 @@ impl Encoded {
     }
 }
 
-impl Query<'_> {
+impl PatchQuery<'_> {
     /// The sums of every layer at every point under the changes: `[point][layer][neuron]`.
     pub(crate) fn sums(&self, changes: &[Change]) -> Vec<Vec<Vec<f64>>> {
         let point = |sources: &Vec<f64>| {
@@ -173,7 +173,7 @@ impl Query<'_> {
     /// Whether a layer's activation is left to switches: not where there is none, or the goal says its sums.
     pub(crate) fn is_switched(&self, layer: usize) -> bool {
         let given = self.goal.ranges().is_some() && layer + 1 == self.layers.len();
-        self.layers[layer].activation.is_some() && !given && self.rules.phases == Phases::Free
+        self.layers[layer].activation.is_some() && !given && self.rules.phases == PhaseFreedom::Free
     }
 
     /// Writes the program.
@@ -183,7 +183,7 @@ impl Query<'_> {
     pub(crate) fn encode(&self) -> Result<Encoded, Obstacle> {
         let mut program = LinearProgram::minimise();
         let levers = self.levers();
-        let own_cost = if self.norm == Norm::Largest { 0.0 } else { 1.0 };
+        let own_cost = if self.norm == ChangeNorm::Largest { 0.0 } else { 1.0 };
         let mut column =
             |allowed: bool| program.column(0.0, if allowed { self.limit } else { 0.0 }, own_cost);
         let moves: Vec<(ColumnId, ColumnId)> = levers
@@ -193,15 +193,15 @@ impl Query<'_> {
                 (column(way.is_none_or(|way| way.rise)), column(way.is_none_or(|way| way.fall)))
             })
             .collect();
-        let largest = (self.norm == Norm::Largest).then(|| program.column(0.0, END, 1.0));
+        let largest = (self.norm == ChangeNorm::Largest).then(|| program.column(0.0, END, 1.0));
         for (&(rise, fall), largest) in moves.iter().zip(largest.iter().cycle()) {
             program.at_most([(rise, 1.0), (fall, 1.0), (*largest, -1.0)], 0.0);
         }
         let switched = Switched { program, switches: Vec::new() };
         let mut encoded = Encoded { switched, levers, moves, relief: Vec::new() };
         let own = match self.rules.phases {
-            Phases::Free => Vec::new(),
-            Phases::Tangent(Some(tangents)) => tangents.sums.to_vec(),
+            PhaseFreedom::Free => Vec::new(),
+            PhaseFreedom::Tangent(Some(tangents)) => tangents.sums.to_vec(),
             _ => self.sums(&[]),
         };
         for point in 0..self.sources.len() {
@@ -224,7 +224,7 @@ impl Query<'_> {
             let edge = |i: usize| (i, source(i).signum());
             let edges: Vec<(usize, f64)> = match (self.norm, strongest) {
                 (_, None) => return Vec::new(),
-                (Norm::Largest, _) => moving.iter().map(|&i| edge(i)).collect(),
+                (ChangeNorm::Largest, _) => moving.iter().map(|&i| edge(i)).collect(),
                 // A limit could be reached by the strongest alone, so all are needed then.
                 (_, Some(i)) if self.limit.is_infinite() => vec![edge(i)],
                 _ => {
@@ -249,8 +249,8 @@ impl Query<'_> {
         let sources = &self.sources[point];
         let Some(changed) = self.layers.first() else { return Ok(()) };
         let constants = changed.sums(sources);
-        let mut sums: Vec<Value> =
-            constants.into_iter().map(|constant| Value { terms: Vec::new(), constant }).collect();
+        let mut sums: Vec<EncodedValue> =
+            constants.into_iter().map(|constant| EncodedValue { terms: Vec::new(), constant }).collect();
         for (lever, &(rise, fall)) in encoded.levers.iter().zip(&encoded.moves) {
             let effect = lever.effect(sources);
             sums[lever.target].terms.extend([(rise, effect), (fall, -effect)]);
@@ -282,8 +282,12 @@ impl Query<'_> {
 }
 
 /// Adds a neuron with this sum; its value behind the activation.
-fn add_neuron(switched: &mut Switched, treatment: Treatment, sum: Value) -> Result<Value, Obstacle> {
-    let column = |terms: Vec<(ColumnId, f64)>, constant| Value { terms, constant };
+fn add_neuron(
+    switched: &mut Switched,
+    treatment: Treatment,
+    sum: EncodedValue,
+) -> Result<EncodedValue, Obstacle> {
+    let column = |terms: Vec<(ColumnId, f64)>, constant| EncodedValue { terms, constant };
     Ok(match treatment {
         Treatment::Linear => {
             let z = add_sum(&mut switched.program, sum, (-END, END));
@@ -325,14 +329,14 @@ fn add_neuron(switched: &mut Switched, treatment: Treatment, sum: Value) -> Resu
 }
 
 /// A column for a sum, within a range.
-fn add_sum(program: &mut LinearProgram, sum: Value, (low, high): (f64, f64)) -> ColumnId {
+fn add_sum(program: &mut LinearProgram, sum: EncodedValue, (low, high): (f64, f64)) -> ColumnId {
     let z = program.column(low, high, 0.0);
     program.equal(sum.terms.into_iter().chain([(z, -1.0)]), -sum.constant);
     z
 }
 
 /// A sum that has to lie in a range, or misses it at a price.
-fn add_range(encoded: &mut Encoded, sum: Value, (low, high): (f64, f64), price: Option<f64>) {
+fn add_range(encoded: &mut Encoded, sum: EncodedValue, (low, high): (f64, f64), price: Option<f64>) {
     if low == -END && high == END {
         return;
     }
@@ -346,9 +350,9 @@ fn add_range(encoded: &mut Encoded, sum: Value, (low, high): (f64, f64), price: 
     }
 }
 
-fn next_sums(layer: &Layer<'_>, values: &[Value]) -> Vec<Value> {
+fn next_sums(layer: &Layer<'_>, values: &[EncodedValue]) -> Vec<EncodedValue> {
     let sum = |o: usize| {
-        let mut sum = Value { terms: Vec::new(), constant: layer.bias[o] };
+        let mut sum = EncodedValue { terms: Vec::new(), constant: layer.bias[o] };
         for (source, (&weight, value)) in layer.row(o).iter().zip(values).enumerate() {
             sum.constant += weight * (value.constant + layer.shift_of(source));
             sum.terms.extend(value.terms.iter().map(|&(column, c)| (column, weight * c)));
@@ -360,7 +364,7 @@ fn next_sums(layer: &Layer<'_>, values: &[Value]) -> Vec<Value> {
 
 /// Adds the clauses of a demand: each half-space may be missed by the clause's relief, and all of a clause's but one
 /// by their own slack.
-fn add_demand(encoded: &mut Encoded, demand: &Demand, outputs: &[Value], margin: f64) {
+fn add_demand(encoded: &mut Encoded, demand: &Demand, outputs: &[EncodedValue], margin: f64) {
     for halves in &demand.clauses {
         let program = &mut encoded.switched.program;
         let relief = program.column(0.0, 0.0, 0.0);

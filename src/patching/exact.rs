@@ -25,7 +25,7 @@ pub(crate) enum Exact {
 }
 
 /// Which settings to look at, and how good a point must be.
-pub(crate) struct Scope<'a> {
+pub(crate) struct SettingScope<'a> {
     /// Upper bounds of all switch columns.
     pub(crate) bounds: &'a [Vec<f64>],
     /// Switches that may differ from `setting`; `None` is all.
@@ -40,9 +40,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) most: usize,
 }
 
-struct Tree<'a> {
+struct PhaseTree<'a> {
     encoded: &'a Encoded,
-    scope: &'a Scope<'a>,
+    scope: &'a SettingScope<'a>,
     solver: Solver,
     /// Switches that are neither fixed nor settled by their bounds.
     open: Vec<usize>,
@@ -55,7 +55,7 @@ struct Tree<'a> {
 }
 
 /// One branch that is still to be looked at.
-struct Branch {
+struct SwitchBranch {
     /// Decisions above it.
     depth: usize,
     switch: usize,
@@ -65,7 +65,7 @@ struct Branch {
 /// Searches the scope, for the budget's time. Also the number of programs that this took.
 pub(crate) fn search(
     encoded: &Encoded,
-    scope: &Scope<'_>,
+    scope: &SettingScope<'_>,
     budget: &Budget,
 ) -> Result<(Exact, usize), LpError> {
     let switches = &encoded.switched.switches;
@@ -86,7 +86,8 @@ pub(crate) fn search(
     }
     let solver = Solver::new(&program, &LpOptions::default())?;
     let chosen = vec![None; switches.len()];
-    let mut tree = Tree { encoded, scope, solver, open, chosen, cutoff: scope.cutoff, best: None, solved: 0 };
+    let mut tree =
+        PhaseTree { encoded, scope, solver, open, chosen, cutoff: scope.cutoff, best: None, solved: 0 };
     let found = tree.search(budget)?;
     Ok((found, tree.solved))
 }
@@ -108,9 +109,9 @@ fn add_relaxation(
     Ok(())
 }
 
-impl Tree<'_> {
+impl PhaseTree<'_> {
     fn search(&mut self, budget: &Budget) -> Result<Exact, LpError> {
-        let (mut branches, mut path): (Vec<Branch>, Vec<usize>) = (Vec::new(), Vec::new());
+        let (mut branches, mut path): (Vec<SwitchBranch>, Vec<usize>) = (Vec::new(), Vec::new());
         while self.solved < self.scope.most && budget.check().is_ok() {
             self.solved += 1;
             self.solver.set_time_limit(budget.remaining())?;
@@ -121,8 +122,8 @@ impl Tree<'_> {
                             let depth = path.len();
                             let others = 0..self.scope.bounds[switch].len();
                             let others = others.filter(|&choice| choice != first);
-                            branches.extend(others.map(|choice| Branch { depth, switch, choice }));
-                            branches.push(Branch { depth, switch, choice: first });
+                            branches.extend(others.map(|choice| SwitchBranch { depth, switch, choice }));
+                            branches.push(SwitchBranch { depth, switch, choice: first });
                         }
                         None => self.keep(&solution),
                     }

@@ -6,10 +6,10 @@
 //! program with a binary for each weight looks for fewer still. At the end the sum of changes is minimised over the
 //! weights that are left.
 
-use super::encode::{Encoded, Query};
-use super::search::{self, Best, Single};
-use super::walk::{Landing, Walker};
-use super::{Change, Norm};
+use super::encode::{Encoded, PatchQuery};
+use super::search::{self, BestPatch, Single};
+use super::walk::{Landing, SettingWalker};
+use super::{Change, ChangeNorm};
 use crate::budget::{Budget, StopReason};
 use crate::lp::{ColumnId, LpError, MipOptions, MipOutcome, mip};
 use crate::random::Random;
@@ -24,12 +24,12 @@ const REACH: f64 = 20.0;
 
 /// Looks for the fewest changed weights of the query's first layer.
 pub(crate) fn fewest(
-    query: &Query<'_>,
+    query: &PatchQuery<'_>,
     patience: usize,
     random: &mut Random,
     budget: &Budget,
 ) -> Result<Single, LpError> {
-    let total = Query { norm: Norm::Total, ..*query };
+    let total = PatchQuery { norm: ChangeNorm::Total, ..*query };
     let Ok(encoded) = total.encode() else { return Ok(Single::NotFound(StopReason::Exhausted)) };
     let part = budget.remaining().map_or(std::time::Duration::MAX, |left| left / 2);
     let mut best = match search::smallest(&total, &encoded, patience, random, &budget.slice(part))? {
@@ -51,8 +51,8 @@ pub(crate) fn fewest(
 }
 
 /// Makes small changes dear until they vanish.
-pub(crate) fn reweight(encoded: &Encoded, best: &mut Best, budget: &Budget) -> Result<(), LpError> {
-    let mut walker = Walker::new(encoded)?;
+pub(crate) fn reweight(encoded: &Encoded, best: &mut BestPatch, budget: &Budget) -> Result<(), LpError> {
+    let mut walker = SettingWalker::new(encoded)?;
     let mut setting = best.setting.clone();
     let mut moved: Vec<f64> = match walker.walk(&setting, false, budget)? {
         Ok(Some(landing)) => sizes(encoded, &landing.solution.values),
@@ -73,8 +73,12 @@ pub(crate) fn reweight(encoded: &Encoded, best: &mut Best, budget: &Budget) -> R
         let changes = encoded.changes(&solution.values);
         setting = at;
         if changes.len() < best.changes.len() {
-            *best =
-                Best { objective: changes.len() as f64, changes, setting: setting.clone(), optimal: false };
+            *best = BestPatch {
+                objective: changes.len() as f64,
+                changes,
+                setting: setting.clone(),
+                optimal: false,
+            };
         }
     }
     settle(encoded, best, budget)
@@ -85,7 +89,7 @@ fn sizes(encoded: &Encoded, values: &[f64]) -> Vec<f64> {
 }
 
 /// The least sum of changes over the weights that are changed, in the best repair's setting.
-fn settle(encoded: &Encoded, best: &mut Best, budget: &Budget) -> Result<(), LpError> {
+fn settle(encoded: &Encoded, best: &mut BestPatch, budget: &Budget) -> Result<(), LpError> {
     let mut support = encoded.clone();
     for (lever, &(rise, fall)) in encoded.moves.iter().enumerate() {
         if !best.changes.iter().any(|change| encoded.moves_weight(lever, change)) {
@@ -94,18 +98,23 @@ fn settle(encoded: &Encoded, best: &mut Best, budget: &Budget) -> Result<(), LpE
         }
     }
     if let Ok(Some(Landing { setting, solution })) =
-        Walker::new(&support)?.walk(&best.setting, false, budget)?
+        SettingWalker::new(&support)?.walk(&best.setting, false, budget)?
     {
         let changes = encoded.changes(&solution.values);
         if changes.len() <= best.changes.len() {
-            *best = Best { objective: changes.len() as f64, changes, setting, optimal: best.optimal };
+            *best = BestPatch { objective: changes.len() as f64, changes, setting, optimal: best.optimal };
         }
     }
     Ok(())
 }
 
 /// Fewer changes in the same setting, by a mixed-integer program.
-fn fewer(query: &Query<'_>, encoded: &Encoded, best: &mut Best, budget: &Budget) -> Result<(), LpError> {
+fn fewer(
+    query: &PatchQuery<'_>,
+    encoded: &Encoded,
+    best: &mut BestPatch,
+    budget: &Budget,
+) -> Result<(), LpError> {
     if encoded.moves.len() > MOST_BINARIES {
         return Ok(());
     }
@@ -127,7 +136,7 @@ fn fewer(query: &Query<'_>, encoded: &Encoded, best: &mut Best, budget: &Budget)
     if let Some(solution) = outcome.solution() {
         let changes: Vec<Change> = encoded.changes(&solution.values);
         if changes.len() < best.changes.len() {
-            *best = Best { objective: changes.len() as f64, changes, ..best.clone() };
+            *best = BestPatch { objective: changes.len() as f64, changes, ..best.clone() };
             settle(encoded, best, budget)?;
         }
     }

@@ -3,9 +3,9 @@
 //!
 //! In front of the changed layer everything is evaluated, so its sums are affine in the unknown changes; what stands
 //! behind is written out as rows ([`encode`]). ReLU, leaky ReLU and the other piecewise-linear functions are exact
-//! there, a [switch](switched) for each place where one bends ([`Phases::Free`]); or they stay on the piece that they
+//! there, a [switch](switched) for each place where one bends ([`PhaseFreedom::Free`]); or they stay on the piece that they
 //! are on, or lie between linear bounds. What the layers should do is a property ([`demand`]) or sums in ranges
-//! ([`Goal`]). "Small" is the sum of changes, the largest change, or the number of changed weights ([`Norm`]).
+//! ([`Goal`]). "Small" is the sum of changes, the largest change, or the number of changed weights ([`ChangeNorm`]).
 //!
 //! Smooth activations are their tangents, read again until the changed network reaches the goal (`tangent`).
 //!
@@ -31,14 +31,14 @@ use crate::budget::Budget;
 use crate::lp::{LinearProgram, LpError, LpOptions, LpOutcome, Solution, Solver};
 
 pub use demand::{Demand, DemandError, demands};
-pub use encode::{Goal, Query};
+pub use encode::{Goal, PatchQuery};
 pub use layer::Layer;
 pub use modify::{Effort, Modified, modify};
-pub use phases::{Phases, Rules, Way};
+pub use phases::{ChangeRules, PhaseFreedom, SumDirection};
 
 /// What "small" means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Norm {
+pub enum ChangeNorm {
     /// Σ |ε|
     Total,
     /// max |ε|
@@ -116,7 +116,7 @@ impl Patch {
     }
 }
 
-impl Norm {
+impl ChangeNorm {
     /// The size of patches of different layers together.
     pub fn of(self, patches: &[Patch]) -> f64 {
         match self {

@@ -12,16 +12,16 @@
 //! programs are as small as what stands behind the layer. A limit α needs all edges.
 
 use super::encode::Encoded;
-use super::exact::{self, Exact, Scope};
+use super::exact::{self, Exact, SettingScope};
 use super::fewest;
 use super::layer::{Layer, source_of};
-use super::phases::Phases;
-use super::search::{Best, COSTS, GAIN};
+use super::phases::PhaseFreedom;
+use super::search::{BestPatch, COSTS, GAIN};
 use super::switched::Setting;
 use super::tangent;
 use super::tune::Tuning;
-use super::walk::{Landing, Walker};
-use super::{Change, Norm, Obstacle, Patch, Query, optimum};
+use super::walk::{Landing, SettingWalker};
+use super::{Change, ChangeNorm, Obstacle, Patch, PatchQuery, optimum};
 use crate::budget::{Budget, StopReason};
 
 /// Entries times simplex iterations of one program without an end in sight.
@@ -40,7 +40,7 @@ pub struct Effort {
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Spent {
+pub struct PatchSpending {
     /// Programs solved.
     pub programs: u64,
     /// Their entries together.
@@ -73,17 +73,17 @@ struct Reduced {
 
 impl Reduced {
     /// `None` where it would not be the same.
-    fn of(query: &Query<'_>) -> Option<Self> {
+    fn of(query: &PatchQuery<'_>) -> Option<Self> {
         let ([sources], Some(layer)) = (query.sources, query.layers.first()) else { return None };
         let size = |i: usize| source_of(sources, i).abs();
         let all = || (0..query.width()).filter(|&i| size(i) > 0.0);
         let edge = |i: usize| (i, source_of(sources, i).signum());
         let edges: Vec<(usize, f64)> = match query.norm {
-            Norm::Largest => all().map(edge).collect(),
-            Norm::Total | Norm::Fewest if query.limit.is_infinite() => {
+            ChangeNorm::Largest => all().map(edge).collect(),
+            ChangeNorm::Total | ChangeNorm::Fewest if query.limit.is_infinite() => {
                 all().max_by(|&a, &b| size(a).total_cmp(&size(b))).map(edge).into_iter().collect()
             }
-            Norm::Total | Norm::Fewest => return None,
+            ChangeNorm::Total | ChangeNorm::Fewest => return None,
         };
         let effect = edges.iter().map(|&(i, _)| size(i)).sum();
         let (sums, weights) = (layer.sums(sources), vec![0.0; layer.outputs()]);
@@ -108,30 +108,30 @@ impl Reduced {
 /// # Errors
 /// [`Obstacle`] where none was found; [`Obstacle::Infeasible`] is proved only where no phase is free.
 pub fn modify(
-    query: &Query<'_>,
+    query: &PatchQuery<'_>,
     effort: Effort,
     budget: &Budget,
-    spent: &mut Spent,
+    spent: &mut PatchSpending,
 ) -> Result<Modified, Obstacle> {
     let Some(reduced) = Reduced::of(query) else { return search(query, effort, budget, spent) };
     let mut layers = query.layers.to_vec();
     layers[0] = reduced.layer(&query.layers[0]);
-    let rules = super::Rules { biases: false, ..query.rules };
-    let small = Query { layers: &layers, sources: &reduced.sources, rules, ..*query };
+    let rules = super::ChangeRules { biases: false, ..query.rules };
+    let small = PatchQuery { layers: &layers, sources: &reduced.sources, rules, ..*query };
     let mut found = search(&small, effort, budget, spent)?;
     found.patch.changes = reduced.expanded(&found.patch.changes);
     Ok(found)
 }
 
 fn search(
-    query: &Query<'_>,
+    query: &PatchQuery<'_>,
     effort: Effort,
     budget: &Budget,
-    spent: &mut Spent,
+    spent: &mut PatchSpending,
 ) -> Result<Modified, Obstacle> {
     let patch = |changes| Patch { layer: 0, changes };
-    let is_smooth = query.rules.phases == Phases::Free && query.has_smooth();
-    if is_smooth || matches!(query.rules.phases, Phases::Tangent(_)) {
+    let is_smooth = query.rules.phases == PhaseFreedom::Free && query.has_smooth();
+    if is_smooth || matches!(query.rules.phases, PhaseFreedom::Tangent(_)) {
         let changes = tangent::modify(query, budget, spent)?;
         return Ok(Modified { patch: patch(changes), optimal: false });
     }
@@ -145,22 +145,22 @@ fn search(
         spent.programs += programs as u64;
         spent.entries = spent.entries.saturating_add(programs.saturating_mul(entries));
     };
-    if encoded.switched.switches.is_empty() && query.norm != Norm::Fewest {
+    if encoded.switched.switches.is_empty() && query.norm != ChangeNorm::Fewest {
         count(1);
         let solution = optimum(program, budget)?;
         return Ok(Modified { patch: patch(encoded.changes(&solution.values)), optimal: true });
     }
-    let mut walker = Walker::new(&encoded)?;
+    let mut walker = SettingWalker::new(&encoded)?;
     walker.obey(budget)?;
     walker.limit_iterations((MOST_WORK / entries.max(1)).clamp(300, 100_000) as u32)?;
     walker.most = effort.programs;
     let landed = land(query, &mut walker, budget);
     let descended = walker.solved;
-    let mut proof = Proof { query, encoded: &encoded, walker, left: effort.proof };
+    let mut proof = PhaseProof { query, encoded: &encoded, walker, left: effort.proof };
     let mut best = match landed {
         Ok(Landing { setting, solution }) => {
             let changes = encoded.changes(&solution.values);
-            Best { changes, objective: solution.objective, setting, optimal: false }
+            BestPatch { changes, objective: solution.objective, setting, optimal: false }
         }
         Err(Obstacle::Infeasible) if effort.proof > 0 => proof.first(budget)?,
         Err(obstacle) => {
@@ -172,7 +172,7 @@ fn search(
         proof.improve(&mut best, budget)?;
     }
     count(proof.walker.solved + effort.proof - proof.left);
-    if query.norm == Norm::Fewest && best.changes.len() > 1 {
+    if query.norm == ChangeNorm::Fewest && best.changes.len() > 1 {
         fewest::reweight(&encoded, &mut best, budget)?;
         best.optimal = best.changes.len() <= 1;
     }
@@ -180,20 +180,26 @@ fn search(
 }
 
 /// Branch and bound over all phases.
-struct Proof<'a> {
-    query: &'a Query<'a>,
+struct PhaseProof<'a> {
+    query: &'a PatchQuery<'a>,
     encoded: &'a Encoded,
-    walker: Walker<'a>,
+    walker: SettingWalker<'a>,
     /// Programs that are left.
     left: usize,
 }
 
-impl Proof<'_> {
+impl PhaseProof<'_> {
     /// The best setting that costs less, and whether it is proved that there is no other.
-    fn below(&mut self, cost: f64, budget: &Budget) -> Result<(Option<Best>, bool), Obstacle> {
+    fn below(&mut self, cost: f64, budget: &Budget) -> Result<(Option<BestPatch>, bool), Obstacle> {
         let bounds = self.query.switch_bounds(cost);
-        let scope =
-            Scope { bounds: &bounds, free: None, setting: &[], cutoff: cost, gain: GAIN, most: self.left };
+        let scope = SettingScope {
+            bounds: &bounds,
+            free: None,
+            setting: &[],
+            cutoff: cost,
+            gain: GAIN,
+            most: self.left,
+        };
         let (found, solved) = exact::search(self.encoded, &scope, budget)?;
         self.left = self.left.saturating_sub(solved);
         let proved = matches!(found, Exact::Proved(_));
@@ -203,13 +209,13 @@ impl Proof<'_> {
         let landing = step(&mut self.walker, &setting, false, budget)?;
         let best = |Landing { setting, solution }: Landing| {
             let changes = self.encoded.changes(&solution.values);
-            Best { changes, objective: solution.objective, setting, optimal: proved }
+            BestPatch { changes, objective: solution.objective, setting, optimal: proved }
         };
         Ok((landing.map(best), proved))
     }
 
     /// Some change, where no descent has found one.
-    fn first(&mut self, budget: &Budget) -> Result<Best, Obstacle> {
+    fn first(&mut self, budget: &Budget) -> Result<BestPatch, Obstacle> {
         let unlimited = self.query.limit.is_finite().then_some(f64::INFINITY);
         for cost in COSTS.into_iter().chain(unlimited) {
             match self.below(cost, budget)? {
@@ -221,7 +227,7 @@ impl Proof<'_> {
         Err(Obstacle::Infeasible)
     }
 
-    fn improve(&mut self, best: &mut Best, budget: &Budget) -> Result<(), Obstacle> {
+    fn improve(&mut self, best: &mut BestPatch, budget: &Budget) -> Result<(), Obstacle> {
         if self.left == 0 || best.optimal {
             return Ok(());
         }
@@ -234,7 +240,11 @@ impl Proof<'_> {
 }
 
 /// A local optimum among the phases.
-fn land(query: &Query<'_>, walker: &mut Walker<'_>, budget: &Budget) -> Result<Landing, Obstacle> {
+fn land(
+    query: &PatchQuery<'_>,
+    walker: &mut SettingWalker<'_>,
+    budget: &Budget,
+) -> Result<Landing, Obstacle> {
     let own = query.setting(&[]);
     if let Some(landing) = step(walker, &own, false, budget)? {
         return Ok(landing);
@@ -264,7 +274,7 @@ fn land(query: &Query<'_>, walker: &mut Walker<'_>, budget: &Budget) -> Result<L
 }
 
 fn step(
-    walker: &mut Walker<'_>,
+    walker: &mut SettingWalker<'_>,
     setting: &[usize],
     slack: bool,
     budget: &Budget,

@@ -12,7 +12,7 @@ use crate::network::op::UnaryFunction;
 
 /// What the neurons behind a change, and those whose sums it changes, may do.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum Phases<'a> {
+pub enum PhaseFreedom<'a> {
     /// Whatever their activation does: exact, with a switch for each place where it bends.
     #[default]
     Free,
@@ -38,7 +38,7 @@ pub struct Tangents<'a> {
 
 /// Which way a sum of the changed layer may move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Way {
+pub struct SumDirection {
     /// Upwards.
     pub rise: bool,
     /// Downwards.
@@ -47,11 +47,11 @@ pub struct Way {
 
 /// What a change may be, besides small.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Rules<'a> {
+pub struct ChangeRules<'a> {
     /// What activations may do. Default: free.
-    pub phases: Phases<'a>,
+    pub phases: PhaseFreedom<'a>,
     /// Which way each sum may move, where there is a single point. Default: both ways.
-    pub ways: Option<&'a [Way]>,
+    pub ways: Option<&'a [SumDirection]>,
     /// Whether biases change too. Default: no.
     pub biases: bool,
 }
@@ -69,7 +69,7 @@ pub(super) enum Treatment {
     Between(UnaryFunction, (f64, f64)),
 }
 
-impl Phases<'_> {
+impl PhaseFreedom<'_> {
     /// How a neuron enters the program. Its sum without the change is `z`; `behind` says whether the layer lies
     /// behind the changed one.
     pub(super) fn treat(
@@ -101,7 +101,7 @@ impl Phases<'_> {
                 let mut range = (piece.from, piece.to);
                 // The rule cannot be meant for the changed layer itself: in the paper's example its active neurons
                 // decrease.
-                if behind && *self == Phases::Monotone {
+                if behind && *self == PhaseFreedom::Monotone {
                     range = if z > 0.0 { (z, range.1) } else { (range.0, z) };
                 }
                 Treatment::Piece(range, piece)

@@ -6,11 +6,11 @@
 //! 3. Rounds: a change found by projection, from nothing or from a part of the best repair, and a walk from its
 //!    phases; after a better one, 2 again.
 
-use super::encode::{Encoded, Query};
-use super::exact::{self, Exact, Scope};
+use super::encode::{Encoded, PatchQuery};
+use super::exact::{self, Exact, SettingScope};
 use super::switched::Setting;
 use super::tune::Tuning;
-use super::walk::{Landing, Walker};
+use super::walk::{Landing, SettingWalker};
 use super::{Change, Patch};
 use crate::budget::{Budget, StopReason};
 use crate::lp::LpError;
@@ -32,7 +32,7 @@ pub(super) const GAIN: f64 = 1e-6;
 
 /// The best change of a layer that was found.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Best {
+pub(crate) struct BestPatch {
     pub(crate) changes: Vec<Change>,
     pub(crate) objective: f64,
     pub(crate) setting: Setting,
@@ -42,29 +42,29 @@ pub(crate) struct Best {
 /// What one layer's search came to.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Single {
-    Found(Best),
+    Found(BestPatch),
     Impossible,
     NotFound(StopReason),
 }
 
-struct Search<'a> {
-    query: &'a Query<'a>,
+struct PatchSearch<'a> {
+    query: &'a PatchQuery<'a>,
     encoded: &'a Encoded,
-    walker: Walker<'a>,
-    best: Option<(Best, Vec<f64>)>,
+    walker: SettingWalker<'a>,
+    best: Option<(BestPatch, Vec<f64>)>,
     stop: Option<StopReason>,
 }
 
 /// Looks for the smallest change of the query's first layer. The norm is a sum or a maximum.
 pub(crate) fn smallest(
-    query: &Query<'_>,
+    query: &PatchQuery<'_>,
     encoded: &Encoded,
     patience: usize,
     random: &mut Random,
     budget: &Budget,
 ) -> Result<Single, LpError> {
-    let walker = Walker::new(encoded)?;
-    let mut search = Search { query, encoded, walker, best: None, stop: None };
+    let walker = SettingWalker::new(encoded)?;
+    let mut search = PatchSearch { query, encoded, walker, best: None, stop: None };
     let own = query.setting(&[]);
     let settled = encoded.switched.switches.is_empty();
     // A large program may take all the time, and a projection finds a repair in milliseconds.
@@ -72,7 +72,7 @@ pub(crate) fn smallest(
     search.walk(&own, false, &slice)?;
     if settled {
         return Ok(match (search.best, search.stop) {
-            (Some((best, _)), _) => Single::Found(Best { optimal: true, ..best }),
+            (Some((best, _)), _) => Single::Found(BestPatch { optimal: true, ..best }),
             (None, Some(stop)) => Single::NotFound(stop),
             (None, None) => Single::Impossible,
         });
@@ -93,7 +93,7 @@ pub(crate) fn smallest(
     })
 }
 
-impl Search<'_> {
+impl PatchSearch<'_> {
     /// Walks from a setting; whether that gave a better repair.
     fn walk(&mut self, setting: &[usize], slack: bool, budget: &Budget) -> Result<bool, LpError> {
         match self.walker.walk(setting, slack, budget)? {
@@ -110,7 +110,8 @@ impl Search<'_> {
     fn keep_changes(&mut self, changes: Vec<Change>, setting: Setting) {
         let patch = Patch { layer: 0, changes };
         let objective = self.query.norm.of(std::slice::from_ref(&patch));
-        self.best = Some((Best { changes: patch.changes, objective, setting, optimal: false }, Vec::new()));
+        self.best =
+            Some((BestPatch { changes: patch.changes, objective, setting, optimal: false }, Vec::new()));
     }
 
     fn keep(&mut self, Landing { setting, solution }: Landing) -> bool {
@@ -119,8 +120,12 @@ impl Search<'_> {
         });
         if better {
             let changes = self.encoded.changes(&solution.values);
-            let best =
-                Best { changes, objective: solution.objective, setting, optimal: solution.objective <= 0.0 };
+            let best = BestPatch {
+                changes,
+                objective: solution.objective,
+                setting,
+                optimal: solution.objective <= 0.0,
+            };
             self.best = Some((best, solution.values));
         }
         better
@@ -202,8 +207,14 @@ impl Search<'_> {
             let whole = movable.len() <= size;
             let free = nearest(self.encoded, values, movable, size);
             let (cutoff, free) = (best.objective * (1.0 - GAIN), (!whole).then_some(free.as_slice()));
-            let scope =
-                Scope { bounds: &bounds, free, setting: &best.setting, cutoff, gain: GAIN, most: usize::MAX };
+            let scope = SettingScope {
+                bounds: &bounds,
+                free,
+                setting: &best.setting,
+                cutoff,
+                gain: GAIN,
+                most: usize::MAX,
+            };
             let slice = budget.slice(part(budget, SHARE));
             let (found, _) = exact::search(self.encoded, &scope, &slice)?;
             let proved = matches!(found, Exact::Proved(_));
@@ -229,7 +240,7 @@ impl Search<'_> {
         let costs = COSTS.into_iter().chain(self.query.limit.is_finite().then_some(f64::INFINITY));
         for cost in costs {
             let bounds = self.query.switch_bounds(cost);
-            let scope = Scope {
+            let scope = SettingScope {
                 bounds: &bounds,
                 free: None,
                 setting: &[],

@@ -10,9 +10,9 @@
 //! A goal may be out of reach within the region, so each unit by which it is missed has a price.
 
 use super::demand::Demand;
-use super::modify::Spent;
-use super::phases::{Phases, Rules, Tangents, tangent};
-use super::{Change, Goal, Norm, Obstacle, Query, optimum};
+use super::modify::PatchSpending;
+use super::phases::{ChangeRules, PhaseFreedom, Tangents, tangent};
+use super::{Change, ChangeNorm, Goal, Obstacle, PatchQuery, optimum};
 use crate::budget::Budget;
 use crate::network::frozen::piece;
 use crate::network::op::UnaryFunction;
@@ -39,7 +39,7 @@ struct Trial {
     merit: f64,
 }
 
-impl Query<'_> {
+impl PatchQuery<'_> {
     /// Whether some activation that matters has no pieces, but tangents.
     pub(super) fn has_smooth(&self) -> bool {
         let given = self.goal.ranges().is_some();
@@ -55,8 +55,8 @@ impl Query<'_> {
             sums.iter().enumerate().flat_map(|(point, sums)| self.misses_at(point, sums)).collect();
         let sizes = changes.iter().map(|change| change.by.abs());
         let size = match self.norm {
-            Norm::Largest => sizes.fold(0.0, f64::max),
-            Norm::Total | Norm::Fewest => sizes.fold(0.0, |sum, by| sum + by),
+            ChangeNorm::Largest => sizes.fold(0.0, f64::max),
+            ChangeNorm::Total | ChangeNorm::Fewest => sizes.fold(0.0, |sum, by| sum + by),
         };
         let cost: f64 = misses.iter().map(|(miss, price)| miss * price).sum();
         Trial { changes, miss: misses.iter().map(|(miss, _)| miss).sum(), merit: size + cost }
@@ -83,13 +83,17 @@ impl Query<'_> {
 ///
 /// # Errors
 /// [`Obstacle::Infeasible`] where none was found, which proves nothing.
-pub(super) fn modify(query: &Query<'_>, budget: &Budget, spent: &mut Spent) -> Result<Vec<Change>, Obstacle> {
+pub(super) fn modify(
+    query: &PatchQuery<'_>,
+    budget: &Budget,
+    spent: &mut PatchSpending,
+) -> Result<Vec<Change>, Obstacle> {
     let mut best = query.trial(Vec::new());
     let mut radius = FIRST_RADIUS;
     for _ in 0..MOST_STEPS {
         let sums = query.sums(&best.changes);
-        let phases = Phases::Tangent(Some(Tangents { sums: &sums, radius }));
-        let linear = Query { rules: Rules { phases, ..query.rules }, ..*query };
+        let phases = PhaseFreedom::Tangent(Some(Tangents { sums: &sums, radius }));
+        let linear = PatchQuery { rules: ChangeRules { phases, ..query.rules }, ..*query };
         let next = query.trial(step(&linear, &best, budget, spent)?);
         let gain = best.merit - next.merit;
         let is_small = gain <= LEAST_GAIN * best.merit.abs();
@@ -112,10 +116,10 @@ pub(super) fn modify(query: &Query<'_>, budget: &Budget, spent: &mut Spent) -> R
 
 /// The best change by the tangents.
 fn step(
-    linear: &Query<'_>,
+    linear: &PatchQuery<'_>,
     here: &Trial,
     budget: &Budget,
-    spent: &mut Spent,
+    spent: &mut PatchSpending,
 ) -> Result<Vec<Change>, Obstacle> {
     let encoded = linear.encode()?;
     // What is left of switches says which half-space of a clause is to hold: the one that is nearest.
@@ -134,7 +138,7 @@ fn step(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::patching::demand::Half;
+    use crate::patching::demand::OutputHalfSpace;
     use crate::patching::{Effort, Layer, modify};
     use crate::random::Random;
 
@@ -149,7 +153,7 @@ mod tests {
     }
 
     /// The size of a change with which output 0 exceeds output 1.
-    fn size(matrices: &[Matrix], function: UnaryFunction, phases: Phases<'_>) -> Option<f64> {
+    fn size(matrices: &[Matrix], function: UnaryFunction, phases: PhaseFreedom<'_>) -> Option<f64> {
         let layers: Vec<Layer<'_>> = matrices
             .iter()
             .enumerate()
@@ -159,14 +163,14 @@ mod tests {
             })
             .collect();
         let sources = [vec![0.5, 1.0, 0.25]];
-        let half = Half { terms: vec![(0, 1.0), (1, -1.0)], bound: 0.0 };
+        let half = OutputHalfSpace { terms: vec![(0, 1.0), (1, -1.0)], bound: 0.0 };
         let demands = [Demand { clauses: vec![vec![half]] }];
         let goal = Goal::Demands(&demands, 1e-3);
-        let rules = Rules { phases, ..Rules::default() };
-        let (norm, limit) = (Norm::Total, f64::INFINITY);
-        let query = Query { layers: &layers, sources: &sources, goal, norm, limit, rules };
+        let rules = ChangeRules { phases, ..ChangeRules::default() };
+        let (norm, limit) = (ChangeNorm::Total, f64::INFINITY);
+        let query = PatchQuery { layers: &layers, sources: &sources, goal, norm, limit, rules };
         let effort = Effort { proof: 1000, ..Effort::default() };
-        let found = modify(&query, effort, &Budget::unlimited(), &mut Spent::default()).ok()?;
+        let found = modify(&query, effort, &Budget::unlimited(), &mut PatchSpending::default()).ok()?;
         let sums = query.sums(&found.patch.changes);
         let outputs = layers[2].values(&sums[0][2]);
         assert!(outputs[0] - outputs[1] >= 1e-3 - 1e-6, "{function:?}: {outputs:?}");
@@ -178,7 +182,8 @@ mod tests {
         use UnaryFunction::*;
         for function in [Sigmoid, Tanh, Gelu, Elu { alpha: 1.0 }] {
             let mut random = Random::new(11);
-            let found = (0..20).filter_map(|_| size(&matrices(&mut random), function, Phases::Free)).count();
+            let found =
+                (0..20).filter_map(|_| size(&matrices(&mut random), function, PhaseFreedom::Free)).count();
             assert!(found >= 12, "{function:?}: {found} of 20");
         }
     }
@@ -189,8 +194,10 @@ mod tests {
         let (mut found, mut least) = (0, 0);
         for _ in 0..20 {
             let matrices = matrices(&mut random);
-            let exact = size(&matrices, UnaryFunction::Relu, Phases::Free);
-            let Some(linear) = size(&matrices, UnaryFunction::Relu, Phases::Tangent(None)) else { continue };
+            let exact = size(&matrices, UnaryFunction::Relu, PhaseFreedom::Free);
+            let Some(linear) = size(&matrices, UnaryFunction::Relu, PhaseFreedom::Tangent(None)) else {
+                continue;
+            };
             let exact = exact.unwrap();
             assert!(linear >= exact - 1e-6, "{linear} and {exact}");
             found += 1;

@@ -5,8 +5,8 @@
 //! weights with the largest derivatives gives sparse changes, moving all of them small ones; a search tries several.
 
 use super::Change;
-use super::demand::{Demand, Half};
-use super::encode::{Goal, Query};
+use super::demand::{Demand, OutputHalfSpace};
+use super::encode::{Goal, PatchQuery};
 use super::layer::{Layer, source_of};
 use crate::network::frozen::piece;
 
@@ -33,7 +33,7 @@ struct Delta {
 }
 
 impl Delta {
-    fn new(query: &Query<'_>, changes: &[Change]) -> Self {
+    fn new(query: &PatchQuery<'_>, changes: &[Change]) -> Self {
         let inputs = query.width();
         let outputs = query.layers.first().map_or(0, Layer::outputs);
         let mut delta = Self { inputs, by: vec![0.0; inputs * outputs] };
@@ -49,7 +49,7 @@ impl Delta {
     }
 }
 
-impl Query<'_> {
+impl PatchQuery<'_> {
     /// Weights into a sum of the changed layer, with the bias if it changes too.
     pub(crate) fn width(&self) -> usize {
         self.layers.first().map_or(0, |layer| layer.inputs) + usize::from(self.rules.biases)
@@ -157,7 +157,7 @@ impl Query<'_> {
 }
 
 /// The half-space of a clause that is nearest to holding.
-fn best<'d>(halves: &'d [Half], outputs: &[f64]) -> Option<&'d Half> {
+fn best<'d>(halves: &'d [OutputHalfSpace], outputs: &[f64]) -> Option<&'d OutputHalfSpace> {
     halves.iter().max_by(|a, b| a.margin(outputs).total_cmp(&b.margin(outputs)))
 }
 

@@ -20,7 +20,7 @@ const PRICES: [f64; 3] = [1e4, 1e6, 1e8];
 const SAME: f64 = 1e-7;
 
 /// A program inside a solver, with its switches set.
-pub(crate) struct Walker<'a> {
+pub(crate) struct SettingWalker<'a> {
     switched: &'a Switched,
     relief: &'a [ColumnId],
     solver: Solver,
@@ -40,7 +40,7 @@ pub(crate) struct Landing {
     pub(crate) solution: Solution,
 }
 
-impl<'a> Walker<'a> {
+impl<'a> SettingWalker<'a> {
     pub(crate) fn new(encoded: &'a Encoded) -> Result<Self, LpError> {
         let switched = &encoded.switched;
         let setting = vec![0; switched.switches.len()];

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use vnnlib::Query;
 
-use super::{Jury, Question, transcript};
+use super::{CertificateQuestion, Jury, transcript};
 use crate::budget::{Budget, StopReason};
 use crate::certificate::{self, Cell, Cells, Certificate, Enclosure, Mending, NoCells, Proof, Token};
 use crate::network::{Network, Node, Real};
@@ -29,7 +29,7 @@ const MOST_TURNS: u32 = 8;
 const MOST_REGIONS: usize = 64;
 
 /// What came of the cells.
-pub(super) enum Outcome {
+pub(super) enum CellsOutcome {
     /// There are none, or none that help: the networks are to be searched as they are.
     None,
     /// The jury holds a witness.
@@ -104,58 +104,58 @@ fn description(cells: &Cells) -> String {
 
 /// Searches cell by cell.
 pub(super) fn search<T: Real>(
-    question: &Question<'_, T>,
+    question: &CertificateQuestion<'_, T>,
     jury: &Jury<'_, T>,
     config: &Config,
     budget: &Budget,
     observer: &dyn Observer,
-) -> Outcome {
+) -> CellsOutcome {
     let property = &question.problem.property;
     if property.unbounded_count() > 0 || property.is_partial() {
-        return Outcome::None;
+        return CellsOutcome::None;
     }
     let keep_going = || budget.check().is_ok();
     let cells = match Cells::find(question.query, question.models, &keep_going) {
         Ok(cells) => cells,
         Err(NoCells::NotEnumerable(why)) => {
             observer.event(&Event::Note(&format!("what is computed from the inputs has no cells: {why}")));
-            return Outcome::None;
+            return CellsOutcome::None;
         }
-        Err(NoCells::NotNeeded | NoCells::Ended) => return Outcome::None,
+        Err(NoCells::NotNeeded | NoCells::Ended) => return CellsOutcome::None,
     };
     observer.event(&Event::Note(&description(&cells)));
-    let Some(places) = Places::new(question) else { return Outcome::None };
+    let Some(places) = CellPlaces::new(question) else { return CellsOutcome::None };
     let proofs = vec![None; cells.cells().len()];
     let mut settling = Settling { question, jury, config, budget, places, proofs };
     match settling.run(&cells) {
-        Outcome::Left(StopReason::Exhausted) => Outcome::None,
+        CellsOutcome::Left(StopReason::Exhausted) => CellsOutcome::None,
         outcome => outcome,
     }
 }
 
 struct Settling<'s, T: Real> {
-    question: &'s Question<'s, T>,
+    question: &'s CertificateQuestion<'s, T>,
     jury: &'s Jury<'s, T>,
     config: &'s Config,
     budget: &'s Budget,
-    places: Places,
+    places: CellPlaces,
     /// How each cell was proved.
     proofs: Vec<Option<Vec<Token>>>,
 }
 
 impl<T: Real> Settling<'_, T> {
-    fn run(&mut self, cells: &Cells) -> Outcome {
-        let Some(mut order) = self.visit(cells) else { return Outcome::Found };
+    fn run(&mut self, cells: &Cells) -> CellsOutcome {
+        let Some(mut order) = self.visit(cells) else { return CellsOutcome::Found };
         for turn in 0..MOST_TURNS {
             let mut left = Vec::new();
             for &at in &order {
                 if let Err(reason) = self.budget.check() {
-                    return Outcome::Left(reason);
+                    return CellsOutcome::Left(reason);
                 }
                 match self.settle(&cells.cells()[at], turn) {
-                    Settled::Proved(tokens) => self.proofs[at] = Some(tokens),
-                    Settled::Found => return Outcome::Found,
-                    Settled::Open => left.push(at),
+                    CellState::Proved(tokens) => self.proofs[at] = Some(tokens),
+                    CellState::Found => return CellsOutcome::Found,
+                    CellState::Open => left.push(at),
                 }
             }
             if left.is_empty() {
@@ -163,7 +163,7 @@ impl<T: Real> Settling<'_, T> {
             }
             order = left;
         }
-        Outcome::Left(StopReason::Exhausted)
+        CellsOutcome::Left(StopReason::Exhausted)
     }
 
     /// Every cell's middle, and the order in which cells are settled; `None` if the jury has confirmed one.
@@ -204,10 +204,10 @@ impl<T: Real> Settling<'_, T> {
     }
 
     /// A cell by the judge alone, then by a search of its own.
-    fn settle(&self, cell: &Cell, turn: u32) -> Settled {
+    fn settle(&self, cell: &Cell, turn: u32) -> CellState {
         let keep_going = || self.budget.check().is_ok();
-        let Question { query, models, .. } = self.question;
-        let Ok((enclosure, own)) = cell.networks(query, models) else { return Settled::Open };
+        let CertificateQuestion { query, models, .. } = self.question;
+        let Ok((enclosure, own)) = cell.networks(query, models) else { return CellState::Open };
         let prove = |tokens: Vec<Token>| {
             certificate::check_cell(
                 &enclosure,
@@ -221,19 +221,19 @@ impl<T: Real> Settling<'_, T> {
         if turn == 0
             && let Some(tokens) = prove(vec![Token::plain_leaf()])
         {
-            return Settled::Proved(tokens);
+            return CellState::Proved(tokens);
         }
-        let Some(problem) = self.problem_of(cell, &own) else { return Settled::Open };
+        let Some(problem) = self.problem_of(cell, &own) else { return CellState::Open };
         let config = Config { seed: self.config.seed.wrapping_add(u64::from(turn)), ..self.config.clone() };
         let work = FIRST_WORK * GROWTH.pow(turn);
         let summary = search::falsify_briefly(&problem, &config, self.budget, work, self.jury, &Silent);
         if self.jury.has_answer() {
-            return Settled::Found;
+            return CellState::Found;
         }
         let proved = (summary.ending == Ending::Proved)
             .then(|| transcript::transcribe(&problem, &enclosure, &summary.proofs))
             .flatten();
-        proved.and_then(|certificate| prove(certificate.tokens)).map_or(Settled::Open, Settled::Proved)
+        proved.and_then(|certificate| prove(certificate.tokens)).map_or(CellState::Open, CellState::Proved)
     }
 
     /// The problem of a cell.
@@ -245,35 +245,35 @@ impl<T: Real> Settling<'_, T> {
     }
 
     /// The whole certificate, checked as any other.
-    fn prove(&self, cells: &Cells) -> Outcome {
-        let left = Outcome::Left(StopReason::Unconfirmed);
+    fn prove(&self, cells: &Cells) -> CellsOutcome {
+        let left = CellsOutcome::Left(StopReason::Unconfirmed);
         let Some(proofs) = self.proofs.iter().cloned().collect::<Option<Vec<_>>>() else { return left };
         let Ok(root) = Enclosure::root(self.question.query, self.question.models) else { return left };
         let certificate = Certificate { tokens: cells.tokens(&proofs) };
         let keep_going = || self.budget.check().is_ok();
         match certificate::check(&root, &certificate, Mending::Cut, self.config.threads, &keep_going) {
-            Ok(proof) => Outcome::Proved(proof),
-            Err(_) => Outcome::Left(self.budget.check().err().unwrap_or(StopReason::Unconfirmed)),
+            Ok(proof) => CellsOutcome::Proved(proof),
+            Err(_) => CellsOutcome::Left(self.budget.check().err().unwrap_or(StopReason::Unconfirmed)),
         }
     }
 }
 
 /// What became of a cell.
-enum Settled {
+enum CellState {
     Proved(Vec<Token>),
     Found,
     Open,
 }
 
 /// Where the search's inputs are among those of the certificate.
-struct Places {
+struct CellPlaces {
     /// By declared input: the search's, the certificate's.
     inputs: Vec<(usize, usize)>,
     count: usize,
 }
 
-impl Places {
-    fn new<T: Real>(question: &Question<'_, T>) -> Option<Self> {
+impl CellPlaces {
+    fn new<T: Real>(question: &CertificateQuestion<'_, T>) -> Option<Self> {
         let root = Enclosure::root(question.query, question.models).ok()?;
         let layout = question.problem.property.layout();
         let sources = layout.sources().iter().enumerate();

@@ -20,7 +20,7 @@ use crate::onnx::Model;
 use crate::problem::{Problem, need_double};
 use crate::search::observer::{Event, Observer};
 use crate::search::proof::RegionProof;
-use crate::search::schedule::summary::Summary;
+use crate::search::schedule::summary::SearchSummary;
 use crate::search::{self, Candidate, Config, Judge, Judgement};
 use crate::witness::{Certainty, Lost, Validation, Validator, Witness};
 
@@ -86,11 +86,11 @@ fn falsify_in<T: Real>(
         return Ok(Verdict::Unsat(proof));
     }
     let jury = Jury { problem: &problem, validator, observer, kept: Mutex::default() };
-    let question = Question { query: &query, models: &models, problem: &problem };
+    let question = CertificateQuestion { query: &query, models: &models, problem: &problem };
     let summary = match searched(&question, &jury, config, budget, observer) {
         Ok(summary) => summary,
-        Err(cells::Outcome::Proved(proof)) => return Ok(Verdict::Unsat(proof)),
-        Err(cells::Outcome::Left(reason)) => return Ok(jury.answer(reason)),
+        Err(cells::CellsOutcome::Proved(proof)) => return Ok(Verdict::Unsat(proof)),
+        Err(cells::CellsOutcome::Left(reason)) => return Ok(jury.answer(reason)),
         Err(_) => return Ok(jury.answer(StopReason::Exhausted)),
     };
     if let Some(why) = jury.validator.replay().runtime_missing() {
@@ -119,12 +119,12 @@ fn falsify_in<T: Real>(
 
 /// Searches the networks as they are, or cell by cell where that settles it.
 fn searched<T: Real>(
-    question: &Question<'_, T>,
+    question: &CertificateQuestion<'_, T>,
     jury: &Jury<'_, T>,
     config: &Config,
     budget: &Budget,
     observer: &dyn Observer,
-) -> Result<Summary<T>, cells::Outcome> {
+) -> Result<SearchSummary<T>, cells::CellsOutcome> {
     let problem = question.problem;
     let help = cells::help(&problem.network);
     if help == cells::Help::Some {
@@ -135,7 +135,7 @@ fn searched<T: Real>(
     }
     if help != cells::Help::None {
         match cells::search(question, jury, config, budget, observer) {
-            cells::Outcome::None => {}
+            cells::CellsOutcome::None => {}
             outcome => return Err(outcome),
         }
     }
@@ -153,13 +153,13 @@ pub fn left_to_the_plain_engine<T: Real>(network: &Network<T>) -> Option<String>
 const MOST_AT_ONCE: usize = 100_000;
 
 /// What the judge of `unsat` is asked about.
-struct Question<'q, T: Real> {
+struct CertificateQuestion<'q, T: Real> {
     query: &'q Query,
     models: &'q [Arc<Model>],
     problem: &'q Problem<T>,
 }
 
-impl<T: Real> Question<'_, T> {
+impl<T: Real> CertificateQuestion<'_, T> {
     /// Has a search's proof checked; else why it was not confirmed.
     fn judge(
         &self,
@@ -217,12 +217,12 @@ struct Jury<'a, T> {
     observer: &'a dyn Observer,
     /// Held during a replay: two at a time would take twice the memory, and of a large network seconds that nobody needs
     /// once the first one is through.
-    kept: Mutex<Kept>,
+    kept: Mutex<KeptWitness>,
 }
 
 /// The best witness so far.
 #[derive(Default)]
-struct Kept {
+struct KeptWitness {
     witness: Option<Witness>,
     /// Whether one was confirmed.
     confirmed: bool,
@@ -280,7 +280,7 @@ impl<T: Real> Jury<'_, T> {
     }
 }
 
-impl Kept {
+impl KeptWitness {
     fn offer(&mut self, witness: Witness) {
         let rank = |witness: &Witness| {
             let certified = witness.certainty() == Certainty::Certified;

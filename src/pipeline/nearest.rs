@@ -12,7 +12,9 @@ use vnnlib::{Query, Role};
 use super::{Verdict, falsify};
 use crate::budget::{Budget, StopReason};
 use crate::error::Error;
-use crate::nearest::{self, Ending, Hinges, Nearest, Norm, Pixels, Question, Refusal, Way};
+use crate::nearest::{
+    self, Disjunct, Hinges, Nearest, NearestEnding, NearestRefusal, Norm, Pixels, Question,
+};
 use crate::onnx::Model;
 use crate::problem::Problem;
 use crate::property::grid;
@@ -27,7 +29,7 @@ const MOST_WAYS: usize = 2_000;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wish {
+pub struct NearestWish {
     /// The nominal point: one number for each declared input, in declaration order; `None` for the middle of the box.
     pub point: Option<Vec<f64>>,
     /// How distance is measured.
@@ -46,21 +48,21 @@ pub struct Wish {
 pub fn nearest(
     query: Query,
     models: Vec<Arc<Model>>,
-    wish: &Wish,
+    wish: &NearestWish,
     config: &Config,
     budget: &Budget,
     observer: &dyn Observer,
 ) -> Result<(Verdict, Option<Nearest>), Error> {
     let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
-    let refused = |source: Refusal| Error::Nearest { path: path.clone(), source };
+    let refused = |source: NearestRefusal| Error::Nearest { path: path.clone(), source };
     let problem = Problem::<f64>::of_models(query.clone(), &models)?;
-    let layered = problem.layered().map_err(|reason| refused(Refusal::NotLayered(reason)))?;
+    let layered = problem.layered().map_err(|reason| refused(NearestRefusal::NotLayered(reason)))?;
     let network = Hinges::of(layered).map_err(|reason| refused(reason.into()))?;
     let regions = regions(&problem).map_err(|error| match error {
         Unusable::Refused(refusal) => refused(refusal),
         Unusable::Property(error) => error.into(),
     })?;
-    let Ok(nominal) = nominal(&problem, &regions, wish) else { return Err(refused(Refusal::Point)) };
+    let Ok(nominal) = nominal(&problem, &regions, wish) else { return Err(refused(NearestRefusal::Point)) };
 
     let slice = budget.remaining().map_or_else(|| budget.clone(), |left| budget.slice(left / FIRST));
     let first = falsify(query.clone(), models.clone(), config, &slice, observer)?;
@@ -72,7 +74,7 @@ pub fn nearest(
     let validator = Validator::new(query, models).map_err(|source| Error::replay(&path, source))?;
     let pixels = Pixels::single(nominal.len());
     let layout = problem.property.layout();
-    let ways: Vec<Way> = regions.iter().map(|(way, _)| way.clone()).collect();
+    let ways: Vec<Disjunct> = regions.iter().map(|(way, _)| way.clone()).collect();
     let question = Question {
         network: &network,
         nominal: &nominal,
@@ -105,37 +107,37 @@ pub fn nearest(
 }
 
 /// Why there is no counterexample to show.
-fn reason(ending: Ending) -> StopReason {
+fn reason(ending: NearestEnding) -> StopReason {
     match ending {
-        Ending::Stopped(reason) => reason,
+        NearestEnding::Stopped(reason) => reason,
         // Over the real numbers there is none, which is no proof of every permitted computation.
-        Ending::Proved => StopReason::Unconfirmed,
-        Ending::Undecided => StopReason::Exhausted,
+        NearestEnding::Proved => StopReason::Unconfirmed,
+        NearestEnding::Undecided => StopReason::Exhausted,
     }
 }
 
 /// Why the property's regions cannot be used.
 enum Unusable {
-    Refused(Refusal),
+    Refused(NearestRefusal),
     Property(crate::property::PropertyError),
 }
 
 type Literals = std::collections::BTreeMap<usize, String>;
 
 /// The ways to violate, each with its box and the decimals that inputs have there.
-fn regions(problem: &Problem<f64>) -> Result<Vec<(Way, Literals)>, Unusable> {
+fn regions(problem: &Problem<f64>) -> Result<Vec<(Disjunct, Literals)>, Unusable> {
     let property = &problem.property;
     if property.is_partial() {
-        return Err(Unusable::Refused(Refusal::Unbounded));
+        return Err(Unusable::Refused(NearestRefusal::Unbounded));
     }
     let mut ways = Vec::new();
     for index in 0..property.region_count() {
         let region = property.region(index).map_err(Unusable::Property)?;
         if region.condition.is_some() || ways.len() + region.conjunctions.len() > MOST_WAYS {
-            return Err(Unusable::Refused(Refusal::Ways(MOST_WAYS)));
+            return Err(Unusable::Refused(NearestRefusal::Ways(MOST_WAYS)));
         }
         for conjunction in &region.conjunctions {
-            let way = Way {
+            let way = Disjunct {
                 lower: region.lower.clone(),
                 upper: region.upper.clone(),
                 hull_lower: region.hull_lower.clone(),
@@ -145,19 +147,24 @@ fn regions(problem: &Problem<f64>) -> Result<Vec<(Way, Literals)>, Unusable> {
             ways.push((way, region.literals.clone()));
         }
     }
-    let is_finite =
-        |(way, _): &(Way, Literals)| way.hull_lower.iter().chain(&way.hull_upper).all(|end| end.is_finite());
-    if ways.iter().all(is_finite) { Ok(ways) } else { Err(Unusable::Refused(Refusal::Unbounded)) }
+    let is_finite = |(way, _): &(Disjunct, Literals)| {
+        way.hull_lower.iter().chain(&way.hull_upper).all(|end| end.is_finite())
+    };
+    if ways.iter().all(is_finite) { Ok(ways) } else { Err(Unusable::Refused(NearestRefusal::Unbounded)) }
 }
 
 /// The nominal point in the order of the search's inputs, as numbers of their types.
-fn nominal(problem: &Problem<f64>, ways: &[(Way, Literals)], wish: &Wish) -> Result<Vec<f64>, ()> {
+fn nominal(
+    problem: &Problem<f64>,
+    ways: &[(Disjunct, Literals)],
+    wish: &NearestWish,
+) -> Result<Vec<f64>, ()> {
     let layout = problem.property.layout();
     let point = match &wish.point {
         Some(point) if point.len() == layout.declared_inputs() => searched(problem, point),
         Some(_) => return Err(()),
         None => {
-            let end = |pick: fn(&Way) -> &Vec<f64>, choose: fn(f64, f64) -> f64, input: usize| {
+            let end = |pick: fn(&Disjunct) -> &Vec<f64>, choose: fn(f64, f64) -> f64, input: usize| {
                 ways.iter().map(|(way, _)| pick(way)[input]).reduce(choose).unwrap_or(0.0)
             };
             let middle = |input| {

@@ -21,7 +21,7 @@ const MOST_STEPS: usize = 200;
 
 /// What is wanted.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Wish {
+pub struct RadiusWish {
     /// The largest distance that is of interest, in units of the network's inputs; above 0.
     pub most: f64,
     /// The part of the distance by which what is proved may be below what is found: then it is over.
@@ -32,7 +32,7 @@ pub struct Wish {
 
 /// What one search said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
+pub enum StepAnswer {
     /// There is a counterexample.
     Sat,
     /// There is none: proved, and the proof was checked.
@@ -43,11 +43,11 @@ pub enum Said {
 
 /// One search.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
+pub struct RadiusStep {
     /// How far inputs could be from the point.
     pub eps: f64,
     /// The answer.
-    pub said: Said,
+    pub said: StepAnswer,
     /// The time it took.
     pub seconds: f64,
 }
@@ -61,7 +61,7 @@ pub struct Radius {
     /// The nearest counterexample that was found, and its largest change of an input.
     pub found: Option<(f64, Witness)>,
     /// All searches, in their order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RadiusStep>,
 }
 
 impl Radius {
@@ -79,7 +79,7 @@ impl Radius {
 pub fn radius(
     around: &Around,
     model: &Arc<Model>,
-    wish: &Wish,
+    wish: &RadiusWish,
     config: &Config,
     budget: &Budget,
     observer: &dyn Observer,
@@ -97,22 +97,22 @@ pub fn radius(
         let said = match verdict {
             // What other engines' rounding may hide is no counterexample yet.
             Verdict::Sat(witness) if witness.certainty() == Certainty::Thin => {
-                Said::Unknown(StopReason::Exhausted)
+                StepAnswer::Unknown(StopReason::Exhausted)
             }
             Verdict::Sat(witness) => {
                 let distance = distance(around, &witness).min(eps);
                 if radius.found.as_ref().is_none_or(|(held, _)| distance < *held) {
                     radius.found = Some((distance, witness));
                 }
-                Said::Sat
+                StepAnswer::Sat
             }
             Verdict::Unsat(_) => {
                 radius.proved = Some(radius.proved.map_or(eps, |held| held.max(eps)));
-                Said::Unsat
+                StepAnswer::Unsat
             }
-            Verdict::Unknown(why) => Said::Unknown(why),
+            Verdict::Unknown(why) => StepAnswer::Unknown(why),
         };
-        radius.steps.push(Step { eps, said, seconds: watch.elapsed().as_secs_f64() });
+        radius.steps.push(RadiusStep { eps, said, seconds: watch.elapsed().as_secs_f64() });
         observer.event(&Event::Note(&in_words(&radius, eps)));
         next = between(&radius, radius.found.as_ref().map(|(distance, _)| *distance), wish);
     }
@@ -121,11 +121,11 @@ pub fn radius(
 
 /// The next box to look at, with a counterexample at this distance; `None` where both sides are near enough to each other, or to
 /// boxes without an answer.
-fn between(radius: &Radius, found: Option<f64>, wish: &Wish) -> Option<f64> {
+fn between(radius: &Radius, found: Option<f64>, wish: &RadiusWish) -> Option<f64> {
     if found.is_none() && !radius.steps.iter().any(|step| step.eps >= wish.most) {
         return Some(wish.most);
     }
-    let is_open = |step: &&Step| matches!(step.said, Said::Unknown(_));
+    let is_open = |step: &&RadiusStep| matches!(step.said, StepAnswer::Unknown(_));
     let unknown = radius.steps.iter().filter(is_open).map(|step| step.eps);
     let proved = radius.proved.unwrap_or(0.0);
     let ceiling = unknown.clone().chain(found).fold(wish.most, f64::min);
@@ -164,9 +164,9 @@ mod tests {
     use super::*;
 
     /// What comes next after these searches, with proofs up to and a counterexample at the given distances.
-    fn check(steps: &[(f64, Said)], proved: Option<f64>, found: Option<f64>, expected: Option<f64>) {
-        let steps = steps.iter().map(|&(eps, said)| Step { eps, said, seconds: 0.0 }).collect();
-        let wish = Wish { most: 1.0, gap: 0.01, each: Duration::from_secs(1) };
+    fn check(steps: &[(f64, StepAnswer)], proved: Option<f64>, found: Option<f64>, expected: Option<f64>) {
+        let steps = steps.iter().map(|&(eps, said)| RadiusStep { eps, said, seconds: 0.0 }).collect();
+        let wish = RadiusWish { most: 1.0, gap: 0.01, each: Duration::from_secs(1) };
         let radius = Radius { proved, found: None, steps };
         let next = between(&radius, found, &wish);
         let near = |a: f64, b: f64| (a - b).abs() < 1e-12;
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_is_looked_at_next() {
-        use Said::{Sat, Unknown, Unsat};
+        use StepAnswer::{Sat, Unknown, Unsat};
         let unknown = Unknown(StopReason::TimeUp);
         check(&[(0.0, Unsat)], Some(0.0), None, Some(1.0));
         check(&[(0.0, Unsat), (1.0, Unsat)], Some(1.0), None, None);

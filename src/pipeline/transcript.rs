@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::search::proof::{Choice, Part, Parts, RegionProof};
 
 /// The tree of a region, or of one conjunction of it, and the operands that lead there.
-struct Tree<'t> {
+struct RegionTree<'t> {
     path: BTreeMap<u32, u32>,
     parts: &'t [Part],
 }
@@ -30,17 +30,17 @@ pub(super) fn transcribe<T: Real>(
         match &proof.parts {
             Parts::Together(parts) => {
                 let ways = property.ways_of(proof.region).into_iter();
-                trees.extend(ways.map(|way| Tree { path: way.into_iter().collect(), parts }));
+                trees.extend(ways.map(|way| RegionTree { path: way.into_iter().collect(), parts }));
             }
             Parts::Apart(each) => {
                 let ways = property.ways_of_conjunctions(proof.region).into_iter().zip(each);
-                trees.extend(ways.map(|(way, parts)| Tree { path: way.into_iter().collect(), parts }));
+                trees.extend(ways.map(|(way, parts)| RegionTree { path: way.into_iter().collect(), parts }));
             }
         }
     }
     let places = Places::new(problem, enclosure);
     let mut tokens = Vec::new();
-    let all: Vec<&Tree<'_>> = trees.iter().collect();
+    let all: Vec<&RegionTree<'_>> = trees.iter().collect();
     write(&places, &mut BTreeMap::new(), &all, &mut tokens)?;
     Some(Certificate { tokens })
 }
@@ -49,7 +49,7 @@ pub(super) fn transcribe<T: Real>(
 fn write<T: Real>(
     places: &Places<'_, T>,
     choices: &mut BTreeMap<u32, u32>,
-    trees: &[&Tree<'_>],
+    trees: &[&RegionTree<'_>],
     tokens: &mut Vec<Token>,
 ) -> Option<()> {
     let Some(first) = trees.first() else {
@@ -66,8 +66,8 @@ fn write<T: Real>(
     };
     tokens.push(Token::Cases { or, count });
     for operand in 0..count {
-        let is_open = |tree: &&Tree<'_>| tree.path.get(&or).is_none_or(|&chosen| chosen == operand);
-        let own: Vec<&Tree<'_>> = trees.iter().copied().filter(is_open).collect();
+        let is_open = |tree: &&RegionTree<'_>| tree.path.get(&or).is_none_or(|&chosen| chosen == operand);
+        let own: Vec<&RegionTree<'_>> = trees.iter().copied().filter(is_open).collect();
         choices.insert(or, operand);
         write(places, choices, &own, tokens)?;
     }

@@ -31,13 +31,13 @@ pub struct Fitted {
 
 /// An open dimension: those of one name are one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Open {
+enum OpenDimension {
     Named(String),
     /// Without a name: input and axis.
     At(String, usize),
 }
 
-impl Open {
+impl OpenDimension {
     fn of(input: &ValueInfo, axis: usize, symbol: &str) -> Self {
         match symbol {
             "" => Self::At(input.name.clone(), axis),
@@ -74,7 +74,7 @@ pub fn models(query: &Query, models: &[Arc<Model>], named: &Named) -> Result<Vec
             None => Vec::new(),
         };
         let flat = query.version() == Version::V1;
-        let declared = Declared { inputs: own(Role::Input), outputs: own(Role::Output), flat };
+        let declared = DeclaredTensors { inputs: own(Role::Input), outputs: own(Role::Output), flat };
         declared.fit(model, named).map_err(|error| unusable(model, error))
     };
     models.iter().enumerate().map(place).collect()
@@ -105,7 +105,7 @@ fn labelled(model: &Model, name: &str) -> Option<String> {
 /// As [`models`].
 pub fn alone(model: &Arc<Model>, named: &Named) -> Result<Fitted, ModelsError> {
     check_names(std::slice::from_ref(model), named)?;
-    let declared = Declared { inputs: Vec::new(), outputs: Vec::new(), flat: false };
+    let declared = DeclaredTensors { inputs: Vec::new(), outputs: Vec::new(), flat: false };
     declared.fit(model, named).map_err(|error| unusable(model, error))
 }
 
@@ -118,7 +118,9 @@ fn check_names(models: &[Arc<Model>], named: &Named) -> Result<(), ModelsError> 
     let Some(first) = models.first() else { return Ok(()) };
     let mut known = Vec::new();
     for model in models {
-        known.extend(open_dimensions(model).map_err(|error| unusable(model, error))?.iter().map(Open::name));
+        known.extend(
+            open_dimensions(model).map_err(|error| unusable(model, error))?.iter().map(OpenDimension::name),
+        );
     }
     match named.keys().find(|name| !known.contains(name)) {
         None => Ok(()),
@@ -138,16 +140,16 @@ fn check_names(models: &[Arc<Model>], named: &Named) -> Result<(), ModelsError> 
 }
 
 /// What a query declares of one model.
-struct Declared<'q> {
+struct DeclaredTensors<'q> {
     inputs: Vec<&'q Tensor>,
     outputs: Vec<&'q Tensor>,
     /// VNN-LIB 1.0: only the number of variables means anything.
     flat: bool,
 }
 
-impl Declared<'_> {
+impl DeclaredTensors<'_> {
     fn fit(&self, model: &Arc<Model>, named: &Named) -> Result<Fitted, ModelError> {
-        let mut bound: BTreeMap<Open, (usize, String)> = BTreeMap::new();
+        let mut bound: BTreeMap<OpenDimension, (usize, String)> = BTreeMap::new();
         let mut open = open_dimensions(model)?;
         for dimension in &open {
             if let Some(&value) = named.get(&dimension.name()) {
@@ -177,7 +179,7 @@ impl Declared<'_> {
     fn closed(
         &self,
         model: &Arc<Model>,
-        bound: &BTreeMap<Open, (usize, String)>,
+        bound: &BTreeMap<OpenDimension, (usize, String)>,
         kept: &[usize],
     ) -> Arc<Model> {
         let shapeless = |at: usize| {
@@ -195,7 +197,7 @@ impl Declared<'_> {
             let Some(mut dims) = input.shape.take().or_else(|| shapeless(at)) else { continue };
             for (axis, dim) in dims.iter_mut().enumerate() {
                 if let Dim::Symbolic(symbol) = dim
-                    && let Some(&(value, _)) = bound.get(&Open::of(input, axis, symbol))
+                    && let Some(&(value, _)) = bound.get(&OpenDimension::of(input, axis, symbol))
                 {
                     *dim = Dim::Fixed(value);
                 }
@@ -211,7 +213,7 @@ impl Declared<'_> {
     fn bind_declared(
         &self,
         model: &Model,
-        bound: &mut BTreeMap<Open, (usize, String)>,
+        bound: &mut BTreeMap<OpenDimension, (usize, String)>,
     ) -> Result<(), ModelError> {
         for (tensor, input) in self.inputs.iter().zip(&model.graph.inputs) {
             let Some(dims) = input.shape.as_ref().filter(|dims| dims.len() == tensor.shape().len()) else {
@@ -219,7 +221,7 @@ impl Declared<'_> {
             };
             for (axis, (dim, &declared)) in dims.iter().zip(tensor.shape()).enumerate() {
                 let Dim::Symbolic(symbol) = dim else { continue };
-                let (dimension, value) = (Open::of(input, axis, symbol), declared as usize);
+                let (dimension, value) = (OpenDimension::of(input, axis, symbol), declared as usize);
                 let why = format!("{} is declared with the shape {:?}", tensor.name(), tensor.shape());
                 match bound.get(&dimension) {
                     Some((other, reason)) if *other != value => {
@@ -245,15 +247,16 @@ impl Declared<'_> {
     fn solve(
         &self,
         model: &Model,
-        open: &[Open],
-        bound: &mut BTreeMap<Open, (usize, String)>,
+        open: &[OpenDimension],
+        bound: &mut BTreeMap<OpenDimension, (usize, String)>,
     ) -> Result<(), ModelError> {
         let wanted: usize = self.inputs.iter().map(|tensor| tensor.len()).sum();
-        let sizes = Sizes::new(model, bound);
+        let sizes = InputSizes::new(model, bound);
         let Some(sizes) = sizes else { return Ok(()) };
-        let first: Vec<Open> =
+        let first: Vec<OpenDimension> =
             open.iter().filter(|dimension| is_first_axis(model, dimension)).cloned().collect();
-        let inner: Vec<Open> = open.iter().filter(|dimension| !first.contains(dimension)).cloned().collect();
+        let inner: Vec<OpenDimension> =
+            open.iter().filter(|dimension| !first.contains(dimension)).cloned().collect();
         let ones = open.iter().map(|dimension| (dimension.clone(), 1)).collect();
         if sizes.total(&ones) == wanted {
             return Ok(());
@@ -273,7 +276,7 @@ impl Declared<'_> {
                 }
                 [] => {}
                 several => {
-                    let names: Vec<String> = unknown.iter().map(Open::name).collect();
+                    let names: Vec<String> = unknown.iter().map(OpenDimension::name).collect();
                     let what = format!(
                         "{why}, and the open dimensions {} can have them in {} ways, such as {:?} and {:?}",
                         names.join(", "),
@@ -345,7 +348,7 @@ impl Declared<'_> {
     }
 }
 
-fn open_dimensions(model: &Model) -> Result<Vec<Open>, ModelError> {
+fn open_dimensions(model: &Model) -> Result<Vec<OpenDimension>, ModelError> {
     let mut open = Vec::new();
     for input in &model.graph.inputs {
         for (axis, dim) in input.shape.iter().flatten().enumerate() {
@@ -357,7 +360,7 @@ fn open_dimensions(model: &Model) -> Result<Vec<Open>, ModelError> {
                 }
                 Dim::Fixed(_) => {}
                 Dim::Symbolic(symbol) => {
-                    let dimension = Open::of(input, axis, symbol);
+                    let dimension = OpenDimension::of(input, axis, symbol);
                     if !open.contains(&dimension) {
                         open.push(dimension);
                     }
@@ -369,11 +372,11 @@ fn open_dimensions(model: &Model) -> Result<Vec<Open>, ModelError> {
 }
 
 /// Whether a dimension is the first one of several wherever it stands: the batch.
-fn is_first_axis(model: &Model, dimension: &Open) -> bool {
+fn is_first_axis(model: &Model, dimension: &OpenDimension) -> bool {
     model.graph.inputs.iter().all(|input| {
         let dims = input.shape.as_deref().unwrap_or_default();
         let here = |(axis, dim): (usize, &Dim)| match dim {
-            Dim::Symbolic(symbol) => Open::of(input, axis, symbol) == *dimension,
+            Dim::Symbolic(symbol) => OpenDimension::of(input, axis, symbol) == *dimension,
             Dim::Fixed(_) => false,
         };
         dims.iter().enumerate().all(|(axis, dim)| !here((axis, dim)) || (axis == 0 && dims.len() > 1))
@@ -381,18 +384,18 @@ fn is_first_axis(model: &Model, dimension: &Open) -> bool {
 }
 
 /// The sizes of all inputs as products of numbers and open dimensions.
-struct Sizes(Vec<(usize, Vec<Open>)>);
+struct InputSizes(Vec<(usize, Vec<OpenDimension>)>);
 
-impl Sizes {
+impl InputSizes {
     /// `None` if an input has no shape or is too large.
-    fn new(model: &Model, bound: &BTreeMap<Open, (usize, String)>) -> Option<Self> {
+    fn new(model: &Model, bound: &BTreeMap<OpenDimension, (usize, String)>) -> Option<Self> {
         let size = |input: &ValueInfo| {
             let (mut fixed, mut open) = (1_usize, Vec::new());
             for (axis, dim) in input.shape.as_ref()?.iter().enumerate() {
                 match dim {
                     Dim::Fixed(n) => fixed = fixed.checked_mul(*n)?,
                     Dim::Symbolic(symbol) => {
-                        let dimension = Open::of(input, axis, symbol);
+                        let dimension = OpenDimension::of(input, axis, symbol);
                         match bound.get(&dimension) {
                             Some((value, _)) => fixed = fixed.checked_mul(*value)?,
                             None => open.push(dimension),
@@ -406,9 +409,9 @@ impl Sizes {
     }
 
     /// The number of values, saturating.
-    fn total(&self, values: &BTreeMap<Open, usize>) -> usize {
-        let size = |(fixed, open): &(usize, Vec<Open>)| {
-            let value = |dimension: &Open| values.get(dimension).copied().unwrap_or(1);
+    fn total(&self, values: &BTreeMap<OpenDimension, usize>) -> usize {
+        let size = |(fixed, open): &(usize, Vec<OpenDimension>)| {
+            let value = |dimension: &OpenDimension| values.get(dimension).copied().unwrap_or(1);
             open.iter().map(value).fold(*fixed, usize::saturating_mul)
         };
         self.0.iter().map(size).fold(0, usize::saturating_add)
@@ -416,7 +419,12 @@ impl Sizes {
 
     /// All values (at least 1) of the `unknown` dimensions with which there are `wanted` values in all; the others are as
     /// in `values`. Stops at [`MOST_TRIES`].
-    fn solutions(&self, values: &BTreeMap<Open, usize>, unknown: &[Open], wanted: usize) -> Vec<Vec<usize>> {
+    fn solutions(
+        &self,
+        values: &BTreeMap<OpenDimension, usize>,
+        unknown: &[OpenDimension],
+        wanted: usize,
+    ) -> Vec<Vec<usize>> {
         let (mut solutions, mut tries) = (Vec::new(), 0);
         let mut values = values.clone();
         self.extend(&mut values, unknown, &mut Vec::new(), wanted, &mut solutions, &mut tries);
@@ -425,8 +433,8 @@ impl Sizes {
 
     fn extend(
         &self,
-        values: &mut BTreeMap<Open, usize>,
-        unknown: &[Open],
+        values: &mut BTreeMap<OpenDimension, usize>,
+        unknown: &[OpenDimension],
         chosen: &mut Vec<usize>,
         wanted: usize,
         solutions: &mut Vec<Vec<usize>>,

@@ -25,7 +25,7 @@ pub struct Difference {
 /// # Errors
 /// The first difference that was found.
 pub fn compare(first: &Graph, second: &Graph) -> Result<(), Difference> {
-    let graphs = [Side::new(first), Side::new(second)];
+    let graphs = [GraphSide::new(first), GraphSide::new(second)];
     let ends = |list: fn(&Graph) -> &[ValueInfo]| (list(first).len(), list(second).len());
     for (a, b) in [ends(|graph| &graph.inputs), ends(|graph| &graph.outputs)] {
         if a != b {
@@ -68,13 +68,13 @@ fn differ(first: &str, second: &str, what: &'static str) -> Difference {
 }
 
 /// One of the two graphs, by names of values.
-struct Side<'a> {
+struct GraphSide<'a> {
     graph: &'a Graph,
     /// The node that computes a value, and the number of its result.
     nodes: HashMap<&'a str, (&'a Node, usize)>,
 }
 
-impl<'a> Side<'a> {
+impl<'a> GraphSide<'a> {
     fn new(graph: &'a Graph) -> Self {
         let results = graph.nodes.iter().flat_map(|node| {
             let named = node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty());

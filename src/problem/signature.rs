@@ -117,7 +117,7 @@ pub(super) fn check<T: Real>(query: &Query, networks: &[Network<T>]) -> Result<(
     for (number, network) in networks.iter().enumerate() {
         match query.version() {
             Version::V1 => check_flat(query, network)?,
-            Version::V2 { .. } => Declared { query, number }.check(network)?,
+            Version::V2 { .. } => DeclaredNetwork { query, number }.check(network)?,
         }
     }
     Ok(())
@@ -138,12 +138,12 @@ fn check_flat<T: Real>(query: &Query, network: &Network<T>) -> Result<(), Signat
 }
 
 /// A network as a query of version 2 declares it.
-struct Declared<'a> {
+struct DeclaredNetwork<'a> {
     query: &'a Query,
     number: usize,
 }
 
-impl Declared<'_> {
+impl DeclaredNetwork<'_> {
     fn check<T: Real>(&self, network: &Network<T>) -> Result<(), SignatureError> {
         let own = self.query.tensors().iter().filter(|tensor| tensor.network() == self.number);
         let (inputs, others): (Vec<&Tensor>, Vec<&Tensor>) = own.partition(|t| t.role() == Role::Input);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::bounds::{Row, Tightening};
+use crate::bounds::{BoundRow, Tightening};
 use crate::network::build::Builder;
 use crate::network::op::{Op, Unary, UnaryFunction};
 use crate::onnx::ElementType;
@@ -116,7 +116,8 @@ fn products_in_bounds_are_sound() {
     let (lower, upper) = ([-1.0, -1.0, -0.5, -0.5], [1.0, 1.0, 0.25, 0.25]);
     assert!(bounder.intervals(&lower, &upper, Tightening::OpenPhases, &|| true));
     let rows: Vec<_> = region.conjunctions[0].rows.iter().filter(|row| !row.outputs.is_empty()).collect();
-    let views: Vec<_> = rows.iter().map(|row| Row { inputs: &row.inputs, outputs: &row.outputs }).collect();
+    let views: Vec<_> =
+        rows.iter().map(|row| BoundRow { inputs: &row.inputs, outputs: &row.outputs }).collect();
     let least: Vec<f64> = bounder.rows(&views).into_iter().map(|bound| bound.least).collect();
     let mut random = Random::new(3);
     let mut nearest = [f64::INFINITY; 2];

@@ -17,14 +17,14 @@ struct End<'q> {
 
 /// What the file says of one input.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Interval<'q> {
+pub(super) struct StatedInterval<'q> {
     lower: Option<End<'q>>,
     upper: Option<End<'q>>,
 }
 
 /// The numbers of the network's input type in an interval.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Values {
+pub(super) enum RepresentableValues {
     /// From the first to the second; infinite where neither the file nor the type gives a bound.
     Range(f64, f64),
     /// There is none, but the interval is not empty: the nearest number, and a decimal of the file inside.
@@ -35,7 +35,7 @@ pub(super) enum Values {
     Empty,
 }
 
-impl<'q> Interval<'q> {
+impl<'q> StatedInterval<'q> {
     /// Intersects with `variable relation numeral`; `false` for `≠`, which no interval can hold.
     pub(super) fn add(&mut self, relation: Relation, numeral: Numeral<'q>) -> bool {
         let end = |strict| End { numeral, strict };
@@ -74,26 +74,26 @@ impl<'q> Interval<'q> {
     }
 
     /// The admissible numbers of type `element`: lower ends are rounded up, upper ends down.
-    pub(super) fn values(&self, element: ElementType) -> Values {
+    pub(super) fn values(&self, element: ElementType) -> RepresentableValues {
         if self.is_empty() {
-            return Values::Empty;
+            return RepresentableValues::Empty;
         }
         let (least, most) = grid::range(element);
         let first = self.lower.map_or(f64::NEG_INFINITY, |end| end.first(element));
         let last = self.upper.map_or(f64::INFINITY, |end| end.last(element));
         let (lower, upper) = (first.max(least), last.min(most));
         if lower <= upper && lower != f64::INFINITY && upper != f64::NEG_INFINITY {
-            return Values::Range(lower, upper);
+            return RepresentableValues::Range(lower, upper);
         }
         if !element.is_float() {
             // Nothing between two integers, or beyond the type's range: the file speaks of numbers all the same.
-            return Values::Unreachable;
+            return RepresentableValues::Unreachable;
         }
         match [self.lower, self.upper].into_iter().flatten().find(|end| !end.strict) {
             Some(end) if nearest(end.numeral, element).is_finite() => {
-                Values::Nearest(nearest(end.numeral, element), end.numeral.as_str().to_owned())
+                RepresentableValues::Nearest(nearest(end.numeral, element), end.numeral.as_str().to_owned())
             }
-            _ => Values::Unreachable,
+            _ => RepresentableValues::Unreachable,
         }
     }
 
@@ -121,7 +121,7 @@ impl<'q> Interval<'q> {
     }
 }
 
-impl fmt::Display for Interval<'_> {
+impl fmt::Display for StatedInterval<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = |end: &End<'_>, strict, other| if end.strict { strict } else { other };
         let lower = self.lower.map(|end| format!("{} {}", sign(&end, ">", ">="), end.numeral.as_str()));
@@ -188,8 +188,8 @@ fn nearest(numeral: Numeral<'_>, element: ElementType) -> f64 {
 mod tests {
     use super::*;
 
-    fn check(bounds: &[(Relation, &str)], want: Values) {
-        let mut interval = Interval::default();
+    fn check(bounds: &[(Relation, &str)], want: RepresentableValues) {
+        let mut interval = StatedInterval::default();
         for &(relation, text) in bounds {
             assert!(interval.add(relation, Numeral::new(text).unwrap()));
         }
@@ -200,31 +200,34 @@ mod tests {
     fn bounds_round_into_the_box() {
         use Relation::*;
         let tenth = f64::from(0.1f32); // above the decimal
-        check(&[(GreaterEqual, "0.1"), (LessEqual, "1")], Values::Range(tenth, 1.0));
-        check(&[(GreaterEqual, "0"), (LessEqual, "0.1")], Values::Range(0.0, f64::from(0.1f32.next_down())));
+        check(&[(GreaterEqual, "0.1"), (LessEqual, "1")], RepresentableValues::Range(tenth, 1.0));
+        check(
+            &[(GreaterEqual, "0"), (LessEqual, "0.1")],
+            RepresentableValues::Range(0.0, f64::from(0.1f32.next_down())),
+        );
         check(
             &[(Greater, "0.5"), (Less, "1")],
-            Values::Range(f64::from(0.5f32.next_up()), f64::from(1f32.next_down())),
+            RepresentableValues::Range(f64::from(0.5f32.next_up()), f64::from(1f32.next_down())),
         );
         check(
             &[(GreaterEqual, "0.2"), (GreaterEqual, "0.5"), (LessEqual, "9"), (LessEqual, "7")],
-            Values::Range(0.5, 7.0),
+            RepresentableValues::Range(0.5, 7.0),
         );
-        check(&[(Equal, "0.5")], Values::Range(0.5, 0.5));
-        check(&[(LessEqual, "2")], Values::Range(f64::NEG_INFINITY, 2.0));
+        check(&[(Equal, "0.5")], RepresentableValues::Range(0.5, 0.5));
+        check(&[(LessEqual, "2")], RepresentableValues::Range(f64::NEG_INFINITY, 2.0));
     }
 
     #[test]
     fn intervals_without_a_float_keep_their_decimal() {
         use Relation::*;
-        check(&[(Equal, "0.61")], Values::Nearest(f64::from(0.61f32), "0.61".into()));
+        check(&[(Equal, "0.61")], RepresentableValues::Nearest(f64::from(0.61f32), "0.61".into()));
         check(
             &[(Greater, "0.61"), (LessEqual, "0.610000000000001")],
-            Values::Nearest(f64::from(0.61f32), "0.610000000000001".into()),
+            RepresentableValues::Nearest(f64::from(0.61f32), "0.610000000000001".into()),
         );
-        check(&[(Greater, "0.61"), (Less, "0.610000000000001")], Values::Unreachable);
-        check(&[(GreaterEqual, "1.0"), (LessEqual, "0.999999999999999999999")], Values::Empty);
-        check(&[(Greater, "1"), (LessEqual, "1")], Values::Empty);
+        check(&[(Greater, "0.61"), (Less, "0.610000000000001")], RepresentableValues::Unreachable);
+        check(&[(GreaterEqual, "1.0"), (LessEqual, "0.999999999999999999999")], RepresentableValues::Empty);
+        check(&[(Greater, "1"), (LessEqual, "1")], RepresentableValues::Empty);
     }
 
     #[test]
@@ -232,19 +235,23 @@ mod tests {
         use ElementType::*;
         use Relation::*;
         let cases = [
-            (Int8, vec![(GreaterEqual, "-1.5"), (Less, "3")], Values::Range(-1.0, 2.0)),
-            (Int8, vec![(GreaterEqual, "-1")], Values::Range(-1.0, 127.0)),
-            (Int8, vec![(Greater, "1"), (Less, "2")], Values::Unreachable),
-            (Int8, vec![(Greater, "2"), (Less, "1")], Values::Empty),
-            (UInt8, vec![(Less, "0")], Values::Unreachable),
-            (Int64, vec![(Greater, "1e17"), (Less, "1e18")], Values::Unreachable),
-            (Bool, vec![], Values::Range(0.0, 1.0)),
-            (Float16, vec![(GreaterEqual, "0.1"), (LessEqual, "1")], Values::Range(0.10003662109375, 1.0)),
-            (Float16, vec![(GreaterEqual, "100000")], Values::Unreachable),
-            (Float64, vec![(Equal, "0.5")], Values::Range(0.5, 0.5)),
+            (Int8, vec![(GreaterEqual, "-1.5"), (Less, "3")], RepresentableValues::Range(-1.0, 2.0)),
+            (Int8, vec![(GreaterEqual, "-1")], RepresentableValues::Range(-1.0, 127.0)),
+            (Int8, vec![(Greater, "1"), (Less, "2")], RepresentableValues::Unreachable),
+            (Int8, vec![(Greater, "2"), (Less, "1")], RepresentableValues::Empty),
+            (UInt8, vec![(Less, "0")], RepresentableValues::Unreachable),
+            (Int64, vec![(Greater, "1e17"), (Less, "1e18")], RepresentableValues::Unreachable),
+            (Bool, vec![], RepresentableValues::Range(0.0, 1.0)),
+            (
+                Float16,
+                vec![(GreaterEqual, "0.1"), (LessEqual, "1")],
+                RepresentableValues::Range(0.10003662109375, 1.0),
+            ),
+            (Float16, vec![(GreaterEqual, "100000")], RepresentableValues::Unreachable),
+            (Float64, vec![(Equal, "0.5")], RepresentableValues::Range(0.5, 0.5)),
         ];
         for (element, bounds, want) in cases {
-            let mut interval = Interval::default();
+            let mut interval = StatedInterval::default();
             for &(relation, text) in &bounds {
                 assert!(interval.add(relation, Numeral::new(text).unwrap()));
             }

@@ -5,16 +5,16 @@ use std::collections::HashSet;
 use vnnlib::{Comparison, FormulaId, Numeral, Relation};
 
 use super::Region;
-use super::bounds::{Interval, Values};
+use super::bounds::{RepresentableValues, StatedInterval};
 use super::grid;
 use super::layout::Space;
 use super::lower::{FIRST_REACHES, Group, Property};
-use super::ways::{self, Way};
+use super::ways::{self, PartialChoice};
 use crate::onnx::ElementType;
 
 /// What an input box holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Content {
+enum BoxContent {
     Empty,
     /// Real numbers, but none of the network's type for this input.
     Unreachable(usize),
@@ -23,22 +23,28 @@ enum Content {
 }
 
 /// What an input box says, with the numbers as written.
-pub(super) type Intervals<'q> = Vec<Interval<'q>>;
+pub(super) type Intervals<'q> = Vec<StatedInterval<'q>>;
 
 /// A bound of one flat input. Two are equal if they are spelled alike.
 pub(super) type InputBound<'q> = (usize, Relation, Numeral<'q>);
 
 impl Property {
-    pub(super) fn add_input(&self, region: &mut Region, input: usize, interval: &Interval<'_>, reach: f64) {
+    pub(super) fn add_input(
+        &self,
+        region: &mut Region,
+        input: usize,
+        interval: &StatedInterval<'_>,
+        reach: f64,
+    ) {
         let element = self.layout.element(input);
         let (lower, upper) = match interval.values(element) {
-            Values::Range(lower, upper) => cut_off(element, lower, upper, reach),
-            Values::Nearest(x, text) => {
+            RepresentableValues::Range(lower, upper) => cut_off(element, lower, upper, reach),
+            RepresentableValues::Nearest(x, text) => {
                 region.literals.insert(input, text);
                 (x, x)
             }
             // `group` has left such regions out.
-            Values::Unreachable | Values::Empty => (0.0, 0.0),
+            RepresentableValues::Unreachable | RepresentableValues::Empty => (0.0, 0.0),
         };
         let (least, most) = if element.is_float() { interval.hull() } else { (lower, upper) };
         region.lower.push(lower);
@@ -48,14 +54,14 @@ impl Property {
     }
 
     pub(super) fn common_intervals(&self) -> Intervals<'_> {
-        let mut intervals = vec![Interval::default(); self.layout.inputs()];
+        let mut intervals = vec![StatedInterval::default(); self.layout.inputs()];
         for comparison in self.form.common() {
             self.tighten(&mut intervals, comparison);
         }
         intervals
     }
 
-    pub(super) fn tighten<'q>(&self, intervals: &mut [Interval<'q>], comparison: Comparison<'q>) {
+    pub(super) fn tighten<'q>(&self, intervals: &mut [StatedInterval<'q>], comparison: Comparison<'q>) {
         if let Some((input, relation, numeral)) = self.input_bound(comparison) {
             intervals[input].add(relation, numeral);
         }
@@ -78,9 +84,9 @@ impl Property {
         let bounding = ways::bounding(&self.query, |comparison| self.input_bound(comparison).is_some());
         let is_empty = |chosen: &[FormulaId]| {
             let touched = touched(&common, &self.bounds_of(chosen));
-            touched
-                .iter()
-                .any(|(input, interval)| interval.values(self.layout.element(*input)) == Values::Empty)
+            touched.iter().any(|(input, interval)| {
+                interval.values(self.layout.element(*input)) == RepresentableValues::Empty
+            })
         };
         let ways = ways::choose(&self.query, &self.form, &bounding, is_empty);
         let (mut groups, mut unbounded): (Vec<Group>, Vec<usize>) = (Vec::new(), Vec::new());
@@ -100,15 +106,15 @@ impl Property {
             }
             let touched = touched(&common, &bounds);
             let reaches = match self.content(&common, &touched) {
-                Content::Empty => 0,
-                Content::Unreachable(input) => {
+                BoxContent::Empty => 0,
+                BoxContent::Unreachable(input) => {
                     let reason = || (self.why_numberless(input, &common, &touched), 0);
                     numberless.get_or_insert_with(reason).1 += 1;
                     partial = true;
                     0
                 }
-                Content::Bounded => 1,
-                Content::Unbounded => {
+                BoxContent::Bounded => 1,
+                BoxContent::Unbounded => {
                     unbounded.push(groups.len());
                     partial = true;
                     FIRST_REACHES
@@ -128,8 +134,8 @@ impl Property {
     fn why_numberless(
         &self,
         input: usize,
-        common: &[Interval<'_>],
-        touched: &[(usize, Interval<'_>)],
+        common: &[StatedInterval<'_>],
+        touched: &[(usize, StatedInterval<'_>)],
     ) -> String {
         let own = touched.iter().find(|(i, _)| *i == input).map(|(_, interval)| interval);
         let bounds = own.unwrap_or(&common[input]);
@@ -141,27 +147,27 @@ impl Property {
         )
     }
 
-    fn content(&self, common: &[Interval<'_>], touched: &[(usize, Interval<'_>)]) -> Content {
+    fn content(&self, common: &[StatedInterval<'_>], touched: &[(usize, StatedInterval<'_>)]) -> BoxContent {
         let changed = |input: usize| touched.iter().find(|(i, _)| *i == input).map(|(_, interval)| interval);
         let all = touched.len() == common.len();
-        let intervals: Vec<(usize, &Interval<'_>)> = if all {
+        let intervals: Vec<(usize, &StatedInterval<'_>)> = if all {
             touched.iter().map(|(i, interval)| (*i, interval)).collect()
         } else {
             common.iter().enumerate().map(|(i, interval)| (i, changed(i).unwrap_or(interval))).collect()
         };
-        let mut content = Content::Bounded;
+        let mut content = BoxContent::Bounded;
         for (input, interval) in intervals {
             let element = self.layout.element(input);
             match interval.values(element) {
-                Values::Empty => return Content::Empty,
-                Values::Unreachable => content = Content::Unreachable(input),
-                Values::Range(lower, upper) if content == Content::Bounded => {
+                RepresentableValues::Empty => return BoxContent::Empty,
+                RepresentableValues::Unreachable => content = BoxContent::Unreachable(input),
+                RepresentableValues::Range(lower, upper) if content == BoxContent::Bounded => {
                     let ends_at_cut = grid::is_cut(element) && interval.is_open();
                     if !lower.is_finite() || !upper.is_finite() || ends_at_cut {
-                        content = Content::Unbounded;
+                        content = BoxContent::Unbounded;
                     }
                 }
-                Values::Range(..) | Values::Nearest(..) => {}
+                RepresentableValues::Range(..) | RepresentableValues::Nearest(..) => {}
             }
         }
         content
@@ -185,13 +191,13 @@ fn cut_off(element: ElementType, lower: f64, upper: f64, reach: f64) -> (f64, f6
     (finite(least, true), finite(most, false))
 }
 
-fn is_open_in(way: &Way, bounding: &HashSet<FormulaId>) -> bool {
+fn is_open_in(way: &PartialChoice, bounding: &HashSet<FormulaId>) -> bool {
     way.open.iter().any(|id| bounding.contains(id))
 }
 
 /// The intervals that bounds change, changed.
-fn touched<'q>(common: &[Interval<'q>], bounds: &[InputBound<'q>]) -> Vec<(usize, Interval<'q>)> {
-    let mut touched: Vec<(usize, Interval<'q>)> = Vec::new();
+fn touched<'q>(common: &[StatedInterval<'q>], bounds: &[InputBound<'q>]) -> Vec<(usize, StatedInterval<'q>)> {
+    let mut touched: Vec<(usize, StatedInterval<'q>)> = Vec::new();
     for &(input, relation, numeral) in bounds {
         let place = touched.iter().rposition(|(i, _)| *i == input).unwrap_or_else(|| {
             touched.push((input, common[input]));

@@ -20,7 +20,7 @@ pub enum Join {
 
 /// A step of the walk over a formula.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum FormulaStep {
     /// A row, by its number.
     Row(u32),
     /// A group of operands begins.
@@ -35,19 +35,19 @@ pub struct Condition {
     /// The rows.
     pub rows: Vec<Row>,
     /// The formula: one group, in the order of the text.
-    pub steps: Vec<Step>,
+    pub steps: Vec<FormulaStep>,
 }
 
 /// The memory of an evaluation: a margin and the row that decides it for each lane, on every level of nesting.
 #[derive(Debug, Default)]
 pub struct Levels<T> {
-    open: Vec<Level<T>>,
+    open: Vec<JoinLevel<T>>,
     row: Vec<T>,
     depth: usize,
 }
 
 #[derive(Debug)]
-struct Level<T> {
+struct JoinLevel<T> {
     join: Join,
     margins: Vec<T>,
     rows: Vec<u32>,
@@ -73,7 +73,7 @@ impl Join {
 impl<T: Real> Levels<T> {
     fn open(&mut self, join: Join, lanes: usize) {
         if self.depth == self.open.len() {
-            self.open.push(Level { join, margins: Vec::new(), rows: Vec::new() });
+            self.open.push(JoinLevel { join, margins: Vec::new(), rows: Vec::new() });
         }
         let level = &mut self.open[self.depth];
         level.join = join;
@@ -122,9 +122,9 @@ impl Condition {
         levels.row.resize(block.lanes, T::zero());
         for &step in &self.steps {
             match step {
-                Step::Open(join) => levels.open(join, block.lanes),
-                Step::Close => levels.close(),
-                Step::Row(number) => {
+                FormulaStep::Open(join) => levels.open(join, block.lanes),
+                FormulaStep::Close => levels.close(),
+                FormulaStep::Row(number) => {
                     row_margins(&self.rows[number as usize], block, &mut levels.row);
                     levels.take_row(number);
                 }
@@ -151,15 +151,15 @@ impl Condition {
         let mut open = vec![begun(Join::All)];
         for &step in &self.steps {
             let (value, rows) = match step {
-                Step::Open(join) => {
+                FormulaStep::Open(join) => {
                     open.push(begun(join));
                     continue;
                 }
-                Step::Row(number) => {
+                FormulaStep::Row(number) => {
                     let margin = margin_of(number as usize);
                     (if margin.is_nan() { f64::NEG_INFINITY } else { margin }, vec![number as usize])
                 }
-                Step::Close => match open.pop() {
+                FormulaStep::Close => match open.pop() {
                     Some((_, value, rows)) => (value, rows.unwrap_or_default()),
                     None => continue,
                 },
@@ -185,12 +185,12 @@ impl Condition {
         let mut open = vec![(Join::All, false)];
         for &step in &self.steps {
             let excluded = match step {
-                Step::Open(join) => {
+                FormulaStep::Open(join) => {
                     open.push((join, join == Join::Any));
                     continue;
                 }
-                Step::Row(number) => row_is_excluded(number as usize),
-                Step::Close => open.pop().is_some_and(|(_, excluded)| excluded),
+                FormulaStep::Row(number) => row_is_excluded(number as usize),
+                FormulaStep::Close => open.pop().is_some_and(|(_, excluded)| excluded),
             };
             if let Some((join, so_far)) = open.last_mut() {
                 *so_far = if *join == Join::All { *so_far || excluded } else { *so_far && excluded };
@@ -213,11 +213,26 @@ mod tests {
 
     /// `(r0 or (r1 and r2)) and (r3 or r4 or r5) and r6`
     fn sample() -> Condition {
-        use Step::{Close, Open};
+        use FormulaStep::{Close, Open};
         let rows = (0..7).map(|r| row(r % 3, if r % 2 == 0 { 1.0 } else { -2.0 }, r as f64 - 3.0)).collect();
         let steps = [
-            &[Open(Join::Any), Step::Row(0), Open(Join::All), Step::Row(1), Step::Row(2), Close, Close][..],
-            &[Open(Join::Any), Step::Row(3), Step::Row(4), Step::Row(5), Close, Step::Row(6)],
+            &[
+                Open(Join::Any),
+                FormulaStep::Row(0),
+                Open(Join::All),
+                FormulaStep::Row(1),
+                FormulaStep::Row(2),
+                Close,
+                Close,
+            ][..],
+            &[
+                Open(Join::Any),
+                FormulaStep::Row(3),
+                FormulaStep::Row(4),
+                FormulaStep::Row(5),
+                Close,
+                FormulaStep::Row(6),
+            ],
         ];
         Condition { rows, steps: steps.concat() }
     }

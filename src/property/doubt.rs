@@ -20,7 +20,7 @@ pub struct Doubt {
 
 /// An end as a file gives it: the comparison, and whether equality is excluded.
 #[derive(Clone, Copy)]
-struct End<'q> {
+struct StatedEnd<'q> {
     numeral: Numeral<'q>,
     strict: bool,
     comparison: Comparison<'q>,
@@ -28,16 +28,16 @@ struct End<'q> {
 
 /// The tightest ends of one variable.
 #[derive(Clone, Copy, Default)]
-struct Ends<'q> {
-    lower: Option<End<'q>>,
-    upper: Option<End<'q>>,
+struct TightestEnds<'q> {
+    lower: Option<StatedEnd<'q>>,
+    upper: Option<StatedEnd<'q>>,
 }
 
-impl<'q> Ends<'q> {
-    fn add(&mut self, relation: Relation, end: End<'q>) {
+impl<'q> TightestEnds<'q> {
+    fn add(&mut self, relation: Relation, end: StatedEnd<'q>) {
         let strict = matches!(relation, Relation::Less | Relation::Greater);
-        let end = End { strict, ..end };
-        let tighter = |old: Option<End<'q>>, order| {
+        let end = StatedEnd { strict, ..end };
+        let tighter = |old: Option<StatedEnd<'q>>, order| {
             old.is_none_or(|old| {
                 let compared = end.numeral.cmp_value(old.numeral);
                 compared == order || (compared == Ordering::Equal && end.strict && !old.strict)
@@ -56,7 +56,7 @@ impl<'q> Ends<'q> {
     }
 
     /// The two ends that leave no number between them.
-    fn contradiction(&self) -> Option<(End<'q>, End<'q>)> {
+    fn contradiction(&self) -> Option<(StatedEnd<'q>, StatedEnd<'q>)> {
         let (lower, upper) = (self.lower?, self.upper?);
         match lower.numeral.cmp_value(upper.numeral) {
             Ordering::Greater => Some((lower, upper)),
@@ -66,7 +66,7 @@ impl<'q> Ends<'q> {
     }
 }
 
-type Bounds<'q> = BTreeMap<(usize, usize), Ends<'q>>;
+type Bounds<'q> = BTreeMap<(usize, usize), TightestEnds<'q>>;
 
 /// All doubts about a query.
 pub fn doubts(query: &Query) -> Vec<Doubt> {
@@ -101,7 +101,7 @@ fn collect<'q>(formula: Formula<'q>, bounds: &mut Bounds<'q>, disjunctions: &mut
             Formula::Compare(comparison) => {
                 let Some(bound) = comparison.as_bound() else { continue };
                 let key = (bound.variable.tensor().index(), bound.variable.element());
-                let end = End { numeral: bound.numeral, strict: false, comparison };
+                let end = StatedEnd { numeral: bound.numeral, strict: false, comparison };
                 bounds.entry(key).or_default().add(bound.relation, end);
             }
         }
@@ -117,11 +117,11 @@ fn contradictions(query: &Query, bounds: &Bounds<'_>) -> Vec<Doubt> {
     found.take(SHOWN).collect()
 }
 
-fn contradiction(query: &Query, name: &str, lower: End<'_>, upper: End<'_>) -> Doubt {
-    let line = |end: End<'_>| query.line_and_column(end.comparison.span()).0;
+fn contradiction(query: &Query, name: &str, lower: StatedEnd<'_>, upper: StatedEnd<'_>) -> Doubt {
+    let line = |end: StatedEnd<'_>| query.line_and_column(end.comparison.span()).0;
     let mut ends = [(line(lower), lower, "above"), (line(upper), upper, "below")];
     ends.sort_by_key(|(line, ..)| *line);
-    let said = |(line, end, side): (usize, End<'_>, &str)| {
+    let said = |(line, end, side): (usize, StatedEnd<'_>, &str)| {
         let at = if end.strict { "" } else { "at or " };
         format!("line {line} wants it {at}{side} {}", end.numeral)
     };
@@ -148,7 +148,7 @@ fn empty_disjunction<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[For
                     for (relation, end) in
                         [(Relation::GreaterEqual, shared.lower), (Relation::LessEqual, shared.upper)]
                     {
-                        let strict = |end: End<'_>| match (end.strict, relation) {
+                        let strict = |end: StatedEnd<'_>| match (end.strict, relation) {
                             (true, Relation::GreaterEqual) => Relation::Greater,
                             (true, _) => Relation::Less,
                             _ => relation,

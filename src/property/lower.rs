@@ -6,7 +6,7 @@ use std::sync::Arc;
 use vnnlib::{Comparison, Formula, FormulaId, NormalForm, NotPolynomial, Query};
 
 use super::layout::Layout;
-use super::ways::{Parts, Way};
+use super::ways::{AddedParts, PartialChoice};
 use super::{Region, Row};
 use crate::onnx::ElementType;
 
@@ -62,7 +62,7 @@ pub struct Property {
 /// Neighbouring ways with the same input box, which is not empty: a region.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Group {
-    pub(super) ways: Vec<Way>,
+    pub(super) ways: Vec<PartialChoice>,
     /// Which reach inputs without a bound have here.
     pub(super) reach: usize,
 }
@@ -184,7 +184,7 @@ impl Property {
         self.region_of(&group.ways, REACHES[group.reach])
     }
 
-    fn region_of(&self, ways: &[Way], reach: f64) -> Result<Region, PropertyError> {
+    fn region_of(&self, ways: &[PartialChoice], reach: f64) -> Result<Region, PropertyError> {
         let mut region = self.box_of(ways, reach);
         if self.is_long(ways) {
             let condition = self.condition(ways)?;
@@ -198,7 +198,7 @@ impl Property {
     }
 
     /// The region without its ways.
-    fn box_of(&self, ways: &[Way], reach: f64) -> Region {
+    fn box_of(&self, ways: &[PartialChoice], reach: f64) -> Region {
         let mut intervals = self.common_intervals();
         for comparison in ways.first().into_iter().flat_map(|way| self.chosen(&way.chosen)) {
             self.tighten(&mut intervals, comparison);
@@ -227,7 +227,8 @@ impl Property {
     /// What each way to be in a region chooses: the number of an `or`, and the position of its operand in it.
     pub fn ways_of(&self, index: usize) -> Vec<Vec<(u32, u32)>> {
         let parents = self.parents();
-        let chosen = |way: &Way| way.chosen.iter().filter_map(|id| parents.get(id).copied()).collect();
+        let chosen =
+            |way: &PartialChoice| way.chosen.iter().filter_map(|id| parents.get(id).copied()).collect();
         self.groups[index].ways.iter().map(chosen).collect()
     }
 
@@ -263,15 +264,15 @@ impl Property {
     /// The comparisons that chosen operands add.
     pub(super) fn chosen(&self, operands: &[FormulaId]) -> Vec<Comparison<'_>> {
         let formulas = operands.iter().filter_map(|&id| self.query.formula(id));
-        formulas.flat_map(|formula| Parts::of(&self.form, formula).comparisons).collect()
+        formulas.flat_map(|formula| AddedParts::of(&self.form, formula).comparisons).collect()
     }
 
-    pub(super) fn open(&self, way: &Way) -> Vec<Formula<'_>> {
+    pub(super) fn open(&self, way: &PartialChoice) -> Vec<Formula<'_>> {
         way.open.iter().filter_map(|&id| self.query.formula(id)).collect()
     }
 
     /// Whether the ways are too many to be listed.
-    fn is_long(&self, ways: &[Way]) -> bool {
+    fn is_long(&self, ways: &[PartialChoice]) -> bool {
         let common = self.form.common().count();
         let (mut listed, mut plain) = (0_u64, common as u64);
         for way in ways {

@@ -2,17 +2,17 @@
 
 use vnnlib::{Coefficient, Comparison, Formula, NotLinear, Relation, Variable};
 
-use super::bounds::{Interval, Values};
+use super::bounds::{RepresentableValues, StatedInterval};
 use super::boxes::InputBound;
-use super::condition::{Condition, Join, Step};
+use super::condition::{Condition, FormulaStep, Join};
 use super::layout::Space;
 use super::lower::{Property, PropertyError};
-use super::ways::Way;
+use super::ways::PartialChoice;
 use super::{Conjunction, Row, RowKind};
 
 impl Property {
     /// All ways, one by one.
-    pub(super) fn conjunctions(&self, ways: &[Way]) -> Result<Vec<Conjunction>, PropertyError> {
+    pub(super) fn conjunctions(&self, ways: &[PartialChoice]) -> Result<Vec<Conjunction>, PropertyError> {
         let mut common = Vec::new();
         for comparison in self.form.common() {
             self.rows(comparison, &mut common)?;
@@ -37,23 +37,23 @@ impl Property {
     }
 
     /// All ways as a formula.
-    pub(super) fn condition(&self, ways: &[Way]) -> Result<Condition, PropertyError> {
+    pub(super) fn condition(&self, ways: &[PartialChoice]) -> Result<Condition, PropertyError> {
         let mut condition = Condition::default();
         for comparison in self.form.common() {
             self.add_comparison(comparison, false, &mut condition)?;
         }
-        condition.steps.push(Step::Open(Join::Any));
+        condition.steps.push(FormulaStep::Open(Join::Any));
         for way in ways {
-            condition.steps.push(Step::Open(Join::All));
+            condition.steps.push(FormulaStep::Open(Join::All));
             for comparison in self.chosen(&way.chosen) {
                 self.add_comparison(comparison, false, &mut condition)?;
             }
             for formula in self.open(way) {
                 self.add_formula(formula, &mut condition)?;
             }
-            condition.steps.push(Step::Close);
+            condition.steps.push(FormulaStep::Close);
         }
-        condition.steps.push(Step::Close);
+        condition.steps.push(FormulaStep::Close);
         Ok(condition)
     }
 
@@ -64,15 +64,15 @@ impl Property {
             match current {
                 Some(Formula::Compare(comparison)) => self.add_comparison(comparison, true, condition)?,
                 Some(Formula::And(operands)) => {
-                    condition.steps.push(Step::Open(Join::All));
+                    condition.steps.push(FormulaStep::Open(Join::All));
                     open.push(operands);
                 }
                 Some(Formula::Or(operands)) => {
-                    condition.steps.push(Step::Open(Join::Any));
+                    condition.steps.push(FormulaStep::Open(Join::Any));
                     open.push(operands);
                 }
                 None => {
-                    condition.steps.push(Step::Close);
+                    condition.steps.push(FormulaStep::Close);
                     open.pop();
                 }
             }
@@ -95,13 +95,13 @@ impl Property {
             None => self.rows(comparison, &mut rows)?,
         }
         let first = condition.rows.len() as u32;
-        let steps = (first..first + rows.len() as u32).map(Step::Row);
+        let steps = (first..first + rows.len() as u32).map(FormulaStep::Row);
         match rows.len() {
             1 => condition.steps.extend(steps),
             _ => {
-                condition.steps.push(Step::Open(Join::All));
+                condition.steps.push(FormulaStep::Open(Join::All));
                 condition.steps.extend(steps);
-                condition.steps.push(Step::Close);
+                condition.steps.push(FormulaStep::Close);
             }
         }
         condition.rows.append(&mut rows);
@@ -110,17 +110,19 @@ impl Property {
 
     /// A bound of an input as rows, rounded to the numbers of its type that it admits.
     fn rows_of_bound(&self, (input, relation, numeral): InputBound<'_>) -> Vec<Row> {
-        let mut interval = Interval::default();
+        let mut interval = StatedInterval::default();
         interval.add(relation, numeral);
         let row = |inputs, bound| Row { inputs, outputs: Vec::new(), bound, kind: RowKind::AtMost };
         match interval.values(self.layout.element(input)) {
-            Values::Range(lower, upper) => {
+            RepresentableValues::Range(lower, upper) => {
                 let below = lower.is_finite().then(|| row(vec![(input, -1.0)], -lower));
                 let above = upper.is_finite().then(|| row(vec![(input, 1.0)], upper));
                 below.into_iter().chain(above).collect()
             }
             // No number of the type satisfies it.
-            Values::Nearest(..) | Values::Unreachable | Values::Empty => vec![row(Vec::new(), -1.0)],
+            RepresentableValues::Nearest(..)
+            | RepresentableValues::Unreachable
+            | RepresentableValues::Empty => vec![row(Vec::new(), -1.0)],
         }
     }
 
@@ -146,13 +148,13 @@ impl Property {
     }
 
     /// Left side less right side, over flat indices.
-    fn sum(&self, comparison: Comparison<'_>) -> Result<Sum, PropertyError> {
+    fn sum(&self, comparison: Comparison<'_>) -> Result<CoefficientSum, PropertyError> {
         let failed = |reason| PropertyError::not_polynomial(&self.query, comparison, reason);
         if !self.layout.has_couplings() {
             match comparison.linear() {
                 Ok(row) => {
                     let terms = row.terms.iter().map(|&(v, coefficient)| (self.layout.place(v), coefficient));
-                    return Ok(Sum { terms: terms.collect(), constant: row.constant });
+                    return Ok(CoefficientSum { terms: terms.collect(), constant: row.constant });
                 }
                 Err(NotLinear::TooLarge(reason)) => return Err(failed(reason.into())),
                 Err(NotLinear::Polynomial) => {}
@@ -165,17 +167,17 @@ impl Property {
             several => self.layout.place_of_product(several),
         };
         let terms = row.terms.iter().filter_map(|(v, coefficient)| Some((place(v)?, *coefficient)));
-        Ok(Sum { terms: terms.collect(), constant: row.constant })
+        Ok(CoefficientSum { terms: terms.collect(), constant: row.constant })
     }
 }
 
 /// `Σ coefficient · value + constant`.
-struct Sum {
+struct CoefficientSum {
     terms: Vec<((Space, usize), Coefficient)>,
     constant: Coefficient,
 }
 
-impl Sum {
+impl CoefficientSum {
     /// `sign · sum` at most zero (or whatever `kind` says).
     fn row(&self, sign: f64, kind: RowKind) -> Row {
         let bound = -sign * self.constant.value + 0.0;

@@ -16,7 +16,7 @@ const MOST_OPERANDS: usize = 10_000_000;
 
 /// Choices made, and those that are left.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Way {
+pub(super) struct PartialChoice {
     /// The operands that were chosen.
     pub(super) chosen: Vec<FormulaId>,
     /// The `or`s that are open.
@@ -25,14 +25,14 @@ pub(super) struct Way {
 
 /// What choosing an operand adds.
 #[derive(Default)]
-pub(super) struct Parts<'q> {
+pub(super) struct AddedParts<'q> {
     /// Comparisons that have to hold.
     pub(super) comparisons: Vec<Comparison<'q>>,
     /// Choices within.
     pub(super) choices: Vec<Formula<'q>>,
 }
 
-impl<'q> Parts<'q> {
+impl<'q> AddedParts<'q> {
     /// The parts of a formula outside of every choice.
     pub(super) fn of(form: &NormalForm, formula: Formula<'q>) -> Self {
         let (mut parts, mut left) = (Self::default(), vec![formula]);
@@ -94,11 +94,11 @@ pub(super) fn choose(
     form: &NormalForm,
     bounding: &HashSet<FormulaId>,
     is_empty: impl Fn(&[FormulaId]) -> bool,
-) -> Vec<Way> {
-    let first = Way { chosen: Vec::new(), open: form.choices().map(Formula::id).collect() };
+) -> Vec<PartialChoice> {
+    let first = PartialChoice { chosen: Vec::new(), open: form.choices().map(Formula::id).collect() };
     let mut level = vec![first];
     for round in 0.. {
-        let operands = |way: &Way| next(way, bounding).map_or(0, |at| count(query, way.open[at]));
+        let operands = |way: &PartialChoice| next(way, bounding).map_or(0, |at| count(query, way.open[at]));
         let boxes = level.iter().map(operands).fold(0, usize::saturating_add);
         if boxes == 0 || boxes > if round == 0 { MOST_OPERANDS } else { MOST_BOXES } {
             break;
@@ -116,7 +116,7 @@ pub(super) fn choose(
 }
 
 /// The position of the next choice that bounds inputs.
-fn next(way: &Way, bounding: &HashSet<FormulaId>) -> Option<usize> {
+fn next(way: &PartialChoice, bounding: &HashSet<FormulaId>) -> Option<usize> {
     way.open.iter().position(|id| bounding.contains(id))
 }
 
@@ -129,10 +129,10 @@ fn count(query: &Query, id: FormulaId) -> usize {
 
 /// The way with each operand of one of its choices in turn.
 fn extend(
-    ways: &mut Vec<Way>,
+    ways: &mut Vec<PartialChoice>,
     query: &Query,
     form: &NormalForm,
-    way: &Way,
+    way: &PartialChoice,
     at: usize,
     is_empty: impl Fn(&[FormulaId]) -> bool,
 ) {
@@ -146,8 +146,8 @@ fn extend(
             continue;
         }
         let mut open = way.open.clone();
-        let inner = Parts::of(form, operand).choices.into_iter().map(Formula::id);
+        let inner = AddedParts::of(form, operand).choices.into_iter().map(Formula::id);
         open.splice(at..=at, inner);
-        ways.push(Way { chosen, open });
+        ways.push(PartialChoice { chosen, open });
     }
 }

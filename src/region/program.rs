@@ -1,7 +1,7 @@
 //! The program of one activation region of a chain of layers: the best margin on it.
 
 use super::layers::maps;
-use super::rows::{Value, add_inputs, add_margins};
+use super::rows::{ProgramValue, add_inputs, add_margins};
 use crate::lp::{ColumnId, LinearProgram, RowId};
 use crate::network::frozen::Piece;
 use crate::network::layered::Layered;
@@ -9,7 +9,7 @@ use crate::property::Conjunction;
 
 /// A neuron that could change its piece within the box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Neuron {
+pub struct TurnableNeuron {
     /// Its layer.
     pub layer: usize,
     /// Its place there.
@@ -32,7 +32,7 @@ impl RegionProgram {
     pub fn new(
         network: &Layered,
         pieces: &[Vec<Piece>],
-        neurons: &[Neuron],
+        neurons: &[TurnableNeuron],
         property: &Conjunction,
         (lower, upper): (&[f64], &[f64]),
     ) -> Self {
@@ -53,10 +53,10 @@ impl RegionProgram {
                 column
             })
             .collect();
-        add_margins(&mut program, property, &inputs, least, |output, _| Value::column(tied[output]));
+        add_margins(&mut program, property, &inputs, least, |output, _| ProgramValue::column(tied[output]));
         let phases = neurons
             .iter()
-            .map(|&Neuron { layer, index }| {
+            .map(|&TurnableNeuron { layer, index }| {
                 let (map, piece) = (&maps[layer], &pieces[layer][index]);
                 let terms = inputs.iter().copied().zip(map.row(index).iter().copied());
                 program.row(piece.from - map.bias[index], terms, piece.to - map.bias[index])

@@ -8,14 +8,14 @@ use crate::property::{Conjunction, RowKind};
 
 /// A neuron's value in a program: `coefficient · column + constant`, or a constant.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Value {
+pub struct ProgramValue {
     /// The varying part.
     pub term: Option<(ColumnId, f64)>,
     /// The rest.
     pub constant: f64,
 }
 
-impl Value {
+impl ProgramValue {
     /// A value that does not vary.
     pub fn fixed(constant: f64) -> Self {
         Self { term: None, constant }
@@ -33,11 +33,11 @@ pub fn between(
     function: UnaryFunction,
     sum: ColumnId,
     range: (f64, f64),
-) -> Option<Value> {
+) -> Option<ProgramValue> {
     const END: f64 = f64::INFINITY;
     let bounds = envelope(function, range)?;
     if let ([only], true) = (bounds.below.as_slice(), bounds.below == bounds.above) {
-        return Some(Value { term: Some((sum, only.slope)), constant: only.shift });
+        return Some(ProgramValue { term: Some((sum, only.slope)), constant: only.shift });
     }
     let value = program.column(-END, END, 0.0);
     for line in &bounds.below {
@@ -46,14 +46,14 @@ pub fn between(
     for line in &bounds.above {
         program.at_most([(value, 1.0), (sum, -line.slope)], line.shift);
     }
-    Some(Value::column(value))
+    Some(ProgramValue::column(value))
 }
 
 /// Adds a layer's sums of `sources`, each within its range; a column each.
 pub fn add_sums(
     program: &mut LinearProgram,
     layer: &EdgeLayer,
-    sources: &[Value],
+    sources: &[ProgramValue],
     ranges: impl Iterator<Item = (f64, f64)>,
 ) -> Vec<ColumnId> {
     let mut sums = Vec::with_capacity(layer.edges.outputs());
@@ -70,7 +70,7 @@ pub fn add_sum(
     program: &mut LinearProgram,
     layer: &EdgeLayer,
     neuron: usize,
-    sources: &[Value],
+    sources: &[ProgramValue],
     sum: ColumnId,
 ) {
     let mut constant = layer.edges.bias[neuron];
@@ -89,7 +89,7 @@ pub fn add_margins(
     property: &Conjunction,
     inputs: &[ColumnId],
     least: ColumnId,
-    output: impl Fn(usize, f64) -> Value,
+    output: impl Fn(usize, f64) -> ProgramValue,
 ) {
     for row in property.rows.iter().filter(|row| row.kind != RowKind::Differs) {
         let mut bound = row.bound;

@@ -11,7 +11,7 @@ use vnnlib::{Query, Role, Tensor};
 use super::compare;
 use super::demand::{self, Demand, DemandError};
 use super::tail::{NotDense, Tail};
-use super::{Patch, Task};
+use super::{Patch, RepairTask};
 use crate::network::{self, ImportError, Network, Real};
 use crate::onnx::write::{self, Edit, Weights};
 use crate::onnx::{ElementType, Model, ModelError, ValueInfo};
@@ -113,8 +113,8 @@ impl Job {
     }
 
     /// What the search for a repair needs.
-    pub fn task(&self) -> Task<'_> {
-        Task { network: &self.network, tail: &self.tail, points: &self.points, demands: &self.demands }
+    pub fn task(&self) -> RepairTask<'_> {
+        RepairTask { network: &self.network, tail: &self.tail, points: &self.points, demands: &self.demands }
     }
 
     /// The model file's bytes with the patches in them, each new weight rounded to its tensor's type.

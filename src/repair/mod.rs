@@ -8,7 +8,7 @@
 //! - Several layers at once: Refaeli and Katz, "Minimal Multi-Layer Modifications of Deep Neural Networks" (3M-DNN),
 //!   2021: values proposed where the network is cut, and one query of the first kind for each part (`several`).
 //!
-//! "Small" is the sum of changes, the largest change, or the number of changed weights ([`Norm`]). What the network
+//! "Small" is the sum of changes, the largest change, or the number of changed weights ([`ChangeNorm`]). What the network
 //! should do is what a VNN-LIB property says a counterexample is not ([`demand`]). [`job`] goes from files to all that
 //! and back.
 
@@ -26,15 +26,15 @@ use crate::network::Network;
 use crate::patching::Layer;
 use crate::random::Random;
 
-pub use crate::patching::{Change, Demand, DemandError, Norm, Patch, demand, demands};
+pub use crate::patching::{Change, ChangeNorm, Demand, DemandError, Patch, demand, demands};
 pub use job::{Job, JobError};
-pub use tail::{Dense, NotDense, Tail};
+pub use tail::{DenseLayer, NotDense, Tail};
 
 /// How a repair is looked for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
+pub struct RepairSettings {
     /// What "small" means. Default: the sum of changes.
-    pub norm: Norm,
+    pub norm: ChangeNorm,
     /// By how much each demand must hold, in units of the property's rows; positive. Default 1e-3.
     pub margin: f64,
     /// No weight changes by more; positive. Default: no limit.
@@ -45,9 +45,9 @@ pub struct Settings {
     pub seed: u64,
 }
 
-impl Default for Settings {
+impl Default for RepairSettings {
     fn default() -> Self {
-        Self { norm: Norm::Total, margin: 1e-3, limit: f64::INFINITY, patience: 40, seed: 0 }
+        Self { norm: ChangeNorm::Total, margin: 1e-3, limit: f64::INFINITY, patience: 40, seed: 0 }
     }
 }
 
@@ -62,7 +62,7 @@ pub struct Repair {
 
 /// What a search for a repair came to.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum RepairOutcome {
     /// A repair; an empty one where the network does what it should.
     Repaired(Repair),
     /// It is proved that no change of these layers does (within the limit).
@@ -73,7 +73,7 @@ pub enum Outcome {
 
 /// What is to be repaired.
 #[derive(Debug, Clone, Copy)]
-pub struct Task<'a> {
+pub struct RepairTask<'a> {
     /// The network in double precision.
     pub network: &'a Network<f64>,
     /// Its fully connected layers.
@@ -90,26 +90,26 @@ pub struct Task<'a> {
 /// # Errors
 /// If the solver fails.
 pub fn repair(
-    task: &Task<'_>,
+    task: &RepairTask<'_>,
     changed: &[usize],
-    settings: &Settings,
+    settings: &RepairSettings,
     budget: &Budget,
-) -> Result<Outcome, LpError> {
-    let Some(&first) = changed.first() else { return Ok(Outcome::NotFound(StopReason::Exhausted)) };
+) -> Result<RepairOutcome, LpError> {
+    let Some(&first) = changed.first() else { return Ok(RepairOutcome::NotFound(StopReason::Exhausted)) };
     let sources = task.tail.sources(task.network, first, task.points);
-    let layers: Vec<Layer<'_>> = task.tail.layers.iter().map(Dense::view).collect();
+    let layers: Vec<Layer<'_>> = task.tail.layers.iter().map(DenseLayer::view).collect();
     let chain =
-        several::Chain { layers: &layers, changed, sources: &sources, demands: task.demands, settings };
+        several::LayerChain { layers: &layers, changed, sources: &sources, demands: task.demands, settings };
     several::repair(&chain, &mut Random::new(settings.seed), budget)
 }
 
 /// The least margin by which the layers with the patches satisfy the demands, in double precision.
-pub fn margin(task: &Task<'_>, patches: &[Patch]) -> f64 {
+pub fn margin(task: &RepairTask<'_>, patches: &[Patch]) -> f64 {
     let Some(first) = patches.iter().map(|patch| patch.layer).min() else { return margin_from(task, 0, &[]) };
     margin_from(task, first, patches)
 }
 
-fn margin_from(task: &Task<'_>, first: usize, patches: &[Patch]) -> f64 {
+fn margin_from(task: &RepairTask<'_>, first: usize, patches: &[Patch]) -> f64 {
     let layers = patched(&task.tail.layers, patches);
     let sources = task.tail.sources(task.network, first, task.points);
     let margins = sources.iter().zip(task.demands);
@@ -118,7 +118,7 @@ fn margin_from(task: &Task<'_>, first: usize, patches: &[Patch]) -> f64 {
 }
 
 /// The layers with the patches.
-pub fn patched(layers: &[Dense], patches: &[Patch]) -> Vec<Dense> {
+pub fn patched(layers: &[DenseLayer], patches: &[Patch]) -> Vec<DenseLayer> {
     let mut layers = layers.to_vec();
     for patch in patches {
         layers[patch.layer].change(&patch.changes);
@@ -126,7 +126,7 @@ pub fn patched(layers: &[Dense], patches: &[Patch]) -> Vec<Dense> {
     layers
 }
 
-impl Dense {
+impl DenseLayer {
     fn change(&mut self, changes: &[Change]) {
         for change in changes {
             self.weights[change.target * self.inputs + change.source] += change.by;

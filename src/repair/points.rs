@@ -1,6 +1,6 @@
 //! Points as text: one a line, numbers separated by commas; a first line of names is a heading.
 
-use crate::csv::{self, Record};
+use crate::csv::{self, TableRecord};
 
 /// A text that is no list of points.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +53,7 @@ pub enum PointsError {
 }
 
 /// A field of a line, and the character where it begins.
-struct Field<'t> {
+struct LineField<'t> {
     text: &'t str,
     column: usize,
 }
@@ -64,7 +64,7 @@ struct Field<'t> {
 /// If a field is no finite number, a line has another number of fields, or there is no point.
 pub fn parse(text: &str, inputs: usize) -> Result<Vec<Vec<f64>>, PointsError> {
     // One of several lines is no remark: an open quote in it must not hide the points that follow.
-    let is_remark = |record: &Record<'_>| {
+    let is_remark = |record: &TableRecord<'_>| {
         let text = record.text.trim_start();
         text.is_empty() || (text.starts_with('#') && !text.contains('\n'))
     };
@@ -75,8 +75,8 @@ pub fn parse(text: &str, inputs: usize) -> Result<Vec<Vec<f64>>, PointsError> {
 }
 
 /// Whether a line is one of names, one for each number: anything else that is no point is an error, and never left out.
-fn is_heading(record: &Record<'_>, inputs: usize) -> bool {
-    let is_name = |field: Field<'_>| {
+fn is_heading(record: &TableRecord<'_>, inputs: usize) -> bool {
+    let is_name = |field: LineField<'_>| {
         let name = field.text.trim_matches(['"', '\'']);
         name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.parse::<f64>().is_err()
     };
@@ -106,7 +106,7 @@ pub fn of_array(sizes: &[usize], values: &[f64], inputs: usize) -> Result<Vec<Ve
     Ok(values.chunks_exact(inputs).map(<[f64]>::to_vec).collect())
 }
 
-fn point(record: &Record<'_>, inputs: usize) -> Result<Vec<f64>, PointsError> {
+fn point(record: &TableRecord<'_>, inputs: usize) -> Result<Vec<f64>, PointsError> {
     let line = record.line;
     let separates = |mark: &char| {
         let parts = record.text.split(*mark).map(str::trim).filter(|part| !part.is_empty());
@@ -117,7 +117,7 @@ fn point(record: &Record<'_>, inputs: usize) -> Result<Vec<f64>, PointsError> {
     {
         return Err(PointsError::Separator { line, mark });
     }
-    let number = |field: Field<'_>| {
+    let number = |field: LineField<'_>| {
         let number = field.text.parse::<f64>().ok().filter(|number| number.is_finite());
         let cut = || field.text.chars().take(40).collect();
         number.ok_or_else(|| PointsError::Number { line, column: field.column, field: cut() })
@@ -131,13 +131,13 @@ fn point(record: &Record<'_>, inputs: usize) -> Result<Vec<f64>, PointsError> {
 }
 
 /// The fields of a line with their places. Quotes, which numbers need none of, are not counted.
-fn fields<'r>(record: &'r Record<'_>) -> impl Iterator<Item = Field<'r>> {
+fn fields<'r>(record: &'r TableRecord<'_>) -> impl Iterator<Item = LineField<'r>> {
     let mut column = 1;
     record.cells.iter().map(move |field| {
         let blanks = field.chars().take_while(|c| c.is_whitespace()).count();
         let begin = column + blanks;
         column += field.chars().count() + 1;
-        Field { text: field.trim(), column: begin }
+        LineField { text: field.trim(), column: begin }
     })
 }
 

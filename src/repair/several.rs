@@ -9,14 +9,14 @@
 //! so that it can always be produced: parts of the change that would repair the network alone, such parts shaken,
 //! and the best proposal shaken. The parts behind are searched in the same way, one cut fewer.
 
-use super::{Outcome, Repair, Settings};
+use super::{Repair, RepairOutcome, RepairSettings};
 use crate::budget::{Budget, StopReason};
 use crate::lp::LpError;
 use crate::network::op::UnaryFunction;
-use crate::patching::encode::Wish;
+use crate::patching::encode::Strictness;
 use crate::patching::search::{self, Single};
-use crate::patching::walk::Walker;
-use crate::patching::{Change, Demand, Goal, Layer, Norm, Patch, Query, Rules, fewest};
+use crate::patching::walk::SettingWalker;
+use crate::patching::{Change, ChangeNorm, ChangeRules, Demand, Goal, Layer, Patch, PatchQuery, fewest};
 use crate::random::Random;
 use std::time::Duration;
 
@@ -25,18 +25,22 @@ const PARTS: [f64; 5] = [0.5, 0.25, 0.75, 0.1, 0.9];
 
 /// Layers, those of them that are to change, and what the first of these is multiplied with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Chain<'a> {
+pub(super) struct LayerChain<'a> {
     pub(super) layers: &'a [Layer<'a>],
     /// Ascending, at least one.
     pub(super) changed: &'a [usize],
     pub(super) sources: &'a [Vec<f64>],
     pub(super) demands: &'a [Demand],
-    pub(super) settings: &'a Settings,
+    pub(super) settings: &'a RepairSettings,
 }
 
 /// Looks for the smallest change of all the layers together.
-pub(super) fn repair(chain: &Chain<'_>, random: &mut Random, budget: &Budget) -> Result<Outcome, LpError> {
-    let [first, rest @ ..] = chain.changed else { return Ok(Outcome::NotFound(StopReason::Exhausted)) };
+pub(super) fn repair(
+    chain: &LayerChain<'_>,
+    random: &mut Random,
+    budget: &Budget,
+) -> Result<RepairOutcome, LpError> {
+    let [first, rest @ ..] = chain.changed else { return Ok(RepairOutcome::NotFound(StopReason::Exhausted)) };
     if rest.is_empty() {
         return chain.single(random, budget);
     }
@@ -44,16 +48,16 @@ pub(super) fn repair(chain: &Chain<'_>, random: &mut Random, budget: &Budget) ->
         budget.slice(budget.remaining().map_or(Duration::MAX, |left| left / part))
     };
     // The ends of the scale: the first layer alone, and the others without it.
-    let alone = Chain { changed: &[*first], ..*chain }.single(random, &slice(budget, 4))?;
+    let alone = LayerChain { changed: &[*first], ..*chain }.single(random, &slice(budget, 4))?;
     let unchanged = chain.produced(&[]);
-    let without = Chain { changed: rest, sources: &unchanged, ..*chain };
+    let without = LayerChain { changed: rest, sources: &unchanged, ..*chain };
     let mut best = match repair(&without, random, &slice(budget, 4))? {
-        Outcome::Repaired(repair) => Some(repair.patches),
-        Outcome::Impossible | Outcome::NotFound(_) => None,
+        RepairOutcome::Repaired(repair) => Some(repair.patches),
+        RepairOutcome::Impossible | RepairOutcome::NotFound(_) => None,
     };
     let guide = match alone {
-        Outcome::Repaired(repair) => repair.patches.into_iter().next(),
-        Outcome::Impossible | Outcome::NotFound(_) => None,
+        RepairOutcome::Repaired(repair) => repair.patches.into_iter().next(),
+        RepairOutcome::Impossible | RepairOutcome::NotFound(_) => None,
     };
     if let Some(guide) = &guide
         && chain.is_better(std::slice::from_ref(guide), best.as_deref())
@@ -63,25 +67,26 @@ pub(super) fn repair(chain: &Chain<'_>, random: &mut Random, budget: &Budget) ->
     let stop = chain.propose(guide.as_ref(), &mut best, random, budget)?;
     let repaired = |patches: Vec<Patch>| {
         let optimal = patches.iter().all(|patch| patch.changes.is_empty());
-        Outcome::Repaired(Repair { patches, optimal })
+        RepairOutcome::Repaired(Repair { patches, optimal })
     };
-    Ok(best.map_or(Outcome::NotFound(stop), repaired))
+    Ok(best.map_or(RepairOutcome::NotFound(stop), repaired))
 }
 
-impl Chain<'_> {
+impl LayerChain<'_> {
     fn first(&self) -> usize {
         self.changed[0]
     }
 
     /// The search for the first changed layer alone.
-    fn single(&self, random: &mut Random, budget: &Budget) -> Result<Outcome, LpError> {
-        let Settings { norm, margin, limit, patience, .. } = *self.settings;
+    fn single(&self, random: &mut Random, budget: &Budget) -> Result<RepairOutcome, LpError> {
+        let RepairSettings { norm, margin, limit, patience, .. } = *self.settings;
         let layers = &self.layers[self.first()..];
         let goal = Goal::Demands(self.demands, margin);
-        let query = Query { layers, sources: self.sources, goal, norm, limit, rules: Rules::default() };
+        let query =
+            PatchQuery { layers, sources: self.sources, goal, norm, limit, rules: ChangeRules::default() };
         let found = match norm {
-            Norm::Fewest => fewest::fewest(&query, patience, random, budget)?,
-            Norm::Total | Norm::Largest => match query.encode() {
+            ChangeNorm::Fewest => fewest::fewest(&query, patience, random, budget)?,
+            ChangeNorm::Total | ChangeNorm::Largest => match query.encode() {
                 Ok(encoded) => search::smallest(&query, &encoded, patience, random, budget)?,
                 Err(_) => Single::NotFound(StopReason::Exhausted),
             },
@@ -89,10 +94,10 @@ impl Chain<'_> {
         Ok(match found {
             Single::Found(best) => {
                 let patch = Patch { layer: self.first(), changes: best.changes };
-                Outcome::Repaired(Repair { patches: vec![patch], optimal: best.optimal })
+                RepairOutcome::Repaired(Repair { patches: vec![patch], optimal: best.optimal })
             }
-            Single::Impossible => Outcome::Impossible,
-            Single::NotFound(stop) => Outcome::NotFound(stop),
+            Single::Impossible => RepairOutcome::Impossible,
+            Single::NotFound(stop) => RepairOutcome::NotFound(stop),
         })
     }
 
@@ -109,15 +114,15 @@ impl Chain<'_> {
     }
 
     /// The query of the part in front of the second changed layer, for these ranges of its sums.
-    fn part<'q>(&'q self, ranges: &'q [Vec<(f64, f64)>]) -> Query<'q> {
+    fn part<'q>(&'q self, ranges: &'q [Vec<(f64, f64)>]) -> PatchQuery<'q> {
         let end = self.changed.get(1).copied().unwrap_or(self.layers.len());
-        Query {
+        PatchQuery {
             layers: &self.layers[self.first()..end],
             sources: self.sources,
-            goal: Goal::Sums(ranges, Wish::Strict),
+            goal: Goal::Sums(ranges, Strictness::Strict),
             norm: self.settings.norm,
             limit: self.settings.limit,
-            rules: Rules::default(),
+            rules: ChangeRules::default(),
         }
     }
 
@@ -206,10 +211,13 @@ impl Chain<'_> {
             return Ok(None);
         }
         let sources = self.produced(&patch.changes);
-        let settings = Settings { patience: 2, ..self.settings.clone() };
-        let behind = Chain { changed: &self.changed[1..], sources: &sources, settings: &settings, ..*self };
+        let settings = RepairSettings { patience: 2, ..self.settings.clone() };
+        let behind =
+            LayerChain { changed: &self.changed[1..], sources: &sources, settings: &settings, ..*self };
         let slice = budget.remaining().map_or(Duration::MAX, |left| left / 8);
-        let Outcome::Repaired(rest) = repair(&behind, random, &budget.slice(slice))? else { return Ok(None) };
+        let RepairOutcome::Repaired(rest) = repair(&behind, random, &budget.slice(slice))? else {
+            return Ok(None);
+        };
         let mut patches = vec![patch];
         patches.extend(rest.patches);
         patches.retain(|patch| !patch.changes.is_empty());
@@ -231,7 +239,7 @@ impl Chain<'_> {
         let ranges: Vec<Vec<(f64, f64)>> = probe.iter().map(of_point).collect();
         let query = self.part(&ranges);
         let Ok(encoded) = query.encode() else { return Ok(changes.to_vec()) };
-        let found = Walker::new(&encoded)?.walk(&query.setting(changes), false, budget)?;
+        let found = SettingWalker::new(&encoded)?.walk(&query.setting(changes), false, budget)?;
         let cheaper = match found {
             Ok(Some(landing)) => encoded.changes(&landing.solution.values),
             Ok(None) | Err(_) => changes.to_vec(),

@@ -12,7 +12,7 @@ use crate::patching::Layer;
 
 /// `z = weights · h + bias`, then possibly an activation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Dense {
+pub struct DenseLayer {
     /// The node with the matrix.
     pub node: NodeId,
     /// The ONNX node that it comes from.
@@ -33,7 +33,7 @@ pub struct Dense {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tail {
     /// Layer `k` of a repair is `layers[k]`.
-    pub layers: Vec<Dense>,
+    pub layers: Vec<DenseLayer>,
 }
 
 /// The network does not end in a fully connected layer.
@@ -49,13 +49,13 @@ pub struct NotDense {
 }
 
 /// One operator of the chain.
-enum Step<'a> {
+enum TailStep<'a> {
     Product(NodeId, &'a Affine<f64>),
     Shift(Vec<f64>),
     Bend(f64),
 }
 
-impl Dense {
+impl DenseLayer {
     /// The layer as the encoder reads it.
     pub fn view(&self) -> Layer<'_> {
         let activation = self.below.map(|below| match below {
@@ -113,7 +113,7 @@ impl Tail {
 }
 
 /// The outputs of a chain of layers for the sources of the first.
-pub fn evaluate(layers: &[Dense], sources: &[f64]) -> Vec<f64> {
+pub fn evaluate(layers: &[DenseLayer], sources: &[f64]) -> Vec<f64> {
     let mut values = sources.to_vec();
     for (k, layer) in layers.iter().enumerate() {
         let layer = layer.view();
@@ -124,17 +124,17 @@ pub fn evaluate(layers: &[Dense], sources: &[f64]) -> Vec<f64> {
 }
 
 /// What a node does, if it belongs to a fully connected part, and the node in front of it.
-fn step(network: &Network<f64>, at: NodeId) -> Option<(Step<'_>, NodeId)> {
+fn step(network: &Network<f64>, at: NodeId) -> Option<(TailStep<'_>, NodeId)> {
     let node = network.node(at);
     let before = *node.inputs.first()?;
     match &node.op {
         Op::Affine(affine) => {
             let split = split(&node.shape, affine.axis);
-            (split.outer == 1 && split.inner == 1).then_some((Step::Product(at, affine), before))
+            (split.outer == 1 && split.inner == 1).then_some((TailStep::Product(at, affine), before))
         }
-        Op::Unary(Unary(UnaryFunction::Relu)) => Some((Step::Bend(0.0), before)),
+        Op::Unary(Unary(UnaryFunction::Relu)) => Some((TailStep::Bend(0.0), before)),
         Op::Unary(Unary(UnaryFunction::LeakyRelu { alpha })) if (0.0..1.0).contains(alpha) => {
-            Some((Step::Bend(*alpha), before))
+            Some((TailStep::Bend(*alpha), before))
         }
         Op::Binary(binary) => {
             let constant = |i: usize| match &network.node(node.inputs[i]).op {
@@ -150,7 +150,7 @@ fn step(network: &Network<f64>, at: NodeId) -> Option<(Step<'_>, NodeId)> {
             let len = node.len();
             let whole = network.node(before).len() == len && (shift.len() == len || shift.len() == 1);
             let shift = shift.iter().cycle().take(len).map(|s| sign * s).collect();
-            whole.then_some((Step::Shift(shift), before))
+            whole.then_some((TailStep::Shift(shift), before))
         }
         _ => None,
     }
@@ -159,14 +159,14 @@ fn step(network: &Network<f64>, at: NodeId) -> Option<(Step<'_>, NodeId)> {
 /// Puts the operators, in the order of evaluation, together to layers. What stands in front of the first product is
 /// left out, and so is everything in front of a second activation in a row. `None` if the network ends between two
 /// layers.
-fn group<'a>(steps: impl Iterator<Item = Step<'a>>) -> Option<Vec<Dense>> {
-    let mut layers: Vec<Dense> = Vec::new();
+fn group<'a>(steps: impl Iterator<Item = TailStep<'a>>) -> Option<Vec<DenseLayer>> {
+    let mut layers: Vec<DenseLayer> = Vec::new();
     let mut shift: Option<Vec<f64>> = None;
     for step in steps {
         match (step, layers.last_mut()) {
-            (Step::Product(node, affine), _) => {
+            (TailStep::Product(node, affine), _) => {
                 let inputs = affine.matrix.inputs();
-                layers.push(Dense {
+                layers.push(DenseLayer {
                     node,
                     name: String::new(),
                     inputs,
@@ -177,15 +177,15 @@ fn group<'a>(steps: impl Iterator<Item = Step<'a>>) -> Option<Vec<Dense>> {
                 });
             }
             (_, None) => {}
-            (Step::Shift(by), Some(layer)) if layer.below.is_none() => {
+            (TailStep::Shift(by), Some(layer)) if layer.below.is_none() => {
                 layer.bias.iter_mut().zip(by).for_each(|(b, s)| *b += s);
             }
-            (Step::Shift(by), Some(_)) => match &mut shift {
+            (TailStep::Shift(by), Some(_)) => match &mut shift {
                 Some(shift) => shift.iter_mut().zip(by).for_each(|(b, s)| *b += s),
                 None => shift = Some(by),
             },
-            (Step::Bend(below), Some(layer)) if layer.below.is_none() => layer.below = Some(below),
-            (Step::Bend(_), Some(_)) => {
+            (TailStep::Bend(below), Some(layer)) if layer.below.is_none() => layer.below = Some(below),
+            (TailStep::Bend(_), Some(_)) => {
                 layers.clear();
                 shift = None;
             }

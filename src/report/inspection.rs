@@ -13,7 +13,7 @@ use crate::onnx::{self, Attribute, Data, Dim, Graph, Model, Tensor};
 use crate::reference;
 use crate::search::kernel::exclusion::affordable;
 use crate::search::strategy::patch;
-use crate::search::strategy::patch::reading::Reading;
+use crate::search::strategy::patch::reading::PaperReading;
 
 /// A model's description. Serialised as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,9 +23,9 @@ pub struct Inspection {
     /// Version of the default operator set.
     pub opset: i64,
     /// What the user provides.
-    pub inputs: Vec<Value>,
+    pub inputs: Vec<InspectedValue>,
     /// What the model gives.
-    pub outputs: Vec<Value>,
+    pub outputs: Vec<InspectedValue>,
     /// What was decided about dimensions that the model leaves open, a sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bound: Vec<String>,
@@ -48,7 +48,7 @@ pub struct Inspection {
 
 /// An input or output.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Value {
+pub struct InspectedValue {
     /// Its name.
     pub name: String,
     /// Its element type in ONNX's spelling.
@@ -87,7 +87,7 @@ pub struct Computation {
     /// The readings of patching that apply: parts of `--reading`, with the defaults for the rest.
     pub readings: Vec<String>,
     /// The edge layers that patching changes, from the inputs to the outputs; empty where it does not apply.
-    pub edge_layers: Vec<Layer>,
+    pub edge_layers: Vec<InspectedLayer>,
     /// Whether the edge layers begin behind the last convolution, the part in front being linearised.
     pub behind_convolutions: bool,
 }
@@ -112,7 +112,7 @@ pub struct Applies {
 
 /// An edge layer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Layer {
+pub struct InspectedLayer {
     /// Numbers that go in.
     pub sources: usize,
     /// Neurons.
@@ -127,8 +127,8 @@ impl Inspection {
         let mut inspection = Self {
             ir_version: model.ir_version,
             opset: model.opset,
-            inputs: model.graph.inputs.iter().map(Value::from).collect(),
-            outputs: model.graph.outputs.iter().map(Value::from).collect(),
+            inputs: model.graph.inputs.iter().map(InspectedValue::from).collect(),
+            outputs: model.graph.outputs.iter().map(InspectedValue::from).collect(),
             bound: Vec::new(),
             computed: None,
             operators: BTreeMap::new(),
@@ -199,7 +199,7 @@ impl Inspection {
     }
 }
 
-impl From<&onnx::ValueInfo> for Value {
+impl From<&onnx::ValueInfo> for InspectedValue {
     fn from(info: &onnx::ValueInfo) -> Self {
         let dimension = |dim: &Dim| match dim {
             Dim::Fixed(n) => Dimension::Fixed(*n),
@@ -226,11 +226,11 @@ impl Computation {
         let bounds = affordable(&network).map_err(|error| error.to_string());
         let bounds =
             bounds.and_then(|()| Bounder::new(&network).map(drop).map_err(|error| error.to_string()));
-        let outline = patch::strategy::applies(&network, &Reading::default());
-        let reads = |reading: &Reading| patch::strategy::applies(&network, reading).is_ok();
-        let readings = Reading::variants().into_iter().filter(|(_, reading)| reads(reading));
+        let outline = patch::strategy::applies(&network, &PaperReading::default());
+        let reads = |reading: &PaperReading| patch::strategy::applies(&network, reading).is_ok();
+        let readings = PaperReading::variants().into_iter().filter(|(_, reading)| reads(reading));
         let layers = outline.as_ref().map(|outline| outline.layers.as_slice()).unwrap_or_default();
-        let layer = |layer: &crate::network::layered::LayerOutline| Layer {
+        let layer = |layer: &crate::network::layered::LayerOutline| InspectedLayer {
             sources: layer.sources,
             targets: layer.targets,
             activation: layer.activation.map(|function| format!("{function:?}")),

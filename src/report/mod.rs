@@ -16,7 +16,7 @@ pub(crate) mod table;
 pub use inspection::Inspection;
 pub use json::JsonLines;
 #[cfg(feature = "cli")]
-pub use progress::{Bar, Progress};
+pub use progress::{Bar, ProgressLine};
 pub use repair::Repairs;
 #[cfg(feature = "cli")]
 pub use statistics::Statistics;

@@ -9,12 +9,12 @@ use crate::search::observer::{Event, Observer};
 
 /// The progress line, on standard error; gone when the search ends.
 #[derive(Debug)]
-pub struct Progress {
+pub struct ProgressLine {
     bar: ProgressBar,
     best: Mutex<f64>,
 }
 
-impl Progress {
+impl ProgressLine {
     /// Shows it from now on, five times a second.
     pub fn start() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
@@ -56,7 +56,7 @@ impl Drop for Bar {
     }
 }
 
-impl Observer for Progress {
+impl Observer for ProgressLine {
     fn event(&self, event: &Event<'_>) {
         if let Event::BestMargin { strategy, margin, evaluations } = *event
             && let Ok(mut best) = self.best.lock()
@@ -68,7 +68,7 @@ impl Observer for Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::budget::StopReason;
 use crate::repair::job::Margins;
-use crate::repair::{Norm, Outcome, Patch, Tail};
+use crate::repair::{ChangeNorm, Patch, RepairOutcome, Tail};
 
 /// The report of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,7 +29,7 @@ pub struct Attempt {
     /// The layers, counted from 0.
     pub layers: Vec<usize>,
     /// How it ended.
-    pub outcome: Ending,
+    pub outcome: RepairEnding,
     /// Whether it is proved that nothing smaller does.
     pub optimal: bool,
     /// Changed weights.
@@ -47,7 +47,7 @@ pub struct Attempt {
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ending {
+pub enum RepairEnding {
     /// With a repair.
     Repaired,
     /// With a repair that does not hold in the written file's precision.
@@ -98,11 +98,13 @@ pub struct Sample {
 
 impl Attempt {
     /// Describes an outcome.
-    pub fn new(layers: Vec<usize>, tail: &Tail, outcome: &Outcome, time: Duration) -> Self {
+    pub fn new(layers: Vec<usize>, tail: &Tail, outcome: &RepairOutcome, time: Duration) -> Self {
         let (outcome, patches, optimal) = match outcome {
-            Outcome::Repaired(repair) => (Ending::Repaired, repair.patches.as_slice(), repair.optimal),
-            Outcome::Impossible => (Ending::Impossible, [].as_slice(), false),
-            Outcome::NotFound(reason) => (Ending::NotFound(why(*reason)), [].as_slice(), false),
+            RepairOutcome::Repaired(repair) => {
+                (RepairEnding::Repaired, repair.patches.as_slice(), repair.optimal)
+            }
+            RepairOutcome::Impossible => (RepairEnding::Impossible, [].as_slice(), false),
+            RepairOutcome::NotFound(reason) => (RepairEnding::NotFound(why(*reason)), [].as_slice(), false),
         };
         let changed = patches.iter().filter(|patch| !patch.changes.is_empty());
         Self {
@@ -110,8 +112,8 @@ impl Attempt {
             outcome,
             optimal,
             weights: patches.iter().map(|patch| patch.changes.len()).sum(),
-            total: Norm::Total.of(patches),
-            largest: Norm::Largest.of(patches),
+            total: ChangeNorm::Total.of(patches),
+            largest: ChangeNorm::Largest.of(patches),
             seconds: time.as_secs_f64(),
             patches: changed.map(|patch| Changed::new(patch, tail)).collect(),
         }

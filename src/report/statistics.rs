@@ -10,11 +10,11 @@ use crate::search::observer::{Ended, Event, Observer};
 /// Collects what a search reports when it ends.
 #[derive(Debug, Default)]
 pub struct Statistics {
-    state: Mutex<State>,
+    state: Mutex<StatisticsState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct StatisticsState {
     rows: Vec<[String; 8]>,
     best_margin: Option<f64>,
     rejected: u64,
@@ -56,7 +56,7 @@ impl Statistics {
         table
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, StatisticsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

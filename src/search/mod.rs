@@ -21,7 +21,7 @@ use crate::budget::StopReason;
 use crate::network::Real;
 use crate::problem::Problem;
 use crate::property::Region;
-use strategy::patch::reading::Reading;
+use strategy::patch::reading::PaperReading;
 
 pub use kernel::oracle::{Objective, Oracle};
 pub use kernel::tally::Tally;
@@ -142,8 +142,8 @@ pub struct Config {
     pub only: Vec<String>,
     /// Names of the strategies to leave out. Default empty.
     pub without: Vec<String>,
-    /// How the strategy `patch` understands the paper. Default: [`Reading::default`].
-    pub reading: Option<Reading>,
+    /// How the strategy `patch` understands the paper. Default: [`PaperReading::default`].
+    pub reading: Option<PaperReading>,
 }
 
 /// The most threads that a search is given unless more are asked for.

@@ -77,7 +77,7 @@ pub(super) fn check(
     problem: &Problem<f32>,
     config: &Config,
     seconds: u64,
-) -> (crate::search::schedule::summary::Summary<f32>, Option<Vec<f32>>) {
+) -> (crate::search::schedule::summary::SearchSummary<f32>, Option<Vec<f32>>) {
     let judge = Plain { problem, found: Mutex::new(None) };
     let budget = Budget::unlimited().slice(Duration::from_secs(seconds));
     let summary = falsify(problem, config, &budget, &judge, &Silent);
@@ -236,7 +236,7 @@ fn one_seed_and_one_thread_give_one_answer() {
         let (first, point) = check(&problem, &config, 60);
         let (second, again) = check(&problem, &config, 60);
         assert_eq!(point, again);
-        let counts = |s: &crate::search::schedule::summary::Summary<f32>| {
+        let counts = |s: &crate::search::schedule::summary::SearchSummary<f32>| {
             s.strategies.iter().map(|s| s.tally).collect::<Vec<_>>()
         };
         assert_eq!(counts(&first), counts(&second));
@@ -388,19 +388,24 @@ impl super::Falsifier<f32> for Panics {
     }
 }
 
-fn with_a_bug_everywhere() -> Vec<table::Entry<f32>> {
+fn with_a_bug_everywhere() -> Vec<table::StrategyEntry<f32>> {
     let mut table = table::table();
-    table.push(table::entry("bug", |_, _, _| Ok(Box::new(Panics(3))), 1e9, table::Part::EveryThread));
+    table.push(table::entry(
+        "bug",
+        |_, _, _| Ok(Box::new(Panics(3))),
+        1e9,
+        table::Participation::EveryThread,
+    ));
     table
 }
 
 /// One more strategy for one thread, so that the second one gets it: the table deals them out in turn.
-fn with_a_bug_on_the_second_thread() -> Vec<table::Entry<f32>> {
+fn with_a_bug_on_the_second_thread() -> Vec<table::StrategyEntry<f32>> {
     let idle = |_: &Problem<f32>, _: &crate::property::Region, _: u64| Err(super::NotApplicable("idle"));
     vec![
-        table::entry("sample", sample::make, 1.0, table::Part::EveryThread),
-        table::entry("idle", idle, 1.0, table::Part::OneThread),
-        table::entry("bug", |_, _, _| Ok(Box::new(Panics(3))), 1.0, table::Part::OneThread),
+        table::entry("sample", sample::make, 1.0, table::Participation::EveryThread),
+        table::entry("idle", idle, 1.0, table::Participation::OneThread),
+        table::entry("bug", |_, _, _| Ok(Box::new(Panics(3))), 1.0, table::Participation::OneThread),
     ]
 }
 
@@ -446,10 +451,10 @@ fn what_depends_on_its_seed_begins_anew() {
             Ok(Progress::Exhausted)
         }
     }
-    fn once() -> Vec<table::Entry<f32>> {
+    fn once() -> Vec<table::StrategyEntry<f32>> {
         let make: Make<f32> =
             |_, region, seed| Ok(Box::new(Once(points::Sampler::new(region, seed)?, Vec::new())));
-        vec![table::entry("once", make, 1.0, table::Part::EveryThread)]
+        vec![table::entry("once", make, 1.0, table::Participation::EveryThread)]
     }
     let network = random_network(&[6, 24, 24, 2], 3);
     let level = highest(&network, 200_000);

@@ -132,7 +132,7 @@ pub(super) fn value_at(point: &[Vec<f64>], variable: Variable) -> f64 {
 
 /// A number of a network's type, or a constant (`None`), which takes on the type of what it meets.
 #[derive(Clone, Copy)]
-struct Number {
+struct TypedNumber {
     value: f64,
     element: Option<ElementType>,
 }
@@ -154,8 +154,8 @@ impl Evaluator<'_> {
         match (comparison.left(), comparison.right()) {
             (Term::Variable(variable), Term::Numeral(numeral)) => {
                 let left =
-                    Number { value: value_at(self.point, variable), element: self.bound_type(variable) };
-                let right = Number { value: numeral.nearest_f64(), element: None };
+                    TypedNumber { value: value_at(self.point, variable), element: self.bound_type(variable) };
+                let right = TypedNumber { value: numeral.nearest_f64(), element: None };
                 self.compare(relation, left, right, tolerance)
             }
             _ => {
@@ -181,8 +181,9 @@ impl Evaluator<'_> {
         Some(declared_type(tensor.element_type()).unwrap_or(rules))
     }
 
-    fn compare(&self, relation: Relation, left: Number, right: Number, tolerance: f64) -> bool {
-        let right_plus = |by: f64| self.meet(left, self.round(Number { value: right.value + by, ..right })).1;
+    fn compare(&self, relation: Relation, left: TypedNumber, right: TypedNumber, tolerance: f64) -> bool {
+        let right_plus =
+            |by: f64| self.meet(left, self.round(TypedNumber { value: right.value + by, ..right })).1;
         let l = self.meet(left, right).0;
         match relation {
             Relation::LessEqual => l <= right_plus(tolerance),
@@ -195,32 +196,34 @@ impl Evaluator<'_> {
     }
 
     /// Two numbers as they are when they meet: if one is typed, the other becomes so.
-    fn meet(&self, a: Number, b: Number) -> (f64, f64) {
+    fn meet(&self, a: TypedNumber, b: TypedNumber) -> (f64, f64) {
         let element = a.element.or(b.element);
-        let at = |n: Number| self.round(Number { element, ..n }).value;
+        let at = |n: TypedNumber| self.round(TypedNumber { element, ..n }).value;
         (at(a), at(b))
     }
 
-    fn round(&self, number: Number) -> Number {
+    fn round(&self, number: TypedNumber) -> TypedNumber {
         match number.element {
-            Some(element) if element.is_float() => Number { value: cast(element, number.value), ..number },
+            Some(element) if element.is_float() => {
+                TypedNumber { value: cast(element, number.value), ..number }
+            }
             _ => number,
         }
     }
 
-    fn sides(&self, comparison: Comparison<'_>) -> (Number, Number) {
+    fn sides(&self, comparison: Comparison<'_>) -> (TypedNumber, TypedNumber) {
         let typed = matches!(self.query.version(), Version::V2 { .. });
         let element = |variable| if typed { self.type_of(variable) } else { None };
-        let mut stack: Vec<Number> = Vec::new();
+        let mut stack: Vec<TypedNumber> = Vec::new();
         for event in comparison.events() {
             match event {
                 Event::Open(_) | Event::Close { operator: Operator::Compare(_), .. } => {}
                 Event::Numeral(numeral) => {
-                    stack.push(Number { value: numeral.nearest_f64(), element: None });
+                    stack.push(TypedNumber { value: numeral.nearest_f64(), element: None });
                 }
                 Event::Variable(variable) => {
                     let value = value_at(self.point, variable);
-                    stack.push(Number { value, element: element(variable) });
+                    stack.push(TypedNumber { value, element: element(variable) });
                 }
                 Event::Close { operator, operands } => {
                     let operands = stack.split_off(stack.len().saturating_sub(operands));
@@ -228,30 +231,30 @@ impl Evaluator<'_> {
                 }
             }
         }
-        let missing = Number { value: f64::NAN, element: None };
+        let missing = TypedNumber { value: f64::NAN, element: None };
         let right = stack.pop().unwrap_or(missing);
         (stack.pop().unwrap_or(missing), right)
     }
 
-    fn apply(&self, operator: Operator, operands: &[Number]) -> Number {
+    fn apply(&self, operator: Operator, operands: &[TypedNumber]) -> TypedNumber {
         let join = |op: fn(f64, f64) -> f64| {
-            let step = |a: Number, b: Number| {
+            let step = |a: TypedNumber, b: TypedNumber| {
                 let (x, y) = self.meet(a, b);
-                self.round(Number { value: op(x, y), element: a.element.or(b.element) })
+                self.round(TypedNumber { value: op(x, y), element: a.element.or(b.element) })
             };
             operands.iter().copied().reduce(step)
         };
         let result = match (operator, operands) {
-            (Operator::Negation, [one]) => Some(Number { value: -one.value, ..*one }),
+            (Operator::Negation, [one]) => Some(TypedNumber { value: -one.value, ..*one }),
             (Operator::Difference, [first, rest @ ..]) if !rest.is_empty() => {
                 // As the judge writes it: the first less the sum of the others.
                 let others = self.apply(Operator::Sum, rest);
                 let (x, y) = self.meet(*first, others);
-                Some(self.round(Number { value: x - y, element: first.element.or(others.element) }))
+                Some(self.round(TypedNumber { value: x - y, element: first.element.or(others.element) }))
             }
             (Operator::Product, _) => join(|a, b| a * b),
             _ => join(|a, b| a + b),
         };
-        result.unwrap_or(Number { value: f64::NAN, element: None })
+        result.unwrap_or(TypedNumber { value: f64::NAN, element: None })
     }
 }

@@ -38,7 +38,7 @@ const HALVINGS: usize = 10;
 
 /// How a point became a witness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum PointChange {
     /// It is one as it stands.
     None,
     /// It was moved into the input set.
@@ -53,7 +53,7 @@ pub struct Mended {
     /// The witness.
     pub witness: Witness,
     /// What was done.
-    pub change: Change,
+    pub change: PointChange,
     /// The largest change of an input (those set equal count once), in the input's unit, from the number that
     /// the network's type makes of it.
     pub distance: f64,
@@ -124,11 +124,11 @@ fn near<T: Real>(
     }
     let same = |(&x, &source): (&f64, &usize)| grid::nearest(layout.element(source), x) == held[source];
     let coupled = listed.iter().zip(layout.sources()).all(same);
-    let mut walker = Walker { problem, validator, listed: &held, thin: None };
+    let mut walker = MendingWalker { problem, validator, listed: &held, thin: None };
     let regions = nearest_regions(problem, &held)?;
     for region in &regions {
         let snapped = region.clamped(&held);
-        let change = if snapped == held && coupled { Change::None } else { Change::Snapped };
+        let change = if snapped == held && coupled { PointChange::None } else { PointChange::Snapped };
         if let Some(mended) = walker.judge(region, &snapped, change) {
             return Ok(Some(mended));
         }
@@ -161,7 +161,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-struct Walker<'a, T> {
+struct MendingWalker<'a, T> {
     problem: &'a Problem<T>,
     validator: &'a Validator,
     listed: &'a [f64],
@@ -169,9 +169,9 @@ struct Walker<'a, T> {
     thin: Option<Mended>,
 }
 
-impl<T: Real> Walker<'_, T> {
+impl<T: Real> MendingWalker<'_, T> {
     /// Validates a point of the region, rounded into it.
-    fn judge(&mut self, region: &Region, point: &[f64], change: Change) -> Option<Mended> {
+    fn judge(&mut self, region: &Region, point: &[f64], change: PointChange) -> Option<Mended> {
         let rounded: Vec<f64> = point.iter().map(|&x| T::of(x).widen()).collect();
         // The region's ends are numbers of the network's type.
         let rounded = region.clamped(&rounded);
@@ -189,7 +189,7 @@ impl<T: Real> Walker<'_, T> {
         }
     }
 
-    fn measured(&self, witness: Witness, region: &Region, point: &[f64], change: Change) -> Mended {
+    fn measured(&self, witness: Witness, region: &Region, point: &[f64], change: PointChange) -> Mended {
         let moves = || self.listed.iter().zip(point).map(|(a, b)| (a - b).abs());
         let widths = region.upper.iter().zip(&region.lower).map(|(u, l)| u - l);
         let relative = moves().zip(widths).filter(|&(_, w)| w > 0.0).map(|(m, w)| m / w);
@@ -227,8 +227,8 @@ impl<T: Real> Walker<'_, T> {
             let lacking = slopes.most_lacking(conjunction, &here, room);
             let Some((row, lack)) = lacking else {
                 let back = pulled_back(start, &here, |x| slopes.most_lacking(conjunction, x, room).is_none());
-                let judged = self.judge(region, &back, Change::Stepped);
-                let judged = judged.or_else(|| self.judge(region, &here, Change::Stepped));
+                let judged = self.judge(region, &back, PointChange::Stepped);
+                let judged = judged.or_else(|| self.judge(region, &here, PointChange::Stepped));
                 growths += 1;
                 if judged.is_some() || growths > GROWTHS {
                     return judged;

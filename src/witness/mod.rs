@@ -27,7 +27,7 @@ pub mod write;
 pub use check::{Class, Report};
 pub use decimals::Decimals;
 pub use judge::Rules;
-pub use mend::{Change, Mended};
+pub use mend::{Mended, PointChange};
 pub use read::{Claim, Malformed, Reading};
 pub use replay::{Replay, ReplayError};
 pub use validate::{Certainty, Lost, Rejection, Validation, Validator, Witness, WitnessTensor};

@@ -9,7 +9,7 @@ use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Parser};
 
 use super::decimals::Decimals;
-use super::word::{Said, is_verdict};
+use super::word::{ClaimedVerdict, is_verdict};
 use crate::text;
 use crate::unpack::{self, FileError};
 
@@ -89,7 +89,7 @@ pub struct Malformed {
 
 /// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub enum WitnessReadError {
     /// The file system refused.
     #[error("{}: {source}", unpack::shown(.path))]
     Io {
@@ -107,9 +107,9 @@ pub enum ReadError {
 ///
 /// # Errors
 /// If it cannot be read or does not follow the format.
-pub fn read(path: &Path) -> Result<Reading, ReadError> {
+pub fn read(path: &Path) -> Result<Reading, WitnessReadError> {
     let read = unpack::read(path, unpack::limit::TEXT);
-    let (_, bytes) = read.map_err(|source| ReadError::Io { path: path.to_path_buf(), source })?;
+    let (_, bytes) = read.map_err(|source| WitnessReadError::Io { path: path.to_path_buf(), source })?;
     let mark = bytes.starts_with(b"\xef\xbb\xbf")
         || bytes.starts_with(b"\xff\xfe")
         || bytes.starts_with(b"\xfe\xff");
@@ -137,7 +137,7 @@ pub fn parse(name: &str, text: &str) -> Result<Reading, Malformed> {
     results(text).map(|(_, reading)| reading).map_err(|error| match error {
         nom::Err::Error(fault) | nom::Err::Failure(fault) => fault.placed(name, text),
         // No parser here is a streaming one.
-        nom::Err::Incomplete(_) => Fault::at("", "the text ends too early", END).placed(name, text),
+        nom::Err::Incomplete(_) => FileFault::at("", "the text ends too early", END).placed(name, text),
     })
 }
 
@@ -145,16 +145,16 @@ const END: &str = "complete the file; is it cut off?";
 const PAIR: &str = "write pairs as `(X_0 0.5)`: no blank behind `(`, one between name and value, no comments";
 const HEADER: &str = "write `NAME TYPE [d0,d1]` on a line of its own, then one value a line";
 
-type Parsed<'a, T> = IResult<&'a str, T, Fault>;
+type Parsed<'a, T> = IResult<&'a str, T, FileFault>;
 
 /// Where reading failed, measured from the text's end, and why.
-struct Fault {
+struct FileFault {
     remaining: usize,
     what: String,
     help: &'static str,
 }
 
-impl ParseError<&str> for Fault {
+impl ParseError<&str> for FileFault {
     fn from_error_kind(input: &str, _: ErrorKind) -> Self {
         Self::at(input, "unexpected text", PAIR)
     }
@@ -164,7 +164,7 @@ impl ParseError<&str> for Fault {
     }
 }
 
-impl Fault {
+impl FileFault {
     fn at(input: &str, what: impl Into<String>, help: &'static str) -> Self {
         Self { remaining: input.len(), what: what.into(), help }
     }
@@ -183,18 +183,20 @@ impl Fault {
 }
 
 fn fail<'a, T>(input: &'a str, what: impl Into<String>, help: &'static str) -> Parsed<'a, T> {
-    Err(nom::Err::Failure(Fault::at(input, what, help)))
+    Err(nom::Err::Failure(FileFault::at(input, what, help)))
 }
 
 /// `what` was expected, something else stands there.
-fn missing(input: &str, what: &str, help: &'static str) -> Fault {
+fn missing(input: &str, what: &str, help: &'static str) -> FileFault {
     let word: String = input.chars().take_while(|c| !c.is_whitespace()).take(20).collect();
     match input.chars().next() {
-        None => Fault::at(input, format!("expected {what}, found the end of the text"), END),
-        Some('\n' | '\r') => Fault::at(input, format!("expected {what}, found the end of the line"), help),
-        Some('\t') => Fault::at(input, format!("expected {what}, found a tab"), help),
-        Some(_) if word.is_empty() => Fault::at(input, format!("expected {what}, found a blank"), help),
-        Some(_) => Fault::at(input, format!("expected {what}, found `{word}`"), help),
+        None => FileFault::at(input, format!("expected {what}, found the end of the text"), END),
+        Some('\n' | '\r') => {
+            FileFault::at(input, format!("expected {what}, found the end of the line"), help)
+        }
+        Some('\t') => FileFault::at(input, format!("expected {what}, found a tab"), help),
+        Some(_) if word.is_empty() => FileFault::at(input, format!("expected {what}, found a blank"), help),
+        Some(_) => FileFault::at(input, format!("expected {what}, found `{word}`"), help),
     }
 }
 
@@ -232,7 +234,7 @@ fn verdict<'a>(input: &'a str, remarks: &mut Vec<String>) -> (Claim, &'a str) {
     match line.trim() {
         "sat" => (Claim::Sat, rest),
         line if line.starts_with("sat (") => (Claim::Sat, &input[input.find("sat").unwrap_or(0) + 4..]),
-        word if is_verdict(word) && Said::of(word) == Said::Sat => {
+        word if is_verdict(word) && ClaimedVerdict::of(word) == ClaimedVerdict::Sat => {
             remarks.push(format!(
                 "`{word}` counts as sat here; the competition keeps counterexamples of `sat` only"
             ));

@@ -105,7 +105,7 @@ impl Noise {
 
 /// A term in both precisions, and how far another engine's value may be.
 #[derive(Clone, Copy)]
-struct Value {
+struct NoisyValue {
     model: f64,
     double: f64,
     noise: f64,
@@ -139,14 +139,14 @@ fn sides(
     comparison: Comparison<'_>,
     point: &Twice<'_>,
     noise: &Noise,
-) -> Option<(Value, Value)> {
-    let mut stack: Vec<Value> = Vec::new();
+) -> Option<(NoisyValue, NoisyValue)> {
+    let mut stack: Vec<NoisyValue> = Vec::new();
     for event in comparison.events() {
         match event {
             Event::Open(_) | Event::Close { operator: Operator::Compare(_), .. } => {}
             Event::Numeral(numeral) => {
                 let value = numeral.nearest_f64();
-                stack.push(Value { model: value, double: value, noise: 0.0 });
+                stack.push(NoisyValue { model: value, double: value, noise: 0.0 });
             }
             Event::Variable(variable) => {
                 let (model, double) = (value_at(point.model, variable), value_at(point.double, variable));
@@ -154,7 +154,7 @@ fn sides(
                     true => 0.0,
                     false => noise.of(variable.tensor().index(), model, double),
                 };
-                stack.push(Value { model, double, noise });
+                stack.push(NoisyValue { model, double, noise });
             }
             Event::Close { operator, operands } => {
                 let operands = stack.split_off(stack.len().checked_sub(operands)?);
@@ -166,14 +166,14 @@ fn sides(
     Some((stack.pop()?, right))
 }
 
-fn apply(operator: Operator, operands: &[Value]) -> Option<Value> {
-    let negated = |v: Value| Value { model: -v.model, double: -v.double, ..v };
-    let sum = |a: Value, b: Value| Value {
+fn apply(operator: Operator, operands: &[NoisyValue]) -> Option<NoisyValue> {
+    let negated = |v: NoisyValue| NoisyValue { model: -v.model, double: -v.double, ..v };
+    let sum = |a: NoisyValue, b: NoisyValue| NoisyValue {
         model: a.model + b.model,
         double: a.double + b.double,
         noise: a.noise + b.noise,
     };
-    let product = |a: Value, b: Value| Value {
+    let product = |a: NoisyValue, b: NoisyValue| NoisyValue {
         model: a.model * b.model,
         double: a.double * b.double,
         noise: a.double.abs() * b.noise + b.double.abs() * a.noise + a.noise * b.noise,

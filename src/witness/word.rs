@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What is claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Said {
+pub enum ClaimedVerdict {
     /// There is a counterexample.
     Sat,
     /// There is none.
@@ -14,7 +14,7 @@ pub enum Said {
     Nothing,
 }
 
-impl Said {
+impl ClaimedVerdict {
     /// What a word says: as the competition's scorer reads it, by prefix and in any case, and with the words of tools
     /// that speak of properties rather than of formulas.
     pub fn of(word: &str) -> Self {
@@ -37,7 +37,8 @@ pub(crate) fn is_verdict(line: &str) -> bool {
     let open =
         ["unknown", "timeout", "timed", "time-out", "time_out", "error", "run_instance", "prepare_instance"];
     let one = !word.contains(char::is_whitespace) || word == "timed out";
-    one && (Said::of(&word) != Said::Nothing || open.iter().any(|known| word.starts_with(known)))
+    one && (ClaimedVerdict::of(&word) != ClaimedVerdict::Nothing
+        || open.iter().any(|known| word.starts_with(known)))
 }
 
 fn plain(word: &str) -> String {
@@ -52,23 +53,23 @@ mod tests {
     #[test]
     fn words_are_read_alike_everywhere() {
         let cases = [
-            ("sat", Said::Sat, true),
-            (" SAT\r", Said::Sat, true),
-            ("\u{feff}sat", Said::Sat, true),
-            ("Violated", Said::Sat, true),
-            ("falsified", Said::Sat, true),
-            ("unsat", Said::Unsat, true),
-            ("UNSAT.", Said::Unsat, true),
-            ("holds", Said::Unsat, true),
-            ("verified", Said::Unsat, true),
-            ("timed out", Said::Nothing, true),
-            ("run_instance_timeout", Said::Nothing, true),
-            ("", Said::Nothing, false),
-            ("saturation float32 [1]", Said::Sat, false),
-            ("((X_0 0.5)", Said::Nothing, false),
+            ("sat", ClaimedVerdict::Sat, true),
+            (" SAT\r", ClaimedVerdict::Sat, true),
+            ("\u{feff}sat", ClaimedVerdict::Sat, true),
+            ("Violated", ClaimedVerdict::Sat, true),
+            ("falsified", ClaimedVerdict::Sat, true),
+            ("unsat", ClaimedVerdict::Unsat, true),
+            ("UNSAT.", ClaimedVerdict::Unsat, true),
+            ("holds", ClaimedVerdict::Unsat, true),
+            ("verified", ClaimedVerdict::Unsat, true),
+            ("timed out", ClaimedVerdict::Nothing, true),
+            ("run_instance_timeout", ClaimedVerdict::Nothing, true),
+            ("", ClaimedVerdict::Nothing, false),
+            ("saturation float32 [1]", ClaimedVerdict::Sat, false),
+            ("((X_0 0.5)", ClaimedVerdict::Nothing, false),
         ];
         for (word, said, verdict) in cases {
-            assert_eq!((Said::of(word), is_verdict(word)), (said, verdict), "{word:?}");
+            assert_eq!((ClaimedVerdict::of(word), is_verdict(word)), (said, verdict), "{word:?}");
         }
     }
 }

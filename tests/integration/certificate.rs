@@ -46,7 +46,7 @@ fn what_verify_writes_is_checked_again() {
 
 #[test]
 fn a_wrong_certificate_is_refused_with_its_place() {
-    let header = |tokens: usize| format!("{{\"counterpatch-certificate\":1,\"tokens\":{tokens}}}\n");
+    let header = |tokens: usize| format!("{{\"counterpatch-certificate\":2,\"tokens\":{tokens}}}\n");
     let sealed = |lines: String| {
         let digest: String = Sha256::digest(&lines).iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{lines}{{\"sha256\":\"{digest}\"}}\n")
@@ -77,7 +77,7 @@ fn a_wrong_certificate_is_refused_with_its_place() {
             "incorrect:malformed_certificate",
             "line 2: unknown variant",
         ),
-        (header(0).replace(":1,", ":99,"), "incorrect:malformed_certificate", "version 99"),
+        (header(0).replace(":2,", ":99,"), "incorrect:malformed_certificate", "version 99"),
     ];
     for (text, word, place) in cases {
         let program = folder("(assert (>= Y_0 1.5))");

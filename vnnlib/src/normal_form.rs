@@ -74,14 +74,14 @@ impl Query {
 }
 
 /// An operator whose operands are being counted.
-struct Open<'q> {
+struct OpenOperator<'q> {
     formula: Formula<'q>,
     operands: Formulas<'q>,
     cases: u64,
     branches: Vec<Branch>,
 }
 
-impl<'q> Open<'q> {
+impl<'q> OpenOperator<'q> {
     fn new(formula: Formula<'q>) -> Option<Self> {
         match formula {
             Formula::And(operands) => Some(Self { formula, operands, cases: 1, branches: Vec::new() }),
@@ -156,10 +156,10 @@ impl NormalForm {
 
     /// Counts the cases of a formula, and notes those of every operator in it that has more than one.
     fn count_cases(&mut self, formula: Formula<'_>) -> u64 {
-        let mut open: Vec<Open<'_>> = Vec::new();
+        let mut open: Vec<OpenOperator<'_>> = Vec::new();
         let mut current = formula;
         loop {
-            if let Some(operator) = Open::new(current) {
+            if let Some(operator) = OpenOperator::new(current) {
                 open.push(operator);
             } else if let Some(operator) = open.last_mut() {
                 operator.take(current, 1);
@@ -169,7 +169,7 @@ impl NormalForm {
                 if let Some(next) = operator.operands.next() {
                     break next;
                 }
-                let Some(Open { formula, cases, branches, .. }) = open.pop() else { return 1 };
+                let Some(OpenOperator { formula, cases, branches, .. }) = open.pop() else { return 1 };
                 self.note(formula, cases, branches);
                 match open.last_mut() {
                     Some(operator) => operator.take(formula, cases),

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::{ImageError, Set};
-use crate::csv::{self, Broken, Row};
+use crate::csv::{self, Broken, TableRow};
 
 /// Classes of images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn parse(bytes: &[u8]) -> Result<Labels, ImageError> {
     let wrong = |line, what: &str| ImageError::Labels { line, what: what.to_owned() };
     let text = std::str::from_utf8(bytes).map_err(|_| wrong(1, "not a table of text"))?;
     let rows = csv::rows(text).map_err(|Broken(line)| wrong(line, "a quote is not closed"))?;
-    let Columns { key, label, target, begin } = columns(rows.first());
+    let LabelColumns { key, label, target, begin } = columns(rows.first());
     let mut labels = HashMap::new();
     for row in rows.get(begin..).unwrap_or_default() {
         let (Some(key), Some(class)) = (row.cells.get(key), row.cells.get(label)) else {
@@ -73,22 +73,22 @@ pub fn parse(bytes: &[u8]) -> Result<Labels, ImageError> {
 }
 
 /// Where the columns are, and the first row of the table proper.
-struct Columns {
+struct LabelColumns {
     key: usize,
     label: usize,
     target: Option<usize>,
     begin: usize,
 }
 
-fn columns(first: Option<&Row>) -> Columns {
-    let unnamed = Columns { key: 0, label: 1, target: None, begin: 0 };
+fn columns(first: Option<&TableRow>) -> LabelColumns {
+    let unnamed = LabelColumns { key: 0, label: 1, target: None, begin: 0 };
     let Some(first) = first else { return unnamed };
     let named = |names: &[&str]| {
         first.cells.iter().position(|cell| names.iter().any(|name| cell.eq_ignore_ascii_case(name)))
     };
     match (named(&["index", "file", "name", "image"]), named(&["label", "class", "true_label"])) {
         (Some(key), Some(label)) => {
-            Columns { key, label, target: named(&["target", "target_class"]), begin: 1 }
+            LabelColumns { key, label, target: named(&["target", "target_class"]), begin: 1 }
         }
         _ => unnamed,
     }

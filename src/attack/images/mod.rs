@@ -76,7 +76,7 @@ pub enum ImageError {
 
 /// What a file holds, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ImageFileKind {
     /// One numpy array.
     Npy,
     /// A zip archive of numpy arrays.
@@ -90,14 +90,14 @@ pub enum Kind {
 }
 
 /// What a file holds; `None` if it is none of the formats.
-pub fn kind(bytes: &[u8]) -> Option<Kind> {
+pub fn kind(bytes: &[u8]) -> Option<ImageFileKind> {
     let begins = |mark: &[u8]| bytes.starts_with(mark);
     match () {
-        () if begins(npy::MAGIC) => Some(Kind::Npy),
-        () if begins(b"PK\x03\x04") => Some(Kind::Npz),
-        () if begins(b"\x89PNG") || begins(b"\xff\xd8\xff") => Some(Kind::Picture),
-        () if begins(&[0, 0, 8]) && matches!(bytes.get(3), Some(1..=4)) => Some(Kind::Idx),
-        () if !bytes.is_empty() && bytes.len().is_multiple_of(cifar::RECORD) => Some(Kind::Cifar),
+        () if begins(npy::MAGIC) => Some(ImageFileKind::Npy),
+        () if begins(b"PK\x03\x04") => Some(ImageFileKind::Npz),
+        () if begins(b"\x89PNG") || begins(b"\xff\xd8\xff") => Some(ImageFileKind::Picture),
+        () if begins(&[0, 0, 8]) && matches!(bytes.get(3), Some(1..=4)) => Some(ImageFileKind::Idx),
+        () if !bytes.is_empty() && bytes.len().is_multiple_of(cifar::RECORD) => Some(ImageFileKind::Cifar),
         () => None,
     }
 }
@@ -108,11 +108,13 @@ pub fn kind(bytes: &[u8]) -> Option<Kind> {
 /// [`ImageError`] with the place.
 pub fn read(bytes: &[u8]) -> Result<Set, ImageError> {
     match kind(bytes) {
-        Some(Kind::Npy) => npy::read(bytes)?.images(),
-        Some(Kind::Npz) => npz::read(bytes),
-        Some(Kind::Idx) => idx::images(bytes),
-        Some(Kind::Cifar) => cifar::read(bytes),
-        Some(Kind::Picture) => Err(ImageError::Unknown("this is one picture, not a set of them".into())),
+        Some(ImageFileKind::Npy) => npy::read(bytes)?.images(),
+        Some(ImageFileKind::Npz) => npz::read(bytes),
+        Some(ImageFileKind::Idx) => idx::images(bytes),
+        Some(ImageFileKind::Cifar) => cifar::read(bytes),
+        Some(ImageFileKind::Picture) => {
+            Err(ImageError::Unknown("this is one picture, not a set of them".into()))
+        }
         None => Err(ImageError::Unknown("no known format of images".into())),
     }
 }
@@ -123,9 +125,9 @@ pub fn read(bytes: &[u8]) -> Result<Set, ImageError> {
 /// [`ImageError`] with the place.
 pub fn read_labels(bytes: &[u8]) -> Result<labels::Labels, ImageError> {
     match kind(bytes) {
-        Some(Kind::Npy) => Ok(labels::Labels::in_order(npy::read(bytes)?.labels()?)),
-        Some(Kind::Npz) => Ok(labels::Labels::in_order(npz::labels(bytes)?)),
-        Some(Kind::Idx) => Ok(labels::Labels::in_order(idx::labels(bytes)?)),
+        Some(ImageFileKind::Npy) => Ok(labels::Labels::in_order(npy::read(bytes)?.labels()?)),
+        Some(ImageFileKind::Npz) => Ok(labels::Labels::in_order(npz::labels(bytes)?)),
+        Some(ImageFileKind::Idx) => Ok(labels::Labels::in_order(idx::labels(bytes)?)),
         _ => labels::parse(bytes),
     }
 }

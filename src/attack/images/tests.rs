@@ -106,7 +106,7 @@ fn a_jpeg_is_read_in_its_own_colours() {
     let check = |channels, pixel: &[u8], colour| {
         let shape = Shape { height: 3, width: 5, channels };
         let bytes = jpeg(shape, pixel, colour);
-        assert_eq!(kind(&bytes), Some(Kind::Picture));
+        assert_eq!(kind(&bytes), Some(ImageFileKind::Picture));
         let (found, values) = picture::read(&bytes).unwrap();
         assert_eq!((found, values.len()), (shape, shape.len()));
         for (value, wanted) in values.iter().zip(pixel.iter().cycle()) {
@@ -203,7 +203,7 @@ fn arrays_that_are_written_are_read_back() {
     for (name, column) in [("images", npy::Column::Floats(&floats, 3)), ("nothing", npy::Column::Texts(&[]))]
     {
         let bytes = npz::write(&[(name, column)]).unwrap();
-        assert_eq!(kind(&bytes), Some(Kind::Npz), "{name}");
+        assert_eq!(kind(&bytes), Some(ImageFileKind::Npz), "{name}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::attack::Layout;
+use crate::attack::ImageLayout;
 
 /// Distances of one adversarial input in pixels, whose values go from 0 to 1: the scale of the limits.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct Distance {
 
 impl Distance {
     /// Between two inputs of a layout; `unit` is by how much each input moves where its pixel moves by 1.
-    pub fn between(layout: Layout, unit: &[f32], image: &[f32], input: &[f32]) -> Self {
+    pub fn between(layout: ImageLayout, unit: &[f32], image: &[f32], input: &[f32]) -> Self {
         let mut touched = vec![false; layout.pixels()];
         let mut distance = Self::default();
         for (index, ((&from, &to), &unit)) in image.iter().zip(input).zip(unit).enumerate() {
@@ -43,15 +43,15 @@ impl Distance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::Order;
+    use crate::attack::ChannelOrder;
 
     #[test]
     fn norms_and_counts_are_those_of_the_definition() {
         let image = [0.0, 0.5, 0.5, 0.0, 0.0, 0.0, 1.0, 1.0];
         let input = [0.0, 0.75, 0.5, 0.0, 0.0, 1.0, 1.0, 1.0];
         // Values 1 and 5: pixel 1 of both channels, or channel 1 of pixels 0 and 2.
-        for (order, pixels) in [(Order::ChannelsFirst, 1), (Order::ChannelsLast, 2)] {
-            let layout = Layout { channels: 2, height: 2, width: 2, order };
+        for (order, pixels) in [(ChannelOrder::ChannelsFirst, 1), (ChannelOrder::ChannelsLast, 2)] {
+            let layout = ImageLayout { channels: 2, height: 2, width: 2, order };
             for unit in [1.0, 4.0] {
                 let got = Distance::between(layout, &[unit; 8], &image, &input);
                 let [l1, l2, linf] = [1.25, 1.0625_f64.sqrt(), 1.0].map(|norm| norm / f64::from(unit));

@@ -7,14 +7,14 @@ use std::thread;
 
 use nalgebra::DMatrix;
 
-use super::reader::Reader;
+use super::reader::PictureReader;
 use crate::budget::Budget;
 use crate::network::op::Op;
 use crate::network::{Network, NodeId};
 
 /// One layer of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layer {
+pub struct FeatureLayer {
     /// The nodes whose values are the features, one after the other.
     nodes: Vec<NodeId>,
     /// What it is, for people.
@@ -31,7 +31,7 @@ pub struct NoLayer {
     pub known: Vec<String>,
 }
 
-impl Layer {
+impl FeatureLayer {
     /// The penultimate layer, or else the outputs.
     pub fn penultimate(network: &Network<f32>) -> Self {
         let linear = |op: &Op<f32>| matches!(op, Op::Affine(_) | Op::Conv(_) | Op::MatMul(_));
@@ -100,9 +100,9 @@ pub struct Features<'a> {
     /// The network.
     pub network: &'a Network<f32>,
     /// The layer.
-    pub layer: Layer,
+    pub layer: FeatureLayer,
     /// How it reads images.
-    pub reader: Reader,
+    pub reader: PictureReader,
     /// What all of it is, for people.
     pub name: String,
     /// Images at a time, at least one.
@@ -115,8 +115,8 @@ impl<'a> Features<'a> {
     /// Names what is measured: `of` is the network.
     pub fn new(
         network: &'a Network<f32>,
-        layer: Layer,
-        reader: Reader,
+        layer: FeatureLayer,
+        reader: PictureReader,
         of: &str,
         threads: usize,
         budget: &'a Budget,
@@ -161,7 +161,7 @@ impl<'a> Features<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::Order;
+    use crate::attack::ChannelOrder;
     use crate::attack::images::Shape;
     use crate::attack::measures::frechet::frechet;
     use crate::attack::testing::{feature_model, mlp};
@@ -184,11 +184,11 @@ mod tests {
         pictures: &[Vec<f32>],
     ) -> (String, DMatrix<f64>) {
         let network = import::<f32>(model).unwrap();
-        let reader = Reader::new(model, GREY, None, &[0.5], &[0.5]).unwrap();
+        let reader = PictureReader::new(model, GREY, None, &[0.5], &[0.5]).unwrap();
         let outputs: Vec<&str> = model.graph.outputs.iter().map(|output| output.name.as_str()).collect();
         let layer = match node {
-            Some(node) => Layer::named(&network, &outputs, node).unwrap(),
-            None => Layer::penultimate(&network),
+            Some(node) => FeatureLayer::named(&network, &outputs, node).unwrap(),
+            None => FeatureLayer::penultimate(&network),
         };
         let budget = Budget::unlimited();
         let features = Features::new(&network, layer, reader, "f", threads, &budget);
@@ -202,10 +202,10 @@ mod tests {
             let model = feature_model(order, 7);
             frechet(&of(&model, None, threads, &a).1, &of(&model, None, threads, &b).1).unwrap()
         };
-        let first = distance(Order::ChannelsFirst, 1);
+        let first = distance(ChannelOrder::ChannelsFirst, 1);
         assert!(first > 1e-4, "{first}");
         for threads in [1, 2, 4, 50] {
-            for order in [Order::ChannelsFirst, Order::ChannelsLast] {
+            for order in [ChannelOrder::ChannelsFirst, ChannelOrder::ChannelsLast] {
                 let other = distance(order, threads);
                 assert!(
                     (other - first).abs() <= 1e-5 * first,
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_layer_is_named_by_its_node_or_by_an_output() {
-        let model = feature_model(Order::ChannelsFirst, 7);
+        let model = feature_model(ChannelOrder::ChannelsFirst, 7);
         let output = model.graph.outputs[0].name.clone();
         let check = |node: Option<&str>, columns: usize, want: &str| {
             let (name, features) = of(&model, node, 1, &pictures(3, 1));
@@ -230,12 +230,12 @@ mod tests {
         let values = check(Some(&output), 5, "5 values of output");
         assert_eq!(check(None, 6, "the penultimate layer, 6 values"), means);
         // The outputs are those of the network itself.
-        let reader = Reader::new(&model, GREY, None, &[0.5], &[0.5]).unwrap();
+        let reader = PictureReader::new(&model, GREY, None, &[0.5], &[0.5]).unwrap();
         let direct = import::<f32>(&model).unwrap().evaluate(&reader.reads(&pictures(3, 1)[2]));
         let row: Vec<f32> = values.row(2).iter().map(|&value| value as f32).collect();
         assert_eq!(row, direct);
         let network = import::<f32>(&model).unwrap();
-        let missing = Layer::named(&network, &[&output], "nothing").unwrap_err();
+        let missing = FeatureLayer::named(&network, &[&output], "nothing").unwrap_err();
         assert!(missing.known.contains(&"means".to_owned()) && missing.known.contains(&output), "{missing}");
     }
 
@@ -244,8 +244,8 @@ mod tests {
         let victim = mlp(&[4, 5, 3], 1);
         let interrupt = Interrupt::default();
         let budget = Budget::unlimited().with_interrupt(interrupt.clone());
-        let layer = Layer::named(&victim.network, &["y"], "y").unwrap();
-        let reader = Reader::of_victim(&victim);
+        let layer = FeatureLayer::named(&victim.network, &["y"], "y").unwrap();
+        let reader = PictureReader::of_victim(&victim);
         let features = Features::new(&victim.network, layer, reader, "f", 2, &budget);
         let pictures = vec![vec![0.5; 4]; 3];
         assert_ne!(features.of(&pictures), DMatrix::zeros(3, 3));

@@ -8,7 +8,7 @@ use super::resize::{bilinear, recolour};
 use crate::attack::Victim;
 use crate::attack::fit::{self, FitError};
 use crate::attack::images::Shape;
-use crate::attack::victim::{Layout, Order, Scaling};
+use crate::attack::victim::{ChannelOrder, ImageLayout, Scaling};
 use crate::onnx::{Dim, Model, ValueInfo};
 
 /// Why pictures cannot be brought before a network.
@@ -64,13 +64,13 @@ pub enum ReaderError {
 
 /// What a network makes of a picture before its first layer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reader {
+pub struct PictureReader {
     images: Shape,
-    layout: Layout,
+    layout: ImageLayout,
     scaling: Scaling,
 }
 
-impl Reader {
+impl PictureReader {
     /// The victim's own way.
     pub fn of_victim(victim: &Victim) -> Self {
         Self { images: victim.shape(), layout: victim.layout, scaling: victim.scaling.clone() }
@@ -84,7 +84,7 @@ impl Reader {
     pub fn new(
         model: &Model,
         images: Shape,
-        order: Option<Order>,
+        order: Option<ChannelOrder>,
         mean: &[f32],
         deviation: &[f32],
     ) -> Result<Self, ReaderError> {
@@ -103,7 +103,7 @@ impl Reader {
 
     /// The network's input for a picture: values from 0 to 1, the channels of a pixel side by side.
     pub fn reads(&self, picture: &[f32]) -> Vec<f32> {
-        let Layout { channels, height, width, .. } = self.layout;
+        let ImageLayout { channels, height, width, .. } = self.layout;
         if (height, width) == (self.images.height, self.images.width) && channels == self.images.channels {
             return fit::input(self.layout, &self.scaling, picture);
         }
@@ -137,7 +137,7 @@ fn reads_alike(model: &Model, images: Shape) -> bool {
 }
 
 /// The layout of an input with four axes.
-fn layout(input: &ValueInfo, images: Shape, order: Option<Order>) -> Result<Layout, ReaderError> {
+fn layout(input: &ValueInfo, images: Shape, order: Option<ChannelOrder>) -> Result<ImageLayout, ReaderError> {
     let declared = input.closed_shape().unwrap_or_default();
     let [batch, second, third, last] = declared[..] else {
         return Err(ReaderError::NoImage { declared, values: images.len() });
@@ -157,14 +157,14 @@ fn layout(input: &ValueInfo, images: Shape, order: Option<Order>) -> Result<Layo
     }
     let is_channels = |size: usize| matches!(size, 1 | 3);
     let order = match (is_channels(second), is_channels(last)) {
-        (true, false) => Order::ChannelsFirst,
-        (false, true) => Order::ChannelsLast,
+        (true, false) => ChannelOrder::ChannelsFirst,
+        (false, true) => ChannelOrder::ChannelsLast,
         (true, true) => order.ok_or_else(|| ReaderError::Order(declared.clone()))?,
         (false, false) => return Err(ReaderError::NoChannels(declared)),
     };
     Ok(match order {
-        Order::ChannelsFirst => Layout { channels: second, height: third, width: last, order },
-        Order::ChannelsLast => Layout { channels: last, height: second, width: third, order },
+        ChannelOrder::ChannelsFirst => ImageLayout { channels: second, height: third, width: last, order },
+        ChannelOrder::ChannelsLast => ImageLayout { channels: last, height: second, width: third, order },
     })
 }
 
@@ -185,17 +185,21 @@ mod tests {
         Model { path: "features.onnx".into(), ir_version: 8, opset: 13, graph }
     }
 
-    fn reader(sizes: &[usize], images: Shape, order: Option<Order>) -> Result<Reader, ReaderError> {
-        Reader::new(&model(sizes), images, order, &[], &[])
+    fn reader(
+        sizes: &[usize],
+        images: Shape,
+        order: Option<ChannelOrder>,
+    ) -> Result<PictureReader, ReaderError> {
+        PictureReader::new(&model(sizes), images, order, &[], &[])
     }
 
     #[test]
     fn the_axis_of_the_channels_is_told_by_its_size() {
-        use Order::{ChannelsFirst as First, ChannelsLast as Last};
-        let check = |sizes: &[usize], order, want: (usize, usize, usize, Order)| {
+        use ChannelOrder::{ChannelsFirst as First, ChannelsLast as Last};
+        let check = |sizes: &[usize], order, want: (usize, usize, usize, ChannelOrder)| {
             let layout = reader(sizes, GREY, order).map(|reader| reader.layout);
             let (channels, height, width, order) = want;
-            assert_eq!(layout, Ok(Layout { channels, height, width, order }), "{sizes:?}");
+            assert_eq!(layout, Ok(ImageLayout { channels, height, width, order }), "{sizes:?}");
         };
         check(&[1, 3, 299, 299], None, (3, 299, 299, First));
         check(&[0, 1, 8, 6], None, (1, 8, 6, First));
@@ -225,18 +229,18 @@ mod tests {
         check(&[8, 3, 9, 9], GREY, "reads 8 images at once");
         check(&[1, 3, 9, 9], Shape { channels: 4, ..GREY }, "have 4 channels, the network reads 3");
         check(&[1, 6], COLOUR, "add --layout nchw");
-        let two = Reader::new(&model(&[1, 3, 9, 9]), GREY, None, &[0.5, 0.5], &[]);
+        let two = PictureReader::new(&model(&[1, 3, 9, 9]), GREY, None, &[0.5, 0.5], &[]);
         assert!(two.is_err_and(|error| error.to_string().starts_with("--features-mean has 2 numbers")));
         let mut none = model(&[1, 3, 9, 9]);
         none.graph.inputs.clear();
-        assert_eq!(Reader::new(&none, GREY, None, &[], &[]), Err(ReaderError::Inputs(0)));
+        assert_eq!(PictureReader::new(&none, GREY, None, &[], &[]), Err(ReaderError::Inputs(0)));
     }
 
     #[test]
     fn a_picture_is_resized_then_coloured_then_scaled() {
         let check =
             |sizes: &[usize], images, picture: &[f32], mean: &[f32], deviation: &[f32], want: &[f32]| {
-                let reader = Reader::new(&model(sizes), images, None, mean, deviation).unwrap();
+                let reader = PictureReader::new(&model(sizes), images, None, mean, deviation).unwrap();
                 let got = reader.reads(picture);
                 let near = got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-6);
                 assert!(near && got.len() == want.len(), "{sizes:?}: {got:?}, not {want:?}");

@@ -8,9 +8,9 @@
 //!
 //! ε is the L∞ limit or the usual radius of [`usual_share`]. The first step is 2ε, as published.
 
-use super::attempt::{Attempt, Plain};
+use super::attempt::{Attempt, StatelessMethod};
 use super::ball::{Ball, usual_share};
-use super::block::Block;
+use super::block::LossBlock;
 use super::losses::{cross_entropy, targeted_dlr};
 use super::{Method, NotUsable, Preparation};
 use crate::attack::{Session, Task};
@@ -23,12 +23,12 @@ const TARGETS: usize = 9;
 
 /// Makes `apgd-ce`.
 pub fn make_ce(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(Plain(ce)))
+    Ok(Box::new(StatelessMethod(ce)))
 }
 
 /// Makes `apgd-t`.
 pub fn make_t(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(Plain(targeted)))
+    Ok(Box::new(StatelessMethod(targeted)))
 }
 
 /// One restart on the cross-entropy.
@@ -73,7 +73,7 @@ fn ascend(
     // The start counts as a point of its own.
     let mut kernel = Apgd::new(&ball.lower, &ball.upper, &reach, lanes, STEPS + 1);
     kernel.start(&ball.starts(task.image, lanes, &mut session.random));
-    let mut block = Block::new(task, lanes);
+    let mut block = LossBlock::new(task, lanes);
     loop {
         block.evaluate(session, kernel.points())?;
         let found = block.adversarial(task, session, kernel.points())?;

@@ -8,9 +8,9 @@ use crate::budget::StopReason;
 pub type Attempt = Result<Option<Vec<f32>>, StopReason>;
 
 /// A method without a state: a search on one image.
-pub struct Plain(pub fn(&Task<'_>, &mut Session<'_>) -> Attempt);
+pub struct StatelessMethod(pub fn(&Task<'_>, &mut Session<'_>) -> Attempt);
 
-impl Method for Plain {
+impl Method for StatelessMethod {
     fn attack(&self, task: &Task<'_>, session: &mut Session<'_>) -> Outcome {
         outcome(self.0(task, session))
     }

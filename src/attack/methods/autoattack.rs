@@ -5,7 +5,7 @@
 //! Square (5000 queries). An image leaves at its first success. An image that is left at the end is robust at this ε as
 //! far as AutoAttack can say.
 
-use super::attempt::{Attempt, Plain};
+use super::attempt::{Attempt, StatelessMethod};
 use super::{Method, NotUsable, Preparation, apgd, fab_t, square};
 use crate::attack::{Session, Task};
 
@@ -15,7 +15,7 @@ const SEQUENCE: [fn(&Task<'_>, &mut Session<'_>) -> Attempt; 4] =
 
 /// Makes the method.
 pub fn make(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(Plain(search)))
+    Ok(Box::new(StatelessMethod(search)))
 }
 
 fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {

@@ -1,7 +1,7 @@
 //! The L∞ ball around an image, cut off at the valid range.
 
 use crate::attack::task::ROUNDING;
-use crate::attack::{Layout, Task};
+use crate::attack::{ImageLayout, Task};
 use crate::random::Random;
 
 /// The values that an attack in the L∞ norm may take, one number an input in each list.
@@ -17,7 +17,7 @@ pub struct Ball {
 
 /// The radius where the user gives none, as a share of the valid range: that of AutoAttack's rows in the patching
 /// paper's Table I, 0.3 for grey images and 8/255 for colours.
-pub fn usual_share(layout: Layout) -> f32 {
+pub fn usual_share(layout: ImageLayout) -> f32 {
     if layout.channels == 1 { 0.3 } else { 8.0 / 255.0 }
 }
 

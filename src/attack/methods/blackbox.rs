@@ -5,7 +5,7 @@
 //! `a` is 10/255 of the valid range for images of one channel and 30/255 for others. Values stop at the ends of their
 //! intervals.
 
-use super::attempt::{Attempt, Plain, confirm};
+use super::attempt::{Attempt, StatelessMethod, confirm};
 use super::{Method, NotUsable, Preparation};
 use crate::attack::{Session, Task};
 
@@ -15,7 +15,7 @@ const MOVES: [f32; 4] = [-2.0, -1.0, 1.0, 2.0];
 
 /// Makes the method.
 pub fn make(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(Plain(search)))
+    Ok(Box::new(StatelessMethod(search)))
 }
 
 fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {

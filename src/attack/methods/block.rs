@@ -6,7 +6,7 @@ use crate::budget::StopReason;
 use crate::network::Workspace;
 
 /// A block of points with a loss for each lane. Lists hold `lanes` numbers for each value, lanes innermost.
-pub struct Block {
+pub struct LossBlock {
     workspace: Workspace<f32>,
     outputs: Vec<f32>,
     weights: Vec<f32>,
@@ -18,7 +18,7 @@ pub struct Block {
     pub gradients: Vec<f32>,
 }
 
-impl Block {
+impl LossBlock {
     /// Memory for blocks of `lanes` points.
     pub fn new(task: &Task<'_>, lanes: usize) -> Self {
         let classes = task.victim.classes();

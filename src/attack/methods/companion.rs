@@ -80,12 +80,12 @@ pub fn from_unit(task: &Task<'_>, origin: &[f32], unit: &[f32]) -> Vec<f32> {
 mod tests {
     use super::*;
     use crate::attack::methods::small;
-    use crate::attack::{Layout, Order};
+    use crate::attack::{ChannelOrder, ImageLayout};
 
     #[test]
     fn a_companion_reads_the_same_picture_in_its_own_order() {
-        let layout = |order| Layout { channels: 3, height: 2, width: 2, order };
-        let (first, last) = (layout(Order::ChannelsFirst), layout(Order::ChannelsLast));
+        let layout = |order| ImageLayout { channels: 3, height: 2, width: 2, order };
+        let (first, last) = (layout(ChannelOrder::ChannelsFirst), layout(ChannelOrder::ChannelsLast));
         let mut victim = small::dense(3, 4, &[&[(&[0.0; 12], 0.0), (&[0.0; 12], 1.0)]]);
         let mut other = small::dense(3, 4, &[&[(&[0.0; 12], 0.0), (&[0.0; 12], 1.0)]]);
         (victim.layout, other.layout) = (first, last);

@@ -11,7 +11,7 @@ use crate::network::shape::{self, Split};
 use crate::network::{Network, NodeId, Surrogate, Workspace};
 
 #[derive(Debug, Clone)]
-struct Layer {
+struct CoveredLayer {
     node: NodeId,
     split: Split,
 }
@@ -19,7 +19,7 @@ struct Layer {
 /// The neurons of a network, numbered layer by layer.
 #[derive(Debug, Clone)]
 pub struct Neurons {
-    layers: Vec<Layer>,
+    layers: Vec<CoveredLayer>,
 }
 
 impl Neurons {
@@ -34,7 +34,7 @@ impl Neurons {
             let shape = &network.node(node).shape;
             // The first axis is the batch, of one image.
             let axis = usize::from(shape.len() > 1);
-            (!shape.is_empty()).then(|| Layer { node, split: shape::split(shape, axis) })
+            (!shape.is_empty()).then(|| CoveredLayer { node, split: shape::split(shape, axis) })
         };
         let ids = (0..network.nodes().len()).map(NodeId);
         Self { layers: ids.filter(hidden).filter_map(layer).collect() }
@@ -129,7 +129,7 @@ fn is_activation(function: UnaryFunction) -> bool {
     )
 }
 
-fn weights_of(network: &Network<f32>, layer: &Layer) -> Vec<f64> {
+fn weights_of(network: &Network<f32>, layer: &CoveredLayer) -> Vec<f64> {
     let mean =
         |values: &[f32]| values.iter().map(|&x| f64::from(x)).sum::<f64>() / values.len().max(1) as f64;
     let channels = layer.split.axis;
@@ -196,7 +196,7 @@ mod tests {
         let image: Vec<f32> = (0..network.input_len()).map(|i| (i * 37 % 64) as f32 / 64.0).collect();
         let mut value = |image: &[f32]| -> f64 {
             network.forward(&mut workspace, image);
-            let mean = |layer: &Layer, channel: usize| {
+            let mean = |layer: &CoveredLayer, channel: usize| {
                 let Split { inner, .. } = layer.split;
                 let values = &workspace.value(&network, layer.node)[channel * inner..][..inner];
                 values.iter().map(|&x| f64::from(x)).sum::<f64>() / inner as f64

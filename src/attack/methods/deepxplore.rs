@@ -23,7 +23,7 @@ use super::companion::{self, Companion, from_unit, one, to_unit};
 use super::coverage::Neurons;
 use super::{Method, NotUsable, Outcome, Preparation};
 use crate::attack::victim::decision;
-use crate::attack::{Layout, Session, Task, Victim};
+use crate::attack::{ImageLayout, Session, Task, Victim};
 use crate::network::Workspace;
 use crate::random::Random;
 
@@ -192,7 +192,7 @@ impl DeepXplore {
 }
 
 impl Constraint {
-    fn apply(self, layout: Layout, corner: (usize, usize), gradient: &mut [f32], random: &mut Random) {
+    fn apply(self, layout: ImageLayout, corner: (usize, usize), gradient: &mut [f32], random: &mut Random) {
         match self {
             Self::Light => {
                 let mean = gradient.iter().sum::<f32>() / gradient.len() as f32;
@@ -217,13 +217,13 @@ impl Constraint {
 }
 
 /// A random upper left corner of a square of this side that lies within the image, as far as it fits.
-fn corner(layout: Layout, side: usize, random: &mut Random) -> (usize, usize) {
+fn corner(layout: ImageLayout, side: usize, random: &mut Random) -> (usize, usize) {
     let mut place = |length: usize| random.below(length.saturating_sub(side) + 1);
     (place(layout.height), place(layout.width))
 }
 
 /// The flat indices of the values of a square.
-fn rectangle(layout: Layout, (top, left): (usize, usize), side: usize) -> Vec<usize> {
+fn rectangle(layout: ImageLayout, (top, left): (usize, usize), side: usize) -> Vec<usize> {
     let mut indices = Vec::new();
     for row in top..(top + side).min(layout.height) {
         for column in left..(left + side).min(layout.width) {
@@ -291,8 +291,8 @@ mod tests {
 
     #[test]
     fn each_constraint_moves_what_it_may() {
-        let order = crate::attack::Order::ChannelsLast;
-        let layout = Layout { channels: 3, height: 20, width: 16, order };
+        let order = crate::attack::ChannelOrder::ChannelsLast;
+        let layout = ImageLayout { channels: 3, height: 20, width: 16, order };
         let mut random = Random::new(5);
         let start: Vec<f32> = (0..layout.len()).map(|i| ((i * 31 % 17) as f32) - 9.0).collect();
         let mean = start.iter().sum::<f32>() / start.len() as f32;

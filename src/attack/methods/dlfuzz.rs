@@ -46,7 +46,7 @@ const NEAR: f64 = 0.02;
 const GATHERED: usize = 1000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Strategy {
+enum NeuronSelection {
     Often,
     Rare,
     Weight,
@@ -55,26 +55,26 @@ enum Strategy {
 
 /// Makes `dlfuzz`: neurons of large weight.
 pub fn make(preparation: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(DlFuzz::new(preparation, Strategy::Weight)))
+    Ok(Box::new(DlFuzz::new(preparation, NeuronSelection::Weight)))
 }
 
 /// Makes `dlfuzz-often`.
 pub fn make_often(preparation: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(DlFuzz::new(preparation, Strategy::Often)))
+    Ok(Box::new(DlFuzz::new(preparation, NeuronSelection::Often)))
 }
 
 /// Makes `dlfuzz-rare`.
 pub fn make_rare(preparation: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(DlFuzz::new(preparation, Strategy::Rare)))
+    Ok(Box::new(DlFuzz::new(preparation, NeuronSelection::Rare)))
 }
 
 /// Makes `dlfuzz-threshold`.
 pub fn make_threshold(preparation: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(DlFuzz::new(preparation, Strategy::Threshold)))
+    Ok(Box::new(DlFuzz::new(preparation, NeuronSelection::Threshold)))
 }
 
 struct DlFuzz {
-    strategy: Strategy,
+    strategy: NeuronSelection,
     neurons: Neurons,
     /// How many of the run's images cover each neuron.
     times: Vec<u32>,
@@ -89,7 +89,7 @@ impl Method for DlFuzz {
 }
 
 impl DlFuzz {
-    fn new(preparation: &Preparation<'_>, strategy: Strategy) -> Self {
+    fn new(preparation: &Preparation<'_>, strategy: NeuronSelection) -> Self {
         let network = &preparation.victim.network;
         let neurons = Neurons::of(network);
         let mut times = vec![0; neurons.len()];
@@ -148,13 +148,15 @@ impl DlFuzz {
         let rising = |neurons: Vec<usize>| neurons.into_iter().map(|neuron| (neuron, HALF)).collect();
         let most = times.iter().copied().max().unwrap_or(0);
         match self.strategy {
-            Strategy::Often => rising(draw(times.iter().map(|&n| f64::from(n)).collect(), random)),
-            Strategy::Rare => rising(draw(times.iter().map(|&n| f64::from(most - n)).collect(), random)),
-            Strategy::Weight => {
+            NeuronSelection::Often => rising(draw(times.iter().map(|&n| f64::from(n)).collect(), random)),
+            NeuronSelection::Rare => {
+                rising(draw(times.iter().map(|&n| f64::from(most - n)).collect(), random))
+            }
+            NeuronSelection::Weight => {
                 let drawn = draw(vec![1.0; self.heavy.len()], random);
                 rising(drawn.into_iter().map(|place| self.heavy[place]).collect())
             }
-            Strategy::Threshold => {
+            NeuronSelection::Threshold => {
                 let near = |low: f32, high: f32, factor: f32| {
                     let within = move |&(_, &x): &(usize, &f32)| low < x && x < high;
                     let all = activations.iter().enumerate().filter(within);
@@ -275,10 +277,10 @@ mod tests {
             assert!(chosen.windows(2).all(|pair| pair[0].0 < pair[1].0), "{kind:?} chooses one twice");
             assert!(chosen.iter().all(|neuron| allowed(neuron.0) && neuron.1 == 0.5), "{kind:?} {chosen:?}");
         };
-        check(Strategy::Often, Vec::new(), &|neuron| neuron < 20, 10);
-        check(Strategy::Rare, Vec::new(), &|neuron| neuron >= 20, 10);
-        check(Strategy::Weight, vec![4, 9, 11], &|neuron| [4, 9, 11].contains(&neuron), 3);
-        let near = chosen(Strategy::Threshold, Vec::new());
+        check(NeuronSelection::Often, Vec::new(), &|neuron| neuron < 20, 10);
+        check(NeuronSelection::Rare, Vec::new(), &|neuron| neuron >= 20, 10);
+        check(NeuronSelection::Weight, vec![4, 9, 11], &|neuron| [4, 9, 11].contains(&neuron), 3);
+        let near = chosen(NeuronSelection::Threshold, Vec::new());
         let falling = [2, 3, 4, 5, 6].map(|neuron| (neuron, -0.5));
         let rising = [10, 11, 12, 13, 14].map(|neuron| (neuron, 0.5));
         assert_eq!(near, [falling, rising].concat());

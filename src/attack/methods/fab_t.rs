@@ -8,9 +8,9 @@
 //!
 //! ε is the L∞ limit or the usual radius of [`usual_share`].
 
-use super::attempt::{Attempt, Plain, confirm};
+use super::attempt::{Attempt, StatelessMethod, confirm};
 use super::ball::{Ball, usual_share};
-use super::block::Block;
+use super::block::LossBlock;
 use super::fab::Fab;
 use super::losses::difference;
 use super::{Method, NotUsable, Preparation, apgd};
@@ -20,7 +20,7 @@ const STEPS: usize = 100;
 
 /// Makes the method.
 pub fn make(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(Plain(search)))
+    Ok(Box::new(StatelessMethod(search)))
 }
 
 /// All targets from the image.
@@ -35,7 +35,7 @@ pub fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
     let mut kernel = Fab::new(&victim.lower, &victim.upper, &ball.radius, lanes);
     let origins: Vec<f32> = task.image.iter().flat_map(|&x| std::iter::repeat_n(x, lanes)).collect();
     kernel.start(&origins, &origins);
-    let mut block = Block::new(task, lanes);
+    let mut block = LossBlock::new(task, lanes);
     let mut steps = vec![0; lanes];
     loop {
         block.evaluate(session, kernel.points())?;

@@ -3,7 +3,7 @@
 //! Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples", ICLR 2015, section 4. ε is the L∞
 //! limit or, where none is given, 0.1 of the valid range, as in the patching paper's Table I. Untargeted.
 
-use super::attempt::{Attempt, Plain, confirm};
+use super::attempt::{Attempt, StatelessMethod, confirm};
 use super::ball::Ball;
 use super::losses::cross_entropy;
 use super::{Method, NotUsable, Preparation};
@@ -14,7 +14,7 @@ const STEP: f32 = 0.1;
 
 /// Makes the method.
 pub fn make(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(Plain(search)))
+    Ok(Box::new(StatelessMethod(search)))
 }
 
 fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {

@@ -29,7 +29,7 @@ pub mod square;
 use super::{Session, Task, Victim};
 use crate::budget::StopReason;
 use crate::nearest::Norm;
-use crate::search::strategy::patch::reading::Reading;
+use crate::search::strategy::patch::reading::PaperReading;
 
 /// How an attack on one image ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +56,7 @@ pub struct Preparation<'a> {
     /// The run's seed.
     pub seed: u64,
     /// How the paper's method is to be understood.
-    pub reading: Reading,
+    pub reading: PaperReading,
     /// What the closest image is closest in.
     pub norm: Norm,
 }
@@ -77,7 +77,7 @@ pub type Make = fn(&Preparation<'_>) -> Result<Box<dyn Method>, NotUsable>;
 
 /// A method's row in the table.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry {
+pub struct MethodEntry {
     /// The name on the command line.
     pub name: &'static str,
     /// What it is and where it is from, one line.
@@ -93,183 +93,183 @@ pub struct Entry {
 }
 
 /// All methods, in the order of the report.
-pub const TABLE: &[Entry] = &[
-    Entry {
+pub const TABLE: &[MethodEntry] = &[
+    MethodEntry {
         name: "random-k",
         about: "control: k random values to a random end of their range, k = 1, 2, 4, ...",
         leaves_range: false,
         searches_grid: false,
         make: random_k::make,
     },
-    Entry {
+    MethodEntry {
         name: "greedy-pixel",
         about: "one value at a time to an end of its range, by the gradient of the margin",
         leaves_range: false,
         searches_grid: true,
         make: greedy_pixel::make,
     },
-    Entry {
+    MethodEntry {
         name: "patch",
         about: "the paper: patches layer by layer, then the image that does what the patch does (Algorithm 1, mod2adv)",
         leaves_range: false,
         searches_grid: true,
         make: patch::make,
     },
-    Entry {
+    MethodEntry {
         name: "patch-strong",
         about: "ours beside the paper: fewest values by beam search, trades and programs in the region, then the least Euclidean length",
         leaves_range: false,
         searches_grid: true,
         make: patch_strong::make,
     },
-    Entry {
+    MethodEntry {
         name: "patch-strong-l2",
         about: "the least Euclidean change: projections on the margin's plane, then exact within the region",
         leaves_range: false,
         searches_grid: true,
         make: patch_strong::make_l2,
     },
-    Entry {
+    MethodEntry {
         name: "patch-strong-linf",
         about: "the smallest largest change: projections on the margin's plane, then exact within the region",
         leaves_range: false,
         searches_grid: true,
         make: patch_strong::make_linf,
     },
-    Entry {
+    MethodEntry {
         name: "nearest",
         about: "the closest image in the norm of --norm, with a proved lower bound: branch and bound over phases",
         leaves_range: false,
         searches_grid: false,
         make: nearest::make,
     },
-    Entry {
+    MethodEntry {
         name: "aigent-published",
         about: "the paper's attack as its authors' code does it, within the valid range and the limits",
         leaves_range: false,
         searches_grid: false,
         make: aigent::make,
     },
-    Entry {
+    MethodEntry {
         name: "aigent-published-high-defect",
         about: "the same until all values may move, four times from the start: our reading of the row \"high defect\"",
         leaves_range: false,
         searches_grid: false,
         make: aigent::make_high_defect,
     },
-    Entry {
+    MethodEntry {
         name: "aigent-published-unboxed",
         about: "the code as published: values move by up to 1 (grey) or 10 (colour) and leave the range",
         leaves_range: true,
         searches_grid: false,
         make: aigent::make_unboxed,
     },
-    Entry {
+    MethodEntry {
         name: "fgsm",
         about: "fast gradient sign method: one step on the cross-entropy (Goodfellow et al. 2015)",
         leaves_range: false,
         searches_grid: false,
         make: fgsm::make,
     },
-    Entry {
+    MethodEntry {
         name: "blackbox",
         about: "every value moves by one of ±a, ±2a at random, one draw (Alparslan et al. 2020)",
         leaves_range: false,
         searches_grid: false,
         make: blackbox::make,
     },
-    Entry {
+    MethodEntry {
         name: "deepxplore",
         about: "networks that agreed are driven apart, inside one 10 × 10 rectangle (Pei et al. 2017; needs two companions)",
         leaves_range: false,
         searches_grid: false,
         make: deepxplore::make,
     },
-    Entry {
+    MethodEntry {
         name: "deepxplore-light",
         about: "DeepXplore where all values move alike",
         leaves_range: false,
         searches_grid: false,
         make: deepxplore::make_light,
     },
-    Entry {
+    MethodEntry {
         name: "deepxplore-blackout",
         about: "DeepXplore where 6 × 6 patches turn black",
         leaves_range: false,
         searches_grid: false,
         make: deepxplore::make_blackout,
     },
-    Entry {
+    MethodEntry {
         name: "dlfuzz",
         about: "steps away from the class and towards neurons of large weight (Guo et al. 2018)",
         leaves_range: false,
         searches_grid: false,
         make: dlfuzz::make,
     },
-    Entry {
+    MethodEntry {
         name: "dlfuzz-often",
         about: "DLFuzz towards neurons that are often covered",
         leaves_range: false,
         searches_grid: false,
         make: dlfuzz::make_often,
     },
-    Entry {
+    MethodEntry {
         name: "dlfuzz-rare",
         about: "DLFuzz towards neurons that are rarely covered",
         leaves_range: false,
         searches_grid: false,
         make: dlfuzz::make_rare,
     },
-    Entry {
+    MethodEntry {
         name: "dlfuzz-threshold",
         about: "DLFuzz towards neurons near the threshold of coverage",
         leaves_range: false,
         searches_grid: false,
         make: dlfuzz::make_threshold,
     },
-    Entry {
+    MethodEntry {
         name: "autoattack",
         about: "APGD-CE, APGD-T, FAB-T and Square on what is left (Croce and Hein 2020, standard)",
         leaves_range: false,
         searches_grid: false,
         make: autoattack::make,
     },
-    Entry {
+    MethodEntry {
         name: "apgd-ce",
         about: "Auto-PGD on the cross-entropy, 100 steps (Croce and Hein 2020)",
         leaves_range: false,
         searches_grid: false,
         make: apgd::make_ce,
     },
-    Entry {
+    MethodEntry {
         name: "apgd-t",
         about: "Auto-PGD on 9 targets, difference-of-logits ratio (Croce and Hein 2020)",
         leaves_range: false,
         searches_grid: false,
         make: apgd::make_t,
     },
-    Entry {
+    MethodEntry {
         name: "fab-t",
         about: "FAB on 9 targets, 100 steps: minimal changes (Croce and Hein 2020)",
         leaves_range: false,
         searches_grid: false,
         make: fab_t::make,
     },
-    Entry {
+    MethodEntry {
         name: "square",
         about: "Square Attack: random search, 5000 queries (Andriushchenko et al. 2020)",
         leaves_range: false,
         searches_grid: false,
         make: square::make,
     },
-    Entry {
+    MethodEntry {
         name: "odi",
         about: "output-diversified starts, then PGD on the margin, 20 restarts (Tashiro et al. 2020)",
         leaves_range: false,
         searches_grid: false,
         make: odi::make,
     },
-    Entry {
+    MethodEntry {
         name: "simba-ods",
         about: "black box: output-diversified directions of companions, 10,000 queries (Tashiro et al. 2020; needs a companion)",
         leaves_range: false,

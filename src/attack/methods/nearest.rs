@@ -12,11 +12,13 @@
 use super::attempt::{Attempt, outcome};
 use super::{Method, NotUsable, Outcome, Preparation};
 use crate::attack::record::Proved;
-use crate::attack::{Layout, Session, Task};
-use crate::nearest::{Ending, GAP, Hinges, Nearest as Answer, Norm, Pixels, Question, Way, nearest};
+use crate::attack::{ImageLayout, Session, Task};
+use crate::nearest::{
+    Disjunct, GAP, Hinges, Nearest as Answer, NearestEnding, Norm, Pixels, Question, nearest,
+};
 use crate::network::layered::Layered;
 
-struct Nearest {
+struct NearestMethod {
     network: Hinges,
     norm: Norm,
     pixels: Pixels,
@@ -34,31 +36,31 @@ pub fn make(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
         ))
     })?;
     let network = Hinges::of(&layered).map_err(|reason| NotUsable(reason.to_string()))?;
-    Ok(Box::new(Nearest { network, norm: run.norm, pixels: pixels(run.victim.layout) }))
+    Ok(Box::new(NearestMethod { network, norm: run.norm, pixels: pixels(run.victim.layout) }))
 }
 
 /// The values of each pixel.
-fn pixels(layout: Layout) -> Pixels {
+fn pixels(layout: ImageLayout) -> Pixels {
     let members = |pixel| (0..layout.channels).map(|channel| layout.index(pixel, channel)).collect();
     Pixels::of((0..layout.pixels()).map(members).collect())
 }
 
-impl Method for Nearest {
+impl Method for NearestMethod {
     fn attack(&self, task: &Task<'_>, session: &mut Session<'_>) -> Outcome {
         outcome(self.search(task, session))
     }
 }
 
-impl Nearest {
+impl NearestMethod {
     fn search(&self, task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
         session.budget.check()?;
         let lead = task.asked(session.outputs(task.image)?);
         let inputs = 0..task.image.len();
         let (lower, upper): (Vec<f64>, Vec<f64>) =
             inputs.map(|i| (f64::from(task.lower(i)), f64::from(task.upper(i)))).unzip();
-        let ways: Vec<Way> = (0..task.victim.classes())
+        let ways: Vec<Disjunct> = (0..task.victim.classes())
             .filter(|&class| task.counts(class))
-            .map(|class| Way {
+            .map(|class| Disjunct {
                 lower: lower.clone(),
                 upper: upper.clone(),
                 hull_lower: lower.clone(),
@@ -99,7 +101,7 @@ fn proved(task: &Task<'_>, norm: Norm, answer: &Answer) -> Proved {
         // Without any image that the limits allow, that there is none is what was proved.
         optimal: match answer.input {
             Some(_) => answer.is_optimal() && (is_same || gap <= GAP),
-            None => answer.ending == Ending::Proved && answer.bound.is_infinite(),
+            None => answer.ending == NearestEnding::Proved && answer.bound.is_infinite(),
         },
         parts: answer.parts,
     }
@@ -183,7 +185,7 @@ mod tests {
         let method = make(&run).unwrap();
         let (image, limits) = (image(&victim, 1), Limits::none());
         let label = crate::attack::testing::class(&victim, &image);
-        let targets = crate::attack::Targets::RunnerUp;
+        let targets = crate::attack::TargetClasses::RunnerUp;
         let task = Task {
             victim: &victim,
             image: &image,

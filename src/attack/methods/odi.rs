@@ -5,9 +5,9 @@
 //! The 20 restarts run side by side, so that the first success of any ends all. ε is the L∞ limit or the usual
 //! radius of [`usual_share`].
 
-use super::attempt::{Attempt, Plain};
+use super::attempt::{Attempt, StatelessMethod};
 use super::ball::{Ball, usual_share};
-use super::block::Block;
+use super::block::LossBlock;
 use super::losses::margin;
 use super::{Method, NotUsable, Preparation};
 use crate::attack::{Session, Task};
@@ -20,7 +20,7 @@ const STEP: f32 = 0.25;
 
 /// Makes the method.
 pub fn make(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(Plain(search)))
+    Ok(Box::new(StatelessMethod(search)))
 }
 
 fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
@@ -29,7 +29,7 @@ fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
     let directions: Vec<f32> =
         (0..classes * RESTARTS).map(|_| session.random.between(-1.0, 1.0) as f32).collect();
     let mut points: Vec<f32> = task.image.iter().flat_map(|&x| std::iter::repeat_n(x, RESTARTS)).collect();
-    let mut block = Block::new(task, RESTARTS);
+    let mut block = LossBlock::new(task, RESTARTS);
     for step in 0..=DIVERSIFYING + STEPS {
         block.evaluate(session, &points)?;
         let found = block.adversarial(task, session, &points)?;

@@ -3,7 +3,7 @@
 //!
 //! For a class aimed at, the property is `label − class ≤ 0` in the outputs. The network is patched so that it holds, and
 //! `mod2adv` looks for an image that gives the first layer the sums it has with the patch: the one with the least sum of
-//! changes, and from its pixels the fewest, with a switch each (Eqns. 3-5). One [`Reading`] says how all that is meant.
+//! changes, and from its pixels the fewest, with a switch each (Eqns. 3-5). One [`PaperReading`] says how all that is meant.
 //! Of the classes aimed at, the image that changes the fewest pixels is the answer. Networks with convolutions are
 //! patched behind the last of them and of its poolings (footnote 5), with the part in front linearised at the image.
 //!
@@ -22,17 +22,17 @@ use crate::network::layered::bounds::Ranges;
 use crate::network::layered::{Edges, Layered};
 use crate::property::Conjunction;
 use crate::search::kernel::programs::Programs;
-use crate::search::strategy::patch::journey::{Failure, Journey};
-use crate::search::strategy::patch::pullback::{Aim, Start, Wish, mod2adv};
-use crate::search::strategy::patch::reading::{Phases, Reading};
+use crate::search::strategy::patch::journey::{Journey, JourneyFailure};
+use crate::search::strategy::patch::pullback::{PullbackObjective, Start, Strictness, mod2adv};
+use crate::search::strategy::patch::reading::{PaperReading, PhaseTreatment};
 use crate::search::strategy::patch::strategy::applies;
 use crate::search::strategy::patch::views::Views;
 
 /// Inputs with switches, at most.
 const MOST_SWITCHES: usize = 32;
 
-struct Patch {
-    reading: Reading,
+struct PatchMethod {
+    reading: PaperReading,
     /// The layers that the reading works on; where a part of the network is in front of them, it is linearised anew at
     /// each point.
     view: Layered,
@@ -52,7 +52,7 @@ pub fn make(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
     let view = Layered::at(network, run.reading.extent(), &widen(&run.victim.lower));
     let view = view.map_err(|reason| unusable(reason.reason()))?;
     let ranges = if outline.has_entry { Vec::new() } else { ranges(&view, run) };
-    Ok(Box::new(Patch { reading: run.reading, view, ranges }))
+    Ok(Box::new(PatchMethod { reading: run.reading, view, ranges }))
 }
 
 /// By class.
@@ -64,12 +64,14 @@ fn ranges(network: &Layered, run: &Preparation<'_>) -> Vec<Option<Ranges>> {
     };
     let classes = 0..run.victim.classes();
     match run.reading.phases {
-        Phases::Approximated => classes.map(of_class).collect(),
-        Phases::ApproximatedBox => {
+        PhaseTreatment::Approximated => classes.map(of_class).collect(),
+        PhaseTreatment::ApproximatedBox => {
             let of_box = Ranges::of_box(network, &widen(&run.victim.lower), &widen(&run.victim.upper));
             classes.map(|_| of_box.clone()).collect()
         }
-        Phases::Free | Phases::Held | Phases::Monotone | Phases::Tangent => Vec::new(),
+        PhaseTreatment::Free | PhaseTreatment::Held | PhaseTreatment::Monotone | PhaseTreatment::Tangent => {
+            Vec::new()
+        }
     }
 }
 
@@ -77,14 +79,14 @@ fn widen(image: &[f32]) -> Vec<f64> {
     image.iter().map(|&x| f64::from(x)).collect()
 }
 
-impl Method for Patch {
+impl Method for PatchMethod {
     fn attack(&self, task: &Task<'_>, session: &mut Session<'_>) -> Outcome {
         outcome(self.search(task, session))
     }
 }
 
 /// An image that fools the network within the limits, and how it was found.
-struct Found {
+struct FoundImage {
     image: Vec<f32>,
     pixels: usize,
     /// Before it was narrowed.
@@ -101,26 +103,26 @@ struct Trip {
 }
 
 /// What a journey came to so far.
-enum Progress {
-    Found(Found),
+enum JourneyProgress {
+    Found(FoundImage),
     /// It would go on with other layers.
     Turns,
     Over,
 }
 
-impl Patch {
+impl PatchMethod {
     fn search(&self, task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
         let aims = task.aims(session.outputs(task.image)?);
-        let (mut best, mut waiting): (Option<Found>, Vec<Trip>) = (None, Vec::new());
+        let (mut best, mut waiting): (Option<FoundImage>, Vec<Trip>) = (None, Vec::new());
         for aim in aims {
             let mut trip = self.trip(aim, task, session)?;
             match self.follow(&mut trip, task, session) {
-                Ok(Progress::Found(found)) => {
+                Ok(JourneyProgress::Found(found)) => {
                     let is_better = best.as_ref().is_none_or(|best| found.pixels < best.pixels);
                     best = if is_better { Some(found) } else { best };
                 }
-                Ok(Progress::Turns) => waiting.push(trip),
-                Ok(Progress::Over) => {}
+                Ok(JourneyProgress::Turns) => waiting.push(trip),
+                Ok(JourneyProgress::Over) => {}
                 // What an earlier class gave is an answer.
                 Err(_) if best.is_some() => break,
                 Err(stop) => return Err(stop),
@@ -130,9 +132,9 @@ impl Patch {
         while best.is_none() && !waiting.is_empty() {
             let mut trip = waiting.remove(0);
             match self.follow(&mut trip, task, session)? {
-                Progress::Found(found) => best = Some(found),
-                Progress::Turns => waiting.push(trip),
-                Progress::Over => {}
+                JourneyProgress::Found(found) => best = Some(found),
+                JourneyProgress::Turns => waiting.push(trip),
+                JourneyProgress::Over => {}
             }
         }
         let Some(best) = best else { return Ok(None) };
@@ -141,12 +143,12 @@ impl Patch {
     }
 
     /// The reading, with the lead that is asked of a result.
-    fn reading_of(&self, task: &Task<'_>) -> Reading {
+    fn reading_of(&self, task: &Task<'_>) -> PaperReading {
         let lead = match task.confidence {
             Confidence::Lead(lead) => f64::from(lead),
             Confidence::Picture => 0.0,
         };
-        Reading { margin: self.reading.margin.max(lead), ..self.reading }
+        PaperReading { margin: self.reading.margin.max(lead), ..self.reading }
     }
 
     /// A journey towards one class, not yet begun.
@@ -167,21 +169,21 @@ impl Patch {
         trip: &mut Trip,
         task: &Task<'_>,
         session: &mut Session<'_>,
-    ) -> Result<Progress, StopReason> {
+    ) -> Result<JourneyProgress, StopReason> {
         let Trip { goal, journey, views } = trip;
         let base = (&self.view, self.reading.extent());
         let ranges = self.ranges.get(task.label).and_then(Option::as_ref);
         loop {
             session.budget.check()?;
             let view = views.from_here(&task.victim.double, base, journey.extent(), journey.here());
-            let Ok(network) = view else { return Ok(Progress::Over) };
+            let Ok(network) = view else { return Ok(JourneyProgress::Over) };
             let mut programs = Programs::new(session.budget);
             let shot = journey.shot(network, ranges, &mut programs);
             session.spent.programs += programs.solved;
             let input = match shot {
                 Ok(input) => input,
-                Err(Failure::Elsewhere) => return Ok(Progress::Turns),
-                Err(_) => return Ok(Progress::Over),
+                Err(JourneyFailure::Elsewhere) => return Ok(JourneyProgress::Turns),
+                Err(_) => return Ok(JourneyProgress::Over),
             };
             let narrowed = narrow(&input, task);
             let outputs = session.outputs(&narrowed)?.to_vec();
@@ -189,14 +191,20 @@ impl Patch {
                 let (first, targets) = journey.wish(network);
                 let (first, targets) = (first.clone(), targets.to_vec());
                 let pixels = task.change(&narrowed).pixels;
-                return Ok(Progress::Found(Found { image: narrowed, pixels, input, first, targets }));
+                return Ok(JourneyProgress::Found(FoundImage {
+                    image: narrowed,
+                    pixels,
+                    input,
+                    first,
+                    targets,
+                }));
             }
             journey.observe(&input, goal.margin(&input, &widen(&outputs)));
         }
     }
 }
 
-impl Found {
+impl FoundImage {
     /// An image that meets the same patch with fewer of the inputs that this one changes.
     fn fewer(&self, task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
         let image = widen(task.image);
@@ -211,8 +219,14 @@ impl Found {
         let (lower, upper) = (held(&lower), held(&upper));
         let start = Start { input: &image, lower: &lower, upper: &upper };
         let mut programs = Programs::new(session.budget);
-        let fewest =
-            mod2adv(&self.first, &self.targets, start, Aim::FewestInputs, Wish::Strict, &mut programs);
+        let fewest = mod2adv(
+            &self.first,
+            &self.targets,
+            start,
+            PullbackObjective::FewestInputs,
+            Strictness::Strict,
+            &mut programs,
+        );
         session.spent.programs += programs.solved;
         let Ok(input) = fewest else { return Ok(None) };
         let narrowed = narrow(&input, task);

@@ -1,7 +1,7 @@
 //! The control that every table shows: `k` uniformly random values go to a random end of what they may be, `k`
 //! doubling. A method whose row does not beat it has found nothing out about the network.
 
-use super::attempt::{Attempt, Plain};
+use super::attempt::{Attempt, StatelessMethod};
 use super::{Method, NotUsable, Preparation};
 use crate::attack::{Session, Task};
 
@@ -10,7 +10,7 @@ const DRAWS: usize = 32;
 
 /// Makes the control.
 pub fn make(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(Plain(search)))
+    Ok(Box::new(StatelessMethod(search)))
 }
 
 /// The first draw that is classified otherwise, with few values before many.

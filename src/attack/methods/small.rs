@@ -4,7 +4,7 @@ use super::{Method, Outcome, Preparation, TABLE};
 use crate::attack::session::Spent;
 pub(super) use crate::attack::testing::{Row, dense};
 use crate::attack::victim::{Victim, decision};
-use crate::attack::{Confidence, Limits, Session, Targets, Task};
+use crate::attack::{Confidence, Limits, Session, TargetClasses, Task};
 use crate::budget::Budget;
 use crate::random::Random;
 
@@ -37,7 +37,7 @@ pub(super) fn seeded(seed: u64) -> (Victim, Vec<f32>, usize) {
 
 /// A task on class 0.
 pub(super) fn task<'a>(victim: &'a Victim, image: &'a [f32], limits: &'a Limits) -> Task<'a> {
-    Task { victim, image, label: 0, limits, targets: Targets::All, confidence: Confidence::Picture }
+    Task { victim, image, label: 0, limits, targets: TargetClasses::All, confidence: Confidence::Picture }
 }
 
 /// Runs a method on a task: what came out, and what it cost.

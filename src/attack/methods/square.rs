@@ -6,11 +6,11 @@
 //!
 //! ε is the L∞ limit or the usual radius of [`usual_share`].
 
-use super::attempt::{Attempt, Plain, confirm};
+use super::attempt::{Attempt, StatelessMethod, confirm};
 use super::ball::{Ball, usual_share};
 use super::losses::margin;
 use super::{Method, NotUsable, Preparation};
-use crate::attack::victim::Order;
+use crate::attack::victim::ChannelOrder;
 use crate::attack::{Session, Task};
 use crate::search::kernel::square::{Grid, Square};
 
@@ -19,7 +19,7 @@ const SCHEDULED: usize = 10_000;
 
 /// Makes the method.
 pub fn make(_: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    Ok(Box::new(Plain(search)))
+    Ok(Box::new(StatelessMethod(search)))
 }
 
 /// One restart.
@@ -33,7 +33,7 @@ pub fn search(task: &Task<'_>, session: &mut Session<'_>) -> Attempt {
         channels: layout.channels,
         height: layout.height,
         width: layout.width,
-        channels_last: layout.order == Order::ChannelsLast,
+        channels_last: layout.order == ChannelOrder::ChannelsLast,
     };
     let seed = session.random.bits();
     let mut kernel = Square::new(&ball.lower, &ball.upper, Some(grid), 1, SCHEDULED, seed);

@@ -6,9 +6,9 @@ use maud::{Markup, html};
 
 use super::Content;
 use crate::attack::images::picture;
-use crate::attack::record::{Found, Record};
+use crate::attack::record::{ConfirmedResult, Record};
 use crate::attack::run::Subject;
-use crate::attack::summary::Row;
+use crate::attack::summary::MethodRow;
 
 /// The gallery of each method with a success.
 pub(super) fn gallery(content: &Content<'_>) -> Markup {
@@ -32,8 +32,8 @@ pub(super) fn gallery(content: &Content<'_>) -> Markup {
 }
 
 /// Successes of a method from all over the set, evenly spaced, as many as asked for.
-fn shown<'a>(content: &Content<'a>, row: &Row) -> Vec<(&'a Subject, &'a Found)> {
-    let found: Vec<(&Record, &Found)> = content
+fn shown<'a>(content: &Content<'a>, row: &MethodRow) -> Vec<(&'a Subject, &'a ConfirmedResult)> {
+    let found: Vec<(&Record, &ConfirmedResult)> = content
         .records
         .iter()
         .filter(|record| record.method == row.method)
@@ -45,7 +45,7 @@ fn shown<'a>(content: &Content<'a>, row: &Row) -> Vec<(&'a Subject, &'a Found)> 
     chosen.filter_map(|(record, found)| Some((subject(record.image)?, found))).collect()
 }
 
-fn figure(content: &Content<'_>, subject: &Subject, found: &Found) -> Markup {
+fn figure(content: &Content<'_>, subject: &Subject, found: &ConfirmedResult) -> Markup {
     let (original, result) = (content.victim.shows(&subject.input), content.victim.shows(&found.input));
     let difference = picture::difference(&original, &result);
     let source = |values: &[f32]| {

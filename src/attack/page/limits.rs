@@ -3,17 +3,17 @@
 use maud::{Markup, html};
 
 use super::{definitions_list, heads, whole};
-use crate::attack::overview::{self, DEFINITIONS, Line, Part};
+use crate::attack::overview::{self, DEFINITIONS, OverviewLine, OverviewRun};
 
 /// The page; `title` is what was attacked.
-pub fn page(title: &str, parts: &[Part]) -> String {
+pub fn page(title: &str, parts: &[OverviewRun]) -> String {
     let names = ["method"].into_iter().chain(parts.iter().map(|part| part.text.as_str()));
     whole(
         title,
         &html! {
             p { (overview::images(parts)) " A press on a heading sorts." }
             ul {
-                @for Part { text, folder, .. } in parts {
+                @for OverviewRun { text, folder, .. } in parts {
                     li { a href={ (folder) "/report.html" } { "Report of " (text) } }
                 }
             }
@@ -29,7 +29,7 @@ pub fn page(title: &str, parts: &[Part]) -> String {
     )
 }
 
-fn row(line: &Line) -> Markup {
+fn row(line: &OverviewLine) -> Markup {
     html! {
         tr title=(line.about) {
             td data-value=(line.name) { (line.name) }

@@ -13,7 +13,7 @@ use super::measures::definitions;
 use super::measures::statistic::Statistic;
 use super::record::Record;
 use super::run::Subject;
-use super::summary::{Row, Summary};
+use super::summary::{MethodRow, Summary};
 use super::{Victim, table};
 use crate::report::markup;
 
@@ -92,7 +92,7 @@ fn figures(summary: &Summary) -> Markup {
 }
 
 /// What each cell of a row is sorted by; empty where there is no figure.
-fn keys(row: &Row) -> Vec<String> {
+fn keys(row: &MethodRow) -> Vec<String> {
     let number = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
     let mean = |statistic: Option<Statistic>| number(statistic.map(|statistic| statistic.mean));
     let part = |count: usize, of: usize| number((of > 0).then(|| count as f64 / of as f64));

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::attack::summary::{Curve, Row, Summary};
+use crate::attack::summary::{Curve, MethodRow, Summary};
 use crate::report::markup::{colour, legend};
 
 const WIDTH: f64 = 420.0;
@@ -14,7 +14,7 @@ const TOP: f64 = 10.0;
 const BINS: usize = 24;
 
 /// A distance: its name, and the curve of a row over it.
-type Measure = (&'static str, fn(&Row) -> &Curve);
+type Measure = (&'static str, fn(&MethodRow) -> &Curve);
 
 /// Both kinds of plots, for each distance.
 pub(super) fn plots(summary: &Summary) -> Markup {
@@ -37,14 +37,14 @@ pub(super) fn plots(summary: &Summary) -> Markup {
     }
 }
 
-fn largest(summary: &Summary, of: fn(&Row) -> &Curve) -> f64 {
+fn largest(summary: &Summary, of: fn(&MethodRow) -> &Curve) -> f64 {
     let ends = summary.rows.iter().filter_map(|row| of(row).points.last());
     ends.fold(0.0_f64, |most, point| most.max(point.0)).max(f64::MIN_POSITIVE)
 }
 
 fn budget_plot(summary: &Summary, (name, of): Measure) -> Markup {
     let most = largest(summary, of);
-    let path = |row: &Row| {
+    let path = |row: &MethodRow| {
         let steps = of(row).points.iter();
         let steps: String =
             steps.map(|&(distance, part)| format!("H{:.1}V{:.1}", x(distance / most), y(part))).collect();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Distance;
+use super::DistanceArg;
 use crate::cli::exit;
 
 /// `counterpatch attack`
@@ -58,11 +58,11 @@ pub(in crate::cli) struct Attack {
     pub(in crate::cli) reading: Option<String>,
     /// What the method `nearest` makes small: it looks for the closest image that fools the network, of any wrong class,
     /// and proves how close one can be
-    #[arg(long, value_enum, default_value_t = Distance::Linf)]
-    pub(in crate::cli) norm: Distance,
+    #[arg(long, value_enum, default_value_t = DistanceArg::Linf)]
+    pub(in crate::cli) norm: DistanceArg,
     /// How the network reads a flat row of several channels [default: as the shape of its input says]
     #[arg(long, value_enum, value_name = "ORDER")]
-    pub(in crate::cli) layout: Option<Order>,
+    pub(in crate::cli) layout: Option<ChannelOrderArg>,
     /// Subtracted from values (0 to 1) before the network reads them: one number, or one a channel
     #[arg(long, value_name = "X,X", value_delimiter = ',', allow_hyphen_values = true)]
     pub(in crate::cli) mean: Vec<f32>,
@@ -131,7 +131,7 @@ pub(in crate::cli) struct Attack {
 
 /// Where the channels of an image are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Order {
+pub(in crate::cli) enum ChannelOrderArg {
     /// All values of a channel together
     Nchw,
     /// The channels of a pixel side by side

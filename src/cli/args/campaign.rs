@@ -9,7 +9,7 @@ use crate::cli::exit;
 /// `counterpatch campaign`
 #[derive(Debug, Args)]
 #[command(after_help = exit::HELP)]
-pub(in crate::cli) struct Campaign {
+pub(in crate::cli) struct CampaignArgs {
     #[command(subcommand)]
     pub(in crate::cli) command: CampaignStep,
 }

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Decision, dimension};
+use super::{DecisionArg, dimension};
 use crate::cli::exit;
 
 /// `counterpatch property`
 #[derive(Debug, Args)]
 #[command(after_help = PROPERTY_HELP)]
-pub(in crate::cli) struct Property {
+pub(in crate::cli) struct PropertyArgs {
     #[command(flatten)]
-    pub(in crate::cli) near: Near,
+    pub(in crate::cli) near: NearArgs,
     /// How far each input may be from it, in units of the network's inputs: one number for all, or one an input,
     /// separated by commas. Quotients such as 8/255 are numbers
     #[arg(long, value_name = "X,X", value_delimiter = ',', required = true, allow_hyphen_values = true)]
@@ -27,7 +27,7 @@ pub(in crate::cli) struct Property {
 
 /// A point, and what must not happen near it.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Near {
+pub(in crate::cli) struct NearArgs {
     /// The network (ONNX), possibly gzipped
     #[arg(value_name = "NETWORK")]
     pub(in crate::cli) network: PathBuf,
@@ -52,8 +52,8 @@ pub(in crate::cli) struct Near {
     #[arg(long, value_name = "K=LOW,HIGH", allow_hyphen_values = true)]
     pub(in crate::cli) output_range: Vec<String>,
     /// How a decision is read from the outputs
-    #[arg(long, value_enum, default_value_t = Decision::Largest)]
-    pub(in crate::cli) decision: Decision,
+    #[arg(long, value_enum, default_value_t = DecisionArg::Largest)]
+    pub(in crate::cli) decision: DecisionArg,
     /// A value for a dimension that the network leaves open, by its name or as INPUT[AXIS]; may be repeated [default: 1]
     #[arg(long = "dim", value_name = "NAME=N", value_parser = dimension)]
     pub(in crate::cli) dims: Vec<(String, usize)>,
@@ -62,9 +62,9 @@ pub(in crate::cli) struct Near {
 /// `counterpatch radius`
 #[derive(Debug, Args)]
 #[command(after_help = exit::HELP)]
-pub(in crate::cli) struct Radius {
+pub(in crate::cli) struct RadiusArgs {
     #[command(flatten)]
-    pub(in crate::cli) near: Near,
+    pub(in crate::cli) near: NearArgs,
     /// The largest distance that is of interest, in units of the network's inputs
     #[arg(long, value_name = "X", default_value = "1", allow_hyphen_values = true)]
     pub(in crate::cli) most: String,

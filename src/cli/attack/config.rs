@@ -3,28 +3,28 @@
 use std::time::Duration;
 
 use super::limits::{self, Typed};
-use crate::attack::methods::{Entry, TABLE};
-use crate::attack::{Confidence, Order, Targets};
+use crate::attack::methods::{MethodEntry, TABLE};
+use crate::attack::{ChannelOrder, Confidence, TargetClasses};
 use crate::cli::args;
 use crate::cli::config::{UsageError, reading, seconds, threads};
 use crate::nearest::Norm;
-use crate::search::strategy::patch::reading::Reading;
+use crate::search::strategy::patch::reading::PaperReading;
 
 /// The meaning of `attack`'s arguments.
 #[derive(Debug)]
-pub(super) struct Config {
+pub(super) struct AttackConfig {
     /// The methods in the table's order, and whether all were asked for: then one that cannot be used is left out.
-    pub(super) methods: Vec<Entry>,
+    pub(super) methods: Vec<MethodEntry>,
     /// Whether `all` was said.
     pub(super) all: bool,
     /// What is allowed: a run for each, at least one.
     pub(super) limits: Vec<Typed>,
     /// Classes to aim at.
-    pub(super) targets: Targets,
+    pub(super) targets: TargetClasses,
     /// By how much a class has to lead.
     pub(super) confidence: Confidence,
     /// How flat inputs are read.
-    pub(super) order: Option<Order>,
+    pub(super) order: Option<ChannelOrder>,
     /// What inputs are divided by, after `--mean` was subtracted.
     pub(super) deviation: Vec<f32>,
     /// Seconds of one method on one image.
@@ -32,12 +32,12 @@ pub(super) struct Config {
     /// Images at a time.
     pub(super) threads: usize,
     /// How the method `patch` understands the paper.
-    pub(super) reading: Reading,
+    pub(super) reading: PaperReading,
     /// What the closest image is closest in.
     pub(super) norm: Norm,
 }
 
-impl TryFrom<&args::Attack> for Config {
+impl TryFrom<&args::Attack> for AttackConfig {
     type Error = UsageError;
 
     fn try_from(args: &args::Attack) -> Result<Self, UsageError> {
@@ -48,7 +48,7 @@ impl TryFrom<&args::Attack> for Config {
         {
             return Err(UsageError::Method { name: name.clone(), known: known().collect() });
         }
-        let wanted = |entry: &&Entry| all || args.methods.iter().any(|name| name == entry.name);
+        let wanted = |entry: &&MethodEntry| all || args.methods.iter().any(|name| name == entry.name);
         let deviation = match args.scale {
             Some(scale) => vec![1.0 / scale],
             None => args.deviation.clone(),
@@ -78,11 +78,11 @@ impl TryFrom<&args::Attack> for Config {
             limits: limits::runs(&args.limits, args.pixels)?,
             targets: args
                 .target_class
-                .map_or_else(|| targets(&args.targets), |class| Ok(Targets::Only(class)))?,
+                .map_or_else(|| targets(&args.targets), |class| Ok(TargetClasses::Only(class)))?,
             confidence: confidence(&args.confidence)?,
             order: args.layout.map(|order| match order {
-                args::Order::Nchw => Order::ChannelsFirst,
-                args::Order::Nhwc => Order::ChannelsLast,
+                args::ChannelOrderArg::Nchw => ChannelOrder::ChannelsFirst,
+                args::ChannelOrderArg::Nhwc => ChannelOrder::ChannelsLast,
             }),
             deviation,
             each: seconds("budget", &args.budget)?,
@@ -101,12 +101,12 @@ fn confidence(text: &str) -> Result<Confidence, UsageError> {
     }
 }
 
-fn targets(text: &str) -> Result<Targets, UsageError> {
+fn targets(text: &str) -> Result<TargetClasses, UsageError> {
     match text {
-        "runner-up" => Ok(Targets::RunnerUp),
-        "all" => Ok(Targets::All),
+        "runner-up" => Ok(TargetClasses::RunnerUp),
+        "all" => Ok(TargetClasses::All),
         number => match number.parse() {
-            Ok(count @ 1..) => Ok(Targets::Strongest(count)),
+            Ok(count @ 1..) => Ok(TargetClasses::Strongest(count)),
             _ => Err(UsageError::Targets(text.to_owned())),
         },
     }
@@ -135,9 +135,9 @@ mod tests {
     #[test]
     fn targets_are_words_or_a_number() {
         let cases = [
-            ("runner-up", Some(Targets::RunnerUp)),
-            ("all", Some(Targets::All)),
-            ("5", Some(Targets::Strongest(5))),
+            ("runner-up", Some(TargetClasses::RunnerUp)),
+            ("all", Some(TargetClasses::All)),
+            ("5", Some(TargetClasses::Strongest(5))),
             ("0", None),
             ("-1", None),
             ("most", None),

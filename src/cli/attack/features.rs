@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::files::Reading;
+use super::files::ImageReading;
 use super::stem;
 use crate::attack::Victim;
-use crate::attack::measures::features::{Features, Layer, NoLayer};
-use crate::attack::measures::reader::{Reader, ReaderError};
+use crate::attack::measures::features::{FeatureLayer, Features, NoLayer};
+use crate::attack::measures::reader::{PictureReader, ReaderError};
 use crate::budget::Budget;
 use crate::cli::args;
 use crate::network::{self, ImportError, Network};
@@ -33,19 +33,20 @@ pub(super) enum SourceError {
 pub(super) struct Source {
     /// The file of `--features`; without it the network is the victim's.
     named: Option<(PathBuf, Network<f32>)>,
-    layer: Layer,
-    reader: Reader,
+    layer: FeatureLayer,
+    reader: PictureReader,
 }
 
 impl Source {
     /// The file and the node of `--features`, or the victim's penultimate layer.
     pub(super) fn new(
         args: &args::Attack,
-        images: &Reading<'_>,
+        images: &ImageReading<'_>,
         victim: &Victim,
     ) -> Result<Self, SourceError> {
         let Some(text) = &args.features else {
-            let (layer, reader) = (Layer::penultimate(&victim.network), Reader::of_victim(victim));
+            let (layer, reader) =
+                (FeatureLayer::penultimate(&victim.network), PictureReader::of_victim(victim));
             return Ok(Self { named: None, layer, reader });
         };
         let at = |end: &str| text.find(&format!("{end}:")).map(|at| text.split_at(at + end.len()));
@@ -56,14 +57,14 @@ impl Source {
         let path = PathBuf::from(file);
         let model = onnx::read(&path)?;
         let (mean, deviation) = (&args.features_mean, &args.features_deviation);
-        let reader = Reader::new(&model, images.set.shape, images.order, mean, deviation)
+        let reader = PictureReader::new(&model, images.set.shape, images.order, mean, deviation)
             .map_err(|source| SourceError::Reader { path: path.clone(), source })?;
         let network = network::import::<f32>(&model)
             .map_err(|source| SourceError::Import { path: path.clone(), source })?;
         let outputs: Vec<&str> = model.graph.outputs.iter().map(|output| output.name.as_str()).collect();
         let layer = match node {
-            None => Layer::penultimate(&network),
-            Some(node) => Layer::named(&network, &outputs, node)
+            None => FeatureLayer::penultimate(&network),
+            Some(node) => FeatureLayer::named(&network, &outputs, node)
                 .map_err(|source| SourceError::Layer { path: path.clone(), source })?,
         };
         Ok(Self { named: Some((path, network)), layer, reader })

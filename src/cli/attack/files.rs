@@ -8,13 +8,13 @@ use std::sync::Arc;
 use crate::attack::fit::{self, FitError};
 use crate::attack::images::{self, Image, ImageError, Set, picture};
 use crate::attack::victim::VictimError;
-use crate::attack::{Order, Victim};
+use crate::attack::{ChannelOrder, Victim};
 use crate::onnx::{self, Model};
 use crate::unpack;
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FileError {
+pub(super) enum AttackFileError {
     /// The system refused.
     #[error("{}: {source}", unpack::shown(.path))]
     Io { path: PathBuf, source: unpack::FileError },
@@ -52,30 +52,31 @@ pub(super) enum FileError {
 }
 
 /// The images with their classes.
-pub(super) fn images(path: &Path, labels: Option<&Path>) -> Result<Set, FileError> {
+pub(super) fn images(path: &Path, labels: Option<&Path>) -> Result<Set, AttackFileError> {
     let mut set = if path.is_dir() { folder(path)? } else { parsed(path, images::read)? };
     if let Some(labels) = labels {
         let table = parsed(labels, images::read_labels)?;
-        let wrong = |source| FileError::Images { path: labels.to_path_buf(), source };
+        let wrong = |source| AttackFileError::Images { path: labels.to_path_buf(), source };
         table.give(&mut set).map_err(wrong)?;
     }
     match set.images.iter().all(|image| image.label.is_some()) && !set.images.is_empty() {
         true => Ok(set),
-        false => Err(FileError::NoLabels(path.to_path_buf())),
+        false => Err(AttackFileError::NoLabels(path.to_path_buf())),
     }
 }
 
-fn parsed<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, ImageError>) -> Result<T, FileError> {
+fn parsed<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, ImageError>) -> Result<T, AttackFileError> {
     let read = unpack::read(path, unpack::limit::IMAGES);
-    let (path, bytes) = read.map_err(|source| FileError::Io { path: path.to_path_buf(), source })?;
-    parse(&bytes).map_err(|source| FileError::Images { path, source })
+    let (path, bytes) = read.map_err(|source| AttackFileError::Io { path: path.to_path_buf(), source })?;
+    parse(&bytes).map_err(|source| AttackFileError::Images { path, source })
 }
 
 /// Pictures of a folder and its sub-folders, by name. Sub-folders are classes: their names are the numbers, or they count
 /// from 0 in the order of their names.
-fn folder(root: &Path) -> Result<Set, FileError> {
-    let inside = |path: &Path| -> Result<Vec<PathBuf>, FileError> {
-        let io = |refusal: io::Error| FileError::Io { path: path.to_path_buf(), source: refusal.into() };
+fn folder(root: &Path) -> Result<Set, AttackFileError> {
+    let inside = |path: &Path| -> Result<Vec<PathBuf>, AttackFileError> {
+        let io =
+            |refusal: io::Error| AttackFileError::Io { path: path.to_path_buf(), source: refusal.into() };
         let entries =
             fs::read_dir(path).and_then(|entries| entries.collect::<io::Result<Vec<_>>>()).map_err(io)?;
         let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
@@ -96,7 +97,7 @@ fn folder(root: &Path) -> Result<Set, FileError> {
     pictures(root, files)
 }
 
-fn pictures(root: &Path, files: Vec<(PathBuf, Option<usize>)>) -> Result<Set, FileError> {
+fn pictures(root: &Path, files: Vec<(PathBuf, Option<usize>)>) -> Result<Set, AttackFileError> {
     let mut set: Option<(Set, PathBuf)> = None;
     for (path, label) in files {
         let (shape, values) = parsed(&path, picture::read)?;
@@ -107,11 +108,11 @@ fn pictures(root: &Path, files: Vec<(PathBuf, Option<usize>)>) -> Result<Set, Fi
             Some((set, _)) if set.shape == shape => set.images.push(image),
             Some((set, other)) => {
                 let (found, first) = (shape.to_string(), set.shape.to_string());
-                return Err(FileError::Shape { path, found, other: other.clone(), first });
+                return Err(AttackFileError::Shape { path, found, other: other.clone(), first });
             }
         }
     }
-    set.map(|(set, _)| set).ok_or_else(|| FileError::NoPictures(root.to_path_buf()))
+    set.map(|(set, _)| set).ok_or_else(|| AttackFileError::NoPictures(root.to_path_buf()))
 }
 
 fn is_picture(path: &Path) -> bool {
@@ -122,31 +123,31 @@ fn is_picture(path: &Path) -> bool {
 
 /// How networks read the images of the run.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reading<'a> {
+pub(super) struct ImageReading<'a> {
     /// The images.
     pub(super) set: &'a Set,
     /// The order in flat inputs.
-    pub(super) order: Option<Order>,
+    pub(super) order: Option<ChannelOrder>,
     /// `--mean`.
     pub(super) mean: &'a [f32],
     /// What it is divided by.
     pub(super) deviation: &'a [f32],
 }
 
-impl Reading<'_> {
+impl ImageReading<'_> {
     /// A classifier of the images.
-    pub(super) fn victim(&self, path: &Path) -> Result<Victim, FileError> {
+    pub(super) fn victim(&self, path: &Path) -> Result<Victim, AttackFileError> {
         self.of_model(Arc::new(onnx::read(path)?), path)
     }
 
     /// The same, of a model that was read.
-    pub(super) fn of_model(&self, model: Arc<Model>, path: &Path) -> Result<Victim, FileError> {
+    pub(super) fn of_model(&self, model: Arc<Model>, path: &Path) -> Result<Victim, AttackFileError> {
         let shape = self.set.shape;
-        let fit = |source| FileError::Fit { path: path.to_path_buf(), source };
+        let fit = |source| AttackFileError::Fit { path: path.to_path_buf(), source };
         let layout = fit::layout(&model, shape, self.order).map_err(fit)?;
         let scaling =
             fit::scaling(shape.channels, self.mean, self.deviation, ["--mean", "--std"]).map_err(fit)?;
-        let unusable = |source| FileError::Victim { path: path.to_path_buf(), source };
+        let unusable = |source| AttackFileError::Victim { path: path.to_path_buf(), source };
         Victim::new(model, layout, scaling).map_err(unusable)
     }
 }

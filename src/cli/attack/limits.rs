@@ -25,7 +25,7 @@ impl Typed {
 }
 
 /// A number with its text.
-struct Limit {
+struct WrittenLimit {
     text: String,
     number: f32,
 }
@@ -48,12 +48,14 @@ pub(super) fn runs(texts: &[String], pixels: Option<usize>) -> Result<Vec<Typed>
         };
         // What `fraction` takes has digits, signs, points, an `e` and a quotient's bar, and perhaps blanks.
         let text: String = text.chars().filter(|letter| !letter.is_whitespace()).collect();
-        if let Some(Limit { text: first, .. }) = list.iter().find(|limit: &&Limit| limit.number == number) {
+        if let Some(WrittenLimit { text: first, .. }) =
+            list.iter().find(|limit: &&WrittenLimit| limit.number == number)
+        {
             return Err(UsageError::SameLimit { first: first.clone(), second: text });
         }
-        list.push(Limit { text, number });
+        list.push(WrittenLimit { text, number });
     }
-    let or_none = |list: &[Limit]| -> Vec<(String, f32)> {
+    let or_none = |list: &[WrittenLimit]| -> Vec<(String, f32)> {
         match list {
             [] => vec![(String::new(), f32::INFINITY)],
             list => list.iter().map(|limit| (limit.text.clone(), limit.number)).collect(),

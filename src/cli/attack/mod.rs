@@ -30,10 +30,10 @@ use crate::campaign::Digest;
 use crate::cli::terminal::{self, say};
 use crate::onnx;
 use crate::witness::write::WriteError;
-use config::Config;
+use config::AttackConfig;
 use features::{Source, SourceError};
-use files::{FileError, Reading};
-use work::{Ended, Work};
+use files::{AttackFileError, ImageReading};
+use work::{Work, WorkEnding};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ enum AttackFailure {
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error(transparent)]
-    File(Box<FileError>),
+    File(Box<AttackFileError>),
     #[error(transparent)]
     Features(Box<SourceError>),
     #[error("method {method}: {source}")]
@@ -58,8 +58,8 @@ enum AttackFailure {
     System(io::Error),
 }
 
-impl From<FileError> for AttackFailure {
-    fn from(error: FileError) -> Self {
+impl From<AttackFileError> for AttackFailure {
+    fn from(error: AttackFileError) -> Self {
         Self::File(Box::new(error))
     }
 }
@@ -72,7 +72,7 @@ impl From<SourceError> for AttackFailure {
 
 impl From<onnx::ReadError> for AttackFailure {
     fn from(error: onnx::ReadError) -> Self {
-        Self::from(FileError::from(error))
+        Self::from(AttackFileError::from(error))
     }
 }
 
@@ -95,7 +95,7 @@ pub(super) fn run(args: &args::Attack) -> Exit {
 
 /// What the outcome of an attack depends on, besides the image and the method: the first line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Settings {
+struct AttackSettings {
     version: String,
     network: String,
     companions: Vec<String>,
@@ -120,14 +120,14 @@ struct Ready {
     subjects: Vec<Subject>,
     attacked: Vec<usize>,
     chosen: Vec<Chosen>,
-    settings: Settings,
+    settings: AttackSettings,
 }
 
 impl Ready {
-    fn new(args: &args::Attack, config: &Config) -> Result<Self, AttackFailure> {
+    fn new(args: &args::Attack, config: &AttackConfig) -> Result<Self, AttackFailure> {
         let set = files::images(&args.images, args.labels.as_deref())?;
         let reading =
-            Reading { set: &set, order: config.order, mean: &args.mean, deviation: &config.deviation };
+            ImageReading { set: &set, order: config.order, mean: &args.mean, deviation: &config.deviation };
         let (model, bytes) = onnx::read_with_bytes(&args.network)?;
         let victim = reading.of_model(model.into(), &args.network)?;
         let (mut companions, mut companion_marks) = (Vec::new(), Vec::new());
@@ -140,7 +140,7 @@ impl Ready {
             return Err(AttackFailure::Companion(args.companions[at].clone()));
         }
         let transfers = args.transfers.iter().map(|path| Ok((stem(path), reading.victim(path)?)));
-        let others = transfers.collect::<Result<Vec<(String, Victim)>, FileError>>()?;
+        let others = transfers.collect::<Result<Vec<(String, Victim)>, AttackFileError>>()?;
         let source = Source::new(args, &reading, &victim)?;
 
         let subjects = subjects(&set, &victim, args.target_class)?;
@@ -152,7 +152,7 @@ impl Ready {
 }
 
 fn attack(args: &args::Attack) -> Result<Exit, AttackFailure> {
-    let config = Config::try_from(args)?;
+    let config = AttackConfig::try_from(args)?;
     let budget = Budget::unlimited().with_interrupt(interrupt().map_err(AttackFailure::System)?);
     let ready = Ready::new(args, &config)?;
     let work = Work {
@@ -166,8 +166,8 @@ fn attack(args: &args::Attack) -> Result<Exit, AttackFailure> {
     let [typed] = config.limits.as_slice() else { return sweep::run(&work, &config.limits) };
     let network = args.network.file_name().unwrap_or_default().to_string_lossy();
     match work.run(&typed.limits, &args.output, &network)? {
-        Ended::Interrupted { done } => Ok(interrupted(done, work.pairs())),
-        Ended::Done { summary, records: _, json } => {
+        WorkEnding::Interrupted { done } => Ok(interrupted(done, work.pairs())),
+        WorkEnding::Done { summary, records: _, json } => {
             let written = match args.json {
                 true => terminal::print_json(&format!("{json}\n")),
                 false => terminal::print(&table::text(&summary)),
@@ -187,15 +187,15 @@ fn stem(path: &Path) -> String {
 }
 
 /// The images as the victim reads them, classified. A class chosen for all is that of images that have none of their own.
-fn subjects(set: &Set, victim: &Victim, chosen: Option<usize>) -> Result<Vec<Subject>, FileError> {
+fn subjects(set: &Set, victim: &Victim, chosen: Option<usize>) -> Result<Vec<Subject>, AttackFileError> {
     let classes = victim.classes();
     let one = |(number, image): (usize, &crate::attack::images::Image)| {
         let (label, target) = (image.label.unwrap_or(classes), image.target.or(chosen));
         if label >= classes {
-            return Err(FileError::Label { image: image.name.clone(), label, classes });
+            return Err(AttackFileError::Label { image: image.name.clone(), label, classes });
         }
         if let Some(target) = target.filter(|&target| target >= classes) {
-            return Err(FileError::Target { image: format!("image {}", image.name), target, classes });
+            return Err(AttackFileError::Target { image: format!("image {}", image.name), target, classes });
         }
         Ok(Subject::new(victim, number, victim.reads(&image.values), label, target))
     };
@@ -218,7 +218,7 @@ fn chosen_images(subjects: &[Subject], protocol: Option<usize>) -> Vec<usize> {
 
 /// The methods, made for this run. With `all`, those that cannot be used are left out, which is said.
 fn methods(
-    config: &Config,
+    config: &AttackConfig,
     victim: &Victim,
     companions: &[Victim],
     subjects: &[Subject],
@@ -249,17 +249,17 @@ fn mark(bytes: impl IntoIterator<Item = u8>) -> String {
 
 fn settings(
     args: &args::Attack,
-    config: &Config,
+    config: &AttackConfig,
     network: String,
     companions: Vec<String>,
     set: &Set,
-) -> Settings {
+) -> AttackSettings {
     let of_image = |image: &crate::attack::images::Image| {
         let number = |class: Option<usize>| class.map_or(u64::MAX, |class| class as u64).to_le_bytes();
         let classes = number(image.label).into_iter().chain(number(image.target));
         image.values.iter().flat_map(|value| value.to_le_bytes()).chain(classes).collect::<Vec<u8>>()
     };
-    Settings {
+    AttackSettings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         network,
         companions,

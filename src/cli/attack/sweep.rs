@@ -1,14 +1,14 @@
 //! Several limits: a run for each in a folder of its own, and an overview of all beside them.
 
 use super::limits::Typed;
-use super::work::{Ended, Work};
-use super::{AttackFailure, Settings, interrupted, write};
+use super::work::{Work, WorkEnding};
+use super::{AttackFailure, AttackSettings, interrupted, write};
 use crate::attack::csv;
-use crate::attack::overview::{self, Part};
+use crate::attack::overview::{self, OverviewRun};
 use crate::attack::page::limits;
 use crate::attack::record::Record;
 use crate::cli::exit::Exit;
-use crate::cli::journal::Journal;
+use crate::cli::journal::JournalFile;
 use crate::cli::terminal::{self, say};
 
 /// What stands in the settings of the overview's folder in place of limits: others may be added.
@@ -17,10 +17,10 @@ const EACH: &str = "a folder each";
 /// Does the runs one after the other.
 pub(super) fn run(work: &Work<'_>, runs: &[Typed]) -> Result<Exit, AttackFailure> {
     let args = work.args;
-    let settings = Settings { limits: EACH.to_owned(), ..work.ready.settings.clone() };
+    let settings = AttackSettings { limits: EACH.to_owned(), ..work.ready.settings.clone() };
     write::folder(&args.output)?;
     // It has no records. It keeps this folder's overview and the report of a single run from taking each other's place.
-    Journal::open::<Settings, Record>(&args.output.join("journal.jsonl"), &settings)?;
+    JournalFile::open::<AttackSettings, Record>(&args.output.join("journal.jsonl"), &settings)?;
     let network = args.network.file_name().unwrap_or_default().to_string_lossy();
     let (mut parts, mut lines) = (Vec::new(), csv::names_with_limit());
     for (at, typed) in runs.iter().enumerate() {
@@ -30,14 +30,14 @@ pub(super) fn run(work: &Work<'_>, runs: &[Typed]) -> Result<Exit, AttackFailure
         let folder = typed.folder();
         let title = format!("{network}, {}", typed.text);
         match work.run(&typed.limits, &args.output.join(&folder), &title)? {
-            Ended::Interrupted { done } => {
+            WorkEnding::Interrupted { done } => {
                 return Ok(interrupted(at * work.pairs() + done, runs.len() * work.pairs()));
             }
-            Ended::Done { summary, records, json: _ } => {
+            WorkEnding::Done { summary, records, json: _ } => {
                 lines += &csv::lines(Some(&typed.text), &records, &work.ready.subjects, &work.names());
                 let fooled = overview::fooled(&records);
                 let (text, limits) = (typed.text.clone(), typed.limits.clone());
-                parts.push(Part { text, folder, limits, summary: *summary, fooled });
+                parts.push(OverviewRun { text, folder, limits, summary: *summary, fooled });
             }
         }
     }

@@ -5,22 +5,22 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::config::Config;
-use super::{AttackFailure, Ready, Settings, write};
+use super::config::AttackConfig;
+use super::{AttackFailure, AttackSettings, Ready, write};
 use crate::attack::measures::features::Features;
-use crate::attack::record::{Ending, Record};
-use crate::attack::run::{Chosen, Plan, Subject};
+use crate::attack::record::{AttackEnding, Record};
+use crate::attack::run::{Chosen, RunPlan, Subject};
 use crate::attack::summary::{Material, Summary};
 use crate::attack::{Limits, Victim};
 use crate::budget::Budget;
 use crate::cli::args;
-use crate::cli::journal::{Journal, JournalError};
+use crate::cli::journal::{JournalError, JournalFile};
 use crate::report::Bar;
 
 /// What all runs of a command share.
 pub(super) struct Work<'a> {
     pub(super) args: &'a args::Attack,
-    pub(super) config: &'a Config,
+    pub(super) config: &'a AttackConfig,
     pub(super) ready: &'a Ready,
     pub(super) features: &'a Features<'a>,
     pub(super) budget: &'a Budget,
@@ -29,7 +29,7 @@ pub(super) struct Work<'a> {
 }
 
 /// How a run ended.
-pub(super) enum Ended {
+pub(super) enum WorkEnding {
     /// Its report is written.
     Done { summary: Box<Summary>, records: Vec<Record>, json: Value },
     /// So many attacks are in the journal.
@@ -43,16 +43,21 @@ impl Work<'_> {
     }
 
     /// Does a run in a folder, or what is left of it. `title` is what its page is headed with.
-    pub(super) fn run(&self, limits: &Limits, output: &Path, title: &str) -> Result<Ended, AttackFailure> {
+    pub(super) fn run(
+        &self,
+        limits: &Limits,
+        output: &Path,
+        title: &str,
+    ) -> Result<WorkEnding, AttackFailure> {
         let Ready { victim, subjects, attacked, chosen, others, .. } = self.ready;
-        let settings = Settings { limits: self.told(limits), ..self.ready.settings.clone() };
+        let settings = AttackSettings { limits: self.told(limits), ..self.ready.settings.clone() };
         write::folder(output)?;
         let (journal, mut known) =
-            Journal::open::<Settings, Record>(&output.join("journal.jsonl"), &settings)?;
+            JournalFile::open::<AttackSettings, Record>(&output.join("journal.jsonl"), &settings)?;
         known.retain(|record| fits(record, victim));
         let records = self.complete(limits, known, &journal)?;
         if self.budget.check().is_err() {
-            return Ok(Ended::Interrupted { done: records.len() });
+            return Ok(WorkEnding::Interrupted { done: records.len() });
         }
         let entries: Vec<_> = chosen.iter().map(|chosen| chosen.entry).collect();
         let summary = Summary::new(&Material {
@@ -66,9 +71,9 @@ impl Work<'_> {
         });
         // A large network of features takes minutes: what it did not get to is no figure.
         if self.budget.check().is_err() {
-            return Ok(Ended::Interrupted { done: records.len() });
+            return Ok(WorkEnding::Interrupted { done: records.len() });
         }
-        let report = write::Report {
+        let report = write::WrittenReport {
             output,
             title,
             gallery: self.args.gallery,
@@ -78,7 +83,7 @@ impl Work<'_> {
             summary: &summary,
         };
         let json = report.write(&self.names(), serde_json::json!(settings))?;
-        Ok(Ended::Done { summary: Box::new(summary), records, json })
+        Ok(WorkEnding::Done { summary: Box::new(summary), records, json })
     }
 
     /// The images' names, by number.
@@ -97,10 +102,10 @@ impl Work<'_> {
         &self,
         limits: &Limits,
         known: Vec<Record>,
-        journal: &Journal,
+        journal: &JournalFile,
     ) -> Result<Vec<Record>, AttackFailure> {
         let Ready { victim, subjects, attacked, chosen, .. } = self.ready;
-        let plan = Plan {
+        let plan = RunPlan {
             victim,
             limits: limits.clone(),
             targets: self.config.targets,
@@ -125,7 +130,8 @@ impl Work<'_> {
                 .note(&record)
                 .map_err(|source| JournalError::Io { path: "the journal".into(), source })?;
             done += 1;
-            found += usize::from(matches!(record.ending, Ending::Adversarial | Ending::OwnDefinition));
+            found +=
+                usize::from(matches!(record.ending, AttackEnding::Adversarial | AttackEnding::OwnDefinition));
             if let Some(bar) = &bar {
                 bar.step(format!("{found} of {done} adversarial"));
             }

@@ -11,14 +11,14 @@ use crate::attack::csv;
 use crate::attack::images::npy::Column;
 use crate::attack::images::{npz, picture};
 use crate::attack::page::{self, Content};
-use crate::attack::record::{Found, Record};
+use crate::attack::record::{ConfirmedResult, Record};
 use crate::attack::run::Subject;
 use crate::attack::summary::Summary;
-use crate::cli::output::Output;
+use crate::cli::output::OutputFile;
 use crate::witness::write::WriteError;
 
 /// What is written.
-pub(super) struct Report<'a> {
+pub(super) struct WrittenReport<'a> {
     /// The folder.
     pub(super) output: &'a Path,
     /// The page's heading.
@@ -36,7 +36,7 @@ pub(super) fn folder(path: &Path) -> Result<(), WriteError> {
     fs::create_dir_all(path).map_err(|source| WriteError { path: path.to_path_buf(), source })
 }
 
-impl Report<'_> {
+impl WrittenReport<'_> {
     /// Writes all of it; the JSON, for standard output too.
     pub(super) fn write(&self, names: &[String], settings: Value) -> Result<Value, WriteError> {
         let output = self.output;
@@ -61,7 +61,7 @@ impl Report<'_> {
     }
 
     /// Every success with its image.
-    fn successes(&self) -> impl Iterator<Item = (&Record, &Subject, &Found)> {
+    fn successes(&self) -> impl Iterator<Item = (&Record, &Subject, &ConfirmedResult)> {
         self.records.iter().filter_map(|record| {
             let subject = self.subjects.iter().find(|subject| subject.number == record.image)?;
             Some((record, subject, record.found.as_ref()?))
@@ -76,7 +76,7 @@ impl Report<'_> {
         let inputs: Vec<f32> = self.successes().flat_map(|(.., found)| found.input.iter().copied()).collect();
         let originals: Vec<f32> =
             self.successes().flat_map(|(_, subject, _)| subject.input.iter().copied()).collect();
-        let numbers = |number: &dyn Fn(&Record, &Subject, &Found) -> usize| -> Vec<i64> {
+        let numbers = |number: &dyn Fn(&Record, &Subject, &ConfirmedResult) -> usize| -> Vec<i64> {
             let all = self.successes().map(|(record, subject, found)| number(record, subject, found));
             all.map(|number| i64::try_from(number).unwrap_or(i64::MAX)).collect()
         };
@@ -127,7 +127,7 @@ impl Report<'_> {
 
 /// Writes a file that is whole even after a power cut.
 pub(super) fn whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    let output = Output::prepare(path)?;
+    let output = OutputFile::prepare(path)?;
     output.write(bytes)?;
     output.publish()
 }

@@ -20,14 +20,14 @@ pub(super) struct Settings {
 
 /// An open journal.
 pub(super) struct Journal {
-    journal: journal::Journal,
+    journal: journal::JournalFile,
     known: HashMap<String, Record>,
 }
 
 impl Journal {
     /// Opens or begins one.
     pub(super) fn open(path: &Path, settings: Settings) -> Result<Self, JournalError> {
-        let (journal, records) = journal::Journal::open::<Settings, Record>(path, &settings)?;
+        let (journal, records) = journal::JournalFile::open::<Settings, Record>(path, &settings)?;
         Ok(Self { journal, known: records.into_iter().map(|record| (of_record(&record), record)).collect() })
     }
 
@@ -67,7 +67,7 @@ fn key<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{Finding, Judged, Said, Truth};
+    use crate::audit::{ClaimedVerdict, Finding, Judged, Truth};
 
     fn claim(word: &str) -> Claim {
         Claim {
@@ -75,7 +75,7 @@ mod tests {
             benchmark: "b".into(),
             network: "n".into(),
             property: "p".into(),
-            answer: Said::of(word),
+            answer: ClaimedVerdict::of(word),
             word: word.into(),
             witness: None,
         }

@@ -55,13 +55,13 @@ impl Failing for AuditFailure {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &args::Audit) -> Exit {
+pub(super) fn run(args: &args::AuditArgs) -> Exit {
     audit(args).unwrap_or_else(|failure| failure.say())
 }
 
 /// An interrupted audit writes what it has found until then, and says so.
-fn audit(args: &args::Audit) -> Result<Exit, AuditFailure> {
-    let config = config::Audit::try_from(args)?;
+fn audit(args: &args::AuditArgs) -> Result<Exit, AuditFailure> {
+    let config = config::AuditConfig::try_from(args)?;
     let mut entries = Vec::new();
     for table in &args.claims {
         entries.extend(files::read_table(table, args.tool.as_deref())?);
@@ -99,7 +99,7 @@ fn audit(args: &args::Audit) -> Result<Exit, AuditFailure> {
 /// instances' order.
 fn examine_all(
     instances: &[Instance],
-    config: &config::Audit,
+    config: &config::AuditConfig,
     journal: Option<&Journal>,
     (interrupt, budget): (&Interrupt, &Budget),
     show: bool,
@@ -151,7 +151,7 @@ fn claims_of(instance: &Instance) -> Vec<&Claim> {
     instance.entries.iter().map(|entry| &entry.claim).collect()
 }
 
-fn examine_one(instance: &Instance, config: &config::Audit, budget: &Budget) -> Record {
+fn examine_one(instance: &Instance, config: &config::AuditConfig, budget: &Budget) -> Record {
     let claims = claims_of(instance);
     let files: Vec<_> = instance.entries.iter().map(files::Entry::counterexample).collect();
     let budget = || budget.slice(config.budget);

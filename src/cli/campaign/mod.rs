@@ -95,7 +95,7 @@ impl Failing for CampaignFailure {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &args::Campaign, itself: &[OsString]) -> Exit {
+pub(super) fn run(args: &args::CampaignArgs, itself: &[OsString]) -> Exit {
     let done = match &args.command {
         args::CampaignStep::Plan(args) => plan::run(args),
         args::CampaignStep::Run(args) => run::run(args, itself),

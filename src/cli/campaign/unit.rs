@@ -13,7 +13,7 @@ use crate::campaign::{
     UnitVerdict,
 };
 use crate::cli::second::script::RESULTS;
-use crate::cli::second::{Answer, Attended, Call, Ending, Question, attend, last_line};
+use crate::cli::second::{Attended, CommandEnding, ToolAnswer, ToolCall, ToolQuestion, attend, last_line};
 use crate::witness::read::Listed;
 
 /// What a tool may take beyond the limit that it is told, before it is ended: to write its results, on a busy machine.
@@ -113,14 +113,14 @@ fn call(
     unit: CampaignUnit,
     limit: Duration,
     scratch: &Path,
-) -> io::Result<Call> {
+) -> io::Result<ToolCall> {
     let (instance, tool) = (&plan.instances[unit.instance], &plan.tools[unit.tool]);
     let path = |file: usize| plan.files[file].path.as_path();
     let networks: Vec<_> =
         instance.networks.iter().map(|(name, file)| (name.as_deref(), path(*file))).collect();
     let property = path(instance.property_file);
     let Some(program) = &tool.program else {
-        let question = Question::packed(&networks, property);
+        let question = ToolQuestion::packed(&networks, property);
         let mut words = itself.iter().map(|word| word.to_string_lossy().into_owned());
         let program = words.next().ok_or_else(|| io::Error::other("it does not know how it was started"))?;
         let mut arguments: Vec<String> = words.collect();
@@ -132,9 +132,9 @@ fn call(
         arguments.extend(["--timeout".to_owned(), limit.as_secs_f64().to_string()]);
         arguments.extend(["--seed".to_owned(), unit.seed.to_string()]);
         arguments.extend(["--threads".to_owned(), plan.limits.threads.to_string()]);
-        return Ok(Call { program: program.into(), arguments, environment: Vec::new() });
+        return Ok(ToolCall { program: program.into(), arguments, environment: Vec::new() });
     };
-    let question = Question::new(&networks, property, Some(limit), scratch)?;
+    let question = ToolQuestion::new(&networks, property, Some(limit), scratch)?;
     let mut call = as_tool(tool.kind, program, &instance.benchmark).call(&question, scratch);
     // The competition's interface has no seed. A script that knows of it may read it.
     call.environment.push(("COUNTERPATCH_SEED", unit.seed.to_string()));
@@ -152,16 +152,19 @@ fn judge(attended: &Attended, kind: ToolKind, scratch: &Path, log: &str) -> Resu
         Err(_) => return Err(Ran::Interrupted),
     };
     match ending {
-        Ending::Exited(0) => {}
-        Ending::Exited(_) => {
+        CommandEnding::Exited(0) => {}
+        CommandEnding::Exited(_) => {
             let said = last_line(&scratch.join("stderr")).map_or(String::new(), |line| format!(": {line}"));
             return plain(UnitVerdict::Error, format!("{ending}{said}"));
         }
-        Ending::OutOfMemory => return plain(UnitVerdict::Memory, ending.to_string()),
-        Ending::Killed(signal) if !FROM_OUTSIDE.contains(signal) => {
+        CommandEnding::OutOfMemory => return plain(UnitVerdict::Memory, ending.to_string()),
+        CommandEnding::Killed(signal) if !FROM_OUTSIDE.contains(signal) => {
             return plain(UnitVerdict::Error, ending.to_string());
         }
-        Ending::Killed(_) | Ending::NotStarted(_) | Ending::Unguarded | Ending::Stopped => {
+        CommandEnding::Killed(_)
+        | CommandEnding::NotStarted(_)
+        | CommandEnding::Unguarded
+        | CommandEnding::Stopped => {
             return Err(Ran::Ended(ending.to_string()));
         }
     }
@@ -195,15 +198,15 @@ fn of_results(scratch: &Path) -> Judged {
 }
 
 /// From what Marabou has printed: its counterexample in the competition's form.
-fn of_marabou(ending: &Ending, scratch: &Path) -> Judged {
+fn of_marabou(ending: &CommandEnding, scratch: &Path) -> Judged {
     let tool = as_tool(ToolKind::Marabou, Path::new("Marabou"), "");
     let (verdict, why, witness) = match tool.answer(ending, scratch) {
-        Answer::Unsat => (UnitVerdict::Unsat, String::new(), None),
-        Answer::Sat(reading) => {
+        ToolAnswer::Unsat => (UnitVerdict::Unsat, String::new(), None),
+        ToolAnswer::Sat(reading) => {
             let listed = reading.assignment.as_ref().map(written);
             (UnitVerdict::Sat, String::new(), listed.map(String::into_bytes))
         }
-        Answer::None(why) => (UnitVerdict::of_word(&why), why, None),
+        ToolAnswer::None(why) => (UnitVerdict::of_word(&why), why, None),
     };
     Judged { verdict, why, evidence: UnitEvidence { witness, certificate: None } }
 }
@@ -239,7 +242,7 @@ mod tests {
     use crate::cli::second::Usage;
 
     /// An ending with a results file and standard error; the verdict, or why there is none.
-    fn check(ending: Result<Ending, StopReason>, results: &str, stderr: &str, want: &str) {
+    fn check(ending: Result<CommandEnding, StopReason>, results: &str, stderr: &str, want: &str) {
         let scratch = tempfile::tempdir().unwrap();
         fs::write(scratch.path().join(RESULTS), results).unwrap();
         fs::write(scratch.path().join("stderr"), stderr).unwrap();
@@ -258,7 +261,7 @@ mod tests {
 
     #[test]
     fn endings_are_results_or_reasons_to_run_again() {
-        let ended = || Ok(Ending::Exited(0));
+        let ended = || Ok(CommandEnding::Exited(0));
         check(ended(), "sat\n((X_0 1))\n", "", "sat");
         check(ended(), "unsat\n", "", "unsat");
         check(ended(), "unknown\n", "note: the time is up\n", "unknown");
@@ -272,15 +275,15 @@ mod tests {
             "again a signal has ended it",
         );
         check(
-            Ok(Ending::Exited(3)),
+            Ok(CommandEnding::Exited(3)),
             "error\n",
             "x\nerror: no file\n",
             "error it ended with status 3: error: no file",
         );
-        check(Ok(Ending::Killed(11)), "unknown\n", "", "error it was killed by signal 11");
-        check(Ok(Ending::Killed(9)), "unknown\n", "", "again it was killed by signal 9");
-        check(Ok(Ending::Unguarded), "unknown\n", "", "again its guard was killed");
-        check(Ok(Ending::OutOfMemory), "unknown\n", "", "memory it was stopped because of its memory");
+        check(Ok(CommandEnding::Killed(11)), "unknown\n", "", "error it was killed by signal 11");
+        check(Ok(CommandEnding::Killed(9)), "unknown\n", "", "again it was killed by signal 9");
+        check(Ok(CommandEnding::Unguarded), "unknown\n", "", "again its guard was killed");
+        check(Ok(CommandEnding::OutOfMemory), "unknown\n", "", "memory it was stopped because of its memory");
         check(Err(StopReason::TimeUp), "sat\n", "", "timeout it was ended at its limit");
         check(Err(StopReason::Interrupted), "sat\n", "", "interrupted");
     }

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::report::{Ending, GuardReport, Usage};
+use super::report::{CommandEnding, GuardReport, Usage};
 use super::tree::Adopted;
 use crate::cli::args;
 use crate::cli::exit::Exit;
@@ -42,7 +42,7 @@ pub(in crate::cli) fn run(args: &args::Guard) -> Exit {
             adopted.end_all();
             ending
         }
-        Err(error) => Some(Ending::NotStarted(error.to_string())),
+        Err(error) => Some(CommandEnding::NotStarted(error.to_string())),
     };
     if let Some(ending) = ending {
         let finish = GuardReport { ending, usage: Usage::of_children() };
@@ -72,25 +72,25 @@ fn watch_input() -> Receiver<GuardWord> {
 }
 
 /// Waits for the command's end; `None` if the other side went first.
-fn attend(args: &args::Guard, words: &Receiver<GuardWord>, adopted: Adopted) -> Option<Ending> {
+fn attend(args: &args::Guard, words: &Receiver<GuardWord>, adopted: Adopted) -> Option<CommandEnding> {
     let mut child = match start(args) {
         Ok(child) => child,
-        Err(error) => return Some(Ending::NotStarted(error.to_string())),
+        Err(error) => return Some(CommandEnding::NotStarted(error.to_string())),
     };
     let mut pause = FIRST_PAUSE;
     loop {
         match words.recv_timeout(pause) {
             Err(RecvTimeoutError::Timeout) => pause = (2 * pause).min(PAUSE),
-            Ok(GuardWord::End) => return Some(Ending::Stopped),
+            Ok(GuardWord::End) => return Some(CommandEnding::Stopped),
             Ok(GuardWord::Gone) | Err(RecvTimeoutError::Disconnected) => return None,
         }
         match child.try_wait() {
             Ok(Some(status)) => return Some(ended(status)),
             Ok(None) => {}
-            Err(error) => return Some(Ending::NotStarted(error.to_string())),
+            Err(error) => return Some(CommandEnding::NotStarted(error.to_string())),
         }
         if args.memory.is_some_and(|limit| adopted.memory() > limit) {
-            return Some(Ending::OutOfMemory);
+            return Some(CommandEnding::OutOfMemory);
         }
     }
 }
@@ -108,10 +108,10 @@ fn start(args: &args::Guard) -> io::Result<Child> {
         .spawn()
 }
 
-fn ended(status: ExitStatus) -> Ending {
+fn ended(status: ExitStatus) -> CommandEnding {
     match (status.code(), status.signal()) {
-        (Some(code), _) => Ending::Exited(code),
-        (None, Some(signal)) => Ending::Killed(signal),
-        (None, None) => Ending::Killed(0),
+        (Some(code), _) => CommandEnding::Exited(code),
+        (None, Some(signal)) => CommandEnding::Killed(signal),
+        (None, None) => CommandEnding::Killed(0),
     }
 }

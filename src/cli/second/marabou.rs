@@ -6,13 +6,13 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Answer, Call, Ending, Question, last_line};
+use super::{CommandEnding, ToolAnswer, ToolCall, ToolQuestion, last_line};
 use crate::witness::decimals::Decimals;
 use crate::witness::read::{Claim, Listed, Reading, Values};
 
 const SUMMARY: &str = "summary.txt";
 
-pub(super) fn call(program: &Path, question: &Question, scratch: &Path) -> Call {
+pub(super) fn call(program: &Path, question: &ToolQuestion, scratch: &Path) -> ToolCall {
     let mut arguments = vec![question.network.clone(), question.property.display().to_string()];
     arguments.extend(["--verbosity", "0", "--summary-file"].map(ToOwned::to_owned));
     arguments.push(scratch.join(SUMMARY).display().to_string());
@@ -20,21 +20,21 @@ pub(super) fn call(program: &Path, question: &Question, scratch: &Path) -> Call 
         // Whole seconds, and zero would mean no limit.
         arguments.extend(["--timeout".to_owned(), time.as_secs().max(1).to_string()]);
     }
-    Call { program: program.to_path_buf(), arguments, environment: Vec::new() }
+    ToolCall { program: program.to_path_buf(), arguments, environment: Vec::new() }
 }
 
-pub(super) fn answer(ending: &Ending, scratch: &Path) -> Answer {
+pub(super) fn answer(ending: &CommandEnding, scratch: &Path) -> ToolAnswer {
     let summary = fs::read_to_string(scratch.join(SUMMARY)).unwrap_or_default();
     match summary.split_whitespace().next() {
-        Some("unsat") => Answer::Unsat,
+        Some("unsat") => ToolAnswer::Unsat,
         Some("sat") => match fs::read_to_string(scratch.join("stdout")) {
-            Ok(text) => Answer::Sat(assignment(&text)),
-            Err(error) => Answer::None(format!("its output cannot be read: {error}")),
+            Ok(text) => ToolAnswer::Sat(assignment(&text)),
+            Err(error) => ToolAnswer::None(format!("its output cannot be read: {error}")),
         },
-        Some(word) => Answer::None(word.to_ascii_lowercase()),
+        Some(word) => ToolAnswer::None(word.to_ascii_lowercase()),
         None => {
             let said = last_line(&scratch.join("stderr")).map_or(String::new(), |line| format!(": {line}"));
-            Answer::None(format!("{ending}{said}"))
+            ToolAnswer::None(format!("{ending}{said}"))
         }
     }
 }
@@ -75,13 +75,13 @@ mod tests {
         fs::write(scratch.path().join(SUMMARY), summary).unwrap();
         fs::write(scratch.path().join("stdout"), stdout).unwrap();
         fs::write(scratch.path().join("stderr"), "Caught a MarabouError error.\n").unwrap();
-        let got = match answer(&Ending::Exited(1), scratch.path()) {
-            Answer::Unsat => "unsat".to_owned(),
-            Answer::None(why) => why,
-            Answer::Sat(Reading { assignment: Some(Listed::Pairs { inputs, outputs }), .. }) => {
+        let got = match answer(&CommandEnding::Exited(1), scratch.path()) {
+            ToolAnswer::Unsat => "unsat".to_owned(),
+            ToolAnswer::None(why) => why,
+            ToolAnswer::Sat(Reading { assignment: Some(Listed::Pairs { inputs, outputs }), .. }) => {
                 format!("{:?} {:?}", inputs.floats, outputs.floats)
             }
-            Answer::Sat(other) => format!("{other:?}"),
+            ToolAnswer::Sat(other) => format!("{other:?}"),
         };
         assert_eq!(got, want);
     }

@@ -18,7 +18,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(super) use report::Ending;
+pub(super) use report::CommandEnding;
 #[cfg(test)]
 pub(super) use report::Usage;
 pub(super) use run::{Attended, attend, run};
@@ -43,7 +43,7 @@ pub(super) enum Tool {
 
 /// What a tool is asked: one network and one property, with absolute paths.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct ToolQuestion {
     /// The network's file, or the competition's list.
     pub(super) network: String,
     /// The property's file.
@@ -54,7 +54,7 @@ pub(super) struct Question {
 
 /// What a tool says.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum ToolAnswer {
     /// There is a counterexample: the one that it lists.
     Sat(Reading),
     /// There is none.
@@ -65,7 +65,7 @@ pub(super) enum Answer {
 
 /// The command line of a tool.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct ToolCall {
     /// The program.
     pub(super) program: PathBuf,
     /// Its arguments.
@@ -109,7 +109,7 @@ impl Tool {
     }
 
     /// How it is called; it works in `scratch`.
-    pub(super) fn call(&self, question: &Question, scratch: &Path) -> Call {
+    pub(super) fn call(&self, question: &ToolQuestion, scratch: &Path) -> ToolCall {
         match self {
             Self::Marabou(program) => marabou::call(program, question, scratch),
             Self::Script { path, category } => script::call(path, category, question, scratch),
@@ -117,7 +117,7 @@ impl Tool {
     }
 
     /// Reads what the tool has left in its folder.
-    pub(super) fn answer(&self, ending: &Ending, scratch: &Path) -> Answer {
+    pub(super) fn answer(&self, ending: &CommandEnding, scratch: &Path) -> ToolAnswer {
         match self {
             Self::Marabou(_) => marabou::answer(ending, scratch),
             Self::Script { .. } => script::answer(ending, scratch),
@@ -125,7 +125,7 @@ impl Tool {
     }
 }
 
-impl Question {
+impl ToolQuestion {
     /// Unpacks what is packed into `scratch`: tools expect plain files. `networks` are files, or the competition's
     /// list of named ones.
     ///

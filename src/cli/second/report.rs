@@ -7,7 +7,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) enum Ending {
+pub(in crate::cli) enum CommandEnding {
     /// With this status.
     Exited(i32),
     /// By this signal.
@@ -35,7 +35,7 @@ pub(in crate::cli) struct Usage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) struct GuardReport {
     /// How it ended.
-    pub(in crate::cli) ending: Ending,
+    pub(in crate::cli) ending: CommandEnding,
     /// What it took.
     pub(in crate::cli) usage: Usage,
 }
@@ -59,19 +59,19 @@ impl GuardReport {
     /// One line for a pipe.
     pub(super) fn to_line(&self) -> String {
         let ending = match &self.ending {
-            Ending::Exited(code) => format!("exited {code}"),
-            Ending::Killed(signal) => format!("killed {signal}"),
-            Ending::Stopped => "stopped".to_owned(),
-            Ending::OutOfMemory => "memory".to_owned(),
-            Ending::NotStarted(why) => format!("not-started {}", why.replace('\n', " ")),
-            Ending::Unguarded => String::new(),
+            CommandEnding::Exited(code) => format!("exited {code}"),
+            CommandEnding::Killed(signal) => format!("killed {signal}"),
+            CommandEnding::Stopped => "stopped".to_owned(),
+            CommandEnding::OutOfMemory => "memory".to_owned(),
+            CommandEnding::NotStarted(why) => format!("not-started {}", why.replace('\n', " ")),
+            CommandEnding::Unguarded => String::new(),
         };
         format!("{ending}\t{}\t{}", self.usage.cpu.as_micros(), self.usage.peak)
     }
 
     /// The reverse; without a report the guard is gone.
     pub(super) fn of_line(line: &str) -> Self {
-        let gone = Self { ending: Ending::Unguarded, usage: Usage::default() };
+        let gone = Self { ending: CommandEnding::Unguarded, usage: Usage::default() };
         let mut parts = line.trim_end_matches('\n').rsplitn(3, '\t');
         let (Some(peak), Some(cpu), Some(ending)) = (parts.next(), parts.next(), parts.next()) else {
             return gone;
@@ -79,18 +79,18 @@ impl GuardReport {
         let (Ok(peak), Ok(cpu)) = (peak.parse(), cpu.parse()) else { return gone };
         let (word, rest) = ending.split_once(' ').unwrap_or((ending, ""));
         let ending = match (word, rest.parse()) {
-            ("exited", Ok(code)) => Ending::Exited(code),
-            ("killed", Ok(signal)) => Ending::Killed(signal),
-            ("stopped", _) => Ending::Stopped,
-            ("memory", _) => Ending::OutOfMemory,
-            ("not-started", _) => Ending::NotStarted(rest.to_owned()),
+            ("exited", Ok(code)) => CommandEnding::Exited(code),
+            ("killed", Ok(signal)) => CommandEnding::Killed(signal),
+            ("stopped", _) => CommandEnding::Stopped,
+            ("memory", _) => CommandEnding::OutOfMemory,
+            ("not-started", _) => CommandEnding::NotStarted(rest.to_owned()),
             _ => return gone,
         };
         Self { ending, usage: Usage { cpu: Duration::from_micros(cpu), peak } }
     }
 }
 
-impl fmt::Display for Ending {
+impl fmt::Display for CommandEnding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited(code) => write!(f, "it ended with status {code}"),
@@ -110,11 +110,11 @@ mod tests {
     #[test]
     fn a_report_passes_through_a_pipe() {
         let endings = [
-            Ending::Exited(-3),
-            Ending::Killed(9),
-            Ending::Stopped,
-            Ending::OutOfMemory,
-            Ending::NotStarted("no such\tfile".into()),
+            CommandEnding::Exited(-3),
+            CommandEnding::Killed(9),
+            CommandEnding::Stopped,
+            CommandEnding::OutOfMemory,
+            CommandEnding::NotStarted("no such\tfile".into()),
         ];
         for ending in endings {
             let usage = Usage { cpu: Duration::from_micros(1_250_001), peak: 4096 };
@@ -122,7 +122,7 @@ mod tests {
             assert_eq!(GuardReport::of_line(&format!("{}\n", finish.to_line())), finish);
         }
         for line in ["", "exited 0", "exited soon\t1\t2", "exited 0\t1\tmuch"] {
-            assert_eq!(GuardReport::of_line(line).ending, Ending::Unguarded, "{line}");
+            assert_eq!(GuardReport::of_line(line).ending, CommandEnding::Unguarded, "{line}");
         }
     }
 

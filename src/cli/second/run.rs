@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::report::{Ending, GuardReport, Usage};
-use super::{Answer, Call, Question, Tool};
+use super::report::{CommandEnding, GuardReport, Usage};
+use super::{Tool, ToolAnswer, ToolCall, ToolQuestion};
 use crate::budget::{Budget, StopReason};
 
 /// Between two looks at the budget.
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(in crate::cli) struct Attended {
     /// Its ending, or why nobody waited for that.
-    pub(in crate::cli) waited: Result<Ending, StopReason>,
+    pub(in crate::cli) waited: Result<CommandEnding, StopReason>,
     /// What its processes have used.
     pub(in crate::cli) usage: Usage,
 }
@@ -35,16 +35,16 @@ pub(in crate::cli) struct Attended {
 pub(in crate::cli) fn run(
     itself: &[OsString],
     tool: &Tool,
-    question: &Question,
+    question: &ToolQuestion,
     scratch: &Path,
     memory: Option<u64>,
     budget: &Budget,
-) -> io::Result<Answer> {
+) -> io::Result<ToolAnswer> {
     let call = tool.call(question, scratch);
     attend(itself, &call, scratch, memory, budget, |attended| match &attended.waited {
         Ok(ending) => tool.answer(ending, scratch),
-        Err(StopReason::TimeUp) => Answer::None("its time was up".to_owned()),
-        Err(_) => Answer::None("it was stopped".to_owned()),
+        Err(StopReason::TimeUp) => ToolAnswer::None("its time was up".to_owned()),
+        Err(_) => ToolAnswer::None("it was stopped".to_owned()),
     })
 }
 
@@ -55,7 +55,7 @@ pub(in crate::cli) fn run(
 /// As [`run`].
 pub(in crate::cli) fn attend<T>(
     itself: &[OsString],
-    call: &Call,
+    call: &ToolCall,
     scratch: &Path,
     memory: Option<u64>,
     budget: &Budget,
@@ -86,7 +86,7 @@ fn wait(guard: &mut Child, budget: &Budget) -> Attended {
         match report.recv_timeout(PAUSE) {
             Ok(GuardReport { ending, usage }) => return Attended { waited: Ok(ending), usage },
             Err(RecvTimeoutError::Disconnected) => {
-                return Attended { waited: Ok(Ending::Unguarded), usage: Usage::default() };
+                return Attended { waited: Ok(CommandEnding::Unguarded), usage: Usage::default() };
             }
             Err(RecvTimeoutError::Timeout) => {}
         }

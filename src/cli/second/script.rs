@@ -3,16 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Answer, Call, Ending, Question, last_line};
+use super::{CommandEnding, ToolAnswer, ToolCall, ToolQuestion, last_line};
 use crate::witness::read::{self, Claim};
-use crate::witness::word::Said;
+use crate::witness::word::ClaimedVerdict;
 
 /// The results file, in the call's folder.
 pub(in crate::cli) const RESULTS: &str = "results.txt";
 /// What is given to a script when there is no limit: a day.
 const NO_LIMIT: u64 = 24 * 3600;
 
-pub(super) fn call(path: &Path, category: &str, question: &Question, scratch: &Path) -> Call {
+pub(super) fn call(path: &Path, category: &str, question: &ToolQuestion, scratch: &Path) -> ToolCall {
     // Whole seconds: some scripts cannot read others.
     let time = question.time.map_or(NO_LIMIT, |time| time.as_secs().max(1));
     let program = path.canonicalize().unwrap_or_else(|_| PathBuf::from(path));
@@ -24,20 +24,20 @@ pub(super) fn call(path: &Path, category: &str, question: &Question, scratch: &P
         scratch.join(RESULTS).display().to_string(),
         time.to_string(),
     ];
-    Call { program, arguments, environment: Vec::new() }
+    ToolCall { program, arguments, environment: Vec::new() }
 }
 
-pub(super) fn answer(ending: &Ending, scratch: &Path) -> Answer {
-    if *ending != Ending::Exited(0) {
+pub(super) fn answer(ending: &CommandEnding, scratch: &Path) -> ToolAnswer {
+    if *ending != CommandEnding::Exited(0) {
         let said = last_line(&scratch.join("stderr")).map_or(String::new(), |line| format!(": {line}"));
-        return Answer::None(format!("{ending}{said}"));
+        return ToolAnswer::None(format!("{ending}{said}"));
     }
     match read::read(&scratch.join(RESULTS)) {
         Ok(reading) => match &reading.claim {
-            Claim::Sat => Answer::Sat(reading),
-            Claim::Other(word) if Said::of(word) == Said::Unsat => Answer::Unsat,
-            Claim::Other(word) => Answer::None(word.clone()),
+            Claim::Sat => ToolAnswer::Sat(reading),
+            Claim::Other(word) if ClaimedVerdict::of(word) == ClaimedVerdict::Unsat => ToolAnswer::Unsat,
+            Claim::Other(word) => ToolAnswer::None(word.clone()),
         },
-        Err(error) => Answer::None(format!("its results file cannot be used: {error}")),
+        Err(error) => ToolAnswer::None(format!("its results file cannot be used: {error}")),
     }
 }

@@ -68,7 +68,7 @@ proptest! {
         let expected = solve(&program).optimal().map(|solution| solution.objective);
         for options in [
             LpOptions { presolve: true, ..LpOptions::default() },
-            LpOptions { method: Method::InteriorPoint, presolve: true, ..LpOptions::default() },
+            LpOptions { method: SolverAlgorithm::InteriorPoint, presolve: true, ..LpOptions::default() },
         ] {
             let outcome = Solver::new(&program, &options).unwrap().solve().unwrap();
             let found = outcome.clone().optimal().map(|solution| solution.objective);
@@ -157,7 +157,8 @@ fn where_interior_points_fail_the_simplex_method_answers() {
     program.equal(terms([3.0, -2.0, -3.0]), -4.0);
     program.at_most(terms([-2.0, 1.0, -3.0]), 5.0);
     program.at_least(terms([-3.0, -2.0, 1.0]), 2.0);
-    let options = LpOptions { method: Method::InteriorPoint, presolve: true, ..LpOptions::default() };
+    let options =
+        LpOptions { method: SolverAlgorithm::InteriorPoint, presolve: true, ..LpOptions::default() };
     let found = Solver::new(&program, &options).unwrap().solve().unwrap();
     assert!(!matches!(found, LpOutcome::Limit(_)), "{found:?}");
     assert_eq!(found.optimal().map(|s| s.objective), best_vertex(&program));

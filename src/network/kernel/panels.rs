@@ -114,7 +114,7 @@ impl<T> Rows<'_, T> {
 
 /// What the sums start from.
 #[derive(Clone, Copy)]
-pub(crate) enum Start<'a, T> {
+pub(crate) enum SumStart<'a, T> {
     /// Zero.
     Zero,
     /// One number an output.
@@ -127,7 +127,7 @@ pub(crate) enum Start<'a, T> {
 pub(crate) fn weighted_rows<T: Real>(
     weights: PanelsView<'_, T>,
     rows: Rows<'_, T>,
-    start: Start<'_, T>,
+    start: SumStart<'_, T>,
     out: &mut [T],
     out_stride: usize,
     lanes: usize,
@@ -140,7 +140,7 @@ fn weighted_rows_with<T: Real>(
     set: InstructionSet,
     weights: PanelsView<'_, T>,
     rows: Rows<'_, T>,
-    start: Start<'_, T>,
+    start: SumStart<'_, T>,
     out: &mut [T],
     out_stride: usize,
     lanes: usize,
@@ -151,11 +151,11 @@ fn weighted_rows_with<T: Real>(
     assert!(out.len() >= extent(weights.outputs - 1, out_stride, lanes), "the output is too short");
     let packed = extent(weights.outputs.div_ceil(PANEL), PANEL, 0).saturating_mul(weights.inputs);
     assert!(weights.packed.len() >= packed, "the panels are too short");
-    if let Start::Bias(bias) = start {
+    if let SumStart::Bias(bias) = start {
         assert!(bias.len() >= weights.outputs, "the bias is too short");
     }
     rows.check(weights.inputs, lanes);
-    let job = Job { weights, rows, start, out: out.as_mut_ptr(), out_stride, lanes };
+    let job = PanelJob { weights, rows, start, out: out.as_mut_ptr(), out_stride, lanes };
     // SAFETY: the lengths were checked above, and a set carries its token.
     unsafe {
         match set {
@@ -168,10 +168,10 @@ fn weighted_rows_with<T: Real>(
     }
 }
 
-struct Job<'a, T> {
+struct PanelJob<'a, T> {
     weights: PanelsView<'a, T>,
     rows: Rows<'a, T>,
-    start: Start<'a, T>,
+    start: SumStart<'a, T>,
     out: *mut T,
     out_stride: usize,
     lanes: usize,
@@ -179,14 +179,14 @@ struct Job<'a, T> {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn run_avx512<T: Real>(job: &Job<'_, T>) {
+fn run_avx512<T: Real>(job: &PanelJob<'_, T>) {
     // SAFETY: the caller checked the lengths.
     unsafe { run::<T, T::Wide, 4, 6>(job) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn run_avx2<T: Real>(job: &Job<'_, T>) {
+fn run_avx2<T: Real>(job: &PanelJob<'_, T>) {
     // SAFETY: the caller checked the lengths.
     unsafe { run::<T, T::Half, 2, 6>(job) }
 }
@@ -196,7 +196,7 @@ fn run_avx2<T: Real>(job: &Job<'_, T>) {
 /// # Safety
 /// The job's lengths have been checked and `V`'s instruction set is there.
 #[inline(always)]
-unsafe fn run<T: Real, V: Vector<Number = T>, const NV: usize, const MR: usize>(job: &Job<'_, T>) {
+unsafe fn run<T: Real, V: Vector<Number = T>, const NV: usize, const MR: usize>(job: &PanelJob<'_, T>) {
     let wide = NV * V::LANES;
     let mut lane = 0;
     while lane < job.lanes {
@@ -228,7 +228,7 @@ unsafe fn run<T: Real, V: Vector<Number = T>, const NV: usize, const MR: usize>(
 /// `NV * V::LANES` lanes from `lane` and `count` outputs from `output` exist.
 #[inline(always)]
 unsafe fn block<T: Real, V: Vector<Number = T>, const NV: usize, const MR: usize>(
-    job: &Job<'_, T>,
+    job: &PanelJob<'_, T>,
     output: usize,
     count: usize,
     lane: usize,
@@ -241,9 +241,9 @@ unsafe fn block<T: Real, V: Vector<Number = T>, const NV: usize, const MR: usize
         for (m, sum) in sums.iter_mut().enumerate().take(count) {
             for (v, part) in sum.iter_mut().enumerate() {
                 *part = match job.start {
-                    Start::Zero => V::splat(T::zero()),
-                    Start::Bias(bias) => V::splat(*bias.get_unchecked(output + m)),
-                    Start::Accumulate => {
+                    SumStart::Zero => V::splat(T::zero()),
+                    SumStart::Bias(bias) => V::splat(*bias.get_unchecked(output + m)),
+                    SumStart::Accumulate => {
                         V::load(job.out.add((output + m) * job.out_stride + lane + v * V::LANES))
                     }
                 };
@@ -280,7 +280,7 @@ unsafe fn block<T: Real, V: Vector<Number = T>, const NV: usize, const MR: usize
 /// `left < V::LANES` lanes from `lane` and `count` outputs from `output` exist.
 #[inline(always)]
 unsafe fn tail<T: Real, V: Vector<Number = T>, const MR: usize>(
-    job: &Job<'_, T>,
+    job: &PanelJob<'_, T>,
     output: usize,
     count: usize,
     lane: usize,
@@ -292,9 +292,11 @@ unsafe fn tail<T: Real, V: Vector<Number = T>, const MR: usize>(
         let mut sums = [V::splat(T::zero()); MR];
         for (m, sum) in sums.iter_mut().enumerate().take(count) {
             *sum = match job.start {
-                Start::Zero => V::splat(T::zero()),
-                Start::Bias(bias) => V::splat(*bias.get_unchecked(output + m)),
-                Start::Accumulate => V::load_partial(job.out.add((output + m) * job.out_stride + lane), left),
+                SumStart::Zero => V::splat(T::zero()),
+                SumStart::Bias(bias) => V::splat(*bias.get_unchecked(output + m)),
+                SumStart::Accumulate => {
+                    V::load_partial(job.out.add((output + m) * job.out_stride + lane), left)
+                }
             };
         }
         let mut weight = job.weights.packed.as_ptr().add((output / PANEL) * PANEL * inputs + output % PANEL);
@@ -330,8 +332,8 @@ mod tests {
             let offset = Rows::Offset { data: &x, offsets: &offsets, unit: lanes };
             for rows in [Rows::Strided { data: &x, stride: lanes }, offset] {
                 let mut out = vec![T::zero(); outputs * lanes];
-                weighted_rows_with(set, panels.view(), rows, Start::Bias(&bias), &mut out, lanes, lanes);
-                weighted_rows_with(set, panels.view(), rows, Start::Accumulate, &mut out, lanes, lanes);
+                weighted_rows_with(set, panels.view(), rows, SumStart::Bias(&bias), &mut out, lanes, lanes);
+                weighted_rows_with(set, panels.view(), rows, SumStart::Accumulate, &mut out, lanes, lanes);
                 for m in 0..outputs {
                     for lane in 0..lanes {
                         let sum: f64 =

@@ -6,13 +6,13 @@
 
 use super::dispatch::InstructionSet;
 use super::extent;
-use super::panels::{Panels, PanelsView, Rows, Start, weighted_rows};
+use super::panels::{Panels, PanelsView, Rows, SumStart, weighted_rows};
 use super::vector::Vector;
 use crate::network::real::Real;
 
 /// A matrix of rows of lanes: entry `(i, j)` starts at `(i * row + j * column) * lanes`.
 #[derive(Clone, Copy)]
-pub(crate) struct Side<'a, T> {
+pub(crate) struct StridedMatrix<'a, T> {
     /// The numbers.
     pub(crate) data: &'a [T],
     /// Step from row to row, in rows of lanes.
@@ -21,7 +21,7 @@ pub(crate) struct Side<'a, T> {
     pub(crate) column: usize,
 }
 
-impl<T> Side<'_, T> {
+impl<T> StridedMatrix<'_, T> {
     /// Numbers up to the end of the last one that a matrix of this size reads.
     fn extent(&self, rows: usize, columns: usize, lanes: usize) -> usize {
         extent(rows - 1, self.row, extent(columns - 1, self.column, 1)).saturating_mul(lanes)
@@ -34,8 +34,8 @@ const TILE: usize = 4;
 /// `out[i][j] += Σ_k a[i][k] · b[k][j]`, lane by lane; `sizes` are the numbers of `i`, `k`, `j`; `out` is
 /// row-major. `scratch` is memory for packing.
 pub(crate) fn accumulate<T: Real>(
-    a: Side<'_, T>,
-    b: Side<'_, T>,
+    a: StridedMatrix<'_, T>,
+    b: StridedMatrix<'_, T>,
     out: &mut [T],
     sizes: (usize, usize, usize),
     lanes: usize,
@@ -54,8 +54,8 @@ pub(crate) fn accumulate<T: Real>(
 /// Blocks of several lanes, with a given instruction set.
 fn accumulate_with<T: Real>(
     set: InstructionSet,
-    a: Side<'_, T>,
-    b: Side<'_, T>,
+    a: StridedMatrix<'_, T>,
+    b: StridedMatrix<'_, T>,
     out: &mut [T],
     sizes: (usize, usize, usize),
     lanes: usize,
@@ -64,7 +64,7 @@ fn accumulate_with<T: Real>(
     assert!(a.data.len() >= a.extent(m, k, lanes), "the left matrix is too short");
     assert!(b.data.len() >= b.extent(k, n, lanes), "the right matrix is too short");
     assert!(out.len() >= extent(m, n, 0).saturating_mul(lanes), "the result is too short");
-    let job = Job { a, b, out: out.as_mut_ptr(), sizes, lanes };
+    let job = ProductJob { a, b, out: out.as_mut_ptr(), sizes, lanes };
     // SAFETY: the lengths were checked above, and a set carries its token.
     unsafe {
         match set {
@@ -78,8 +78,8 @@ fn accumulate_with<T: Real>(
 }
 
 fn single<T: Real>(
-    a: Side<'_, T>,
-    b: Side<'_, T>,
+    a: StridedMatrix<'_, T>,
+    b: StridedMatrix<'_, T>,
     out: &mut [T],
     (m, k, n): (usize, usize, usize),
     scratch: &mut Vec<T>,
@@ -99,12 +99,12 @@ fn single<T: Real>(
     } else {
         Rows::Strided { data: turned, stride: n }
     };
-    weighted_rows(weights, rows, Start::Accumulate, out, n, n);
+    weighted_rows(weights, rows, SumStart::Accumulate, out, n, n);
 }
 
-struct Job<'a, T> {
-    a: Side<'a, T>,
-    b: Side<'a, T>,
+struct ProductJob<'a, T> {
+    a: StridedMatrix<'a, T>,
+    b: StridedMatrix<'a, T>,
     out: *mut T,
     sizes: (usize, usize, usize),
     lanes: usize,
@@ -112,14 +112,14 @@ struct Job<'a, T> {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn run_avx512<T: Real>(job: &Job<'_, T>) {
+fn run_avx512<T: Real>(job: &ProductJob<'_, T>) {
     // SAFETY: the caller checked the lengths.
     unsafe { run::<T, T::Wide>(job) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn run_avx2<T: Real>(job: &Job<'_, T>) {
+fn run_avx2<T: Real>(job: &ProductJob<'_, T>) {
     // SAFETY: the caller checked the lengths.
     unsafe { run::<T, T::Half>(job) }
 }
@@ -127,7 +127,7 @@ fn run_avx2<T: Real>(job: &Job<'_, T>) {
 /// # Safety
 /// The job's lengths have been checked and `V`'s instruction set is there.
 #[inline(always)]
-unsafe fn run<T: Real, V: Vector<Number = T>>(job: &Job<'_, T>) {
+unsafe fn run<T: Real, V: Vector<Number = T>>(job: &ProductJob<'_, T>) {
     let (m, _, n) = job.sizes;
     let mut lane = 0;
     while lane < job.lanes {
@@ -152,7 +152,7 @@ unsafe fn run<T: Real, V: Vector<Number = T>>(job: &Job<'_, T>) {
 /// Rows from `i`, columns from `j` and `count` lanes from `lane` exist; `count == V::LANES` if `FULL`.
 #[inline(always)]
 unsafe fn tile<T: Real, V: Vector<Number = T>, const FULL: bool>(
-    job: &Job<'_, T>,
+    job: &ProductJob<'_, T>,
     i: usize,
     j: usize,
     lane: usize,
@@ -214,8 +214,8 @@ mod tests {
         let b: Vec<f64> = (0..k * n * lanes).map(|i| number(i + 5)).collect();
         let side = |turn: bool, rows: usize, columns: usize| if turn { (1, rows) } else { (columns, 1) };
         let ((ar, ac), (br, bc)) = (side(turn_a, m, k), side(turn_b, k, n));
-        let left = || Side { data: &a, row: ar, column: ac };
-        let right = || Side { data: &b, row: br, column: bc };
+        let left = || StridedMatrix { data: &a, row: ar, column: ac };
+        let right = || StridedMatrix { data: &b, row: br, column: bc };
         let mut out = vec![1.0; m * n * lanes];
         accumulate(left(), right(), &mut out, (m, k, n), lanes, &mut Vec::new());
         let sets = InstructionSet::available().map(|set| {
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "the left matrix is too short")]
     fn a_stride_whose_product_overflows_is_refused() {
-        let side = |row: usize| Side { data: &[1.0; 4][..], row, column: 1 };
+        let side = |row: usize| StridedMatrix { data: &[1.0; 4][..], row, column: 1 };
         accumulate_with(InstructionSet::Plain, side(usize::MAX), side(2), &mut [0.0; 4], (2, 2, 2), 1);
     }
 }

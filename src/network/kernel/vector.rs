@@ -42,11 +42,11 @@ pub trait Vector: Copy {
 
 /// Plain arrays; eight numbers keep two SSE registers of `f32` busy.
 #[derive(Clone, Copy)]
-pub struct Array<T, const N: usize>([T; N]);
+pub struct LaneArray<T, const N: usize>([T; N]);
 
 macro_rules! array {
     ($t:ty, $n:expr) => {
-        impl Vector for Array<$t, $n> {
+        impl Vector for LaneArray<$t, $n> {
             type Number = $t;
             const LANES: usize = $n;
             #[inline(always)]
@@ -261,23 +261,23 @@ mod x86 {
 impl Vectors for f32 {
     type Wide = x86::F32x16;
     type Half = x86::F32x8;
-    type Plain = Array<f32, 8>;
+    type Plain = LaneArray<f32, 8>;
 }
 #[cfg(target_arch = "x86_64")]
 impl Vectors for f64 {
     type Wide = x86::F64x8;
     type Half = x86::F64x4;
-    type Plain = Array<f64, 4>;
+    type Plain = LaneArray<f64, 4>;
 }
 #[cfg(not(target_arch = "x86_64"))]
 impl Vectors for f32 {
-    type Wide = Array<f32, 8>;
-    type Half = Array<f32, 8>;
-    type Plain = Array<f32, 8>;
+    type Wide = LaneArray<f32, 8>;
+    type Half = LaneArray<f32, 8>;
+    type Plain = LaneArray<f32, 8>;
 }
 #[cfg(not(target_arch = "x86_64"))]
 impl Vectors for f64 {
-    type Wide = Array<f64, 4>;
-    type Half = Array<f64, 4>;
-    type Plain = Array<f64, 4>;
+    type Wide = LaneArray<f64, 4>;
+    type Half = LaneArray<f64, 4>;
+    type Plain = LaneArray<f64, 4>;
 }

@@ -9,7 +9,7 @@ use crate::network::op::UnaryFunction;
 
 /// A straight line: `slope · z + shift`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Line {
+pub struct BoundLine {
     /// Its slope.
     pub slope: f64,
     /// Its value at zero.
@@ -20,9 +20,9 @@ pub struct Line {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
     /// The activation is at least each of these.
-    pub below: Vec<Line>,
+    pub below: Vec<BoundLine>,
     /// The activation is at most each of these.
-    pub above: Vec<Line>,
+    pub above: Vec<BoundLine>,
 }
 
 /// For each layer a range of each neuron's sum.
@@ -32,7 +32,7 @@ pub struct Ranges {
     pub sums: Vec<Vec<(f64, f64)>>,
 }
 
-impl Line {
+impl BoundLine {
     /// The line through an activation's values at both ends of a range.
     fn chord(function: UnaryFunction, (low, high): (f64, f64)) -> Self {
         let (at_low, at_high) = (function.value(low), function.value(high));
@@ -54,10 +54,10 @@ pub fn envelope(function: UnaryFunction, range: (f64, f64)) -> Option<Envelope> 
     if !(range.0.is_finite() && range.1.is_finite()) {
         return None;
     }
-    let chord = Line::chord(function, range);
-    let line = |slope| Line { slope, shift: 0.0 };
+    let chord = BoundLine::chord(function, range);
+    let line = |slope| BoundLine { slope, shift: 0.0 };
     let hull = |pieces: [f64; 2]| {
-        let sides: Vec<Line> = pieces.into_iter().map(line).collect();
+        let sides: Vec<BoundLine> = pieces.into_iter().map(line).collect();
         Some(match range {
             (low, _) if low >= 0.0 => Envelope { below: vec![sides[1]], above: vec![sides[1]] },
             (_, high) if high <= 0.0 => Envelope { below: vec![sides[0]], above: vec![sides[0]] },
@@ -226,9 +226,10 @@ impl Substitution<'_> {
 }
 
 /// Of the lower lines the one whose slope is next to the chord's: DeepPoly's choice, the least area.
-fn nearest(envelope: &Envelope) -> Line {
+fn nearest(envelope: &Envelope) -> BoundLine {
     let chord = envelope.above[0];
-    let by_slope =
-        |a: &&Line, b: &&Line| (a.slope - chord.slope).abs().total_cmp(&(b.slope - chord.slope).abs());
+    let by_slope = |a: &&BoundLine, b: &&BoundLine| {
+        (a.slope - chord.slope).abs().total_cmp(&(b.slope - chord.slope).abs())
+    };
     envelope.below.iter().min_by(by_slope).copied().unwrap_or(chord)
 }

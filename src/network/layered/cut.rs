@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{EdgeLayer, Edges, Entry, Extent, LayerOutline, Layered, Outline};
+use super::{EdgeLayer, Edges, Extent, LayerOutline, Layered, LinearisedEntry, Outline};
 use crate::network::backward::Surrogate;
 use crate::network::frozen;
 use crate::network::op::{Binary, BinaryFunction, Op, Operands, Pass, Rearrange, Unary, UnaryFunction};
@@ -45,12 +45,12 @@ pub(super) struct Cuts<'a> {
     /// `None` for constants.
     levels: Vec<Option<usize>>,
     /// What ends each level but the last, in order.
-    bends: Vec<(NodeId, Bend)>,
+    bends: Vec<(NodeId, LevelEnd)>,
 }
 
 /// What ends a level.
 #[derive(Clone, Copy, PartialEq)]
-enum Bend {
+enum LevelEnd {
     Activation(UnaryFunction),
     /// A pooling by the largest number: it can only stand in the part that is linearised.
     Maximum,
@@ -66,8 +66,10 @@ impl<'a> Cuts<'a> {
                 _ => Some(cuts.level_of(&node.inputs)?),
             };
             let bend = match &node.op {
-                Op::Unary(Unary(function)) if frozen::bends(*function) => Some(Bend::Activation(*function)),
-                Op::MaxPool(_) => Some(Bend::Maximum),
+                Op::Unary(Unary(function)) if frozen::bends(*function) => {
+                    Some(LevelEnd::Activation(*function))
+                }
+                Op::MaxPool(_) => Some(LevelEnd::Maximum),
                 _ => None,
             };
             let level = match (bend, level) {
@@ -106,12 +108,12 @@ impl<'a> Cuts<'a> {
     }
 
     fn ends_with_maximum(&self, level: usize) -> bool {
-        self.bends.get(level).is_some_and(|&(_, bend)| bend == Bend::Maximum)
+        self.bends.get(level).is_some_and(|&(_, bend)| bend == LevelEnd::Maximum)
     }
 
     fn activation(&self, level: usize) -> Option<UnaryFunction> {
         match self.bends.get(level) {
-            Some(&(_, Bend::Activation(function))) => Some(function),
+            Some(&(_, LevelEnd::Activation(function))) => Some(function),
             _ => None,
         }
     }
@@ -151,7 +153,7 @@ impl<'a> Cuts<'a> {
     }
 
     /// The part in front of a level, linearised at `x`.
-    pub(super) fn entry(&self, level: usize, x: &[f64]) -> Entry {
+    pub(super) fn entry(&self, level: usize, x: &[f64]) -> LinearisedEntry {
         let network = self.network;
         let targets = self.targets(level);
         let (inputs, outputs) = (x.len(), self.len(&targets));
@@ -180,7 +182,7 @@ impl<'a> Cuts<'a> {
         }
         let rows = weights.chunks_exact(inputs.max(1));
         bias.iter_mut().zip(rows).for_each(|(bias, row)| *bias -= super::dot(row, x));
-        Entry { point: x.to_vec(), sources, edges: Edges { weights, bias, inputs }, level }
+        LinearisedEntry { point: x.to_vec(), sources, edges: Edges { weights, bias, inputs }, level }
     }
 
     /// Values of some nodes together.

@@ -56,7 +56,7 @@ pub enum Extent {
 
 /// The part in front of the first edge layer, linearised at a point.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct LinearisedEntry {
     /// The point.
     pub point: Vec<f64>,
     /// What goes into the first edge layer there.
@@ -71,7 +71,7 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layered {
     /// The part in front of the first edge layer; `None` where the inputs come first.
-    pub entry: Option<Entry>,
+    pub entry: Option<LinearisedEntry>,
     /// The edge layers, from the inputs to the outputs. Never empty; only the last has no activation.
     pub layers: Vec<EdgeLayer>,
 }
@@ -202,7 +202,7 @@ impl Layered {
         edges.bias = (0..edges.outputs()).map(here).collect();
         let (point, sources) = (x.to_vec(), trace.into_layer(level).to_vec());
         let level_of_network = level + self.entry.as_ref().map_or(0, |entry| entry.level);
-        let entry = Entry { point, sources, edges, level: level_of_network };
+        let entry = LinearisedEntry { point, sources, edges, level: level_of_network };
         Self { entry: (level > 0).then_some(entry), layers: self.layers[level..].to_vec() }
     }
 

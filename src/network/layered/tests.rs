@@ -6,7 +6,7 @@ use super::*;
 use crate::network::build::Builder;
 use crate::network::matrix::Matrix;
 use crate::network::op::max_pool::MaxPool;
-use crate::network::op::windows::{Axis, Windows};
+use crate::network::op::windows::{WindowAxis, Windows};
 use crate::network::op::{Affine, Binary, BinaryFunction, Op, Unary, UnaryFunction};
 use crate::onnx::ElementType::Float64;
 use crate::random::Random;
@@ -122,7 +122,7 @@ fn shared_then_largest(seed: u64) -> Network<f64> {
     let rows = b.push("rows", Op::Reshape(vec![1, 3, 2]), &[x], Float64).unwrap();
     let shared = b.push("shared", affine(&mut random, 4, 2, 2), &[rows], Float64).unwrap();
     let first = b.push("first", Op::Unary(Unary(UnaryFunction::Relu)), &[shared], Float64).unwrap();
-    let windows = Windows::new(vec![Axis::new(4, 2, 2, 1, 0, 2).unwrap()]).unwrap();
+    let windows = Windows::new(vec![WindowAxis::new(4, 2, 2, 1, 0, 2).unwrap()]).unwrap();
     let largest = b.push("largest", Op::MaxPool(MaxPool::new(windows, 1)), &[first], Float64).unwrap();
     let flat = b.push("flat", Op::Reshape(vec![1, 6]), &[largest], Float64).unwrap();
     let full = b.push("full", affine(&mut random, 5, 6, 1), &[flat], Float64).unwrap();
@@ -196,7 +196,7 @@ fn envelopes_hold_their_functions() {
             for step in 0..=100 {
                 let z = range.0 + (range.1 - range.0) * f64::from(step) / 100.0;
                 let y = function.value(z);
-                let at = |line: &super::bounds::Line| line.slope * z + line.shift;
+                let at = |line: &super::bounds::BoundLine| line.slope * z + line.shift;
                 assert!(lines.below.iter().all(|l| at(l) <= y + 1e-12), "{function:?} {range:?} at {z}");
                 assert!(lines.above.iter().all(|l| at(l) >= y - 1e-12), "{function:?} {range:?} at {z}");
             }

@@ -2,7 +2,7 @@
 
 use super::{Operands, Operator, Pass, View};
 use crate::network::backward::Gradients;
-use crate::network::kernel::panels::Start;
+use crate::network::kernel::panels::SumStart;
 use crate::network::matrix::Matrix;
 use crate::network::real::Real;
 use crate::network::shape::{self, ShapeError, Split};
@@ -80,7 +80,7 @@ impl<T: Real> Operator<T> for Affine<T> {
             pass.scratch.resize((inputs + outputs) * lanes, T::zero());
             let (columns, results) = pass.scratch.split_at_mut(inputs * lanes);
             blocks_to_lanes(x.data, split.outer, inputs, split.inner, columns);
-            self.matrix.apply(columns, Start::Bias(&self.bias), results, lanes);
+            self.matrix.apply(columns, SumStart::Bias(&self.bias), results, lanes);
             for o in 0..split.outer {
                 for k in 0..outputs {
                     let source = &results[(k * split.outer + o) * split.inner..][..split.inner];
@@ -92,7 +92,7 @@ impl<T: Real> Operator<T> for Affine<T> {
         for o in 0..split.outer {
             let x = &x.data[o * inputs * split.inner..][..inputs * split.inner];
             let y = &mut output[o * outputs * split.inner..][..outputs * split.inner];
-            self.matrix.apply(x, Start::Bias(&self.bias), y, split.inner);
+            self.matrix.apply(x, SumStart::Bias(&self.bias), y, split.inner);
         }
     }
 

@@ -150,7 +150,7 @@ impl BinaryFunction {
 }
 
 /// How two operands are walked beside the result: an odometer over the outer axes, contiguous runs inside.
-struct Walk {
+struct BroadcastWalk {
     rank: usize,
     dims: [usize; MAX_RANK],
     /// Steps of each operand along each axis, in runs' units of numbers; zero where it is repeated.
@@ -159,7 +159,7 @@ struct Walk {
     run: usize,
 }
 
-impl Walk {
+impl BroadcastWalk {
     fn new(a: &[usize], b: &[usize], out: &[usize], lanes: usize) -> Self {
         let padded = |shape: &[usize], axis: usize| {
             let missing = out.len() - shape.len();
@@ -235,7 +235,7 @@ impl<T: Real> Operator<T> for Binary {
         pass: &mut Pass<'_, T>,
     ) {
         let (a, b) = (operands.get(0), operands.get(1));
-        let walk = Walk::new(a.shape, b.shape, result.shape, pass.lanes);
+        let walk = BroadcastWalk::new(a.shape, b.shape, result.shape, pass.lanes);
         let f = self.0;
         if let (Some(sign), Some(width)) = (f.direction(), pass.surrogate.width) {
             return compare(walk, (a.data, b.data), (sign, width), cotangent, gradients, pass);
@@ -267,7 +267,7 @@ impl<T: Real> Operator<T> for Binary {
 /// The backward pass of an order of two operands, which is a step in their difference: `sign` is 1 where it is a step
 /// up, `width` that of the smooth step.
 fn compare<T: Real>(
-    walk: Walk,
+    walk: BroadcastWalk,
     (a, b): (&[T], &[T]),
     (sign, width): (f64, T),
     cotangent: &[T],
@@ -302,7 +302,7 @@ fn zip<T: Real>(a: View<'_, T>, b: View<'_, T>, out: &mut [T], lanes: usize, f: 
         let of = |s: &[usize]| if axis + s.len() < rank { 1 } else { s[axis + s.len() - rank] };
         *d = if of(a.shape) == 1 { of(b.shape) } else { of(a.shape) };
     }
-    let walk = Walk::new(a.shape, b.shape, &shape[..rank], lanes);
+    let walk = BroadcastWalk::new(a.shape, b.shape, &shape[..rank], lanes);
     vectorized(|| {
         walk.for_runs(|at, at_a, at_b| {
             let (a, b) = (&a.data[at_a..at_a + walk.run], &b.data[at_b..at_b + walk.run]);

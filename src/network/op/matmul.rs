@@ -2,7 +2,7 @@
 
 use super::{Operands, Operator, Pass, View};
 use crate::network::backward::Gradients;
-use crate::network::kernel::products::{self, Side};
+use crate::network::kernel::products::{self, StridedMatrix};
 use crate::network::real::Real;
 use crate::network::shape::{self, MAX_RANK, ShapeError};
 
@@ -11,7 +11,7 @@ use crate::network::shape::{self, MAX_RANK, ShapeError};
 pub struct MatMul;
 
 /// The sizes of one application.
-struct Sizes {
+struct MatMulSizes {
     m: usize,
     k: usize,
     n: usize,
@@ -60,7 +60,7 @@ impl Batches {
     }
 }
 
-impl Sizes {
+impl MatMulSizes {
     fn of(a: &[usize], b: &[usize]) -> Self {
         let (a_rank, b_rank) = (a.len(), b.len());
         Self {
@@ -86,12 +86,14 @@ impl<T: Real> Operator<T> for MatMul {
 
     fn forward(&self, operands: Operands<'_, T>, output: &mut [T], pass: &mut Pass<'_, T>) {
         let (a, b) = (operands.get(0), operands.get(1));
-        let Sizes { m, k, n, batches } = Sizes::of(a.shape, b.shape);
+        let MatMulSizes { m, k, n, batches } = MatMulSizes::of(a.shape, b.shape);
         output.fill(T::zero());
         let lanes = pass.lanes;
         batches.each(|result, left, right| {
-            let a = Side { data: &a.data[left * m * k * lanes..][..m * k * lanes], row: k, column: 1 };
-            let b = Side { data: &b.data[right * k * n * lanes..][..k * n * lanes], row: n, column: 1 };
+            let a =
+                StridedMatrix { data: &a.data[left * m * k * lanes..][..m * k * lanes], row: k, column: 1 };
+            let b =
+                StridedMatrix { data: &b.data[right * k * n * lanes..][..k * n * lanes], row: n, column: 1 };
             let c = &mut output[result * m * n * lanes..][..m * n * lanes];
             products::accumulate(a, b, c, (m, k, n), lanes, pass.scratch);
         });
@@ -106,7 +108,7 @@ impl<T: Real> Operator<T> for MatMul {
         pass: &mut Pass<'_, T>,
     ) {
         let (a, b) = (operands.get(0), operands.get(1));
-        let Sizes { m, k, n, batches } = Sizes::of(a.shape, b.shape);
+        let MatMulSizes { m, k, n, batches } = MatMulSizes::of(a.shape, b.shape);
         let lanes = pass.lanes;
         let matrix = |data, at: usize, rows: usize, columns: usize| -> &[T] {
             let data: &[T] = data;
@@ -114,16 +116,16 @@ impl<T: Real> Operator<T> for MatMul {
         };
         if let Some(gradient) = gradients.wrt(0) {
             batches.each(|result, left, right| {
-                let c = Side { data: matrix(cotangent, result, m, n), row: n, column: 1 };
-                let b = Side { data: matrix(b.data, right, k, n), row: 1, column: n };
+                let c = StridedMatrix { data: matrix(cotangent, result, m, n), row: n, column: 1 };
+                let b = StridedMatrix { data: matrix(b.data, right, k, n), row: 1, column: n };
                 let g = &mut gradient[left * m * k * lanes..][..m * k * lanes];
                 products::accumulate(c, b, g, (m, n, k), lanes, pass.scratch);
             });
         }
         if let Some(gradient) = gradients.wrt(1) {
             batches.each(|result, left, right| {
-                let a = Side { data: matrix(a.data, left, m, k), row: 1, column: k };
-                let c = Side { data: matrix(cotangent, result, m, n), row: n, column: 1 };
+                let a = StridedMatrix { data: matrix(a.data, left, m, k), row: 1, column: k };
+                let c = StridedMatrix { data: matrix(cotangent, result, m, n), row: n, column: 1 };
                 let g = &mut gradient[right * k * n * lanes..][..k * n * lanes];
                 products::accumulate(a, c, g, (k, m, n), lanes, pass.scratch);
             });

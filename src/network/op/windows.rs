@@ -14,7 +14,7 @@ pub const AXES: usize = 3;
 
 /// One axis of the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Axis {
+pub struct WindowAxis {
     /// Length of the image.
     pub image: usize,
     /// Taps of the window.
@@ -31,7 +31,7 @@ pub struct Axis {
     phases: Vec<usize>,
 }
 
-impl Axis {
+impl WindowAxis {
     /// An axis; kernel, stride and dilation must be positive and the sizes within reason.
     pub fn new(
         image: usize,
@@ -94,12 +94,12 @@ impl Axis {
 
 /// The axes of a window; missing ones in front are units.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Windows(pub [Axis; AXES]);
+pub struct Windows(pub [WindowAxis; AXES]);
 
 impl Windows {
     /// Up to three axes.
-    pub fn new(axes: Vec<Axis>) -> Result<Self, ShapeError> {
-        let mut all = [Axis::unit(), Axis::unit(), Axis::unit()];
+    pub fn new(axes: Vec<WindowAxis>) -> Result<Self, ShapeError> {
+        let mut all = [WindowAxis::unit(), WindowAxis::unit(), WindowAxis::unit()];
         if axes.len() > AXES {
             return Err(ShapeError(format!("images of {} axes are not supported", axes.len())));
         }
@@ -107,15 +107,18 @@ impl Windows {
         for (slot, axis) in all[front..].iter_mut().zip(axes) {
             *slot = axis;
         }
-        for of in
-            [|a: &Axis| a.image, |a: &Axis| a.kernel, |a: &Axis| a.windows, |a: &Axis| a.plane() * a.phases()]
-        {
+        for of in [
+            |a: &WindowAxis| a.image,
+            |a: &WindowAxis| a.kernel,
+            |a: &WindowAxis| a.windows,
+            |a: &WindowAxis| a.plane() * a.phases(),
+        ] {
             shape::checked_len(&all.each_ref().map(of))?;
         }
         Ok(Self(all))
     }
 
-    fn product(&self, of: impl Fn(&Axis) -> usize) -> usize {
+    fn product(&self, of: impl Fn(&WindowAxis) -> usize) -> usize {
         self.0.iter().map(of).product()
     }
 
@@ -136,7 +139,7 @@ impl Windows {
 
     /// Lengths of a plane.
     pub fn plane_shape(&self) -> [usize; AXES] {
-        self.0.each_ref().map(Axis::plane)
+        self.0.each_ref().map(WindowAxis::plane)
     }
 
     /// Numbers that the planes of one channel hold.
@@ -261,7 +264,7 @@ mod tests {
     }
 
     fn check(kernel: usize, stride: usize, dilation: usize, pad: usize, windows: usize) {
-        let axis = |image| Axis::new(image, kernel, stride, dilation, pad, windows).unwrap();
+        let axis = |image| WindowAxis::new(image, kernel, stride, dilation, pad, windows).unwrap();
         let shape = Windows::new(vec![axis(7), axis(4)]).unwrap();
         let lanes = 2;
         let image: Vec<f64> = (0..7 * 4 * lanes).map(|i| i as f64 + 1.0).collect();

@@ -2,8 +2,8 @@
 //! fulfils each clause, each as a linear program of its own. It shares nothing with the encoding: all changes are
 //! columns, and every neuron is an affine function of them, written out.
 
-use super::super::demand::Half;
-use super::super::{Demand, Dense, Norm, Outcome, Settings};
+use super::super::demand::OutputHalfSpace;
+use super::super::{ChangeNorm, Demand, DenseLayer, RepairOutcome, RepairSettings};
 use super::{dense, margin, search};
 use crate::lp::{ColumnId, LinearProgram, LpOptions, LpOutcome, Solver};
 use crate::random::Random;
@@ -16,7 +16,7 @@ struct Affine {
 }
 
 struct Case {
-    layers: Vec<Dense>,
+    layers: Vec<DenseLayer>,
     sources: Vec<Vec<f64>>,
     demands: Vec<Demand>,
 }
@@ -35,7 +35,7 @@ impl Affine {
 impl Case {
     /// Switches of two ways each: all ReLUs at all points.
     fn phases(&self) -> usize {
-        let relus = self.layers.iter().filter(|layer| layer.below.is_some()).map(Dense::outputs);
+        let relus = self.layers.iter().filter(|layer| layer.below.is_some()).map(DenseLayer::outputs);
         relus.sum::<usize>() * self.sources.len()
     }
 
@@ -83,7 +83,7 @@ impl Case {
     }
 
     /// The smallest change over all assignments; `None` if no assignment has one. `free` says which weights may move.
-    fn enumerate(&self, norm: Norm, needed: f64, limit: f64, free: u32) -> Option<f64> {
+    fn enumerate(&self, norm: ChangeNorm, needed: f64, limit: f64, free: u32) -> Option<f64> {
         let choices: usize = self.clauses().iter().product();
         let mut best: Option<f64> = None;
         for phases in 0..1u32 << self.phases() {
@@ -100,14 +100,14 @@ impl Case {
         let weights = self.layers[0].weights.len();
         let mut sets: Vec<u32> = (0..1u32 << weights).collect();
         sets.sort_by_key(|set| set.count_ones());
-        let works = |set: &&u32| self.enumerate(Norm::Total, needed, limit, **set).is_some();
+        let works = |set: &&u32| self.enumerate(ChangeNorm::Total, needed, limit, **set).is_some();
         sets.iter().find(works).map(|set| f64::from(set.count_ones()))
     }
 }
 
-fn solve(rows: &[Affine], norm: Norm, limit: f64, free: u32) -> Option<f64> {
+fn solve(rows: &[Affine], norm: ChangeNorm, limit: f64, free: u32) -> Option<f64> {
     let mut program = LinearProgram::minimise();
-    let own = if norm == Norm::Total { 1.0 } else { 0.0 };
+    let own = if norm == ChangeNorm::Total { 1.0 } else { 0.0 };
     let largest = program.column(0.0, f64::INFINITY, 1.0 - own);
     let moves: Vec<(ColumnId, ColumnId)> = (0..rows[0].slopes.len())
         .map(|weight| {
@@ -140,12 +140,12 @@ fn random_case(sizes: &[usize], points: usize, below: f64, seed: u64) -> Case {
         let bias: Vec<f64> = (0..pair[1]).map(|_| 0.5 * random.normal()).collect();
         dense(&rows, &bias, (k < last).then_some(below))
     });
-    let layers: Vec<Dense> = layers.collect();
+    let layers: Vec<DenseLayer> = layers.collect();
     let outputs = sizes[last + 1];
     let half = |random: &mut Random| {
         let (i, j) = (random.below(outputs), random.below(outputs));
         let terms = if i == j { vec![(i, 1.0)] } else { vec![(i, 1.0), (j, -1.0)] };
-        Half { terms, bound: 0.5 * random.normal() + 0.3 }
+        OutputHalfSpace { terms, bound: 0.5 * random.normal() + 0.3 }
     };
     let mut demands = Vec::new();
     for _ in 0..points {
@@ -157,33 +157,33 @@ fn random_case(sizes: &[usize], points: usize, below: f64, seed: u64) -> Case {
     Case { layers, sources, demands }
 }
 
-fn check(case: &Case, norm: Norm, limit: f64, what: &str) {
-    let settings = Settings { norm, margin: 0.05, limit, ..Settings::default() };
+fn check(case: &Case, norm: ChangeNorm, limit: f64, what: &str) {
+    let settings = RepairSettings { norm, margin: 0.05, limit, ..RepairSettings::default() };
     let outcome = search(&case.layers, &[0], &case.sources, &case.demands, &settings);
     let expected = match norm {
-        Norm::Fewest => case.enumerate_fewest(0.05, limit),
-        Norm::Total | Norm::Largest => case.enumerate(norm, 0.05, limit, u32::MAX),
+        ChangeNorm::Fewest => case.enumerate_fewest(0.05, limit),
+        ChangeNorm::Total | ChangeNorm::Largest => case.enumerate(norm, 0.05, limit, u32::MAX),
     };
     let found = match &outcome {
-        Outcome::Repaired(repair) => Some((norm.of(&repair.patches), repair.optimal)),
-        Outcome::Impossible | Outcome::NotFound(_) => None,
+        RepairOutcome::Repaired(repair) => Some((norm.of(&repair.patches), repair.optimal)),
+        RepairOutcome::Impossible | RepairOutcome::NotFound(_) => None,
     };
     match (found, expected) {
         (Some((found, optimal)), Some(expected)) => {
             let slack = 1e-5 * (1.0 + expected);
             assert!(found >= expected - slack, "{what}: {found} is less than {expected}");
             // The search for the fewest weights promises the smallest number only where it says so.
-            let must = optimal || norm != Norm::Fewest;
+            let must = optimal || norm != ChangeNorm::Fewest;
             assert!(!must || found <= expected + slack, "{what}: {found} is more than {expected}");
-            assert!(optimal || norm == Norm::Fewest, "{what}: so few switches, and no proof");
+            assert!(optimal || norm == ChangeNorm::Fewest, "{what}: so few switches, and no proof");
             let margin = margin(&case.layers, &case.sources, &case.demands, &outcome);
             assert!(margin >= 0.05 - 1e-6, "{what}: the demands hold by {margin}");
         }
         (None, None) => {}
         (found, expected) => panic!("{what}: found {found:?}, enumeration {expected:?} ({outcome:?})"),
     }
-    if expected.is_none() && limit.is_finite() && norm != Norm::Fewest {
-        assert_eq!(outcome, Outcome::Impossible, "{what}");
+    if expected.is_none() && limit.is_finite() && norm != ChangeNorm::Fewest {
+        assert_eq!(outcome, RepairOutcome::Impossible, "{what}");
     }
 }
 
@@ -200,7 +200,7 @@ fn the_smallest_repair_is_that_of_enumeration() {
     for (shape, (sizes, points, below)) in shapes.into_iter().enumerate() {
         for seed in 0..4 {
             let case = random_case(sizes, points, below, 100 * shape as u64 + seed);
-            for norm in [Norm::Total, Norm::Largest] {
+            for norm in [ChangeNorm::Total, ChangeNorm::Largest] {
                 check(&case, norm, f64::INFINITY, &format!("{sizes:?}, seed {seed}, {norm:?}"));
                 check(&case, norm, 0.2, &format!("{sizes:?}, seed {seed}, {norm:?}, at most 0.2"));
             }
@@ -212,8 +212,8 @@ fn the_smallest_repair_is_that_of_enumeration() {
 fn the_fewest_weights_are_never_fewer_than_enumeration_and_as_few_where_proved() {
     for seed in 0..6 {
         let one_layer = random_case(&[3, 2], 3, 0.0, 900 + seed);
-        check(&one_layer, Norm::Fewest, 2.0, &format!("one layer, seed {seed}"));
+        check(&one_layer, ChangeNorm::Fewest, 2.0, &format!("one layer, seed {seed}"));
         let two_layers = random_case(&[2, 3, 2], 1, 0.0, 950 + seed);
-        check(&two_layers, Norm::Fewest, f64::INFINITY, &format!("two layers, seed {seed}"));
+        check(&two_layers, ChangeNorm::Fewest, f64::INFINITY, &format!("two layers, seed {seed}"));
     }
 }

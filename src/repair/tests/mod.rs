@@ -4,17 +4,17 @@ mod by_hand;
 mod enumeration;
 mod shipped;
 
-use super::several::{self, Chain};
-use super::{Demand, Dense, Outcome, Settings};
+use super::several::{self, LayerChain};
+use super::{Demand, DenseLayer, RepairOutcome, RepairSettings};
 use crate::budget::Budget;
 use crate::network::NodeId;
 use crate::patching::Layer;
 use crate::random::Random;
 
 /// A layer of `[outputs][inputs]` weights, with ReLUs or without an activation.
-fn dense(weights: &[&[f64]], bias: &[f64], below: Option<f64>) -> Dense {
+fn dense(weights: &[&[f64]], bias: &[f64], below: Option<f64>) -> DenseLayer {
     let inputs = weights[0].len();
-    Dense {
+    DenseLayer {
         node: NodeId(0),
         name: String::new(),
         inputs,
@@ -27,20 +27,20 @@ fn dense(weights: &[&[f64]], bias: &[f64], below: Option<f64>) -> Dense {
 
 /// Looks for the smallest change of the `changed` layers, without a limit of time.
 fn search(
-    layers: &[Dense],
+    layers: &[DenseLayer],
     changed: &[usize],
     sources: &[Vec<f64>],
     demands: &[Demand],
-    settings: &Settings,
-) -> Outcome {
-    let views: Vec<Layer<'_>> = layers.iter().map(Dense::view).collect();
-    let chain = Chain { layers: &views, changed, sources, demands, settings };
+    settings: &RepairSettings,
+) -> RepairOutcome {
+    let views: Vec<Layer<'_>> = layers.iter().map(DenseLayer::view).collect();
+    let chain = LayerChain { layers: &views, changed, sources, demands, settings };
     several::repair(&chain, &mut Random::new(settings.seed), &Budget::unlimited()).unwrap()
 }
 
 /// The least margin with which patched layers satisfy the demands.
-fn margin(layers: &[Dense], sources: &[Vec<f64>], demands: &[Demand], outcome: &Outcome) -> f64 {
-    let Outcome::Repaired(repair) = outcome else { return f64::NEG_INFINITY };
+fn margin(layers: &[DenseLayer], sources: &[Vec<f64>], demands: &[Demand], outcome: &RepairOutcome) -> f64 {
+    let RepairOutcome::Repaired(repair) = outcome else { return f64::NEG_INFINITY };
     let layers = super::patched(layers, &repair.patches);
     let margins =
         sources.iter().zip(demands).map(|(h, demand)| demand.margin(&super::tail::evaluate(&layers, h)));

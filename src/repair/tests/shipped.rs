@@ -43,7 +43,7 @@ fn outputs(model: &Model, point: &[f64]) -> Vec<f64> {
 /// Changes all weights into one sum of every layer.
 fn patches(tail: &Tail) -> Vec<Patch> {
     let mut random = Random::new(5);
-    let patch = |(layer, dense): (usize, &tail::Dense)| {
+    let patch = |(layer, dense): (usize, &tail::DenseLayer)| {
         let target = random.below(dense.outputs());
         let changes = (0..dense.inputs).map(|source| Change { target, source, by: random.normal() });
         Patch { layer, changes: changes.collect() }

@@ -6,12 +6,12 @@ use crate::search::{Halt, Oracle};
 
 /// Corners that wait for a full block.
 #[derive(Debug, Default)]
-pub(in crate::search) struct Corners<T> {
+pub(in crate::search) struct CornerQueue<T> {
     waiting: Vec<Vec<T>>,
     points: Vec<T>,
 }
 
-impl<T: Real> Corners<T> {
+impl<T: Real> CornerQueue<T> {
     /// Adds a corner, one number an input, moved into the oracle's box; evaluates the block that it fills.
     ///
     /// # Errors

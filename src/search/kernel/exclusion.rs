@@ -1,6 +1,6 @@
 //! What sound bounds say of a property's row: how far it could be met, or that it cannot.
 
-use crate::bounds::{Bounder, Row as BoundRow};
+use crate::bounds::{BoundRow, Bounder};
 use crate::network::op::Op;
 use crate::network::{Network, Node, Real};
 use crate::problem::Problem;

@@ -26,7 +26,7 @@ const LEAST_POINTS: usize = 64;
 
 /// A line: `from + at · direction`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub struct SearchLine {
     /// The flat input where `at` is zero.
     pub from: Vec<f64>,
     /// The inputs that move, and by how much for each unit of `at`.
@@ -37,7 +37,7 @@ pub struct Line {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stretch {
     /// The line.
-    pub line: Line,
+    pub line: SearchLine,
     /// Where it begins, in the line's units.
     pub start: f64,
     /// Where it ends.
@@ -46,8 +46,8 @@ pub struct Stretch {
 
 /// Finds all bends of a network on a line. The memory is kept from stretch to stretch.
 #[derive(Debug)]
-pub struct Sweep<T> {
-    bends: Vec<Bend>,
+pub struct BendSweep<T> {
+    bends: Vec<BendingNode>,
     /// Sums that go into all bends, at one point.
     width: usize,
     most_numbers: usize,
@@ -69,7 +69,7 @@ pub struct Sweep<T> {
 
 /// A node that bends the network.
 #[derive(Debug)]
-struct Bend {
+struct BendingNode {
     crossing: Crossing,
     kinks: Vec<f64>,
     /// Its place among the sums of a point.
@@ -85,10 +85,10 @@ enum Crossing {
     Rivals(Vec<[ValueAt; 2]>),
 }
 
-impl Bend {
+impl BendingNode {
     /// The node's; `None` where it is affine, nothing at all where it is neither that nor piecewise linear.
     fn of<T: Real>(network: &Network<T>, node: &Node<T>, first: usize) -> Option<Option<Self>> {
-        let bend = |crossing, kinks, count| Some(Bend { crossing, kinks, sums: first..first + count });
+        let bend = |crossing, kinks, count| Some(BendingNode { crossing, kinks, sums: first..first + count });
         if let Some(rivals) = maxima::rivals(network, node) {
             let count = rivals.len();
             return Some(bend(Crossing::Rivals(rivals), vec![0.0], count));
@@ -111,11 +111,11 @@ impl Stretch {
     pub fn of_input(point: &[f64], input: usize, lower: f64, upper: f64) -> Self {
         let mut from = point.to_vec();
         from[input] = 0.0;
-        Self { line: Line { from, direction: vec![(input, 1.0)] }, start: lower, end: upper }
+        Self { line: SearchLine { from, direction: vec![(input, 1.0)] }, start: lower, end: upper }
     }
 
     /// The part of a line that lies in a box around `line.from`.
-    pub fn within(line: Line, lower: &[f64], upper: &[f64]) -> Self {
+    pub fn within(line: SearchLine, lower: &[f64], upper: &[f64]) -> Self {
         let (mut start, mut end) = (f64::NEG_INFINITY, f64::INFINITY);
         for &(i, slope) in line.direction.iter().filter(|(_, slope)| *slope != 0.0) {
             let ends = [lower[i], upper[i]].map(|x| (x - line.from[i]) / slope);
@@ -131,14 +131,14 @@ impl Stretch {
     }
 }
 
-impl<T: Real> Sweep<T> {
+impl<T: Real> BendSweep<T> {
     /// Sweeps of a network; `None` where it is not built of affine operators, piecewise-linear functions of one number, and maxima of
     /// two numbers to four.
     pub fn new(network: &Network<T>) -> Option<Self> {
-        let mut bends: Vec<Bend> = Vec::new();
+        let mut bends: Vec<BendingNode> = Vec::new();
         for node in network.nodes().iter().filter(|node| node.varies) {
             let width = bends.last().map_or(0, |bend| bend.sums.end);
-            bends.extend(Bend::of(network, node, width)?);
+            bends.extend(BendingNode::of(network, node, width)?);
         }
         let width = bends.last().map_or(0, |bend| bend.sums.end);
         Some(Self {
@@ -274,7 +274,7 @@ impl<T: Real> Sweep<T> {
     }
 
     /// Evaluates the places in `fresh`, and empties it.
-    fn evaluate(&mut self, oracle: &mut Oracle<'_, T>, line: &Line) -> Result<(), Halt> {
+    fn evaluate(&mut self, oracle: &mut Oracle<'_, T>, line: &SearchLine) -> Result<(), Halt> {
         let lanes = oracle.lanes();
         let fresh = std::mem::take(&mut self.fresh);
         for places in fresh.chunks(lanes) {
@@ -289,7 +289,7 @@ impl<T: Real> Sweep<T> {
     }
 
     /// Makes a block of places on the line, the last one repeated.
-    fn place(&mut self, oracle: &Oracle<'_, T>, line: &Line, places: &[f64]) {
+    fn place(&mut self, oracle: &Oracle<'_, T>, line: &SearchLine, places: &[f64]) {
         let lanes = oracle.lanes();
         self.points.clear();
         for (i, &x) in line.from.iter().enumerate() {
@@ -435,7 +435,7 @@ mod tests {
         let (shared, budget) = (Shared::default(), Budget::unlimited());
         let mut oracle = Oracle::new(problem, &Never, &shared, &budget);
         oracle.enter(&problem.property.region(0).unwrap(), None);
-        let mut sweep = Sweep::new(&problem.network).unwrap();
+        let mut sweep = BendSweep::new(&problem.network).unwrap();
         (sweep.most_numbers, sweep.least_points) = (0, points);
         let (mut places, mut best) = (Vec::new(), f64::NEG_INFINITY);
         let mut next = Some(stretch.clone());
@@ -458,7 +458,7 @@ mod tests {
             let mut draw = || random.between(-1.0, 1.0);
             let from: Vec<f64> = (0..inputs).map(|_| draw()).collect();
             let direction = (0..inputs).map(|i| (i, draw())).collect();
-            let line = Line { from, direction };
+            let line = SearchLine { from, direction };
             let point = |at: f64| {
                 let mut x = line.from.clone();
                 line.direction.iter().for_each(|&(i, slope)| x[i] += slope * at);

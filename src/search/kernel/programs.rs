@@ -3,7 +3,7 @@
 use crate::budget::Budget;
 use crate::lp::mip::{self, MipRun, MipSolution};
 use crate::lp::{LinearProgram, MipOptions, MipOutcome, Solution};
-use crate::patching::{self, Effort, Modified, Query};
+use crate::patching::{self, Effort, Modified, PatchQuery};
 
 /// What a mixed-integer program costs before its first iteration, and what an iteration costs, both in continuous
 /// programs of the same size. Measured on neighbourhoods of ACAS Xu and safenlp: reading, probing and presolve take
@@ -49,8 +49,8 @@ impl<'b> Programs<'b> {
     ///
     /// # Errors
     /// [`Obstacle`] if none was found.
-    pub fn modify(&mut self, query: &Query<'_>, effort: Effort) -> Result<Modified, Obstacle> {
-        let mut spent = patching::modify::Spent::default();
+    pub fn modify(&mut self, query: &PatchQuery<'_>, effort: Effort) -> Result<Modified, Obstacle> {
+        let mut spent = patching::modify::PatchSpending::default();
         let found = patching::modify(query, effort, self.budget, &mut spent);
         self.solved += spent.programs;
         self.entries = self.entries.saturating_add(spent.entries);

@@ -3,7 +3,7 @@
 //! A way is out if one of its rows cannot hold. All ways are out exactly if the formula is, with its rows that cannot
 //! hold taken for false: where each `or` has an operand left, choosing these is a way that stays.
 
-use crate::bounds::{Bounder, LinearBound, Row as BoundRow};
+use crate::bounds::{BoundRow, Bounder, LinearBound};
 use crate::property::condition::Condition;
 use crate::property::{Row, RowKind};
 use crate::search::kernel::exclusion::{reach, view};

@@ -26,8 +26,8 @@ use crate::search::kernel::oracle::{Best, Oracle};
 use crate::search::kernel::shared::Shared;
 use crate::search::observer::{Event, Observer};
 use crate::search::proof::RegionProof;
-use crate::search::schedule::summary::{Ending, StrategySummary, Summary};
-use crate::search::schedule::table::{Entry, Part, table};
+use crate::search::schedule::summary::{Ending, SearchSummary, StrategySummary};
+use crate::search::schedule::table::{Participation, StrategyEntry, table};
 use crate::search::{Config, Falsifier, Halt, Judge, NotApplicable, Progress};
 
 /// Regions that are searched in depth; of more, those with the best margins stay.
@@ -46,7 +46,7 @@ pub fn falsify<T: Real>(
     budget: &Budget,
     judge: &dyn Judge<T>,
     observer: &dyn Observer,
-) -> Summary<T> {
+) -> SearchSummary<T> {
     falsify_with(table, problem, config, budget, judge, observer)
 }
 
@@ -61,46 +61,46 @@ pub fn falsify_briefly<T: Real>(
     most_work: u64,
     judge: &dyn Judge<T>,
     observer: &dyn Observer,
-) -> Summary<T> {
+) -> SearchSummary<T> {
     falsify_sharing(Shared::within(most_work), table, problem, config, budget, judge, observer)
 }
 
 /// The same with another table of strategies.
 pub(in crate::search) fn falsify_with<T: Real>(
-    table: fn() -> Vec<Entry<T>>,
+    table: fn() -> Vec<StrategyEntry<T>>,
     problem: &Problem<T>,
     config: &Config,
     budget: &Budget,
     judge: &dyn Judge<T>,
     observer: &dyn Observer,
-) -> Summary<T> {
+) -> SearchSummary<T> {
     falsify_sharing(Shared::default(), table, problem, config, budget, judge, observer)
 }
 
 fn falsify_sharing<T: Real>(
     shared: Shared,
-    table: fn() -> Vec<Entry<T>>,
+    table: fn() -> Vec<StrategyEntry<T>>,
     problem: &Problem<T>,
     config: &Config,
     budget: &Budget,
     judge: &dyn Judge<T>,
     observer: &dyn Observer,
-) -> Summary<T> {
+) -> SearchSummary<T> {
     let random = Random::new(config.seed);
     let search = |thread: u64| {
         // Those for one thread are dealt out.
         let mut dealt = 0;
-        let mut admitted = |entry: &Entry<T>| {
+        let mut admitted = |entry: &StrategyEntry<T>| {
             let here = dealt % config.threads.max(1) as u64 == thread;
-            dealt += u64::from(entry.part == Part::OneThread);
-            entry.takes_part(config) && (here || entry.part != Part::OneThread)
+            dealt += u64::from(entry.part == Participation::OneThread);
+            entry.takes_part(config) && (here || entry.part != Participation::OneThread)
         };
         let table = table().into_iter().filter(|entry| admitted(entry)).collect();
         let oracle = Oracle::new(problem, judge, &shared, budget);
-        Search::new(oracle, observer, random.fork(thread), table, config)
+        ThreadSearch::new(oracle, observer, random.fork(thread), table, config)
     };
     // The other threads need not search on for a result that nobody will get.
-    let guarded = |search: Search<'_, T>, halt: Option<Halt>| {
+    let guarded = |search: ThreadSearch<'_, T>, halt: Option<Halt>| {
         let run = || search.run(halt);
         catch_unwind(AssertUnwindSafe(run)).inspect_err(|_| shared.over.raise())
     };
@@ -116,7 +116,7 @@ fn falsify_sharing<T: Real>(
         iter::once(own).chain(others).collect::<Vec<_>>()
     });
     let summary = |ended: thread::Result<_>| ended.unwrap_or_else(|panic| resume_unwind(panic));
-    let mut summaries: Vec<Summary<T>> = ended.into_iter().map(summary).collect();
+    let mut summaries: Vec<SearchSummary<T>> = ended.into_iter().map(summary).collect();
     let mut whole = summaries.remove(0);
     summaries.into_iter().for_each(|other| whole.absorb(other));
     whole.complete(config, &table());
@@ -129,12 +129,12 @@ fn falsify_sharing<T: Real>(
 }
 
 /// One thread's search.
-struct Search<'a, T: Real> {
+struct ThreadSearch<'a, T: Real> {
     oracle: Oracle<'a, T>,
-    table: Vec<Entry<T>>,
+    table: Vec<StrategyEntry<T>>,
     summaries: Vec<StrategySummary>,
     random: Random,
-    sites: Vec<Site<T>>,
+    sites: Vec<RegionSite<T>>,
     /// Regions that have been looked at.
     surveyed: usize,
     /// Which site the oracle is at.
@@ -157,7 +157,7 @@ struct Search<'a, T: Real> {
 }
 
 /// A region with the strategies that work on it.
-struct Site<T: Real> {
+struct RegionSite<T: Real> {
     region: Region,
     /// Which one of the property's; `None` for one that is further away.
     index: Option<usize>,
@@ -193,12 +193,12 @@ impl<T: Real> Running<T> {
     }
 }
 
-impl<'a, T: Real> Search<'a, T> {
+impl<'a, T: Real> ThreadSearch<'a, T> {
     fn new(
         oracle: Oracle<'a, T>,
         observer: &'a dyn Observer,
         random: Random,
-        table: Vec<Entry<T>>,
+        table: Vec<StrategyEntry<T>>,
         config: &'a Config,
     ) -> Self {
         let summaries = table.iter().map(|entry| StrategySummary::new(entry.name)).collect();
@@ -225,7 +225,7 @@ impl<'a, T: Real> Search<'a, T> {
     }
 
     /// Goes on from where the search is, or ends it if it is over already.
-    fn run(mut self, halt: Option<Halt>) -> Summary<T> {
+    fn run(mut self, halt: Option<Halt>) -> SearchSummary<T> {
         let halt = match halt.map_or_else(|| self.survey(), Err) {
             Ok(()) => self.search(),
             Err(halt) => halt,
@@ -242,7 +242,7 @@ impl<'a, T: Real> Search<'a, T> {
         let unbounded = self.oracle.problem.property.unbounded_count() > 0;
         let reach = unbounded.then(|| Property::distance(self.next_reach - 1)).flatten();
         let proofs = if self.proved { self.proofs } else { Vec::new() };
-        Summary { ending, strategies: self.summaries, best, rejected: 0, reach, proofs }
+        SearchSummary { ending, strategies: self.summaries, best, rejected: 0, reach, proofs }
     }
 
     /// Looks at every region once, with the cheapest strategy, and keeps the most promising.
@@ -270,7 +270,7 @@ impl<'a, T: Real> Search<'a, T> {
     }
 
     fn look_at(&mut self, region: Region, index: Option<usize>, random: Random) -> Result<(), Halt> {
-        let mut site = Site { index, ..Site::new(region, random) };
+        let mut site = RegionSite { index, ..RegionSite::new(region, random) };
         self.add_strategies(&mut site, 1);
         self.sites.push(site);
         let last = self.sites.len() - 1;
@@ -307,8 +307,8 @@ impl<'a, T: Real> Search<'a, T> {
     }
 
     fn next(&self) -> Option<(usize, usize)> {
-        let open = |site: &Site<T>| site.strategies.iter().any(Option::is_some);
-        let price = |&(rank, site): &(usize, &Site<T>)| site.work * (1.0 + rank as f64);
+        let open = |site: &RegionSite<T>| site.strategies.iter().any(Option::is_some);
+        let price = |&(rank, site): &(usize, &RegionSite<T>)| site.work * (1.0 + rank as f64);
         let sites = self.sites.iter().enumerate().filter(|(_, site)| open(site));
         let (index, site) = sites.min_by(|a, b| price(a).total_cmp(&price(b)))?;
         if let Some(strategy) = site.overdue() {
@@ -369,7 +369,7 @@ impl<'a, T: Real> Search<'a, T> {
     }
 
     /// Makes those of the first `count` strategies that the site does not have yet.
-    fn add_strategies(&mut self, site: &mut Site<T>, count: usize) {
+    fn add_strategies(&mut self, site: &mut RegionSite<T>, count: usize) {
         let made = site.strategies.len();
         for (number, entry) in self.table.iter().enumerate().take(count).skip(made) {
             let seed = site.random.fork(number as u64).bits();
@@ -384,8 +384,9 @@ impl<'a, T: Real> Search<'a, T> {
             });
             site.strategies.push(match configured {
                 Ok(falsifier) => {
-                    site.is_random |=
-                        site.has_choice && entry.part != Part::OneThread && falsifier.depends_on_seed();
+                    site.is_random |= site.has_choice
+                        && entry.part != Participation::OneThread
+                        && falsifier.depends_on_seed();
                     let price = falsifier.price(self.oracle.problem) as f64;
                     Some(Running { falsifier, price, weight: entry.weight, work: 0.0 })
                 }
@@ -464,7 +465,7 @@ impl<'a, T: Real> Search<'a, T> {
     }
 }
 
-impl<T: Real> Site<T> {
+impl<T: Real> RegionSite<T> {
     fn new(region: Region, random: Random) -> Self {
         let has_choice = region.free().next().is_some();
         Self {

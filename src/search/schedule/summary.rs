@@ -9,7 +9,7 @@ use crate::search::kernel::oracle::Best;
 use crate::search::kernel::tally::Tally;
 use crate::search::observer::{Ended, Event, Observer};
 use crate::search::proof::RegionProof;
-use crate::search::schedule::table::Entry;
+use crate::search::schedule::table::StrategyEntry;
 
 /// How a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Ending {
 
 /// What a search did.
 #[derive(Debug, Clone)]
-pub struct Summary<T> {
+pub struct SearchSummary<T> {
     /// How it ended.
     pub ending: Ending,
     /// One entry a strategy, in the order of the table, all threads and regions together.
@@ -73,11 +73,11 @@ impl StrategySummary {
     }
 }
 
-impl<T: Real> Summary<T> {
+impl<T: Real> SearchSummary<T> {
     /// Adds the strategies of threads that were not needed, and brings all into the table's order.
-    pub(in crate::search) fn complete(&mut self, config: &Config, table: &[Entry<T>]) {
+    pub(in crate::search) fn complete(&mut self, config: &Config, table: &[StrategyEntry<T>]) {
         let wanted = table.iter().filter(|entry| entry.takes_part(config));
-        let find = |entry: &Entry<T>| self.strategies.iter().find(|s| s.name == entry.name).cloned();
+        let find = |entry: &StrategyEntry<T>| self.strategies.iter().find(|s| s.name == entry.name).cloned();
         self.strategies = wanted.map(|e| find(e).unwrap_or_else(|| StrategySummary::new(e.name))).collect();
     }
 

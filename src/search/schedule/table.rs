@@ -8,26 +8,26 @@ use crate::search::strategy::{
 use crate::search::{Config, Make};
 
 /// A strategy's row in the table.
-pub(in crate::search) struct Entry<T> {
+pub(in crate::search) struct StrategyEntry<T> {
     pub name: &'static str,
     pub make: Make<T>,
     /// Its share of the work: one with weight 2 gets twice as much as one with weight 1.
     pub weight: f64,
-    pub part: Part,
+    pub part: Participation,
     /// Whether it proves something about all ways to violate: where they are too many to be listed, it does not apply.
     pub needs_all_ways: bool,
 }
 
-impl<T> Entry<T> {
+impl<T> StrategyEntry<T> {
     /// Whether it is used on some thread.
     pub(in crate::search) fn takes_part(&self, config: &Config) -> bool {
-        config.admits(self.name) && (self.part != Part::ByName || config.names(self.name))
+        config.admits(self.name) && (self.part != Participation::ByName || config.names(self.name))
     }
 }
 
 /// Where a strategy takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::search) enum Part {
+pub(in crate::search) enum Participation {
     /// In the portfolio, on every thread with its own seed.
     EveryThread,
     /// In the portfolio, on one thread: it would do the same on each.
@@ -38,13 +38,18 @@ pub(in crate::search) enum Part {
 }
 
 /// A row of a strategy that proves nothing.
-pub(in crate::search) fn entry<T>(name: &'static str, make: Make<T>, weight: f64, part: Part) -> Entry<T> {
-    Entry { name, make, weight, part, needs_all_ways: false }
+pub(in crate::search) fn entry<T>(
+    name: &'static str,
+    make: Make<T>,
+    weight: f64,
+    part: Participation,
+) -> StrategyEntry<T> {
+    StrategyEntry { name, make, weight, part, needs_all_ways: false }
 }
 
 /// All strategies, roughly from the cheapest to the dearest. A new one is put last: the others keep their seeds.
-pub(in crate::search) fn table<T: Real>() -> Vec<Entry<T>> {
-    use Part::*;
+pub(in crate::search) fn table<T: Real>() -> Vec<StrategyEntry<T>> {
+    use Participation::*;
     vec![
         entry("centre", centre::make, 1.0, EveryThread),
         entry("sample", sample::make, 0.5, EveryThread),
@@ -54,7 +59,7 @@ pub(in crate::search) fn table<T: Real>() -> Vec<Entry<T>> {
         entry("coordinate", coordinate::make, 0.1, EveryThread),
         entry("square", square::make, 0.05, EveryThread),
         entry("split", split::make, 1.0, OneThread),
-        Entry { needs_all_ways: true, ..entry("phase-split", phase_split::make, 1.0, OneThread) },
+        StrategyEntry { needs_all_ways: true, ..entry("phase-split", phase_split::make, 1.0, OneThread) },
         entry("facet-walk", facet_walk::make, 0.5, EveryThread),
         entry("target-propagation", target_propagation::make, 0.25, ByName),
         entry("minorant", minorant::make, 0.25, ByName),

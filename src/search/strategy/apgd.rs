@@ -13,7 +13,7 @@ use crate::search::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress}
 
 const STEPS: usize = 100;
 
-struct Strategy<T> {
+struct ApgdStrategy<T> {
     starts: Starts,
     /// Made in the first round, when the box is known.
     kernel: Option<Apgd<T>>,
@@ -33,10 +33,10 @@ pub fn make<T: Real>(
         return Err(NotApplicable("the network jumps: its gradient says nothing"));
     }
     let starts = Starts::new(region, seed)?;
-    Ok(Box::new(Strategy { starts, kernel: None, points: Vec::new(), losses: Vec::new() }))
+    Ok(Box::new(ApgdStrategy { starts, kernel: None, points: Vec::new(), losses: Vec::new() }))
 }
 
-impl<T: Real> Falsifier<T> for Strategy<T> {
+impl<T: Real> Falsifier<T> for ApgdStrategy<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
         price(problem, STEPS)
     }

@@ -9,7 +9,7 @@ use crate::random::Random;
 
 /// An equation over inputs.
 #[derive(Debug, Clone, PartialEq)]
-struct Equation {
+struct InputEquation {
     terms: Vec<(usize, f64)>,
     bound: f64,
     /// The size of the largest number in the box, and the digits behind the first of the coarsest type.
@@ -19,7 +19,7 @@ struct Equation {
 
 /// The equations over inputs of a conjunction.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(in crate::search) struct Balance(Vec<Equation>);
+pub(in crate::search) struct Balance(Vec<InputEquation>);
 
 impl Balance {
     /// The pairs of rows that hold an expression of inputs from both sides; `element` is the type of an input.
@@ -41,7 +41,7 @@ impl Balance {
         let equation = |(_, row): (usize, &&Row)| {
             let sizes = row.inputs.iter().map(|&(i, _)| region.lower[i].abs().max(region.upper[i].abs()));
             let digits = row.inputs.iter().map(|&(i, _)| digits(element(i))).min().unwrap_or(0);
-            Equation {
+            InputEquation {
                 terms: row.inputs.clone(),
                 bound: row.bound,
                 largest: sizes.fold(0.0, f64::max),
@@ -64,7 +64,7 @@ impl Balance {
     }
 }
 
-impl Equation {
+impl InputEquation {
     /// The distance of the grid's numbers: coarse enough for the largest number that an input may come to have.
     fn quantum(&self, point: &[f64]) -> f64 {
         let sum: f64 = self.terms.iter().map(|&(i, a)| (a * point[i]).abs()).sum();

@@ -17,7 +17,7 @@ use crate::network::layered::bounds::{Ranges, is_unstable};
 use crate::problem::Problem;
 use crate::property::Region;
 use crate::region::layers::pieces;
-use crate::region::program::{Neuron, RegionProgram};
+use crate::region::program::{RegionProgram, TurnableNeuron};
 use crate::search::kernel::local::{view, widen};
 use crate::search::kernel::ray::look_along;
 use crate::search::kernel::seeds::{self, Seed, Seeds};
@@ -39,7 +39,7 @@ struct FacetWalk<T> {
     entries: usize,
     seeds: Seeds<T>,
     /// Neurons that can change their piece within the box.
-    open: Option<Vec<Neuron>>,
+    open: Option<Vec<TurnableNeuron>>,
     points: Vec<T>,
 }
 
@@ -119,7 +119,7 @@ impl<T: Real> FacetWalk<T> {
         oracle: &mut Oracle<'_, T>,
         network: &Layered,
         region: &[Vec<Piece>],
-        neurons: &[Neuron],
+        neurons: &[TurnableNeuron],
         target: usize,
         solver: &mut Option<Solver>,
         last: &Option<Solution>,
@@ -152,7 +152,7 @@ impl<T: Real> FacetWalk<T> {
 pub(in crate::search) fn cross(
     network: &Layered,
     region: &mut [Vec<Piece>],
-    neurons: &[Neuron],
+    neurons: &[TurnableNeuron],
     model: &RegionProgram,
     solution: &Solution,
     seen: &mut HashSet<u64>,
@@ -163,7 +163,7 @@ pub(in crate::search) fn cross(
         .collect();
     blocking.sort_by(|a, b| b.0.total_cmp(&a.0));
     for (_, k) in blocking {
-        let Neuron { layer, index } = neurons[k];
+        let TurnableNeuron { layer, index } = neurons[k];
         let Some(function) = network.layers[layer].activation else { continue };
         let now = region[layer][index];
         // A row's dual is the gain for each unit by which its binding bound grows: the upper one when positive.
@@ -181,7 +181,7 @@ pub(in crate::search) fn cross(
 }
 
 /// Neurons that bounds over the box do not hold on one piece; all of them where there are no bounds.
-fn open_neurons(network: &Layered, region: &Region) -> Vec<Neuron> {
+fn open_neurons(network: &Layered, region: &Region) -> Vec<TurnableNeuron> {
     let ranges = Ranges::of_box(network, &region.lower, &region.upper);
     let mut open = Vec::new();
     for (at, layer) in network.layers.iter().enumerate() {
@@ -189,7 +189,7 @@ fn open_neurons(network: &Layered, region: &Region) -> Vec<Neuron> {
         let is_open =
             |&index: &usize| ranges.as_ref().is_none_or(|r| is_unstable(function, r.sums[at][index]));
         let neurons = (0..layer.edges.outputs()).filter(is_open);
-        open.extend(neurons.map(|index| Neuron { layer: at, index }));
+        open.extend(neurons.map(|index| TurnableNeuron { layer: at, index }));
     }
     open
 }

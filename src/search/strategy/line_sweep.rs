@@ -9,7 +9,7 @@
 use crate::network::{Real, Surrogate};
 use crate::problem::Problem;
 use crate::property::Region;
-use crate::search::kernel::line::{Line, Stretch, Sweep};
+use crate::search::kernel::line::{BendSweep, SearchLine, Stretch};
 use crate::search::kernel::local::{NOT_PIECEWISE, widen};
 use crate::search::kernel::points::repeat;
 use crate::search::kernel::seeds::{self, Seed, Seeds};
@@ -26,17 +26,17 @@ const WHOLE: f64 = 4.0;
 const PROMISING_DIMENSIONS: f64 = 32.0;
 
 struct LineSweep<T> {
-    sweep: Sweep<T>,
+    sweep: BendSweep<T>,
     seeds: Seeds<T>,
     free: Vec<usize>,
     /// What is swept next.
     left: Option<Stretch>,
-    walk: Option<Walk<T>>,
+    walk: Option<LineWalk<T>>,
     points: Vec<T>,
 }
 
 /// A walk from line to line.
-struct Walk<T> {
+struct LineWalk<T> {
     point: Vec<T>,
     margin: f64,
     /// Lines through the point that have not been tried, by the gradient of its nearest conjunction; the last is next.
@@ -51,7 +51,7 @@ pub fn make<T: Real>(
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let seeds = Seeds::new(region, seed)?;
-    let sweep = Sweep::new(&problem.network).ok_or(NOT_PIECEWISE)?;
+    let sweep = BendSweep::new(&problem.network).ok_or(NOT_PIECEWISE)?;
     let free: Vec<usize> = region.free().collect();
     // The box of one input is a line: the first and the only one.
     let whole = |&i: &usize| Stretch::of_input(&region.lower, i, region.lower[i], region.upper[i]);
@@ -114,13 +114,13 @@ impl<T: Real> LineSweep<T> {
                 return Ok(());
             }
         }
-        let walk = |seed: Seed<T>| Walk { point: seed.point, margin: f64::NEG_INFINITY, lines: None };
+        let walk = |seed: Seed<T>| LineWalk { point: seed.point, margin: f64::NEG_INFINITY, lines: None };
         self.walk = self.seeds.next(oracle)?.map(walk);
         Ok(())
     }
 }
 
-impl<T: Real> Walk<T> {
+impl<T: Real> LineWalk<T> {
     /// The lines through the point, by its gradient.
     fn draw(
         &mut self,
@@ -146,7 +146,7 @@ impl<T: Real> Walk<T> {
             |&&(i, g): &&(usize, f64)| if g > 0.0 { from[i] < upper[i] } else { from[i] > lower[i] };
         let step = |&(i, g): &(usize, f64)| (i, g.signum() * (upper[i] - lower[i]));
         let direction = slopes.iter().filter(has_room).map(step).collect();
-        let steepest = Stretch::within(Line { from, direction }, &lower, &upper);
+        let steepest = Stretch::within(SearchLine { from, direction }, &lower, &upper);
         lines.extend((!steepest.is_empty()).then_some(steepest));
         Ok(lines)
     }

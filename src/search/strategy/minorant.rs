@@ -22,7 +22,7 @@ use crate::network::op::UnaryFunction;
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region};
 use crate::region::layers::{is_convex, slope_below};
-use crate::region::rows::Value;
+use crate::region::rows::ProgramValue;
 use crate::region::rows::{add_inputs, add_margins};
 use crate::search::kernel::local::{self, view, widen};
 use crate::search::kernel::programs::Programs;
@@ -47,8 +47,8 @@ pub struct Minorant {
 /// Estimates of a neuron: for each only those that something needs.
 #[derive(Debug, Clone, Copy, Default)]
 struct Estimates {
-    upper: Option<Value>,
-    lower: Option<Value>,
+    upper: Option<ProgramValue>,
+    lower: Option<ProgramValue>,
 }
 
 /// Which estimates are needed.
@@ -72,7 +72,7 @@ impl Minorant {
         let inputs = add_inputs(&mut program, lower, upper);
         let least = program.column(f64::NEG_INFINITY, f64::INFINITY, 1.0);
         let (trace, needs) = (network.simulate(x), needs(network, property));
-        let exact = |&column: &ColumnId| Value::column(column);
+        let exact = |&column: &ColumnId| ProgramValue::column(column);
         let mut values: Vec<Estimates> = (inputs.iter().map(exact))
             .map(|value| Estimates { upper: Some(value), lower: Some(value) })
             .collect();
@@ -90,7 +90,7 @@ impl Minorant {
             let estimates = values[output];
             let side = if coefficient > 0.0 { estimates.upper } else { estimates.lower };
             // `needs` asked for this side.
-            side.unwrap_or(Value::fixed(0.0))
+            side.unwrap_or(ProgramValue::fixed(0.0))
         });
         Self { program, inputs }
     }
@@ -138,7 +138,7 @@ fn add_sums(
             terms.extend(value.term.map(|(column, c)| (column, weight * c)));
         }
         program.equal(terms, -constant);
-        Value::column(sum)
+        ProgramValue::column(sum)
     };
     let estimate = |(neuron, need): (usize, &Need)| {
         if exact {
@@ -160,9 +160,11 @@ fn activate(
     (low, high): (f64, f64),
 ) -> Estimates {
     let below = slope_below(function);
-    let line = |value: Value, slope: f64| match (value.term, slope) {
-        (_, 0.0) | (None, _) => Value::fixed(slope * value.constant),
-        (Some((column, c)), _) => Value { term: Some((column, slope * c)), constant: slope * value.constant },
+    let line = |value: ProgramValue, slope: f64| match (value.term, slope) {
+        (_, 0.0) | (None, _) => ProgramValue::fixed(slope * value.constant),
+        (Some((column, c)), _) => {
+            ProgramValue { term: Some((column, slope * c)), constant: slope * value.constant }
+        }
     };
     let fixed = if low >= 0.0 { Some(1.0) } else { (high <= 0.0).then_some(below) };
     let upper = sum.upper.map(|upper| match (fixed, upper.term) {
@@ -172,9 +174,9 @@ fn activate(
             for slope in [1.0, below] {
                 program.at_least([(value, 1.0), (column, -slope * c)], slope * upper.constant);
             }
-            Value::column(value)
+            ProgramValue::column(value)
         }
-        (None, None) => Value::fixed(function.value(upper.constant)),
+        (None, None) => ProgramValue::fixed(function.value(upper.constant)),
     });
     let tangent = fixed.unwrap_or(if z > 0.0 { 1.0 } else { below });
     Estimates { upper, lower: sum.lower.map(|lower| line(lower, tangent)) }

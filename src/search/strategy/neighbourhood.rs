@@ -13,7 +13,7 @@ use crate::network::layered::bounds::Ranges;
 use crate::network::layered::{Layered, Trace};
 use crate::property::Conjunction;
 use crate::region::layers::slope_below;
-use crate::region::rows::{Value, add_sum};
+use crate::region::rows::{ProgramValue, add_sum};
 use crate::region::rows::{add_inputs, add_margins};
 use crate::search::kernel::programs::Programs;
 use crate::search::strategy::patch::marking::{Mark, Marking};
@@ -58,12 +58,12 @@ impl Neighbourhood {
         ranges: &Ranges,
         enough: f64,
     ) -> Self {
-        let mut builder = Builder::new(network, bounds, ranges);
+        let mut builder = NeighbourhoodBuilder::new(network, bounds, ranges);
         let least = builder.column(Role::Margin, f64::NEG_INFINITY, enough, 1.0);
         let marks = marks(network, property);
         let everything: Vec<Vec<bool>> = ranges.sums.iter().map(|sums| vec![true; sums.len()]).collect();
         let outputs = builder.layers(&everything, &|at, neuron| marks[at][neuron]);
-        let Builder { mut program, inputs, roles, binaries, .. } = builder;
+        let NeighbourhoodBuilder { mut program, inputs, roles, binaries, .. } = builder;
         add_margins(&mut program, property, &inputs, least, |output, _| outputs[output]);
         Self { program, inputs, binaries, roles, enough }
     }
@@ -130,7 +130,7 @@ pub(in crate::search) fn tighten(
             left -= 1;
             let (low, high) = ranges.sums[at][neuron];
             let end = |sense: f64, programs: &mut Programs<'_>| {
-                let mut builder = Builder::new(network, bounds, ranges);
+                let mut builder = NeighbourhoodBuilder::new(network, bounds, ranges);
                 let sums = builder.layers(&needed, &|_, _| Mark::Neutral);
                 let column = sums[neuron].term?.0;
                 builder.program.set_cost(column, sense).ok()?;
@@ -161,7 +161,7 @@ fn behind(network: &Layered, at: usize, neuron: usize) -> Vec<Vec<bool>> {
 }
 
 /// Writes the layers of a network down as rows.
-struct Builder<'n> {
+struct NeighbourhoodBuilder<'n> {
     network: &'n Layered,
     ranges: &'n Ranges,
     program: LinearProgram,
@@ -170,7 +170,7 @@ struct Builder<'n> {
     binaries: usize,
 }
 
-impl<'n> Builder<'n> {
+impl<'n> NeighbourhoodBuilder<'n> {
     fn new(network: &'n Layered, (lower, upper): (&[f64], &[f64]), ranges: &'n Ranges) -> Self {
         let mut program = LinearProgram::maximise();
         let inputs = add_inputs(&mut program, lower, upper);
@@ -184,19 +184,20 @@ impl<'n> Builder<'n> {
     }
 
     /// The needed sums of as many layers as `needed` has; those of the last come back, zero where not needed.
-    fn layers(&mut self, needed: &[Vec<bool>], mark: &dyn Fn(usize, usize) -> Mark) -> Vec<Value> {
-        let mut values: Vec<Value> = self.inputs.iter().map(|&column| Value::column(column)).collect();
+    fn layers(&mut self, needed: &[Vec<bool>], mark: &dyn Fn(usize, usize) -> Mark) -> Vec<ProgramValue> {
+        let mut values: Vec<ProgramValue> =
+            self.inputs.iter().map(|&column| ProgramValue::column(column)).collect();
         for (at, layer_needs) in needed.iter().enumerate() {
             let mut next = Vec::with_capacity(layer_needs.len());
             for (neuron, &needed_here) in layer_needs.iter().enumerate() {
                 if !needed_here {
-                    next.push(Value::fixed(0.0));
+                    next.push(ProgramValue::fixed(0.0));
                     continue;
                 }
                 let sum = self.sum(at, neuron, &values);
                 let is_last = at + 1 == needed.len();
                 next.push(if is_last {
-                    Value::column(sum)
+                    ProgramValue::column(sum)
                 } else {
                     self.value(at, neuron, sum, mark(at, neuron))
                 });
@@ -206,7 +207,7 @@ impl<'n> Builder<'n> {
         values
     }
 
-    fn sum(&mut self, at: usize, neuron: usize, sources: &[Value]) -> ColumnId {
+    fn sum(&mut self, at: usize, neuron: usize, sources: &[ProgramValue]) -> ColumnId {
         let (low, high) = self.ranges.sums[at][neuron];
         let sum = self.column(Role::Sum(at, neuron), low, high, 0.0);
         add_sum(&mut self.program, &self.network.layers[at], neuron, sources, sum);
@@ -214,15 +215,15 @@ impl<'n> Builder<'n> {
     }
 
     /// The value behind a sum, exact where it matters.
-    fn value(&mut self, at: usize, neuron: usize, sum: ColumnId, mark: Mark) -> Value {
+    fn value(&mut self, at: usize, neuron: usize, sum: ColumnId, mark: Mark) -> ProgramValue {
         let below = self.network.layers[at].activation.map_or(1.0, slope_below);
         let (low, high) = self.ranges.sums[at][neuron];
         if low >= 0.0 {
-            return Value::column(sum);
+            return ProgramValue::column(sum);
         }
         if high <= 0.0 {
-            let line = Value { term: Some((sum, below)), constant: 0.0 };
-            return if below == 0.0 { Value::fixed(0.0) } else { line };
+            let line = ProgramValue { term: Some((sum, below)), constant: 0.0 };
+            return if below == 0.0 { ProgramValue::fixed(0.0) } else { line };
         }
         // For ReLU the column's own bound is the second of the two lower bounds.
         let value = self.column(Role::Value(at, neuron), below * low, high, 0.0);
@@ -239,6 +240,6 @@ impl<'n> Builder<'n> {
             self.program.at_most([(value, 1.0), (sum, -1.0), (active, -steps * low)], -steps * low);
             self.program.at_most([(value, 1.0), (sum, -below), (active, -steps * high)], 0.0);
         }
-        Value::column(value)
+        ProgramValue::column(value)
     }
 }

@@ -47,15 +47,15 @@ const ENOUGH: f64 = 1e-4;
 /// Neighbourhoods of one start after the other, or the whole box.
 struct PhaseMilp<T> {
     seeds: Seeds<T>,
-    mode: Mode,
+    mode: NeighbourhoodMode,
     /// The walk that goes on in the next round.
-    walk: Option<Walk>,
+    walk: Option<NeighbourhoodWalk>,
     points: Vec<T>,
 }
 
 /// A way from neighbourhood to neighbourhood.
 #[derive(Debug)]
-struct Walk {
+struct NeighbourhoodWalk {
     here: Vec<f64>,
     target: usize,
     margin: f64,
@@ -63,7 +63,7 @@ struct Walk {
 }
 
 #[derive(Debug)]
-enum Mode {
+enum NeighbourhoodMode {
     /// Nothing is known yet.
     Unknown,
     /// The whole box, for the conjunctions that are not settled, the next one last.
@@ -80,7 +80,7 @@ pub fn make<T: Real>(
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     let seeds = Seeds::new(region, seed)?;
     view(problem, is_convex)?;
-    Ok(Box::new(PhaseMilp { seeds, mode: Mode::Unknown, walk: None, points: Vec::new() }))
+    Ok(Box::new(PhaseMilp { seeds, mode: NeighbourhoodMode::Unknown, walk: None, points: Vec::new() }))
 }
 
 impl<T: Real> Falsifier<T> for PhaseMilp<T> {
@@ -90,17 +90,17 @@ impl<T: Real> Falsifier<T> for PhaseMilp<T> {
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         let Ok(network) = oracle.problem.layered() else { return Ok(Progress::Exhausted) };
-        if matches!(self.mode, Mode::Unknown) {
+        if matches!(self.mode, NeighbourhoodMode::Unknown) {
             let Some(mode) = first_mode(oracle, network) else { return Ok(Progress::Exhausted) };
             self.mode = mode;
             let (start, target) = centre(oracle, &mut self.points)?;
-            return if matches!(self.mode, Mode::Whole { .. }) {
+            return if matches!(self.mode, NeighbourhoodMode::Whole { .. }) {
                 self.whole_box(oracle, network, &start)
             } else {
-                self.step(oracle, network, Walk::new(start, target))
+                self.step(oracle, network, NeighbourhoodWalk::new(start, target))
             };
         }
-        if let Mode::Whole { .. } = self.mode {
+        if let NeighbourhoodMode::Whole { .. } = self.mode {
             let start = oracle.best.as_ref().map(|best| widen(&best.input)).unwrap_or_default();
             return self.whole_box(oracle, network, &start);
         }
@@ -108,12 +108,12 @@ impl<T: Real> Falsifier<T> for PhaseMilp<T> {
             return self.step(oracle, network, walk);
         }
         let Some(seed) = self.seeds.next(oracle)? else { return Ok(Progress::More) };
-        self.step(oracle, network, Walk::new(widen(&seed.point), seed.target as usize))
+        self.step(oracle, network, NeighbourhoodWalk::new(widen(&seed.point), seed.target as usize))
     }
 }
 
 /// The whole box if it needs few binaries; `None` where there are no bounds.
-fn first_mode<T: Real>(oracle: &mut Oracle<'_, T>, network: &Layered) -> Option<Mode> {
+fn first_mode<T: Real>(oracle: &mut Oracle<'_, T>, network: &Layered) -> Option<NeighbourhoodMode> {
     let bounds = (oracle.region.lower.as_slice(), oracle.region.upper.as_slice());
     let mut ranges = Ranges::of_box(network, bounds.0, bounds.1)?;
     let conjunctions = &oracle.region.conjunctions;
@@ -131,9 +131,9 @@ fn first_mode<T: Real>(oracle: &mut Oracle<'_, T>, network: &Layered) -> Option<
     let (solved, entries) = (programs.solved, programs.entries);
     oracle.tally.count_programs(solved, entries);
     Some(if most <= WHOLE_BOX {
-        Mode::Whole { ranges, open, iterations: FIRST_ITERATIONS, waiting: Vec::new() }
+        NeighbourhoodMode::Whole { ranges, open, iterations: FIRST_ITERATIONS, waiting: Vec::new() }
     } else {
-        Mode::Around { binaries: FIRST_BINARIES, halvings: 0 }
+        NeighbourhoodMode::Around { binaries: FIRST_BINARIES, halvings: 0 }
     })
 }
 
@@ -158,7 +158,7 @@ fn solve<T: Real>(
     Ok((model.inputs.iter().map(|column| solution.values[column.index()]).collect(), proven))
 }
 
-impl Walk {
+impl NeighbourhoodWalk {
     fn new(here: Vec<f64>, target: usize) -> Self {
         Self { here, target, margin: f64::NEG_INFINITY, steps: 0 }
     }
@@ -172,7 +172,7 @@ impl<T: Real> PhaseMilp<T> {
         network: &Layered,
         start: &[f64],
     ) -> Result<Progress, Halt> {
-        let Mode::Whole { ranges, open, iterations, waiting } = &mut self.mode else {
+        let NeighbourhoodMode::Whole { ranges, open, iterations, waiting } = &mut self.mode else {
             return Ok(Progress::More);
         };
         let Some(target) = open.pop() else {
@@ -196,7 +196,12 @@ impl<T: Real> PhaseMilp<T> {
     }
 
     /// To the best point of the next neighbourhood; the walk ends where the margin grows no more.
-    fn step(&mut self, oracle: &mut Oracle<'_, T>, network: &Layered, walk: Walk) -> Result<Progress, Halt> {
+    fn step(
+        &mut self,
+        oracle: &mut Oracle<'_, T>,
+        network: &Layered,
+        walk: NeighbourhoodWalk,
+    ) -> Result<Progress, Halt> {
         oracle.check()?;
         let Some(through) = self.solve_around(oracle, network, &walk.here, walk.target) else {
             return Ok(Progress::More);
@@ -205,7 +210,7 @@ impl<T: Real> PhaseMilp<T> {
         let (best, point) = look_along(oracle, &mut self.points, &walk.here, through, walk.target)?;
         let steps = walk.steps + 1;
         if best > walk.margin + 1e-6 * (1.0 + best.abs()) && steps < MOST_STEPS {
-            self.walk = Some(Walk { here: widen(&point), margin: best, steps, ..walk });
+            self.walk = Some(NeighbourhoodWalk { here: widen(&point), margin: best, steps, ..walk });
         }
         Ok(Progress::More)
     }
@@ -218,7 +223,7 @@ impl<T: Real> PhaseMilp<T> {
         here: &[f64],
         target: usize,
     ) -> Option<Vec<f64>> {
-        let Mode::Around { binaries, halvings } = &mut self.mode else { return None };
+        let NeighbourhoodMode::Around { binaries, halvings } = &mut self.mode else { return None };
         let marks = marks(network, &oracle.region.conjunctions[target]);
         // The last radius is a good guess for the next.
         let first = (*halvings - 1).max(0);

@@ -15,11 +15,13 @@
 //!
 //! Deviation: the row is chosen anew in each branch by its plain bound instead of bounding all rows together.
 
-use crate::bounds::{Bounder, Effort, LinearBound, Multipliers, Neuron, Phase, Snapshot, Tightening};
+use crate::bounds::{
+    Bounder, LinearBound, MultiplierEffort, Multipliers, Neuron, Phase, Snapshot, Tightening,
+};
 use crate::network::Real;
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region, Row, RowKind};
-use crate::search::kernel::corners::Corners;
+use crate::search::kernel::corners::CornerQueue;
 use crate::search::kernel::exclusion::{bounder, price_of_bounds, promise_of_proof, reach, view};
 use crate::search::proof::{Choice, Part, Parts};
 use crate::search::{Falsifier, Halt, NotApplicable, Oracle, Progress};
@@ -27,8 +29,8 @@ use crate::search::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 /// Branches a round.
 const BRANCHES: usize = 16;
 /// Ascent before the first branching, and in a branch, which starts from its parent's multipliers.
-const AT_ROOT: Effort = Effort { steps: 80, rate: 0.2 };
-const IN_BRANCH: Effort = Effort { steps: 4, rate: 1.2 };
+const AT_ROOT: MultiplierEffort = MultiplierEffort { steps: 80, rate: 0.2 };
+const IN_BRANCH: MultiplierEffort = MultiplierEffort { steps: 4, rate: 1.2 };
 
 /// Branch and bound over phases.
 struct PhaseSplit<T> {
@@ -39,7 +41,7 @@ struct PhaseSplit<T> {
     excluded: f64,
     /// Whether a branch could neither be excluded nor branched on: then nothing is proved.
     undecided: bool,
-    corners: Corners<T>,
+    corners: CornerQueue<T>,
     /// What became of the branches of each conjunction, in the order in which they were looked at.
     parts: Vec<Vec<Part>>,
 }
@@ -59,7 +61,7 @@ struct Branch {
 }
 
 /// What became of a branch.
-enum Fate {
+enum BranchFate {
     Excluded,
     Open(LinearBound),
 }
@@ -75,7 +77,7 @@ pub fn make<T: Real>(
     if region.conjunctions.iter().any(|conjunction| rows(conjunction).next().is_none()) {
         return Err(NotApplicable("a part of the property has no row that bounds could exclude"));
     }
-    let corners = Corners::default();
+    let corners = CornerQueue::default();
     let parts = vec![Vec::new(); region.conjunctions.len()];
     Ok(Box::new(PhaseSplit {
         root: None,
@@ -167,11 +169,11 @@ impl<T: Real> PhaseSplit<T> {
         let effort = if branch.phases.is_empty() { AT_ROOT } else { IN_BRANCH };
         let fate = bound(bounder, row, &mut branch.multipliers, effort);
         let neuron = match &fate {
-            Fate::Excluded => None,
-            Fate::Open(_) => bounder.loosest(1).first().copied(),
+            BranchFate::Excluded => None,
+            BranchFate::Open(_) => bounder.loosest(1).first().copied(),
         };
         oracle.tally.count_bounds(bounder.swept());
-        let Fate::Open(guide) = fate else {
+        let BranchFate::Open(guide) = fate else {
             self.excluded += share;
             let choices = bounder.choices(&branch.multipliers).into_iter();
             let choice = |(neuron, slope, weight)| Choice { neuron, slope, weight };
@@ -216,12 +218,17 @@ fn least_hopeful<'c>(bounder: &mut Bounder<'_>, conjunction: &'c Conjunction) ->
 }
 
 /// Bounds a row as well as the effort allows.
-fn bound(bounder: &mut Bounder<'_>, row: &Row, multipliers: &mut Multipliers, effort: Effort) -> Fate {
+fn bound(
+    bounder: &mut Bounder<'_>,
+    row: &Row,
+    multipliers: &mut Multipliers,
+    effort: MultiplierEffort,
+) -> BranchFate {
     // Whether the row is excluded, with room for the rounding that `reach` adds.
     let enough = |least: f64| least > row.bound + 1e-9 * row.bound.abs();
     let best = bounder.sharpen(view(row), multipliers, effort, &enough);
     match reach(bounder, row, best.least) {
-        None => Fate::Excluded,
-        Some(_) => Fate::Open(best),
+        None => BranchFate::Excluded,
+        Some(_) => BranchFate::Open(best),
     }
 }

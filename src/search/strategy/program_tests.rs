@@ -10,11 +10,11 @@ use crate::network::testing::{Spread, layered};
 use crate::property::{Conjunction, Row, RowKind};
 use crate::random::Random;
 use crate::region::layers::pieces;
-use crate::region::program::{Neuron, RegionProgram};
+use crate::region::program::{RegionProgram, TurnableNeuron};
 use crate::search::kernel::programs::Programs;
 use crate::search::strategy::minorant::Minorant;
 use crate::search::strategy::neighbourhood::{Neighbourhood, tighten};
-use crate::search::strategy::target_propagation::{Here, Step};
+use crate::search::strategy::target_propagation::{Here, PropagationStep};
 
 struct Case {
     network: Layered,
@@ -53,10 +53,10 @@ impl Case {
         self.property.margin(x, self.network.simulate(x).outputs())
     }
 
-    fn neurons(&self) -> Vec<Neuron> {
+    fn neurons(&self) -> Vec<TurnableNeuron> {
         let hidden = self.network.layers.iter().enumerate().filter(|(_, l)| l.activation.is_some());
         hidden
-            .flat_map(|(layer, l)| (0..l.edges.outputs()).map(move |index| Neuron { layer, index }))
+            .flat_map(|(layer, l)| (0..l.edges.outputs()).map(move |index| TurnableNeuron { layer, index }))
             .collect()
     }
 
@@ -222,7 +222,7 @@ fn a_step_bounds_the_best_from_the_first_layer_and_is_tight_at_its_point() {
         let here = Here { input: &case.x, trace: &trace, pieces: &pieces };
         let step = |p, bounds: (&[f64], &[f64])| {
             let ranges = Ranges::of_box(&case.network, bounds.0, bounds.1).unwrap();
-            let step = Step::new(&case.network, here, p, &case.property, bounds, &ranges).unwrap();
+            let step = PropagationStep::new(&case.network, here, p, &case.property, bounds, &ranges).unwrap();
             solve(&step.program, &step.inputs).unwrap().0
         };
         assert!(step(0, case.bounds()) >= case.best() - 1e-6, "a relaxation of the whole network");

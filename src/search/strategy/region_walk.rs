@@ -37,20 +37,20 @@ struct RegionWalk<T> {
     /// Inputs × neurons: the size of a program.
     entries: usize,
     /// The walk that goes on in the next round.
-    walk: Option<Walk<T>>,
+    walk: Option<RegionWalkState<T>>,
     points: Vec<T>,
     workspace: Option<Workspace<f64>>,
 }
 
 /// A walk that has solved some programs.
-struct Walk<T> {
+struct RegionWalkState<T> {
     here: Vec<T>,
     target: usize,
     margin: f64,
     solved: usize,
 }
 
-impl<T> Walk<T> {
+impl<T> RegionWalkState<T> {
     fn from(seed: Seed<T>) -> Self {
         Self { here: seed.point, target: seed.target as usize, margin: f64::NEG_INFINITY, solved: 0 }
     }
@@ -81,7 +81,7 @@ impl<T: Real> Falsifier<T> for RegionWalk<T> {
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         let walk = match self.walk.take() {
             Some(walk) => Some(walk),
-            None => self.seeds.next(oracle)?.map(Walk::from),
+            None => self.seeds.next(oracle)?.map(RegionWalkState::from),
         };
         if let Some(walk) = walk {
             self.walk = self.go_on(oracle, walk)?;
@@ -92,7 +92,11 @@ impl<T: Real> Falsifier<T> for RegionWalk<T> {
 
 impl<T: Real> RegionWalk<T> {
     /// Goes on with a walk; gives it back if it is not over.
-    fn go_on(&mut self, oracle: &mut Oracle<'_, T>, mut walk: Walk<T>) -> Result<Option<Walk<T>>, Halt> {
+    fn go_on(
+        &mut self,
+        oracle: &mut Oracle<'_, T>,
+        mut walk: RegionWalkState<T>,
+    ) -> Result<Option<RegionWalkState<T>>, Halt> {
         let problem = oracle.problem;
         let Some(frozen) = Frozen::new(problem.without_maxima()) else { return Ok(None) };
         let until = oracle.tally.work + MOST_WORK;
@@ -106,7 +110,7 @@ impl<T: Real> RegionWalk<T> {
             if best <= walk.margin + LEAST_GAIN * (1.0 + best.abs()) {
                 return Ok(None);
             }
-            walk = Walk { here: point, margin: best, solved: walk.solved + 1, ..walk };
+            walk = RegionWalkState { here: point, margin: best, solved: walk.solved + 1, ..walk };
             if oracle.tally.work > until {
                 return Ok(Some(walk));
             }

@@ -14,7 +14,7 @@ const BLOCKS: usize = 4;
 const PROMISING_DIMENSIONS: f64 = 32.0;
 
 /// Low-discrepancy and uniform samples.
-struct Sample<T> {
+struct SampleStrategy<T> {
     sampler: Sampler,
     points: Vec<T>,
 }
@@ -25,10 +25,10 @@ pub fn make<T: Real>(
     region: &Region,
     seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
-    Ok(Box::new(Sample { sampler: Sampler::new(region, seed)?, points: Vec::new() }))
+    Ok(Box::new(SampleStrategy { sampler: Sampler::new(region, seed)?, points: Vec::new() }))
 }
 
-impl<T: Real> Falsifier<T> for Sample<T> {
+impl<T: Real> Falsifier<T> for SampleStrategy<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
         (BLOCKS * problem.network.block_lanes() * problem.network.multiplications()) as u64
     }

@@ -12,11 +12,11 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::bounds::{Bounder, LinearBound, Phases, Row as BoundRow, Tightening};
+use crate::bounds::{BoundRow, Bounder, LinearBound, Phases, Tightening};
 use crate::network::Real;
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region, Row, RowKind};
-use crate::search::kernel::corners::Corners;
+use crate::search::kernel::corners::CornerQueue;
 use crate::search::kernel::exclusion::{bounder, price_of_bounds, promise_of_proof, reach, view};
 use crate::search::kernel::pseudo_costs::{PseudoCosts, gain};
 use crate::search::kernel::whole;
@@ -48,7 +48,7 @@ struct Split<T> {
     excluded: f64,
     /// Whether a box could neither be excluded nor cut: then nothing is proved.
     undecided: bool,
-    corners: Corners<T>,
+    corners: CornerQueue<T>,
     /// The tree of boxes, for the judge.
     tree: Vec<Fate>,
 }
@@ -120,7 +120,7 @@ pub fn make<T: Real>(
         looked_at: 0,
         excluded: 0.0,
         undecided: false,
-        corners: Corners::default(),
+        corners: CornerQueue::default(),
         tree: vec![Fate::Whole],
     }))
 }

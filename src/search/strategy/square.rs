@@ -11,7 +11,7 @@ use crate::search::{Falsifier, Halt, NotApplicable, Oracle, Progress};
 const QUERIES: usize = 1000;
 const ROUND: usize = 20;
 
-struct Strategy<T> {
+struct SquareStrategy<T> {
     seed: u64,
     kernel: Option<Square<T>>,
     /// Whether the kernel's points are a restart's first.
@@ -27,7 +27,7 @@ pub fn make<T: Real>(
     if region.free().count() <= ALL_CORNERS {
         return Err(NotApplicable("of a box with so few free inputs all corners are tried"));
     }
-    Ok(Box::new(Strategy { seed, kernel: None, fresh: true }))
+    Ok(Box::new(SquareStrategy { seed, kernel: None, fresh: true }))
 }
 
 /// How the network's only input lies on an image.
@@ -36,7 +36,7 @@ fn grid<T: Real>(network: &Network<T>) -> Option<Grid> {
     Grid::of_shape(&network.node(input).shape)
 }
 
-impl<T: Real> Falsifier<T> for Strategy<T> {
+impl<T: Real> Falsifier<T> for SquareStrategy<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
         (ROUND * problem.network.block_lanes() * problem.network.multiplications()) as u64
     }

@@ -22,7 +22,7 @@ use crate::network::layered::{Layered, Trace};
 use crate::problem::Problem;
 use crate::property::{Conjunction, Region};
 use crate::region::layers::{maps, pieces};
-use crate::region::rows::{Value, add_sums, between};
+use crate::region::rows::{ProgramValue, add_sums, between};
 use crate::region::rows::{add_inputs, add_margins};
 use crate::search::kernel::local::{self, around, view, widen};
 use crate::search::kernel::programs::{Obstacle, Programs};
@@ -42,7 +42,7 @@ const PRICE: f64 = 2.0;
 
 /// One step's program.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct PropagationStep {
     /// Maximises the modelled margin less the price of misses.
     pub program: LinearProgram,
     /// The inputs' columns.
@@ -60,7 +60,7 @@ pub struct Here<'a> {
     pub pieces: &'a [Vec<Piece>],
 }
 
-impl Step {
+impl PropagationStep {
     /// The program with wishes for the sums of layer `p`, over a trust region with bounds `ranges`.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Step {
             let next = &network.layers[at + 1];
             sums = add_sums(&mut program, next, &values, ranges.sums[at + 1].iter().copied());
         }
-        add_margins(&mut program, property, &inputs, least, |output, _| Value::column(sums[output]));
+        add_margins(&mut program, property, &inputs, least, |output, _| ProgramValue::column(sums[output]));
         Ok(Self { program, inputs })
     }
 }
@@ -209,7 +209,7 @@ impl<T: Real> TargetPropagation<T> {
         let pieces = pieces(network, &trace)?;
         let at = Here { input: here, trace: &trace, pieces: &pieces };
         let property = &oracle.region.conjunctions[target];
-        let step = Step::new(network, at, p, property, (&lower, &upper), &ranges).ok()?;
+        let step = PropagationStep::new(network, at, p, property, (&lower, &upper), &ranges).ok()?;
         let mut programs = Programs::new(oracle.budget());
         let solution = programs.solve(&step.program);
         let (solved, entries) = (programs.solved, programs.entries);

@@ -38,12 +38,12 @@ pub(crate) trait Dialect {
 pub(crate) struct Builder {
     total: u32,
     pub(crate) nodes: Vec<Node>,
-    open: Vec<Open>,
+    open: Vec<OpenApplication>,
     pub(crate) problems: Collector,
 }
 
 #[derive(Clone, Copy)]
-struct Open {
+struct OpenApplication {
     operator: Operator,
     node: u32,
     operands: u32,
@@ -140,7 +140,7 @@ pub(crate) fn formula<'a>(
 fn plain_bound<'a>(
     dialect: &impl Dialect,
     builder: &mut Builder,
-    open: Open,
+    open: OpenApplication,
     input: &'a [u8],
 ) -> Option<&'a [u8]> {
     let (relation, rest) = match input {
@@ -188,7 +188,7 @@ fn opening<'a>(dialect: &impl Dialect, builder: &mut Builder, input: &'a [u8]) -
     }
     count_operand(builder);
     let node = builder.last();
-    builder.open.push(Open { operator, node, operands: 0 });
+    builder.open.push(OpenApplication { operator, node, operands: 0 });
     builder.nodes.push(Node::Open { operator, start: builder.position(input), length: 0, end: 0 });
     Ok((rest, ()))
 }
@@ -202,7 +202,7 @@ fn count_operand(builder: &mut Builder) {
 /// `")"`: checks how many operands there are and completes the operator's node.
 fn closing<'a>(dialect: &impl Dialect, builder: &mut Builder, input: &'a [u8]) -> Parsed<'a, ()> {
     let rest = &input[1..];
-    let Some(Open { operator, node, operands }) = builder.open.pop() else {
+    let Some(OpenApplication { operator, node, operands }) = builder.open.pop() else {
         return unexpected(input, "a command");
     };
     let start = builder.nodes[node as usize].span().start() as u32;
@@ -234,7 +234,7 @@ fn closing<'a>(dialect: &impl Dialect, builder: &mut Builder, input: &'a [u8]) -
 }
 
 /// The text ends inside of a formula: the innermost open parenthesis is at fault.
-fn unclosed<'a>(builder: &Builder, open: Open, input: &'a [u8]) -> Parsed<'a, u32> {
+fn unclosed<'a>(builder: &Builder, open: OpenApplication, input: &'a [u8]) -> Parsed<'a, u32> {
     let start = builder.nodes[open.node as usize].span().start() as u32;
     let inside = (start.saturating_sub(builder.position(input))) as usize;
     fail(input.get(inside..).unwrap_or(input), 1, Problem::Unclosed)

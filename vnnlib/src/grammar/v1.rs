@@ -90,7 +90,7 @@ fn declaration<'a>(state: &mut Script, input: &'a [u8], is_function: bool) -> Pa
 
 /// `assertion = "assert" formula ;`
 fn assertion<'a>(state: &mut Script, command: &'a [u8], input: &'a [u8]) -> Parsed<'a, ()> {
-    let mut names = Names(&state.variables);
+    let mut names = VariableNames(&state.variables);
     let (rest, root) = formula(&mut names, &mut state.builder, input)?;
     let rest = delimiter(rest, b')', "`)`")?;
     state.assertions.push(AssertionAt { span: state.builder.span(command, rest), root });
@@ -112,9 +112,9 @@ fn ignored<'a>(state: &mut Script, input: &'a [u8], word: &[u8]) -> Parsed<'a, (
 }
 
 /// The words of VNN-LIB 1.0 inside of formulas.
-struct Names<'s>(&'s Variables);
+struct VariableNames<'s>(&'s Variables);
 
-impl Dialect for Names<'_> {
+impl Dialect for VariableNames<'_> {
     /// `operator = "and" | "or" | relation | "+" | "-" | "*" ;`
     /// `relation = "<=" | ">=" | "<" | ">" | "=" ;`
     fn operator<'a>(&self, input: &'a [u8]) -> Parsed<'a, Operator> {

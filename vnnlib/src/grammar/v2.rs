@@ -239,7 +239,7 @@ fn assertion<'a>(
 ) -> Parsed<'a, ()> {
     let begin = blank(input);
     let inside = opening(begin, "(assert", "`(assert ...)`")?;
-    let mut names = Names { declarations, text };
+    let mut names = DeclaredNames { declarations, text };
     let (rest, root) = formula(&mut names, builder, inside)?;
     let rest = delimiter(rest, b')', "`)`")?;
     assertions.push(AssertionAt { span: builder.span(begin, rest), root });
@@ -247,12 +247,12 @@ fn assertion<'a>(
 }
 
 /// The words of VNN-LIB 2.0 inside of formulas.
-struct Names<'s> {
+struct DeclaredNames<'s> {
     declarations: &'s Declarations,
     text: &'s str,
 }
 
-impl Dialect for Names<'_> {
+impl Dialect for DeclaredNames<'_> {
     /// `operator = "and" | "or" | relation | "+" | "-" | "*" ;`
     /// `relation = "<=" | ">=" | "==" | "!=" | "<" | ">" ;`
     fn operator<'a>(&self, input: &'a [u8]) -> Parsed<'a, Operator> {

@@ -30,8 +30,8 @@ use crate::network::layered::Layered;
 use crate::network::op::UnaryFunction;
 use crate::search::kernel::programs::{Obstacle, Programs};
 use last_step::Finish;
-use recipe::{Aim, Bounds, Patience, Recipe};
-use stage::{GROUPS, Goal, Stage};
+use recipe::{Patience, Recipe, StageBounds, StageObjective};
+use stage::{ChoppedStage, GROUPS, StageGoal};
 
 /// Makes the method that keeps the valid range and the limits.
 ///
@@ -69,7 +69,7 @@ struct Published {
 struct Planned {
     layer: usize,
     depth: usize,
-    bounds: &'static Bounds,
+    bounds: &'static StageBounds,
     kept: Vec<bool>,
 }
 
@@ -126,18 +126,18 @@ impl Published {
     }
 
     /// The first stage's objective.
-    fn goal(&self, outputs: &[f32], label: usize) -> Goal {
+    fn goal(&self, outputs: &[f32], label: usize) -> StageGoal {
         let classes = 0..outputs.len();
         match self.recipe.aim {
-            Aim::Others => {
+            StageObjective::Others => {
                 let others = classes.clone().filter(|&class| class != label);
                 let runner_up = others.max_by(|&a, &b| outputs[a].total_cmp(&outputs[b]));
                 let weights = classes.map(|class| if Some(class) == runner_up { 0.0 } else { 1.0 }).collect();
-                Goal::Least { weights, range: (f64::NEG_INFINITY, f64::INFINITY) }
+                StageGoal::Least { weights, range: (f64::NEG_INFINITY, f64::INFINITY) }
             }
-            Aim::Own => {
+            StageObjective::Own => {
                 let weights = classes.map(|class| if class == label { 1.0 } else { 0.0 }).collect();
-                Goal::Least { weights, range: (-100.0, 100.0) }
+                StageGoal::Least { weights, range: (-100.0, 100.0) }
             }
         }
     }
@@ -146,7 +146,7 @@ impl Published {
     fn first_values(
         &self,
         image: &[f64],
-        first: Goal,
+        first: StageGoal,
         programs: &mut Programs<'_>,
     ) -> Result<Vec<f64>, Obstacle> {
         let trace = self.network.simulate(image);
@@ -155,10 +155,10 @@ impl Published {
         for planned in &self.plan {
             let Planned { layer, depth, bounds, ref kept } = *planned;
             let network = &self.network;
-            let stage = Stage { network, trace: &trace, layer, depth, bounds, kept, groups: GROUPS };
+            let stage = ChoppedStage { network, trace: &trace, layer, depth, bounds, kept, groups: GROUPS };
             let patched = stage.solve(&goal, programs)?;
             values = network.layers[layer].activate(&patched.sums);
-            goal = Goal::AtMost(self.recipe.slack.above(&values));
+            goal = StageGoal::AtMost(self.recipe.slack.above(&values));
         }
         Ok(values)
     }

@@ -9,7 +9,7 @@
 //! Which program an image gets is a matter of its size, as in the code: grey images, colour images up to 32 × 32,
 //! larger ones. All numbers are on the scale of the network's inputs; the code's are 0 to 1.
 
-use crate::attack::Layout;
+use crate::attack::ImageLayout;
 use crate::network::layered::Edges;
 
 /// How often `aigent-published-high-defect` goes through the last step, with other vertices each time. On MNIST (784-8-16-10, 276 images,
@@ -28,7 +28,7 @@ pub(super) enum Patience {
 
 /// Which edges of a layer may change (`FindCutoff`).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Kept {
+pub(super) enum KeptEdges {
     /// All of them.
     All,
     /// This share of the positive weights, the largest, and this share of the others, the most negative.
@@ -40,7 +40,7 @@ pub(super) enum Kept {
 
 /// The bounds of one stage.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Bounds {
+pub(super) struct StageBounds {
     /// No weight changes by more.
     pub(super) change: f64,
     /// The signed sum of all changes stays within this of zero.
@@ -48,12 +48,12 @@ pub(super) struct Bounds {
     /// The value of a neuron that is on stays within this of zero. It may be negative: phases are not enforced.
     pub(super) value: f64,
     /// The edges that may change.
-    pub(super) kept: Kept,
+    pub(super) kept: KeptEdges,
 }
 
 /// What the first stage minimises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Aim {
+pub(super) enum StageObjective {
     /// The sum of all outputs but the runner-up's.
     Others,
     /// The label's own output, within ±100.
@@ -94,13 +94,13 @@ pub(super) struct LastStep {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Recipe {
     /// The first stage's objective.
-    pub(super) aim: Aim,
+    pub(super) aim: StageObjective,
     /// The first stage's bounds.
-    pub(super) first: Bounds,
+    pub(super) first: StageBounds,
     /// Those of the later stages.
-    pub(super) later: Bounds,
+    pub(super) later: StageBounds,
     /// The edges that may change in the network's first layer, where later stages have their own rule for it.
-    pub(super) entry: Kept,
+    pub(super) entry: KeptEdges,
     /// How far the sums of a later stage may stand above the stage before.
     pub(super) slack: Slack,
     /// The last step.
@@ -109,10 +109,10 @@ pub(super) struct Recipe {
 
 /// `AttackMNIST`: 3, 6, ... 384 pixels, each by at most 1. One of the two logs stops at 192.
 const GREY: Recipe = Recipe {
-    aim: Aim::Others,
-    first: Bounds { change: 10.0, total: 10.0, value: 10.0, kept: Kept::All },
-    later: Bounds { change: 10.0, total: 10.0, value: 10.0, kept: Kept::All },
-    entry: Kept::All,
+    aim: StageObjective::Others,
+    first: StageBounds { change: 10.0, total: 10.0, value: 10.0, kept: KeptEdges::All },
+    later: StageBounds { change: 10.0, total: 10.0, value: 10.0, kept: KeptEdges::All },
+    entry: KeptEdges::All,
     slack: Slack { on: 2.0, off: 2.0 },
     last: LastStep {
         step: 1.0,
@@ -128,10 +128,10 @@ const GREY: Recipe = Recipe {
 
 /// `AttackCIFAR`: 12, 24, ... 1536 values, each by at most 10.
 const COLOUR: Recipe = Recipe {
-    aim: Aim::Own,
-    first: Bounds { change: 100.0, total: 100.0, value: 1000.0, kept: Kept::Outer(0.5) },
-    later: Bounds { change: 50.0, total: 100.0, value: 50.0, kept: Kept::Outer(0.25) },
-    entry: Kept::Outer(0.25),
+    aim: StageObjective::Own,
+    first: StageBounds { change: 100.0, total: 100.0, value: 1000.0, kept: KeptEdges::Outer(0.5) },
+    later: StageBounds { change: 50.0, total: 100.0, value: 50.0, kept: KeptEdges::Outer(0.25) },
+    entry: KeptEdges::Outer(0.25),
     slack: Slack { on: 2.0, off: 2.0 },
     last: LastStep {
         step: 10.0,
@@ -147,10 +147,10 @@ const COLOUR: Recipe = Recipe {
 
 /// `AttackImagenet`: 100, 300, ... 8100 of the brightest values, each by at most 10.
 const LARGE: Recipe = Recipe {
-    aim: Aim::Own,
-    first: Bounds { change: 100.0, total: 100.0, value: 1000.0, kept: Kept::Rising },
-    later: Bounds { change: 10.0, total: 10.0, value: 100.0, kept: Kept::All },
-    entry: Kept::Outer(0.001),
+    aim: StageObjective::Own,
+    first: StageBounds { change: 100.0, total: 100.0, value: 1000.0, kept: KeptEdges::Rising },
+    later: StageBounds { change: 10.0, total: 10.0, value: 100.0, kept: KeptEdges::All },
+    entry: KeptEdges::Outer(0.001),
     slack: Slack { on: 5.0, off: 1.0 },
     last: LastStep {
         step: 10.0,
@@ -166,7 +166,7 @@ const LARGE: Recipe = Recipe {
 
 impl Recipe {
     /// The program for images of this size.
-    pub(super) fn of(layout: Layout) -> &'static Self {
+    pub(super) fn of(layout: ImageLayout) -> &'static Self {
         match layout.channels {
             1 => &GREY,
             _ if layout.pixels() <= 32 * 32 => &COLOUR,
@@ -197,7 +197,7 @@ impl Slack {
     }
 }
 
-impl Kept {
+impl KeptEdges {
     /// Whether each edge may change: `[outputs][inputs]`, row-major.
     pub(super) fn of(self, edges: &Edges) -> Vec<bool> {
         let sorted = |wanted: fn(f64) -> bool| {
@@ -225,26 +225,26 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::Order;
+    use crate::attack::ChannelOrder;
 
     #[test]
     fn the_edges_that_may_change_are_told_by_their_weights() {
         let weights = vec![0.4, -0.1, 0.3, -0.4, 0.2, -0.3, 0.1, -0.2];
         let edges = Edges { weights, bias: vec![0.0; 2], inputs: 4 };
-        let check = |kept: Kept, want: &[f64]| {
+        let check = |kept: KeptEdges, want: &[f64]| {
             let chosen = kept.of(&edges);
             let got: Vec<f64> =
                 edges.weights.iter().zip(chosen).filter(|(_, kept)| *kept).map(|(&w, _)| w).collect();
             assert_eq!(got, want, "{kept:?}");
         };
-        check(Kept::All, &[0.4, -0.1, 0.3, -0.4, 0.2, -0.3, 0.1, -0.2]);
+        check(KeptEdges::All, &[0.4, -0.1, 0.3, -0.4, 0.2, -0.3, 0.1, -0.2]);
         // The code's index leaves one more of the negative weights than its share says.
-        check(Kept::Outer(0.25), &[0.4, -0.4, -0.3]);
-        check(Kept::Outer(0.5), &[0.4, 0.3, -0.4, -0.3, -0.2]);
-        check(Kept::Rising, &[0.4, -0.1, 0.3, 0.2, 0.1]);
+        check(KeptEdges::Outer(0.25), &[0.4, -0.4, -0.3]);
+        check(KeptEdges::Outer(0.5), &[0.4, 0.3, -0.4, -0.3, -0.2]);
+        check(KeptEdges::Rising, &[0.4, -0.1, 0.3, 0.2, 0.1]);
         let positive = Edges { weights: vec![0.5, 1.0], bias: vec![0.0], inputs: 2 };
-        assert_eq!(Kept::Outer(0.5).of(&positive), [false, true]);
-        assert_eq!(Kept::Rising.of(&positive), [true, true]);
+        assert_eq!(KeptEdges::Outer(0.5).of(&positive), [false, true]);
+        assert_eq!(KeptEdges::Rising.of(&positive), [true, true]);
     }
 
     #[test]
@@ -263,7 +263,12 @@ mod tests {
 
     #[test]
     fn the_size_of_an_image_says_which_program() {
-        let layout = |channels, height, width| Layout { channels, height, width, order: Order::ChannelsLast };
+        let layout = |channels, height, width| ImageLayout {
+            channels,
+            height,
+            width,
+            order: ChannelOrder::ChannelsLast,
+        };
         let starts = [layout(1, 28, 28), layout(1, 64, 64), layout(3, 32, 32), layout(3, 64, 64)]
             .map(|layout| Recipe::of(layout).last.count);
         assert_eq!(starts, [3, 3, 12, 100]);

@@ -20,7 +20,7 @@
 //! Edges into one neuron whose sources are nearly equal move together, [`GROUPS`] groups a neuron: 3,200 columns in
 //! place of 153,600 for CIFAR-10's first layer.
 
-use super::recipe::Bounds;
+use super::recipe::StageBounds;
 use crate::lp::{ColumnId, LinearProgram};
 use crate::network::layered::{Layered, Trace};
 use crate::search::kernel::programs::{Obstacle, Programs};
@@ -33,7 +33,7 @@ const GIVE: f64 = 1e-6;
 
 /// What the chopped network should do.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Goal {
+pub(super) enum StageGoal {
     /// The least weighted sum of its outputs, within a range.
     Least {
         /// One weight an output.
@@ -47,7 +47,7 @@ pub(super) enum Goal {
 
 /// A chopped network with one layer that may change.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stage<'a> {
+pub(super) struct ChoppedStage<'a> {
     /// The whole network.
     pub(super) network: &'a Layered,
     /// What it does at the image.
@@ -57,7 +57,7 @@ pub(super) struct Stage<'a> {
     /// Layers that are left of the network; more than `layer`.
     pub(super) depth: usize,
     /// The bounds of the changes.
-    pub(super) bounds: &'a Bounds,
+    pub(super) bounds: &'a StageBounds,
     /// The edges that may change, `[outputs][inputs]`.
     pub(super) kept: &'a [bool],
     /// Groups of edges a neuron, at least one.
@@ -74,7 +74,7 @@ pub(super) struct Patched {
 }
 
 /// Edges that move together.
-struct Lever {
+struct StageLever {
     column: ColumnId,
     target: usize,
     /// What one unit does to the neuron's sum.
@@ -84,7 +84,7 @@ struct Lever {
 }
 
 /// `Σ terms + constant`
-struct Affine {
+struct AffineExpression {
     terms: Vec<(ColumnId, f64)>,
     constant: f64,
 }
@@ -92,30 +92,30 @@ struct Affine {
 /// A stage's program on the way.
 struct Draft {
     program: LinearProgram,
-    levers: Vec<Lever>,
+    levers: Vec<StageLever>,
     /// |Σ ε|
     total: ColumnId,
     /// max |ε|, in the first stage only.
     largest: Option<ColumnId>,
 }
 
-impl Stage<'_> {
+impl ChoppedStage<'_> {
     /// Solves the stage.
     ///
     /// # Errors
     /// [`Obstacle`] where it has no answer. That includes what stops the code in another way: where all neurons of a
     /// layer are off, its one-sided rows hold no variable, and Gurobi's interface refuses them. On MNIST these are the
     /// images that the logs call UNSAT, all of them and no others.
-    pub(super) fn solve(&self, goal: &Goal, programs: &mut Programs<'_>) -> Result<Patched, Obstacle> {
+    pub(super) fn solve(&self, goal: &StageGoal, programs: &mut Programs<'_>) -> Result<Patched, Obstacle> {
         let front = &self.trace.values[..self.layer];
         if front.iter().flatten().any(|&value| value > self.bounds.value) {
             return Err(Obstacle::Infeasible);
         }
-        let mut draft = self.draft(matches!(goal, Goal::Least { .. }));
+        let mut draft = self.draft(matches!(goal, StageGoal::Least { .. }));
         let outputs = self.behind(&mut draft);
         let score = match goal {
-            Goal::Least { weights, range } => draft.score(&outputs, weights, *range),
-            Goal::AtMost(ceilings) => {
+            StageGoal::Least { weights, range } => draft.score(&outputs, weights, *range),
+            StageGoal::AtMost(ceilings) => {
                 for (sum, ceiling) in outputs.iter().zip(ceilings) {
                     if sum.terms.is_empty() {
                         return Err(Obstacle::Infeasible);
@@ -154,7 +154,7 @@ impl Stage<'_> {
 
     /// The changes, their largest and their total.
     fn draft(&self, first: bool) -> Draft {
-        let Bounds { change, total, .. } = *self.bounds;
+        let StageBounds { change, total, .. } = *self.bounds;
         let mut program = LinearProgram::minimise();
         let sum = program.column(0.0, total, 0.0);
         let largest = first.then(|| program.column(0.0, change, 0.0));
@@ -171,7 +171,7 @@ impl Stage<'_> {
             for group in moving.chunks(moving.len().div_ceil(self.groups).max(1)) {
                 let effect = group.iter().map(|&source| sources[source]).sum();
                 let column = program.column(-change, change, 0.0);
-                levers.push(Lever { column, target, effect, edges: group.len() as f64 });
+                levers.push(StageLever { column, target, effect, edges: group.len() as f64 });
                 if let Some(largest) = largest {
                     program.at_most([(column, 1.0), (largest, -1.0)], 0.0);
                     program.at_least([(column, 1.0), (largest, 1.0)], 0.0);
@@ -185,15 +185,17 @@ impl Stage<'_> {
     }
 
     /// The sums of the chopped network's last layer.
-    fn behind(&self, draft: &mut Draft) -> Vec<Affine> {
+    fn behind(&self, draft: &mut Draft) -> Vec<AffineExpression> {
         let now = self.trace.sums[self.layer].iter();
-        let mut sums: Vec<Affine> = now.map(|&constant| Affine { terms: Vec::new(), constant }).collect();
+        let mut sums: Vec<AffineExpression> =
+            now.map(|&constant| AffineExpression { terms: Vec::new(), constant }).collect();
         for lever in draft.levers.iter().filter(|lever| lever.effect != 0.0) {
             sums[lever.target].terms.push((lever.column, lever.effect));
         }
         for at in self.layer..self.depth - 1 {
-            let on =
-                |(neuron, sum): (usize, Affine)| (self.trace.sums[at][neuron] > 0.0).then_some((neuron, sum));
+            let on = |(neuron, sum): (usize, AffineExpression)| {
+                (self.trace.sums[at][neuron] > 0.0).then_some((neuron, sum))
+            };
             let mut values = Vec::new();
             for (neuron, sum) in sums.into_iter().enumerate().filter_map(on) {
                 let value = draft.program.column(-self.bounds.value, self.bounds.value, 0.0);
@@ -205,7 +207,7 @@ impl Stage<'_> {
             let sum = |output: usize| {
                 let row = edges.row(output);
                 let terms = values.iter().map(|&(neuron, value)| (value, row[neuron])).collect();
-                Affine { terms, constant: edges.bias[output] }
+                AffineExpression { terms, constant: edges.bias[output] }
             };
             sums = (0..edges.outputs()).map(sum).collect();
         }
@@ -215,7 +217,7 @@ impl Stage<'_> {
 
 impl Draft {
     /// A column that is the weighted sum of the outputs.
-    fn score(&mut self, outputs: &[Affine], weights: &[f64], range: (f64, f64)) -> ColumnId {
+    fn score(&mut self, outputs: &[AffineExpression], weights: &[f64], range: (f64, f64)) -> ColumnId {
         let score = self.program.column(range.0, range.1, 0.0);
         let mut terms = vec![(score, 1.0)];
         let mut constant = 0.0;

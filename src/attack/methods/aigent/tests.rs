@@ -1,13 +1,13 @@
 //! What the stages promise, and what the methods keep.
 
 use super::last_step::Finish;
-use super::recipe::{Kept, Recipe};
-use super::stage::{GROUPS, Goal, Patched, Stage};
+use super::recipe::{KeptEdges, Recipe};
+use super::stage::{ChoppedStage, GROUPS, Patched, StageGoal};
 use super::*;
 use crate::attack::methods::TABLE;
 use crate::attack::methods::small::{self, dense};
 use crate::attack::testing::{attack_all, class, image, mlp, mlp_over, preparation};
-use crate::attack::{Confidence, Layout, Limits, Order, Targets, Victim};
+use crate::attack::{ChannelOrder, Confidence, ImageLayout, Limits, TargetClasses, Victim};
 use crate::budget::Budget;
 use crate::random::Random;
 
@@ -22,13 +22,13 @@ fn stages(victim: &Victim, image: &[f32], groups: usize) -> Vec<Patched> {
     let budget = Budget::unlimited();
     let mut programs = Programs::new(&budget);
     let weights = vec![0.0, 1.0, 1.0, 1.0];
-    let mut goal = Goal::Least { weights, range: (f64::NEG_INFINITY, f64::INFINITY) };
+    let mut goal = StageGoal::Least { weights, range: (f64::NEG_INFINITY, f64::INFINITY) };
     let mut answers = Vec::new();
     for Planned { layer, depth, bounds, kept } in &plan(&network, recipe) {
         let (layer, depth, bounds) = (*layer, *depth, *bounds);
-        let stage = Stage { network: &network, trace: &trace, layer, depth, bounds, kept, groups };
+        let stage = ChoppedStage { network: &network, trace: &trace, layer, depth, bounds, kept, groups };
         let patched = stage.solve(&goal, &mut programs).unwrap();
-        goal = Goal::AtMost(recipe.slack.above(&network.layers[layer].activate(&patched.sums)));
+        goal = StageGoal::AtMost(recipe.slack.above(&network.layers[layer].activate(&patched.sums)));
         answers.push(patched);
     }
     answers
@@ -124,7 +124,7 @@ fn the_high_setting_finds_what_the_published_one_gives_up() {
 /// Attacks random images as published; gives those that fool the network, with their images.
 fn unboxed(victim: &Victim) -> Vec<(Vec<f32>, Vec<f32>)> {
     let method = make_unboxed(&preparation(victim)).unwrap();
-    let (limits, targets) = (Limits::none(), Targets::RunnerUp);
+    let (limits, targets) = (Limits::none(), TargetClasses::RunnerUp);
     let attack = |seed| {
         let image = image(victim, seed);
         let task = Task {
@@ -148,7 +148,7 @@ fn unboxed(victim: &Victim) -> Vec<(Vec<f32>, Vec<f32>)> {
 
 #[test]
 fn the_published_method_leaves_the_range_by_its_own_bounds() {
-    let colour = Layout { channels: 3, height: 4, width: 4, order: Order::ChannelsLast };
+    let colour = ImageLayout { channels: 3, height: 4, width: 4, order: ChannelOrder::ChannelsLast };
     let check = |victim: &Victim, step: f32, least: usize| {
         let found = unboxed(victim);
         assert!(found.len() >= least, "{} of 20", found.len());
@@ -200,7 +200,9 @@ fn the_last_step_meets_its_rows_with_no_more_values_than_it_may() {
 #[test]
 fn large_images_move_their_brightest_values_only() {
     let mut rules =
-        Recipe::of(Layout { channels: 3, height: 64, width: 64, order: Order::ChannelsLast }).last.clone();
+        Recipe::of(ImageLayout { channels: 3, height: 64, width: 64, order: ChannelOrder::ChannelsLast })
+            .last
+            .clone();
     rules.brightest = Some(4);
     let first = crate::network::layered::Edges { weights: vec![0.1; 10], bias: vec![0.0], inputs: 10 };
     let image: Vec<f64> = (0..10).map(|i| f64::from(i) / 10.0).collect();
@@ -223,5 +225,5 @@ fn a_network_without_the_codes_layers_is_refused() {
     assert!(make(&preparation(&one)).is_err());
     let convolutions = crate::attack::testing::cnn(1);
     assert!(make_unboxed(&preparation(&convolutions)).is_err());
-    assert_eq!(Kept::All.of(&Layered::new(&one.double).unwrap().layers[0].edges).len(), 27);
+    assert_eq!(KeptEdges::All.of(&Layered::new(&one.double).unwrap().layers[0].edges).len(), 27);
 }

@@ -4,7 +4,7 @@
 //! The first anchor is what greedy-pixel or random-k finds. Further anchors are the images of the run that the network
 //! gives another class, the nearest of each class first, and, where these do not help, black, white and random images.
 
-use super::beam::Found;
+use super::beam::FoolingInput;
 use super::probe::{Probe, Spot};
 use crate::attack::Preparation;
 use crate::attack::methods::{greedy_pixel, random_k};
@@ -20,7 +20,7 @@ const ANCHORS: usize = 3;
 ///
 /// # Errors
 /// [`StopReason`] when the budget is used up.
-pub(super) fn first(probe: &mut Probe<'_, '_, '_>) -> Result<Option<Found>, StopReason> {
+pub(super) fn first(probe: &mut Probe<'_, '_, '_>) -> Result<Option<FoolingInput>, StopReason> {
     let (task, mut input) = (probe.task, None);
     let ended = greedy_pixel::search(task, probe.session, &mut input);
     if input.is_none() && ended.is_ok() {
@@ -32,7 +32,7 @@ pub(super) fn first(probe: &mut Probe<'_, '_, '_>) -> Result<Option<Found>, Stop
     let spot = probe.spot(input);
     let outputs = probe.session.outputs(&spot.input)?;
     let (class, safe) = (task.lead(outputs).0, task.success(outputs).is_some());
-    Ok(safe.then_some(Found { spot, class }))
+    Ok(safe.then_some(FoolingInput { spot, class }))
 }
 
 /// The images of the run with the network's class of each.
@@ -52,7 +52,7 @@ impl Others {
     ///
     /// # Errors
     /// [`StopReason`] when the budget is used up.
-    pub(super) fn anchors(&self, probe: &mut Probe<'_, '_, '_>) -> Result<Vec<Found>, StopReason> {
+    pub(super) fn anchors(&self, probe: &mut Probe<'_, '_, '_>) -> Result<Vec<FoolingInput>, StopReason> {
         let task = probe.task;
         let mut nearest: Vec<Option<(f32, Vec<f32>)>> = vec![None; task.victim.classes()];
         for (class, image) in self.images.iter().filter(|(class, _)| task.counts(*class)) {
@@ -95,11 +95,11 @@ fn made(probe: &mut Probe<'_, '_, '_>) -> Vec<Vec<f32>> {
 }
 
 /// The first few of these inputs that fool the network.
-fn fooling(probe: &mut Probe<'_, '_, '_>, inputs: Vec<Vec<f32>>) -> Result<Vec<Found>, StopReason> {
+fn fooling(probe: &mut Probe<'_, '_, '_>, inputs: Vec<Vec<f32>>) -> Result<Vec<FoolingInput>, StopReason> {
     let task = probe.task;
     let spots: Vec<Spot> = inputs.into_iter().map(|input| probe.spot(input)).collect();
     let answers = probe.outputs(&spots)?;
     let results = answers.iter().zip(spots).filter(|(outputs, _)| task.success(outputs).is_some());
-    let found = results.map(|(outputs, spot)| Found { class: task.lead(outputs).0, spot });
+    let found = results.map(|(outputs, spot)| FoolingInput { class: task.lead(outputs).0, spot });
     Ok(found.take(ANCHORS).collect())
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use super::probe::{Change, Probe, Spot};
+use super::probe::{Probe, Spot, ValueChange};
 use super::trim;
 use crate::budget::StopReason;
 
@@ -16,21 +16,21 @@ const RESULTS: usize = 12;
 
 /// An input that fools the network.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct FoolingInput {
     pub(super) spot: Spot,
     /// The class that it leads to.
     pub(super) class: usize,
 }
 
 /// A point of a search: an input with the class that it aims at.
-pub(super) struct State {
+pub(super) struct BeamState {
     spot: Spot,
     /// Indices of the changed values, ascending.
     changed: Vec<usize>,
     aim: usize,
 }
 
-impl State {
+impl BeamState {
     /// The image itself, or a result without some of its changes.
     pub(super) fn new(probe: &Probe<'_, '_, '_>, spot: Spot, aim: usize) -> Self {
         Self { changed: trim::changed(probe, &spot.input), spot, aim }
@@ -39,15 +39,15 @@ impl State {
 
 /// A state with one more change, not yet made.
 struct Child {
-    change: Change,
+    change: ValueChange,
     /// Of the parent's class, or of the class that it leads to.
     class: usize,
     lead: f32,
 }
 
 impl Child {
-    fn made(&self, probe: &Probe<'_, '_, '_>, states: &[State]) -> Spot {
-        let Change { parent, index, value } = self.change;
+    fn made(&self, probe: &Probe<'_, '_, '_>, states: &[BeamState]) -> Spot {
+        let ValueChange { parent, index, value } = self.change;
         probe.moved(&states[parent].spot, &[(index, value)])
     }
 }
@@ -60,10 +60,10 @@ pub(super) fn search(
     probe: &mut Probe<'_, '_, '_>,
     aims: &[usize],
     most: usize,
-) -> Result<Vec<Found>, StopReason> {
+) -> Result<Vec<FoolingInput>, StopReason> {
     let start = probe.spot(probe.task.image.to_vec());
     let width = probe.effort().width;
-    let states = aims.iter().map(|&aim| State::new(probe, start.clone(), aim)).collect();
+    let states = aims.iter().map(|&aim| BeamState::new(probe, start.clone(), aim)).collect();
     search_from(probe, states, width, most)
 }
 
@@ -73,10 +73,10 @@ pub(super) fn search(
 /// [`StopReason`] when the budget is used up.
 pub(super) fn search_from(
     probe: &mut Probe<'_, '_, '_>,
-    mut states: Vec<State>,
+    mut states: Vec<BeamState>,
     width: usize,
     steps: usize,
-) -> Result<Vec<Found>, StopReason> {
+) -> Result<Vec<FoolingInput>, StopReason> {
     let mut aims: Vec<usize> = states.iter().map(|state| state.aim).collect();
     aims.sort_unstable();
     aims.dedup();
@@ -95,14 +95,17 @@ pub(super) fn search_from(
 }
 
 /// All children that are evaluated, and those that fool the network.
-fn expand(probe: &mut Probe<'_, '_, '_>, states: &[State]) -> Result<(Vec<Child>, Vec<Child>), StopReason> {
+fn expand(
+    probe: &mut Probe<'_, '_, '_>,
+    states: &[BeamState],
+) -> Result<(Vec<Child>, Vec<Child>), StopReason> {
     let task = probe.task;
     let evaluations = probe.effort().evaluations;
     let asked: Vec<(&Spot, usize)> = states.iter().map(|state| (&state.spot, state.aim)).collect();
     let slopes = probe.slopes(&asked)?;
     let each = evaluations / states.len().max(1);
     let parts = states.iter().zip(&slopes).enumerate();
-    let changes: Vec<Change> = parts
+    let changes: Vec<ValueChange> = parts
         .flat_map(|(parent, (state, slopes))| candidates(probe, (parent, state), slopes, each))
         .collect();
     let parents: Vec<&Spot> = states.iter().map(|state| &state.spot).collect();
@@ -124,14 +127,14 @@ fn expand(probe: &mut Probe<'_, '_, '_>, states: &[State]) -> Result<(Vec<Child>
 /// The changes of one more value that are tried: every value at both ends where that fits, else the most promising.
 fn candidates(
     probe: &Probe<'_, '_, '_>,
-    (parent, state): (usize, &State),
+    (parent, state): (usize, &BeamState),
     slopes: &[f32],
     most: usize,
-) -> Vec<Change> {
+) -> Vec<ValueChange> {
     let task = probe.task;
     let x = |index: usize| state.spot.input[index];
     let free = |index: &usize| state.changed.binary_search(index).is_err();
-    let change = |index: usize, value: f32| Change { parent, index, value };
+    let change = |index: usize, value: f32| ValueChange { parent, index, value };
     if 2 * slopes.len() <= most {
         let ends = |index: usize| [change(index, task.lower(index)), change(index, task.upper(index))];
         let all = (0..slopes.len()).filter(free).flat_map(ends);
@@ -156,7 +159,13 @@ fn candidates(
 
 /// How short a result's change may become, to first order, as a negative length: what its lead spares is taken off the
 /// values whose slopes are lowest.
-fn spare(probe: &Probe<'_, '_, '_>, state: &State, slopes: &[f32], change: Change, lead: f32) -> f32 {
+fn spare(
+    probe: &Probe<'_, '_, '_>,
+    state: &BeamState,
+    slopes: &[f32],
+    change: ValueChange,
+    lead: f32,
+) -> f32 {
     let task = probe.task;
     let own = |&index: &usize| (index, state.spot.input[index]);
     let values = state.changed.iter().map(own).chain([(change.index, change.value)]);
@@ -174,26 +183,26 @@ fn spare(probe: &Probe<'_, '_, '_>, state: &State, slopes: &[f32], change: Chang
 }
 
 /// The results that keep the limits, those that may become shortest first.
-fn accepted(probe: &Probe<'_, '_, '_>, states: &[State], mut results: Vec<Child>) -> Vec<Found> {
+fn accepted(probe: &Probe<'_, '_, '_>, states: &[BeamState], mut results: Vec<Child>) -> Vec<FoolingInput> {
     results.sort_by(|a, b| b.lead.total_cmp(&a.lead));
     let made = |child: &Child| {
         let spot = child.made(probe, states);
-        Found { spot, class: child.class }
+        FoolingInput { spot, class: child.class }
     };
     let mut seen = HashSet::new();
     let fresh = |child: &&Child| seen.insert(changed(&states[child.change.parent], child.change.index));
-    let kept = |found: &Found| probe.task.keeps_limits(&found.spot.input);
+    let kept = |found: &FoolingInput| probe.task.keeps_limits(&found.spot.input);
     results.iter().filter(fresh).map(made).filter(kept).take(RESULTS).collect()
 }
 
 /// The states of the next step: for each class the children with the largest lead, no set of values twice.
 fn select(
     probe: &Probe<'_, '_, '_>,
-    states: &[State],
+    states: &[BeamState],
     mut children: Vec<Child>,
     aims: &[usize],
     width: usize,
-) -> Vec<State> {
+) -> Vec<BeamState> {
     children.sort_by(|a, b| b.lead.total_cmp(&a.lead));
     let mut next = Vec::new();
     for &aim in aims {
@@ -204,7 +213,7 @@ fn select(
                 return None;
             }
             let spot = child.made(probe, states);
-            probe.task.keeps_limits(&spot.input).then_some(State { spot, changed, aim })
+            probe.task.keeps_limits(&spot.input).then_some(BeamState { spot, changed, aim })
         };
         next.extend(children.iter().filter(|child| child.class == aim).filter_map(state).take(width));
     }
@@ -212,7 +221,7 @@ fn select(
 }
 
 /// A state's changed values with one more.
-fn changed(state: &State, index: usize) -> Vec<usize> {
+fn changed(state: &BeamState, index: usize) -> Vec<usize> {
     let mut changed = state.changed.clone();
     let at = changed.partition_point(|&other| other < index);
     changed.insert(at, index);

@@ -1,18 +1,18 @@
 //! The best result so far: whenever the time is up, it is the answer.
 
-use super::plane::Norm;
+use super::plane::PixelNorm;
 
 /// What makes a result better, smaller first: a number that comes first and one that decides between equals.
 /// `unit` is by how much each input moves where its pixel moves by 1: lengths are in pixels.
 pub(super) type Worth = fn(unit: &[f32], image: &[f32], input: &[f32]) -> (f64, f64);
 
 /// A result with its worth.
-pub(super) struct Best {
+pub(super) struct RatedInput {
     pub input: Option<((f64, f64), Vec<f32>)>,
     pub worth: Worth,
 }
 
-impl Best {
+impl RatedInput {
     /// Whether an input would be better.
     pub(super) fn is_beaten_by(&self, unit: &[f32], image: &[f32], input: &[f32]) -> bool {
         self.input.as_ref().is_none_or(|(worth, _)| (self.worth)(unit, image, input) < *worth)
@@ -27,12 +27,12 @@ pub(super) fn fewest(unit: &[f32], image: &[f32], input: &[f32]) -> (f64, f64) {
 
 /// The Euclidean length.
 pub(super) fn euclidean(unit: &[f32], image: &[f32], input: &[f32]) -> (f64, f64) {
-    (Norm::Euclidean.of(unit, image, input), 0.0)
+    (PixelNorm::Euclidean.of(unit, image, input), 0.0)
 }
 
 /// The largest change.
 pub(super) fn largest(unit: &[f32], image: &[f32], input: &[f32]) -> (f64, f64) {
-    (Norm::Largest.of(unit, image, input), 0.0)
+    (PixelNorm::Largest.of(unit, image, input), 0.0)
 }
 
 #[cfg(test)]
@@ -50,8 +50,10 @@ mod tests {
             (euclidean, [0.5, 0.5, 0.5, 0.8], [0.6, 0.5, 0.5, 0.5]),
         ];
         for (worth, better, other) in cases {
-            let best =
-                |input: [f32; 4]| Best { input: Some((worth(&unit, &image, &input), input.to_vec())), worth };
+            let best = |input: [f32; 4]| RatedInput {
+                input: Some((worth(&unit, &image, &input), input.to_vec())),
+                worth,
+            };
             assert!(best(other).is_beaten_by(&unit, &image, &better), "{better:?}");
             assert!(!best(better).is_beaten_by(&unit, &image, &other), "{other:?}");
             assert!(
@@ -59,6 +61,6 @@ mod tests {
                 "equal results do not replace each other"
             );
         }
-        assert!(Best { input: None, worth: fewest }.is_beaten_by(&unit, &image, &image));
+        assert!(RatedInput { input: None, worth: fewest }.is_beaten_by(&unit, &image, &image));
     }
 }

@@ -13,7 +13,7 @@ const MOST: usize = 32_768;
 
 /// The widths of the searches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Effort {
+pub(super) struct SearchWidths {
     /// Evaluations of a step.
     pub(super) evaluations: usize,
     /// States of a beam for each class.
@@ -26,7 +26,7 @@ pub(super) struct Effort {
     pub(super) shortened: usize,
 }
 
-impl Effort {
+impl SearchWidths {
     /// For evaluations of so many multiplications.
     pub(super) fn at(price: usize) -> Self {
         if price > COSTLY {
@@ -46,7 +46,7 @@ mod tests {
         for (price, evaluations, width) in
             [(0, MOST, 3), (300, 10_000, 3), (6_500, 461, 3), (700_000, 96, 3), (3_000_000, 64, 2)]
         {
-            let effort = Effort::at(price);
+            let effort = SearchWidths::at(price);
             assert_eq!((effort.evaluations, effort.width), (evaluations, width), "{price}");
         }
     }

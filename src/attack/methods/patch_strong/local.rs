@@ -4,7 +4,7 @@
 //! convolutions has the lead's linearisation at the input and no rows of phases; what a program says is then only
 //! proposed, and evaluated like everything else here.
 
-use super::beam::Found;
+use super::beam::FoolingInput;
 use super::front::Front;
 use super::probe::Probe;
 use crate::attack::Task;
@@ -19,24 +19,24 @@ use crate::region::layers::{maps, values};
 const ROWS: usize = 8;
 
 /// An affine function of the columns' values: its slopes, and its value at the input.
-struct Line {
+struct ColumnLine {
     slopes: Vec<f64>,
     now: f64,
 }
 
 /// Neurons' sums with the range of their piece.
-struct Phase {
-    sum: Line,
+struct PieceRange {
+    sum: ColumnLine,
     from: f64,
     to: f64,
 }
 
 /// The lead and the phases around an input.
 pub(super) struct Local {
-    lead: Line,
+    lead: ColumnLine,
     /// What the lead has to be: twice what a result needs, so that rounding to single precision leaves enough.
     needed: f64,
-    phases: Vec<Phase>,
+    phases: Vec<PieceRange>,
     /// From the input back to the image, one number a column.
     back: Vec<f64>,
     /// How far each column may go up and down from the image.
@@ -46,7 +46,7 @@ pub(super) struct Local {
 }
 
 /// A row of a program: `from ≤ Σ slope · change ≤ to`, with changes counted from the image.
-pub(super) struct Row<'l> {
+pub(super) struct ChangeRow<'l> {
     pub(super) slopes: &'l [f64],
     pub(super) from: f64,
     pub(super) to: f64,
@@ -70,7 +70,7 @@ impl Moves {
     }
 
     /// A row's terms.
-    pub(super) fn terms(&self, row: &Row<'_>) -> Vec<(ColumnId, f64)> {
+    pub(super) fn terms(&self, row: &ChangeRow<'_>) -> Vec<(ColumnId, f64)> {
         let ups = self.up.iter().copied().zip(row.slopes.iter().copied());
         let downs = self.down.iter().copied().zip(row.slopes.iter().map(|s| -s));
         ups.chain(downs).collect()
@@ -84,7 +84,7 @@ impl Moves {
 
 impl Local {
     /// The network around an input that leads to a class, in these columns.
-    pub(super) fn around(probe: &Probe<'_, '_, '_>, found: &Found, columns: &[usize]) -> Self {
+    pub(super) fn around(probe: &Probe<'_, '_, '_>, found: &FoolingInput, columns: &[usize]) -> Self {
         let (task, here) = (probe.task, &found.spot.input);
         let input: Vec<f64> = here.iter().map(|&x| f64::from(x)).collect();
         let (lead, outputs, phases) = match probe.front {
@@ -115,7 +115,7 @@ impl Local {
         input: &[f64],
         columns: &[usize],
         (task, class): (&Task<'_>, usize),
-    ) -> (Line, Vec<f32>, Vec<Phase>) {
+    ) -> (ColumnLine, Vec<f32>, Vec<PieceRange>) {
         let layered = &front.layered;
         let trace = layered.simulate(input);
         let all = pieces_or_tangents(layered, &trace);
@@ -123,8 +123,8 @@ impl Local {
         let mut phases = Vec::new();
         for ((map, pieces), sums) in maps.iter().zip(&all).zip(&trace.sums) {
             for (neuron, piece) in pieces.iter().enumerate().filter(|(_, piece)| is_bounded(piece)) {
-                let sum = Line { slopes: map.row(neuron).to_vec(), now: sums[neuron] };
-                phases.push(Phase { sum, from: piece.from, to: piece.to });
+                let sum = ColumnLine { slopes: map.row(neuron).to_vec(), now: sums[neuron] };
+                phases.push(PieceRange { sum, from: piece.from, to: piece.to });
             }
         }
         // An activation behind the last layer makes the outputs of its sums.
@@ -137,7 +137,7 @@ impl Local {
         let narrowed = narrow(outputs);
         let rival = task.rival(&narrowed, class);
         let slopes = row(class).iter().zip(row(rival)).map(|(a, b)| a - b).collect();
-        (Line { slopes, now: outputs[class] - outputs[rival] }, narrowed, phases)
+        (ColumnLine { slopes, now: outputs[class] - outputs[rival] }, narrowed, phases)
     }
 
     /// The linearisation of the lead, from a backward pass in double precision.
@@ -146,7 +146,7 @@ impl Local {
         input: &[f64],
         columns: &[usize],
         class: usize,
-    ) -> (Line, Vec<f32>) {
+    ) -> (ColumnLine, Vec<f32>) {
         let network = &probe.task.victim.double;
         let mut workspace = network.workspace(1);
         network.forward(&mut workspace, input);
@@ -159,7 +159,7 @@ impl Local {
         network.backward(&mut workspace, &weights, Surrogate::exact(), &mut slopes);
         let now = outputs[class] - outputs[rival];
         let slopes = columns.iter().map(|&i| slopes[i]).collect();
-        (Line { slopes, now }, narrowed)
+        (ColumnLine { slopes, now }, narrowed)
     }
 
     /// Number of phases.
@@ -174,26 +174,30 @@ impl Local {
     }
 
     /// A line's value at the image's values, from which changes count.
-    fn at_image(&self, line: &Line) -> f64 {
+    fn at_image(&self, line: &ColumnLine) -> f64 {
         line.now + line.slopes.iter().zip(&self.back).map(|(s, back)| s * back).sum::<f64>()
     }
 
     /// The row of the lead; where the input itself does not reach what is asked, its own lead is asked.
-    pub(super) fn keeps_lead(&self) -> Row<'_> {
+    pub(super) fn keeps_lead(&self) -> ChangeRow<'_> {
         let from = self.needed.min(self.lead.now) - self.at_image(&self.lead);
-        Row { slopes: &self.lead.slopes, from, to: f64::INFINITY }
+        ChangeRow { slopes: &self.lead.slopes, from, to: f64::INFINITY }
     }
 
     /// The row of the lead, whatever the input's is.
-    pub(super) fn leads(&self) -> Row<'_> {
-        Row { from: self.needed - self.at_image(&self.lead), ..self.keeps_lead() }
+    pub(super) fn leads(&self) -> ChangeRow<'_> {
+        ChangeRow { from: self.needed - self.at_image(&self.lead), ..self.keeps_lead() }
     }
 
     /// The row that holds a phase on its piece.
-    pub(super) fn phase(&self, at: usize) -> Row<'_> {
+    pub(super) fn phase(&self, at: usize) -> ChangeRow<'_> {
         let phase = &self.phases[at];
         let (base, now) = (self.at_image(&phase.sum), phase.sum.now);
-        Row { slopes: &phase.sum.slopes, from: phase.from.min(now) - base, to: phase.to.max(now) - base }
+        ChangeRow {
+            slopes: &phase.sum.slopes,
+            from: phase.from.min(now) - base,
+            to: phase.to.max(now) - base,
+        }
     }
 
     /// The phases that changes break most, without those that are held already.

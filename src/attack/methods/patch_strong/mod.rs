@@ -36,9 +36,9 @@ use super::{Method, NotUsable, Outcome, Preparation};
 use crate::attack::{Session, Task};
 use crate::budget::StopReason;
 use anchors::Others;
-use beam::Found;
+use beam::FoolingInput;
 use front::Front;
-use plane::{Ends, Norm};
+use plane::{PixelNorm, ValueEnds};
 use probe::Probe;
 use spread::spread;
 
@@ -51,35 +51,35 @@ const HALF: f64 = 0.1;
 
 /// What is to be small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Aim {
+enum ChangeObjective {
     /// The number of changed values, then the Euclidean length.
     Sparse,
     /// A length of the change.
-    Near(Norm),
+    Near(PixelNorm),
 }
 
 struct PatchStrong {
-    aim: Aim,
+    aim: ChangeObjective,
     front: Option<Front>,
     others: Others,
 }
 
 /// Makes `patch-strong`.
 pub fn make(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    with(run, Aim::Sparse)
+    with(run, ChangeObjective::Sparse)
 }
 
 /// Makes `patch-strong-l2`.
 pub fn make_l2(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    with(run, Aim::Near(Norm::Euclidean))
+    with(run, ChangeObjective::Near(PixelNorm::Euclidean))
 }
 
 /// Makes `patch-strong-linf`.
 pub fn make_linf(run: &Preparation<'_>) -> Result<Box<dyn Method>, NotUsable> {
-    with(run, Aim::Near(Norm::Largest))
+    with(run, ChangeObjective::Near(PixelNorm::Largest))
 }
 
-fn with(run: &Preparation<'_>, aim: Aim) -> Result<Box<dyn Method>, NotUsable> {
+fn with(run: &Preparation<'_>, aim: ChangeObjective) -> Result<Box<dyn Method>, NotUsable> {
     let front = Front::new(&run.victim.double);
     Ok(Box::new(PatchStrong { aim, front, others: Others::of(run) }))
 }
@@ -87,14 +87,14 @@ fn with(run: &Preparation<'_>, aim: Aim) -> Result<Box<dyn Method>, NotUsable> {
 impl Method for PatchStrong {
     fn attack(&self, task: &Task<'_>, session: &mut Session<'_>) -> Outcome {
         let (lanes, worth) = match self.aim {
-            Aim::Sparse => (usize::MAX, best::fewest as best::Worth),
-            Aim::Near(Norm::Euclidean) => (nearest::LANES, best::euclidean as best::Worth),
-            Aim::Near(Norm::Largest) => (nearest::LANES, best::largest as best::Worth),
+            ChangeObjective::Sparse => (usize::MAX, best::fewest as best::Worth),
+            ChangeObjective::Near(PixelNorm::Euclidean) => (nearest::LANES, best::euclidean as best::Worth),
+            ChangeObjective::Near(PixelNorm::Largest) => (nearest::LANES, best::largest as best::Worth),
         };
         let mut probe = Probe::new(task, session, self.front.as_ref(), lanes, worth);
         let ended = match self.aim {
-            Aim::Sparse => self.sparse(&mut probe),
-            Aim::Near(norm) => nearest::search(&mut probe, &self.others, norm),
+            ChangeObjective::Sparse => self.sparse(&mut probe),
+            ChangeObjective::Near(norm) => nearest::search(&mut probe, &self.others, norm),
         };
         match (probe.best(), ended) {
             (Some(input), _) => Outcome::Adversarial(input.to_vec()),
@@ -115,12 +115,12 @@ impl PatchStrong {
             results = first.map_or_else(|| self.others.anchors(probe), |found| Ok(vec![found]))?;
         }
         let trimmed = fewest_of(probe, results)?;
-        let ends = Ends::of(probe.task);
-        let mut shortest: Option<(f64, Found)> = None;
+        let ends = ValueEnds::of(probe.task);
+        let mut shortest: Option<(f64, FoolingInput)> = None;
         for found in trimmed {
             let found = spread(probe, found, &ends)?;
             probe.offer(&found.spot.input)?;
-            let length = Norm::Euclidean.of(&ends.unit, probe.task.image, &found.spot.input);
+            let length = PixelNorm::Euclidean.of(&ends.unit, probe.task.image, &found.spot.input);
             if shortest.as_ref().is_none_or(|(least, _)| length < *least) {
                 shortest = Some((length, found));
             }
@@ -134,11 +134,14 @@ impl PatchStrong {
 }
 
 /// The results without what they do not need; those with the fewest values.
-fn fewest_of(probe: &mut Probe<'_, '_, '_>, results: Vec<Found>) -> Result<Vec<Found>, StopReason> {
+fn fewest_of(
+    probe: &mut Probe<'_, '_, '_>,
+    results: Vec<FoolingInput>,
+) -> Result<Vec<FoolingInput>, StopReason> {
     for found in results.iter().take(1) {
         probe.offer(&found.spot.input)?;
     }
-    let mut trimmed: Vec<Found> = Vec::new();
+    let mut trimmed: Vec<FoolingInput> = Vec::new();
     for found in results.into_iter().take(probe.effort().shortened) {
         let fewest = trimmed.first().map_or(usize::MAX, |first| values(probe, first));
         // Trades cost most: results of one beam are alike, only the first is traded.
@@ -159,13 +162,13 @@ fn fewest_of(probe: &mut Probe<'_, '_, '_>, results: Vec<Found>) -> Result<Vec<F
 }
 
 /// Offers a result after its changes have been shared out.
-fn polish(probe: &mut Probe<'_, '_, '_>, found: Found, ends: &Ends) -> Result<(), StopReason> {
+fn polish(probe: &mut Probe<'_, '_, '_>, found: FoolingInput, ends: &ValueEnds) -> Result<(), StopReason> {
     let found = spread(probe, found, ends)?;
     probe.offer(&found.spot.input)
 }
 
 /// The re-weighted programs: small changes cost more, so that they end at zero and their work is done by others.
-fn rivals(probe: &mut Probe<'_, '_, '_>, found: Found, ends: &Ends) -> Result<(), StopReason> {
+fn rivals(probe: &mut Probe<'_, '_, '_>, found: FoolingInput, ends: &ValueEnds) -> Result<(), StopReason> {
     let slopes = &probe.slopes(&[(&found.spot, found.class)])?[0];
     let mut columns = trim::changed(probe, &found.spot.input);
     let own = columns.len();
@@ -188,6 +191,6 @@ fn rivals(probe: &mut Probe<'_, '_, '_>, found: Found, ends: &Ends) -> Result<()
 }
 
 /// Number of changed values.
-fn values(probe: &Probe<'_, '_, '_>, found: &Found) -> usize {
+fn values(probe: &Probe<'_, '_, '_>, found: &FoolingInput) -> usize {
     trim::changed(probe, &found.spot.input).len()
 }

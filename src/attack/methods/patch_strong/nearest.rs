@@ -8,8 +8,8 @@
 //! activation region the projection is exact.
 
 use super::anchors::Others;
-use super::beam::Found;
-use super::plane::{Ends, Norm, along, project};
+use super::beam::FoolingInput;
+use super::plane::{PixelNorm, ValueEnds, along, project};
 use super::probe::{Probe, Spot};
 use crate::budget::StopReason;
 
@@ -29,7 +29,7 @@ const MOST_PULL: f64 = 0.1;
 const BACKWARD: f64 = 0.9;
 
 /// A walk: where it is and which class it aims at.
-struct Walk {
+struct ClassWalk {
     spot: Spot,
     class: usize,
 }
@@ -38,14 +38,19 @@ struct Walk {
 ///
 /// # Errors
 /// [`StopReason`] when the budget is used up.
-pub(super) fn search(probe: &mut Probe<'_, '_, '_>, others: &Others, norm: Norm) -> Result<(), StopReason> {
+pub(super) fn search(
+    probe: &mut Probe<'_, '_, '_>,
+    others: &Others,
+    norm: PixelNorm,
+) -> Result<(), StopReason> {
     let task = probe.task;
-    let ends = Ends::of(task);
+    let ends = ValueEnds::of(task);
     let aims = task.aims(probe.session.outputs(task.image)?);
     let start = probe.spot(task.image.to_vec());
-    let mut walks: Vec<Walk> = aims.into_iter().map(|class| Walk { spot: start.clone(), class }).collect();
+    let mut walks: Vec<ClassWalk> =
+        aims.into_iter().map(|class| ClassWalk { spot: start.clone(), class }).collect();
     let anchors = others.anchors(probe)?.into_iter();
-    walks.extend(anchors.map(|Found { spot, class }| Walk { spot, class }));
+    walks.extend(anchors.map(|FoolingInput { spot, class }| ClassWalk { spot, class }));
     let (mut shortest, mut idle) = (f64::INFINITY, 0);
     for _ in 0..STEPS {
         step(probe, &mut walks, &ends, norm)?;
@@ -65,9 +70,9 @@ pub(super) fn search(probe: &mut Probe<'_, '_, '_>, others: &Others, norm: Norm)
 /// One step of all walks.
 fn step(
     probe: &mut Probe<'_, '_, '_>,
-    walks: &mut [Walk],
-    ends: &Ends,
-    norm: Norm,
+    walks: &mut [ClassWalk],
+    ends: &ValueEnds,
+    norm: PixelNorm,
 ) -> Result<(), StopReason> {
     let task = probe.task;
     let spots: Vec<Spot> = walks.iter().map(|walk| walk.spot.clone()).collect();
@@ -98,8 +103,8 @@ fn between(
     here: &[f32],
     slopes: &[f32],
     gap: f64,
-    ends: &Ends,
-    norm: Norm,
+    ends: &ValueEnds,
+    norm: PixelNorm,
 ) -> Option<Vec<f32>> {
     if slopes.iter().all(|&s| s == 0.0) {
         return None;
@@ -117,7 +122,7 @@ fn between(
 }
 
 /// Draws the best result towards the image and projects the image on the plane at the border, as long as that helps.
-fn refine(probe: &mut Probe<'_, '_, '_>, ends: &Ends, norm: Norm) -> Result<(), StopReason> {
+fn refine(probe: &mut Probe<'_, '_, '_>, ends: &ValueEnds, norm: PixelNorm) -> Result<(), StopReason> {
     let task = probe.task;
     for _ in 0..ROUNDS {
         let Some(here) = probe.best().map(<[f32]>::to_vec) else { return Ok(()) };

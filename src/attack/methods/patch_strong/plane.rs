@@ -5,14 +5,14 @@ use crate::attack::methods::fab::{Projector, ScaledBox};
 
 /// The length of a change, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Norm {
+pub(super) enum PixelNorm {
     /// The square root of the sum of squares.
     Euclidean,
     /// The largest change.
     Largest,
 }
 
-impl Norm {
+impl PixelNorm {
     /// From one input to another; `unit` is by how much each moves where its pixel moves by 1.
     pub(super) fn of(self, unit: &[f32], a: &[f32], b: &[f32]) -> f64 {
         let changes = a
@@ -36,13 +36,13 @@ impl Norm {
 }
 
 /// The values' ends, within the limits, and by how much each moves where its pixel moves by 1.
-pub(super) struct Ends {
+pub(super) struct ValueEnds {
     pub(super) lower: Vec<f32>,
     pub(super) upper: Vec<f32>,
     pub(super) unit: Vec<f32>,
 }
 
-impl Ends {
+impl ValueEnds {
     /// Of an image under attack.
     pub(super) fn of(task: &Task<'_>) -> Self {
         let all = 0..task.image.len();
@@ -61,7 +61,7 @@ pub(super) fn along(slopes: &[f32], from: &[f32], to: &[f32]) -> f64 {
 }
 
 /// The nearest point whose linearised lead is larger by `gap`, within the ends; the farthest where none is.
-pub(super) fn project(from: &[f32], slopes: &[f32], gap: f64, ends: &Ends, norm: Norm) -> Vec<f32> {
+pub(super) fn project(from: &[f32], slopes: &[f32], gap: f64, ends: &ValueEnds, norm: PixelNorm) -> Vec<f32> {
     let wide = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
     let (point, normal, lower, upper) = (wide(from), wide(slopes), wide(&ends.lower), wide(&ends.upper));
     // In both norms each value moves at a rate of its own until its end, so one projection does for both.
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     /// The nearest of a fine grid of two values that gains enough.
-    fn on_grid(from: [f32; 2], slopes: [f32; 2], gap: f64, norm: Norm, unit: &[f32]) -> f64 {
+    fn on_grid(from: [f32; 2], slopes: [f32; 2], gap: f64, norm: PixelNorm, unit: &[f32]) -> f64 {
         let points = (0..=400).flat_map(|a| (0..=400).map(move |b| [a as f32 / 400.0, b as f32 / 400.0]));
         let enough = points.filter(|point| along(&slopes, &from, point) * gap.signum() >= gap.abs());
         enough.map(|point| norm.of(unit, &from, &point)).fold(f64::INFINITY, f64::min)
@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn it_is_as_near_as_the_best_point_of_a_grid() {
-        let ends = |unit: [f32; 2]| Ends { lower: vec![0.0; 2], upper: vec![1.0; 2], unit: unit.to_vec() };
+        let ends =
+            |unit: [f32; 2]| ValueEnds { lower: vec![0.0; 2], upper: vec![1.0; 2], unit: unit.to_vec() };
         let ends = [ends([1.0, 1.0]), ends([1.0, 3.0])];
         for (from, slopes, gap) in [
             ([0.5, 0.5], [1.0, 1.0], 0.4),
@@ -96,7 +97,7 @@ mod tests {
             ([0.0, 0.0], [2.0, 1.0], 2.5),
         ] {
             let both = |norm| ends.iter().map(move |ends| (norm, ends));
-            for (norm, ends) in both(Norm::Euclidean).chain(both(Norm::Largest)) {
+            for (norm, ends) in both(PixelNorm::Euclidean).chain(both(PixelNorm::Largest)) {
                 let point = project(&from, &slopes, gap, ends, norm);
                 let own = norm.of(&ends.unit, &from, &point);
                 let grid = on_grid(from, slopes, gap, norm, &ends.unit);

@@ -3,8 +3,8 @@
 //! Two paths give the same numbers: through the [`Front`] of a fully connected network, or the whole network in
 //! blocks.
 
-use super::best::{Best, Worth};
-use super::effort::Effort;
+use super::best::{RatedInput, Worth};
+use super::effort::SearchWidths;
 use super::front::Front;
 use crate::attack::{Session, Task};
 use crate::budget::StopReason;
@@ -24,7 +24,7 @@ pub(super) struct Spot {
 
 /// One changed value of an input.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Change {
+pub(super) struct ValueChange {
     /// The input's number among those given with the change.
     pub parent: usize,
     /// The value's index.
@@ -55,7 +55,7 @@ pub(super) struct Probe<'a, 's, 't> {
     workspace: Workspace<f32>,
     points: Vec<f32>,
     block: Vec<f32>,
-    best: Best,
+    best: RatedInput,
 }
 
 impl<'a, 's, 't> Probe<'a, 's, 't> {
@@ -71,7 +71,7 @@ impl<'a, 's, 't> Probe<'a, 's, 't> {
         let network = front.map_or(&task.victim.network, |front| &front.suffix);
         let workspace = network.workspace(network.block_lanes().min(lanes));
         let points = vec![0.0; network.input_len() * workspace.lanes()];
-        let best = Best { input: None, worth };
+        let best = RatedInput { input: None, worth };
         Self { task, session, front, workspace, points, block: Vec::new(), best }
     }
 
@@ -104,8 +104,10 @@ impl<'a, 's, 't> Probe<'a, 's, 't> {
     }
 
     /// What may be spent, by what an evaluation costs.
-    pub(super) fn effort(&self) -> Effort {
-        Effort::at(self.front.map_or(&self.task.victim.network, |front| &front.suffix).multiplications())
+    pub(super) fn effort(&self) -> SearchWidths {
+        SearchWidths::at(
+            self.front.map_or(&self.task.victim.network, |front| &front.suffix).multiplications(),
+        )
     }
 
     /// Points in a block.
@@ -152,11 +154,15 @@ impl<'a, 's, 't> Probe<'a, 's, 't> {
     }
 
     /// The outputs after each of some changes of one value, each of one of the parents.
-    pub(super) fn after(&mut self, parents: &[&Spot], changes: &[Change]) -> Result<Answers, StopReason> {
+    pub(super) fn after(
+        &mut self,
+        parents: &[&Spot],
+        changes: &[ValueChange],
+    ) -> Result<Answers, StopReason> {
         let classes = self.task.victim.classes();
         let mut answers = Answers { outputs: vec![0.0; changes.len() * classes], classes };
         let lanes = self.lanes();
-        let mut loaded: Vec<Option<Change>> = vec![None; lanes];
+        let mut loaded: Vec<Option<ValueChange>> = vec![None; lanes];
         for (chunk, outputs) in changes.chunks(lanes).zip(answers.outputs.chunks_mut(lanes * classes)) {
             for (lane, change) in chunk.iter().enumerate() {
                 self.apply(parents[change.parent], lane, loaded[lane], change);
@@ -169,7 +175,7 @@ impl<'a, 's, 't> Probe<'a, 's, 't> {
     }
 
     /// Puts a change of one value into a lane that holds another one.
-    fn apply(&mut self, spot: &Spot, lane: usize, held: Option<Change>, change: &Change) {
+    fn apply(&mut self, spot: &Spot, lane: usize, held: Option<ValueChange>, change: &ValueChange) {
         let lanes = self.lanes();
         let Some(front) = self.front else {
             match held.filter(|held| held.parent == change.parent) {
@@ -266,7 +272,7 @@ mod tests {
     use super::*;
     use crate::attack::methods::patch_strong::best::fewest;
     use crate::attack::testing::{class, cnn, image, mlp};
-    use crate::attack::{Confidence, Limits, Targets};
+    use crate::attack::{Confidence, Limits, TargetClasses};
     use crate::budget::Budget;
     use crate::random::Random;
 
@@ -287,7 +293,7 @@ mod tests {
                 image: &image,
                 label,
                 limits: &limits,
-                targets: Targets::All,
+                targets: TargetClasses::All,
                 confidence: Confidence::Picture,
             };
             let budget = Budget::unlimited();
@@ -298,12 +304,12 @@ mod tests {
                 let changes: Vec<(usize, f32)> =
                     (0..2 * image.len()).map(|i| (i / 2, (i % 2) as f32)).collect();
                 let other = probe.moved(&spot, &changes[3..9]);
-                let child = |(at, &(index, value)): (usize, &(usize, f32))| Change {
+                let child = |(at, &(index, value)): (usize, &(usize, f32))| ValueChange {
                     parent: at / 3 % 2,
                     index,
                     value,
                 };
-                let children: Vec<Change> = changes.iter().enumerate().map(child).collect();
+                let children: Vec<ValueChange> = changes.iter().enumerate().map(child).collect();
                 let parents = [&spot, &other];
                 for (outputs, change) in probe.after(&parents, &children).unwrap().iter().zip(&children) {
                     let mut input = parents[change.parent].input.clone();

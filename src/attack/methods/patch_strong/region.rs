@@ -5,7 +5,7 @@
 //!
 //! A program is solved at most [`ROUNDS`] times, each time in the region of the last result.
 
-use super::beam::Found;
+use super::beam::FoolingInput;
 use super::local::{Local, Moves};
 use super::probe::{Probe, Spot};
 use crate::budget::StopReason;
@@ -25,10 +25,10 @@ const STEPS: usize = 15;
 /// [`StopReason`] when the budget is used up.
 pub(super) fn shorten(
     probe: &mut Probe<'_, '_, '_>,
-    mut found: Found,
+    mut found: FoolingInput,
     columns: &[usize],
     cost: impl Fn(f64) -> f64,
-) -> Result<Found, StopReason> {
+) -> Result<FoolingInput, StopReason> {
     for _ in 0..ROUNDS {
         let task = probe.task;
         let cost = |&i: &usize| task.victim.in_pixels(i, cost(task.moved(i, found.spot.input[i])));
@@ -36,7 +36,7 @@ pub(super) fn shorten(
         let local = Local::around(probe, &found, columns);
         let Some(point) = solve(probe, &local, &costs) else { break };
         let Some(better) = closest(probe, &found, columns, &point)? else { break };
-        let length = |found: &Found| -> f64 {
+        let length = |found: &FoolingInput| -> f64 {
             let change = |&i: &usize| f64::from((found.spot.input[i] - probe.task.image[i]).abs());
             columns.iter().zip(&costs).map(|(i, cost)| cost * change(i)).sum()
         };
@@ -58,10 +58,10 @@ pub(super) fn shorten(
 /// [`StopReason`] when the budget is used up.
 pub(super) fn closest(
     probe: &mut Probe<'_, '_, '_>,
-    found: &Found,
+    found: &FoolingInput,
     columns: &[usize],
     point: &[f32],
-) -> Result<Option<Found>, StopReason> {
+) -> Result<Option<FoolingInput>, StopReason> {
     let between = |share: f32| {
         let change = |(&index, &to): (&usize, &f32)| {
             let from = found.spot.input[index];
@@ -76,7 +76,7 @@ pub(super) fn closest(
     let answers = probe.outputs(&spots)?;
     for (outputs, spot) in answers.iter().zip(spots) {
         if task.success(outputs).is_some() && task.keeps_limits(&spot.input) {
-            return Ok(Some(Found { class: task.lead(outputs).0, spot }));
+            return Ok(Some(FoolingInput { class: task.lead(outputs).0, spot }));
         }
     }
     Ok(None)

@@ -5,8 +5,8 @@
 //! where the lead is still large enough: within one activation region that is the shortest change. Elsewhere it is a
 //! proposal, from which the way back is searched.
 
-use super::beam::Found;
-use super::plane::{Ends, Norm, along, project};
+use super::beam::FoolingInput;
+use super::plane::{PixelNorm, ValueEnds, along, project};
 use super::probe::Probe;
 use super::region::closest;
 use super::trim::changed;
@@ -21,9 +21,9 @@ const ROUNDS: usize = 6;
 /// [`StopReason`] when the budget is used up.
 pub(super) fn spread(
     probe: &mut Probe<'_, '_, '_>,
-    mut found: Found,
-    ends: &Ends,
-) -> Result<Found, StopReason> {
+    mut found: FoolingInput,
+    ends: &ValueEnds,
+) -> Result<FoolingInput, StopReason> {
     let (task, image) = (probe.task, probe.task.image);
     for _ in 0..ROUNDS {
         let here = &found.spot.input;
@@ -33,11 +33,12 @@ pub(super) fn spread(
         let slopes = &probe.slopes(&[(&found.spot, found.class)])?[0];
         let of = |values: &[f32]| columns.iter().map(|&i| values[i]).collect::<Vec<f32>>();
         let (slopes, own) = (of(slopes), of(image));
-        let ends = Ends { lower: of(&ends.lower), upper: of(&ends.upper), unit: of(&ends.unit) };
+        let ends = ValueEnds { lower: of(&ends.lower), upper: of(&ends.upper), unit: of(&ends.unit) };
         let gap = gap + along(&slopes, &own, &of(here));
-        let values = project(&own, &slopes, gap, &ends, Norm::Euclidean);
+        let values = project(&own, &slopes, gap, &ends, PixelNorm::Euclidean);
         let Some(shorter) = closest(probe, &found, &columns, &values)? else { break };
-        let length = |found: &Found| Norm::Euclidean.of(&task.victim.unit, image, &found.spot.input);
+        let length =
+            |found: &FoolingInput| PixelNorm::Euclidean.of(&task.victim.unit, image, &found.spot.input);
         let (before, after) = (length(&found), length(&shorter));
         if after >= before {
             break;

@@ -9,8 +9,8 @@
 //! Most programs need not be solved: where the strongest `n - 1` candidates together do not reach the lead, no `n - 1`
 //! of them do.
 
-use super::beam::Found;
-use super::local::{Local, Moves, Row};
+use super::beam::FoolingInput;
+use super::local::{ChangeRow, Local, Moves};
 use super::probe::Probe;
 use super::trim::changed;
 use crate::budget::StopReason;
@@ -33,7 +33,10 @@ const MOST: usize = 24;
 ///
 /// # Errors
 /// [`StopReason`] when the budget is used up.
-pub(super) fn fewer(probe: &mut Probe<'_, '_, '_>, found: &Found) -> Result<Option<Found>, StopReason> {
+pub(super) fn fewer(
+    probe: &mut Probe<'_, '_, '_>,
+    found: &FoolingInput,
+) -> Result<Option<FoolingInput>, StopReason> {
     let own = changed(probe, &found.spot.input);
     if !(2..=MOST).contains(&own.len()) {
         return Ok(None);
@@ -62,11 +65,11 @@ pub(super) fn fewer(probe: &mut Probe<'_, '_, '_>, found: &Found) -> Result<Opti
         for (outputs, spot) in answers.iter().zip(&spots) {
             let fewer = changed(probe, &spot.input).len() < own.len();
             if fewer && task.success(outputs).is_some() && task.keeps_limits(&spot.input) {
-                return Ok(Some(Found { class: task.lead(outputs).0, spot: spot.clone() }));
+                return Ok(Some(FoolingInput { class: task.lead(outputs).0, spot: spot.clone() }));
             }
         }
         let [_, spot] = spots;
-        around = Found { spot, class: around.class };
+        around = FoolingInput { spot, class: around.class };
     }
     Ok(None)
 }
@@ -74,7 +77,7 @@ pub(super) fn fewer(probe: &mut Probe<'_, '_, '_>, found: &Found) -> Result<Opti
 /// The changed values and those that promise most by their slopes, ascending.
 fn candidates(
     probe: &mut Probe<'_, '_, '_>,
-    around: &Found,
+    around: &FoolingInput,
     own: &[usize],
 ) -> Result<Vec<usize>, StopReason> {
     let slopes = &probe.slopes(&[(&around.spot, around.class)])?[0];
@@ -146,7 +149,7 @@ fn write(local: &Local, most: usize, held: &[usize]) -> (LinearProgram, Moves) {
         program.at_most([(moves.down[j], 1.0), (switches[j], -down)], 0.0);
     }
     program.at_most(switches.iter().map(|&switch| (switch, 1.0)), most as f64);
-    let add = |program: &mut LinearProgram, row: &Row<'_>| {
+    let add = |program: &mut LinearProgram, row: &ChangeRow<'_>| {
         program.row(row.from, moves.terms(row), row.to);
     };
     add(&mut program, &local.leads());
@@ -162,7 +165,7 @@ mod tests {
     use crate::attack::methods::patch_strong::best::fewest;
     use crate::attack::methods::patch_strong::front::Front;
     use crate::attack::testing::{class, image, mlp};
-    use crate::attack::{Confidence, Limits, Session, Targets, Task};
+    use crate::attack::{Confidence, Limits, Session, TargetClasses, Task};
     use crate::budget::Budget;
     use crate::lp::{LpOptions, LpOutcome, Solver};
     use crate::random::Random;
@@ -202,7 +205,7 @@ mod tests {
             image: &original,
             label,
             limits: &limits,
-            targets: Targets::All,
+            targets: TargetClasses::All,
             confidence: Confidence::Picture,
         };
         let budget = Budget::unlimited();
@@ -211,7 +214,7 @@ mod tests {
         let ends: Vec<(usize, f32)> =
             (0..moved).map(|i| (i, f32::from(u8::from(original[i] < 0.5)))).collect();
         let spot = probe.moved(&probe.spot(original.clone()), &ends);
-        let around = Found { spot, class: (label + 1) % 3 };
+        let around = FoolingInput { spot, class: (label + 1) % 3 };
         let local = Local::around(&probe, &around, &(0..10).collect::<Vec<usize>>());
         let expected = by_enumeration(&local, 6);
         // All phases stand in the program, as in the enumeration.

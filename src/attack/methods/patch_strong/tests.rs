@@ -3,7 +3,7 @@
 use super::*;
 use crate::attack::methods::greedy_pixel;
 use crate::attack::testing::{attack_all, changed, class, cnn, mlp, preparation};
-use crate::attack::{Confidence, Limits, Targets};
+use crate::attack::{Confidence, Limits, TargetClasses};
 use crate::budget::{Budget, Interrupt};
 use crate::random::Random;
 
@@ -55,10 +55,14 @@ fn the_first_anchor_is_greedys_and_stays_when_the_search_is_stopped() {
     let mut anchored = 0;
     for victim in [mlp(&[30, 12, 4], 1), cnn(2)] {
         let greedy = greedy_pixel::make(&preparation(&victim)).unwrap();
-        let strong = PatchStrong { aim: Aim::Sparse, front: None, others: Others::of(&preparation(&victim)) };
+        let strong = PatchStrong {
+            aim: ChangeObjective::Sparse,
+            front: None,
+            others: Others::of(&preparation(&victim)),
+        };
         for (image, greedy) in attack_all(greedy.as_ref(), &victim, &Limits::none(), 0..8) {
             let (interrupt, limits, label) = (Interrupt::default(), Limits::none(), class(&victim, &image));
-            let targets = Targets::Strongest(3);
+            let targets = TargetClasses::Strongest(3);
             let task = Task {
                 victim: &victim,
                 image: &image,
@@ -96,15 +100,17 @@ fn limits_are_kept_by_all_aims() {
 
 #[test]
 fn the_nearest_input_is_that_of_a_fine_grid() {
-    for (make, norm) in [(make_l2 as super::super::Make, Norm::Euclidean), (make_linf, Norm::Largest)] {
+    for (make, norm) in
+        [(make_l2 as super::super::Make, PixelNorm::Euclidean), (make_linf, PixelNorm::Largest)]
+    {
         for seed in 0..3 {
             let victim = mlp(&[2, 10, 3], seed);
             let method = make(&preparation(&victim)).unwrap();
             for (image, found) in attack_all(method.as_ref(), &victim, &Limits::none(), 0..6) {
                 let label = class(&victim, &image);
                 let length = |x: &[f32]| match norm {
-                    Norm::Euclidean => (x[0] - image[0]).hypot(x[1] - image[1]),
-                    Norm::Largest => (x[0] - image[0]).abs().max((x[1] - image[1]).abs()),
+                    PixelNorm::Euclidean => (x[0] - image[0]).hypot(x[1] - image[1]),
+                    PixelNorm::Largest => (x[0] - image[0]).abs().max((x[1] - image[1]).abs()),
                 };
                 let grid =
                     (0..=100).flat_map(|a| (0..=100).map(move |b| [a as f32 / 100.0, b as f32 / 100.0]));

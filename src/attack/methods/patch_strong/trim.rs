@@ -3,8 +3,8 @@
 //! Both are decided by exact evaluations. A long list is first cut by whole prefixes, the values that matter least in
 //! front, as many as a block holds at once.
 
-use super::beam::{Found, State, search_from};
-use super::probe::{Change, Probe, Spot};
+use super::beam::{BeamState, FoolingInput, search_from};
+use super::probe::{Probe, Spot, ValueChange};
 use crate::budget::StopReason;
 
 /// Subsets evaluated for a trade, at most.
@@ -16,7 +16,7 @@ const MOST_TRADED: usize = 40;
 ///
 /// # Errors
 /// [`StopReason`] when the budget is used up.
-pub(super) fn trim(probe: &mut Probe<'_, '_, '_>, found: Found) -> Result<Found, StopReason> {
+pub(super) fn trim(probe: &mut Probe<'_, '_, '_>, found: FoolingInput) -> Result<FoolingInput, StopReason> {
     let mut found = drop_prefixes(probe, found)?;
     let mut size = 2;
     while size <= probe.effort().trade {
@@ -39,7 +39,7 @@ pub(super) fn changed(probe: &Probe<'_, '_, '_>, input: &[f32]) -> Vec<usize> {
 }
 
 /// Puts back as many values as possible at once, those with the least slope times change first.
-fn drop_prefixes(probe: &mut Probe<'_, '_, '_>, mut found: Found) -> Result<Found, StopReason> {
+fn drop_prefixes(probe: &mut Probe<'_, '_, '_>, mut found: FoolingInput) -> Result<FoolingInput, StopReason> {
     loop {
         let values = changed(probe, &found.spot.input);
         if values.len() < 2 * MOST_TRADED {
@@ -65,32 +65,36 @@ fn drop_prefixes(probe: &mut Probe<'_, '_, '_>, mut found: Found) -> Result<Foun
         let class = answers.iter().nth(best).map_or(found.class, |outputs| task.lead(outputs).0);
         let spot = spots.into_iter().nth(best).unwrap_or(found.spot);
         if changed(probe, &spot.input).len() >= order.len() {
-            return Ok(Found { spot, class });
+            return Ok(FoolingInput { spot, class });
         }
-        found = Found { spot, class };
+        found = FoolingInput { spot, class };
         probe.offer(&found.spot.input)?;
     }
 }
 
 /// Puts single values back, each time the one that leaves the largest lead.
-fn drop_single(probe: &mut Probe<'_, '_, '_>, mut found: Found) -> Result<Found, StopReason> {
+fn drop_single(probe: &mut Probe<'_, '_, '_>, mut found: FoolingInput) -> Result<FoolingInput, StopReason> {
     let task = probe.task;
     loop {
-        let back = |index: usize| Change { parent: 0, index, value: task.image[index] };
-        let back: Vec<Change> = changed(probe, &found.spot.input).into_iter().map(back).collect();
+        let back = |index: usize| ValueChange { parent: 0, index, value: task.image[index] };
+        let back: Vec<ValueChange> = changed(probe, &found.spot.input).into_iter().map(back).collect();
         let answers = probe.after(&[&found.spot], &back)?;
         let fooling = answers.iter().zip(&back).filter(|(outputs, _)| task.success(outputs).is_some());
         let leads = fooling.map(|(outputs, &change)| (task.lead(outputs), change));
         let Some(((class, _), change)) = leads.max_by(|a, b| a.0.1.total_cmp(&b.0.1)) else {
             return Ok(found);
         };
-        found = Found { spot: probe.moved(&found.spot, &[(change.index, change.value)]), class };
+        found = FoolingInput { spot: probe.moved(&found.spot, &[(change.index, change.value)]), class };
         probe.offer(&found.spot.input)?;
     }
 }
 
 /// An input with `size - 1` values in place of `size`: a short search from the subsets that leave the largest lead.
-fn trade(probe: &mut Probe<'_, '_, '_>, found: &Found, size: usize) -> Result<Option<Found>, StopReason> {
+fn trade(
+    probe: &mut Probe<'_, '_, '_>,
+    found: &FoolingInput,
+    size: usize,
+) -> Result<Option<FoolingInput>, StopReason> {
     let values = changed(probe, &found.spot.input);
     if values.len() <= size || values.len() > MOST_TRADED {
         return Ok(None);
@@ -107,7 +111,7 @@ fn trade(probe: &mut Probe<'_, '_, '_>, found: &Found, size: usize) -> Result<Op
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
     let starts = probe.effort().starts;
     ranked.truncate(starts);
-    let states = ranked.into_iter().map(|(_, spot)| State::new(probe, spot, found.class)).collect();
+    let states = ranked.into_iter().map(|(_, spot)| BeamState::new(probe, spot, found.class)).collect();
     Ok(search_from(probe, states, starts, size - 1)?.into_iter().next())
 }
 

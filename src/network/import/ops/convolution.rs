@@ -4,7 +4,7 @@ use super::Entry;
 use crate::network::Real;
 use crate::network::import::call::{Built, Call};
 use crate::network::import::{Importer, Operand};
-use crate::network::op::windows::{Axis, Windows};
+use crate::network::op::windows::{WindowAxis, Windows};
 use crate::network::op::{Affine, BinaryFunction, Conv, MatMul, Op, Rearrange};
 use crate::network::shape;
 use crate::onnx::{ModelError, Tensor};
@@ -116,7 +116,7 @@ impl Frame {
             if ceil && (windows - 1) * stride >= len + before {
                 windows -= 1;
             }
-            Axis::new(len, self.kernel[i], stride, self.dilations[i], before, windows)
+            WindowAxis::new(len, self.kernel[i], stride, self.dilations[i], before, windows)
         });
         Windows::new(axes.collect::<Result<_, _>>()?)
     }
@@ -243,7 +243,7 @@ fn transposed_axes<T: Real>(
     call: &Call<'_, T>,
     frame: &Frame,
     counts: &[usize],
-) -> Result<Vec<Result<Axis, shape::ShapeError>>, ModelError> {
+) -> Result<Vec<Result<WindowAxis, shape::ShapeError>>, ModelError> {
     let extra = call.node.ints("output_padding")?;
     let wanted = call.node.ints("output_shape")?;
     let number = |list: Option<&[i64]>, i: usize| list.and_then(|list| list.get(i)).copied();
@@ -271,7 +271,7 @@ fn transposed_axes<T: Real>(
         };
         let image =
             usize::try_from(image).map_err(|_| call.error("the result would have a negative length"))?;
-        axes.push(Axis::new(image, frame.kernel[i], stride, frame.dilations[i], before, count));
+        axes.push(WindowAxis::new(image, frame.kernel[i], stride, frame.dilations[i], before, count));
     }
     Ok(axes)
 }

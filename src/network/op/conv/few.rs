@@ -4,8 +4,8 @@
 //! panels: `y[window][o] = Σ_k column[window][k] · weights[k][o]`.
 
 use super::Conv;
-use super::rows::Block;
-use crate::network::kernel::panels::{PANEL, PanelsView, Rows, Start, weighted_rows};
+use super::rows::RowBlock;
+use crate::network::kernel::panels::{PANEL, PanelsView, Rows, SumStart, weighted_rows};
 use crate::network::real::Real;
 
 /// With more windows than this their rows fill the vectors well enough (8×8 windows: four fifths).
@@ -40,9 +40,9 @@ impl<T: Real> Conv<T> {
 pub(super) fn sum<T: Real>(
     turned: &[T],
     offsets: &[usize],
-    block: &Block,
+    block: &RowBlock,
     data: &[T],
-    start: Start<'_, T>,
+    start: SumStart<'_, T>,
     out: &mut [T],
     scratch: &mut [T],
 ) {
@@ -61,13 +61,13 @@ pub(super) fn sum<T: Real>(
     }
     let columns = PanelsView { outputs: windows, inputs: terms, packed };
     let rows = Rows::Strided { data: turned, stride: channels };
-    weighted_rows(columns, rows, Start::Zero, sums, channels, channels);
+    weighted_rows(columns, rows, SumStart::Zero, sums, channels, channels);
     for (o, out) in out.chunks_exact_mut(windows).enumerate() {
         for (w, y) in out.iter_mut().enumerate() {
             let before = match start {
-                Start::Zero => T::zero(),
-                Start::Bias(bias) => bias[o],
-                Start::Accumulate => *y,
+                SumStart::Zero => T::zero(),
+                SumStart::Bias(bias) => bias[o],
+                SumStart::Accumulate => *y,
             };
             *y = before + sums[w * channels + o];
         }

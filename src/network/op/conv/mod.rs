@@ -12,10 +12,10 @@ use std::sync::OnceLock;
 use super::windows::{AXES, Windows};
 use super::{Operands, Operator, Pass, View, cast};
 use crate::network::backward::Gradients;
-use crate::network::kernel::panels::{Panels, Start};
+use crate::network::kernel::panels::{Panels, SumStart};
 use crate::network::real::Real;
 use crate::network::shape::ShapeError;
-use rows::{Block, Strided};
+use rows::{RowBlock, Strided};
 
 /// `y[o][w] = bias[o] + Σ_{c, tap} weights[o][c][tap] · x[c][w·stride + tap·dilation − pad]`, or its transpose.
 #[derive(Debug, Clone)]
@@ -37,26 +37,26 @@ pub struct Conv<T> {
     pub rank: usize,
     /// Whether the operand is the windows and the result the image.
     pub transposed: bool,
-    prepared: OnceLock<Prepared<T>>,
+    prepared: OnceLock<PreparedPanels<T>>,
 }
 
 /// What both passes need and the weights determine.
 #[derive(Debug, Clone)]
-struct Prepared<T> {
+struct PreparedPanels<T> {
     /// For each group the weights `[outputs][inputs × taps]`.
     forward: Vec<Panels<T>>,
     /// Where the rows of the first window lie in the planes of a group's channels.
     forward_rows: Vec<usize>,
     /// The weights for a single point with few windows, made when the first one comes.
     turned: OnceLock<Vec<Vec<T>>>,
-    backward: Vec<Phase<T>>,
+    backward: Vec<PlaneTaps<T>>,
     /// Lengths of a padded cotangent channel.
     padded: [usize; AXES],
 }
 
 /// The taps that lie in one plane.
 #[derive(Debug, Clone)]
-struct Phase<T> {
+struct PlaneTaps<T> {
     plane: usize,
     /// For each group the weights `[inputs][outputs × taps of this plane]`.
     weights: Vec<Panels<T>>,
@@ -131,11 +131,11 @@ impl<T: Real> Conv<T> {
         self.weights[(output * (self.inputs / self.groups) + input) * self.windows.taps() + tap]
     }
 
-    fn prepared(&self) -> &Prepared<T> {
+    fn prepared(&self) -> &PreparedPanels<T> {
         self.prepared.get_or_init(|| self.prepare())
     }
 
-    fn prepare(&self) -> Prepared<T> {
+    fn prepare(&self) -> PreparedPanels<T> {
         let (inputs, outputs) = (self.inputs / self.groups, self.outputs / self.groups);
         let (taps, planes) = (self.windows.taps(), self.windows.planes_len());
         let offsets = self.windows.offsets();
@@ -160,7 +160,7 @@ impl<T: Real> Conv<T> {
                     self.weight(g * outputs + k / own.len(), i, own[k % own.len()])
                 })
             };
-            Phase {
+            PlaneTaps {
                 plane,
                 weights: (0..self.groups).map(weights).collect(),
                 rows: (0..outputs)
@@ -170,7 +170,7 @@ impl<T: Real> Conv<T> {
             }
         };
         let planes_count = self.windows.0.iter().map(|axis| axis.phases()).product();
-        Prepared {
+        PreparedPanels {
             forward: (0..self.groups).map(forward).collect(),
             forward_rows: (0..inputs).flat_map(|c| offsets.iter().map(move |&at| c * planes + at)).collect(),
             turned: OnceLock::new(),
@@ -185,7 +185,7 @@ impl<T: Real> Conv<T> {
         let (inputs, outputs) = (self.inputs / self.groups, self.outputs / self.groups);
         let (plane_len, image) = (self.windows.planes_len() * lanes, self.windows.image_len() * lanes);
         let plain = self.windows.is_plain();
-        let block = Block {
+        let block = RowBlock {
             counts: self.windows.0.each_ref().map(|axis| axis.windows),
             from: self.windows.plane_shape(),
             to: self.windows.0.each_ref().map(|axis| axis.windows),
@@ -211,9 +211,9 @@ impl<T: Real> Conv<T> {
                 &*planes
             };
             let start = match (accumulate, self.transposed) {
-                (true, _) => Start::Accumulate,
-                (false, false) => Start::Bias(&self.bias[g * outputs..][..outputs]),
-                (false, true) => Start::Zero,
+                (true, _) => SumStart::Accumulate,
+                (false, false) => SumStart::Bias(&self.bias[g * outputs..][..outputs]),
+                (false, true) => SumStart::Zero,
             };
             let len = self.windows.count() * lanes;
             if few {
@@ -235,7 +235,7 @@ impl<T: Real> Conv<T> {
         let padded_len = prepared.padded.iter().product::<usize>() * lanes;
         let plane = self.windows.plane_shape();
         let direct = self.windows.0.iter().all(|axis| axis.stride == 1);
-        let block = Block {
+        let block = RowBlock {
             counts: if direct {
                 std::array::from_fn(|i| {
                     self.windows.0[i].image.min(plane[i].saturating_sub(self.windows.0[i].pad))
@@ -269,11 +269,11 @@ impl<T: Real> Conv<T> {
                 let weights = phase.weights[g].view();
                 if direct {
                     let to = Strided { out: &mut *x, stride: image };
-                    block.sum(weights, &padded[shift..], &phase.rows, Start::Accumulate, to, rest);
+                    block.sum(weights, &padded[shift..], &phase.rows, SumStart::Accumulate, to, rest);
                 } else {
                     let own = &mut planes[phase.plane * plane_len..];
                     let to = Strided { out: own, stride: phases * plane_len };
-                    block.sum(weights, padded, &phase.rows, Start::Zero, to, rest);
+                    block.sum(weights, padded, &phase.rows, SumStart::Zero, to, rest);
                 }
             }
             if !direct {

@@ -1,6 +1,6 @@
 //! Sums of rows for a block of windows: one by one where rows are long, as one run with gaps where they are short.
 
-use crate::network::kernel::panels::{PanelsView, Rows, Start, weighted_rows};
+use crate::network::kernel::panels::{PanelsView, Rows, SumStart, weighted_rows};
 use crate::network::op::windows::AXES;
 use crate::network::real::Real;
 
@@ -9,7 +9,7 @@ use crate::network::real::Real;
 const LONG_ROW: usize = 64;
 
 /// A block of rows that sums are made for: `counts[2]` numbers long, `counts[0] × counts[1]` of them.
-pub(super) struct Block {
+pub(super) struct RowBlock {
     pub(super) counts: [usize; AXES],
     /// Lengths of the tensor that the rows of the operand lie in.
     pub(super) from: [usize; AXES],
@@ -24,7 +24,7 @@ pub(super) struct Strided<'a, T> {
     pub(super) stride: usize,
 }
 
-impl Block {
+impl RowBlock {
     pub(super) fn is_long(&self) -> bool {
         self.counts[2] * self.lanes >= LONG_ROW || self.counts[0] * self.counts[1] == 1
     }
@@ -40,7 +40,7 @@ impl Block {
         weights: PanelsView<'_, T>,
         data: &[T],
         offsets: &[usize],
-        start: Start<'_, T>,
+        start: SumStart<'_, T>,
         to: Strided<'_, T>,
         scratch: &mut [T],
     ) {
@@ -56,8 +56,8 @@ impl Block {
             return;
         }
         let run = self.run();
-        let accumulate = matches!(start, Start::Accumulate);
-        let start = if accumulate { Start::Zero } else { start };
+        let accumulate = matches!(start, SumStart::Accumulate);
+        let start = if accumulate { SumStart::Zero } else { start };
         let sums = &mut scratch[..run * weights.outputs];
         weighted_rows(weights, Rows::Offset { data, offsets, unit: lanes }, start, sums, run, run);
         for (m, sums) in sums.chunks_exact(run).enumerate() {

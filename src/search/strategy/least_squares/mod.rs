@@ -104,7 +104,7 @@ struct LeastSquares<T> {
     /// Made in the first round.
     engines: Option<Engines>,
     /// The descent that goes on in the next round.
-    journey: Option<Journey>,
+    journey: Option<KinkJourney>,
     /// The least sum of squares that a descent ended with, and the starts since.
     least: f64,
     in_vain: u32,
@@ -112,7 +112,7 @@ struct LeastSquares<T> {
 
 /// A descent from bend to kink.
 #[derive(Debug)]
-struct Journey {
+struct KinkJourney {
     residuals: Residuals,
     /// Their sum of squares.
     size: f64,
@@ -124,7 +124,7 @@ struct Journey {
     damping: f64,
 }
 
-impl Journey {
+impl KinkJourney {
     fn next_stage(&mut self) {
         (self.width, self.steps, self.damping) = (self.width / 2.0, 0, FIRST_DAMPING);
     }
@@ -132,12 +132,12 @@ impl Journey {
 
 /// The softened twin, and the memory for both networks.
 struct Engines {
-    soft: Option<(Softened, Engine)>,
-    exact: Engine,
+    soft: Option<(Softened, BlockEngine)>,
+    exact: BlockEngine,
 }
 
 /// Memory for blocks of one network.
-struct Engine {
+struct BlockEngine {
     jacobian: Workspace<f64>,
     trials: Workspace<f64>,
     outputs: Vec<f64>,
@@ -190,7 +190,7 @@ impl<T: Real> Falsifier<T> for LeastSquares<T> {
 
 impl<T: Real> LeastSquares<T> {
     /// A stage or a part of one; whether the descent is over.
-    fn stage(&mut self, oracle: &mut Oracle<'_, T>, journey: &mut Journey) -> Result<bool, Halt> {
+    fn stage(&mut self, oracle: &mut Oracle<'_, T>, journey: &mut KinkJourney) -> Result<bool, Halt> {
         let engines = match &mut self.engines {
             Some(engines) => engines,
             none => none.insert(Engines::new(oracle, &self.points)),
@@ -214,7 +214,7 @@ impl<T: Real> LeastSquares<T> {
 
     /// From the sample of the block that is nearest to its target, the best point so far aside, from which the first start
     /// of all has come; `None` where no target is a system that can be solved.
-    fn start(&mut self, oracle: &Oracle<'_, T>) -> Option<Journey> {
+    fn start(&mut self, oracle: &Oracle<'_, T>) -> Option<KinkJourney> {
         let lanes = oracle.lanes();
         let block = Block { inputs: &self.points, outputs: oracle.outputs(), lanes };
         let mut systems: Vec<Option<Residuals>> = vec![None; oracle.region.conjunctions.len()];
@@ -240,7 +240,7 @@ impl<T: Real> LeastSquares<T> {
         let place: Vec<f64> = self.starts.free.iter().map(coordinate).collect();
         let residuals = systems.swap_remove(self.starts.targets[lane] as usize)?;
         let width = self.starts.random.between(FIRST_WIDTH.0.ln(), FIRST_WIDTH.1.ln()).exp();
-        Some(Journey { residuals, size, place, width, steps: 0, damping: FIRST_DAMPING })
+        Some(KinkJourney { residuals, size, place, width, steps: 0, damping: FIRST_DAMPING })
     }
 }
 
@@ -267,14 +267,14 @@ impl Engines {
             soft.network().forward(&mut block, &points);
             soft.measure(&block);
             oracle.tally.count_evaluations(soft.network(), block.lanes());
-            let engine = Engine::new(soft.network(), rows);
+            let engine = BlockEngine::new(soft.network(), rows);
             (soft, engine)
         });
-        Self { soft, exact: Engine::new(exact, rows) }
+        Self { soft, exact: BlockEngine::new(exact, rows) }
     }
 }
 
-impl Engine {
+impl BlockEngine {
     fn new(network: &Network<f64>, rows: usize) -> Self {
         let lanes = rows.next_multiple_of(LANES).min(MOST_LANES).min(network.block_lanes());
         Self {
@@ -291,7 +291,7 @@ impl Engine {
 /// One stage: descent on one network.
 struct Descent<'d> {
     network: &'d Network<f64>,
-    engine: &'d mut Engine,
+    engine: &'d mut BlockEngine,
     free: &'d [usize],
 }
 
@@ -301,7 +301,7 @@ impl Descent<'_> {
     fn run<T: Real>(
         &mut self,
         oracle: &mut Oracle<'_, T>,
-        journey: &mut Journey,
+        journey: &mut KinkJourney,
         until_held: bool,
     ) -> Result<bool, Halt> {
         let until = oracle.tally.work + MOST_WORK / PRICE;
@@ -336,7 +336,7 @@ impl Descent<'_> {
     }
 
     /// The residuals that are not zero and their gradients, and whether all rows hold.
-    fn linearise<T: Real>(&mut self, oracle: &mut Oracle<'_, T>, journey: &Journey) -> (System, bool) {
+    fn linearise<T: Real>(&mut self, oracle: &mut Oracle<'_, T>, journey: &KinkJourney) -> (System, bool) {
         let lanes = self.engine.jacobian.lanes();
         let residuals = &journey.residuals;
         let same = vec![journey.place.as_slice(); lanes];

@@ -20,8 +20,8 @@
 //! one that is near.
 
 use super::aims::Aims;
-use super::pullback::{Start, Wish, approach, mod2adv};
-use super::reading::{Order, Phases, Reading, Shots};
+use super::pullback::{Start, Strictness, approach, mod2adv};
+use super::reading::{LayerOrder, PaperReading, PhaseTreatment, Shots};
 use super::targets::Targets;
 use super::{FirstLayerModification, PRICE, Site, Stuck, find_first_layer_modification};
 use crate::network::layered::bounds::Ranges;
@@ -46,7 +46,7 @@ const GAIN: f64 = 1e-6;
 
 /// Why there is no further input.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Failure {
+pub enum JourneyFailure {
     /// Algorithm 1 stopped.
     #[error(transparent)]
     Stuck(#[from] Stuck),
@@ -61,7 +61,7 @@ pub enum Failure {
     Elsewhere,
 }
 
-impl Failure {
+impl JourneyFailure {
     /// Whether another layer's patch may succeed.
     fn is_of_this_layer(&self) -> bool {
         matches!(
@@ -74,9 +74,9 @@ impl Failure {
 /// From one start, for one conjunction.
 #[derive(Debug)]
 pub struct Journey {
-    reading: Reading,
+    reading: PaperReading,
     /// The reading that was asked for, and how often the journey has begun anew with another.
-    asked: Reading,
+    asked: PaperReading,
     begun_anew: usize,
     property: Conjunction,
     /// Where it began: what changes are measured from, and the margin there.
@@ -110,7 +110,7 @@ impl Journey {
     /// Begins at the start, where the property has this margin. `has_entry` says whether a part of the network is in
     /// front of the reading's layers.
     pub fn new(
-        reading: Reading,
+        reading: PaperReading,
         property: Conjunction,
         start: Start<'_>,
         margin: f64,
@@ -144,7 +144,7 @@ impl Journey {
 
     /// Whether one layer follows another.
     fn goes_on(&self) -> bool {
-        self.reading.shots == Shots::Iterated && self.reading.order != Order::Last
+        self.reading.shots == Shots::Iterated && self.reading.order != LayerOrder::Last
     }
 
     fn turn_to_first(&mut self) {
@@ -158,7 +158,7 @@ impl Journey {
         let last = network.depth() - 1;
         let free = || self.lower.iter().zip(&self.upper).filter(|(low, high)| low < high).count();
         let from_behind = || !self.has_entry && self.goes_on() && free() < network.first_edges().outputs();
-        if self.reading.order == Order::Last || from_behind() { last - self.turn } else { self.turn }
+        if self.reading.order == LayerOrder::Last || from_behind() { last - self.turn } else { self.turn }
     }
 
     /// Which view the next shot wants.
@@ -189,15 +189,15 @@ impl Journey {
     /// The next input.
     ///
     /// # Errors
-    /// [`Failure`] with the stage that had no answer.
+    /// [`JourneyFailure`] with the stage that had no answer.
     pub fn shot(
         &mut self,
         network: &Layered,
         ranges: Option<&Ranges>,
         programs: &mut Programs<'_>,
-    ) -> Result<Vec<f64>, Failure> {
+    ) -> Result<Vec<f64>, JourneyFailure> {
         let most = if self.reading.shots == Shots::Once { 1 } else { MOST_SHOTS };
-        let mut failed = Failure::Over;
+        let mut failed = JourneyFailure::Over;
         loop {
             if self.shots >= most || self.radius < LEAST_RADIUS {
                 let extent = self.extent;
@@ -205,7 +205,7 @@ impl Journey {
                     return Err(failed);
                 }
                 if self.extent != extent {
-                    return Err(Failure::Elsewhere);
+                    return Err(JourneyFailure::Elsewhere);
                 }
             }
             (self.shots, self.all_shots) = (self.shots + 1, self.all_shots + 1);
@@ -231,7 +231,7 @@ impl Journey {
         level: usize,
         ranges: Option<&Ranges>,
         programs: &mut Programs<'_>,
-    ) -> Result<(FirstLayerModification, Vec<f64>), Failure> {
+    ) -> Result<(FirstLayerModification, Vec<f64>), JourneyFailure> {
         let (patched, is_new) = match &self.patched {
             Some(patched) => (patched.clone(), false),
             None => {
@@ -242,7 +242,7 @@ impl Journey {
                 (find_first_layer_modification(site, &self.reading, programs)?, true)
             }
         };
-        let input = self.pull(network, &patched, is_new, programs).map_err(Failure::Pullback)?;
+        let input = self.pull(network, &patched, is_new, programs).map_err(JourneyFailure::Pullback)?;
         Ok((patched, input))
     }
 
@@ -285,20 +285,20 @@ impl Journey {
     }
 
     /// What the journey begins anew with, one after the other.
-    fn other_readings(&self) -> Vec<Reading> {
+    fn other_readings(&self) -> Vec<PaperReading> {
         let asked = self.asked;
         let margin = asked.margin.max(OVERSHOOT * self.first_margin.abs());
-        let mut others = vec![Reading { margin, ..asked }];
-        if asked.phases == Phases::Free && asked.order == Order::MiddleFirst {
+        let mut others = vec![PaperReading { margin, ..asked }];
+        if asked.phases == PhaseTreatment::Free && asked.order == LayerOrder::MiddleFirst {
             // Elastic targets are always met somehow: nothing would be left to branch for.
             let targets = match asked.targets {
                 Targets::Elastic => Targets::Rectified,
                 strict => strict,
             };
-            others.push(Reading { proof: asked.proof.max(PROOF), targets, ..asked });
+            others.push(PaperReading { proof: asked.proof.max(PROOF), targets, ..asked });
         }
-        if asked.phases == Phases::Free {
-            others.push(Reading { phases: Phases::Tangent, ..asked });
+        if asked.phases == PhaseTreatment::Free {
+            others.push(PaperReading { phases: PhaseTreatment::Tangent, ..asked });
         }
         others
     }
@@ -319,13 +319,13 @@ impl Journey {
         if self.reading.targets != Targets::Elastic && is_new {
             // What meets the sums behind a linearised part need not violate, and the less so the farther it is.
             let within = if network.entry.is_some() { region } else { self.start() };
-            match mod2adv(first, targets, within, aim, Wish::Strict, programs) {
+            match mod2adv(first, targets, within, aim, Strictness::Strict, programs) {
                 Err(Obstacle::Infeasible) if self.reading.shots == Shots::Iterated => {}
                 found => return found,
             }
         }
         if self.reading.shots == Shots::Once {
-            return mod2adv(first, targets, region, aim, Wish::Elastic(PRICE), programs);
+            return mod2adv(first, targets, region, aim, Strictness::Elastic(PRICE), programs);
         }
         let aims = Aims::of(&network.layers, &patched.sums, targets, &self.property);
         approach(first, &aims, region, programs)
@@ -367,15 +367,15 @@ impl Journey {
 /// else the last one.
 ///
 /// # Errors
-/// [`Failure`] where there is no input at all.
+/// [`JourneyFailure`] where there is no input at all.
 pub fn run(
-    reading: &Reading,
+    reading: &PaperReading,
     network: &Layered,
     start: Start<'_>,
     property: &Conjunction,
     ranges: Option<&Ranges>,
     programs: &mut Programs<'_>,
-) -> Result<Vec<f64>, Failure> {
+) -> Result<Vec<f64>, JourneyFailure> {
     let margin = |x: &[f64]| property.margin(x, network.simulate(x).outputs());
     let mut journey = Journey::new(*reading, property.clone(), start, margin(start.input), false);
     let mut last = None;
@@ -395,28 +395,31 @@ pub fn run(
 }
 
 /// The readings that `benchmarks/patching.md` compares, from the paper's letter to the default.
-pub fn readings() -> Vec<(&'static str, Reading)> {
-    let once = Reading { shots: Shots::Once, ..Reading::default() };
-    let printed = Reading::printed();
-    let middle = Reading { order: Order::MiddleFirst, ..once };
-    let rectified = |reading| Reading { targets: Targets::Rectified, ..reading };
+pub fn readings() -> Vec<(&'static str, PaperReading)> {
+    let once = PaperReading { shots: Shots::Once, ..PaperReading::default() };
+    let printed = PaperReading::printed();
+    let middle = PaperReading { order: LayerOrder::MiddleFirst, ..once };
+    let rectified = |reading| PaperReading { targets: Targets::Rectified, ..reading };
     vec![
         ("printed", printed),
-        ("printed, equalities", Reading { targets: Targets::Exact, ..printed }),
+        ("printed, equalities", PaperReading { targets: Targets::Exact, ..printed }),
         ("middle first, rectified", rectified(middle)),
         ("middle first, elastic", middle),
-        ("middle first, iterated", Reading { order: Order::MiddleFirst, ..Reading::default() }),
-        ("held", rectified(Reading { phases: Phases::Held, ..once })),
-        ("held, middle first", rectified(Reading { phases: Phases::Held, ..middle })),
-        ("monotone, middle first", rectified(Reading { phases: Phases::Monotone, ..middle })),
-        ("approximated by class", Reading { phases: Phases::Approximated, ..middle }),
-        ("approximated over the box", Reading { phases: Phases::ApproximatedBox, ..middle }),
-        ("direct, exact", Reading { targets: Targets::Exact, ..once }),
+        (
+            "middle first, iterated",
+            PaperReading { order: LayerOrder::MiddleFirst, ..PaperReading::default() },
+        ),
+        ("held", rectified(PaperReading { phases: PhaseTreatment::Held, ..once })),
+        ("held, middle first", rectified(PaperReading { phases: PhaseTreatment::Held, ..middle })),
+        ("monotone, middle first", rectified(PaperReading { phases: PhaseTreatment::Monotone, ..middle })),
+        ("approximated by class", PaperReading { phases: PhaseTreatment::Approximated, ..middle }),
+        ("approximated over the box", PaperReading { phases: PhaseTreatment::ApproximatedBox, ..middle }),
+        ("direct, exact", PaperReading { targets: Targets::Exact, ..once }),
         ("direct, rectified", rectified(once)),
         ("direct, elastic", once),
-        ("direct, rectified, iterated", rectified(Reading::default())),
-        ("last layer", Reading { order: Order::Last, ..Reading::default() }),
-        ("tangents", Reading { phases: Phases::Tangent, ..Reading::default() }),
-        ("default", Reading::default()),
+        ("direct, rectified, iterated", rectified(PaperReading::default())),
+        ("last layer", PaperReading { order: LayerOrder::Last, ..PaperReading::default() }),
+        ("tangents", PaperReading { phases: PhaseTreatment::Tangent, ..PaperReading::default() }),
+        ("default", PaperReading::default()),
     ]
 }

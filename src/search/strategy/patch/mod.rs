@@ -35,13 +35,13 @@ pub mod views;
 
 use crate::network::layered::bounds::Ranges;
 use crate::network::layered::{Layered, Trace};
-use crate::patching::encode::Wish;
-use crate::patching::{self, Demand, Effort, Goal, Layer, Patch, Query, Way};
+use crate::patching::encode::Strictness;
+use crate::patching::{self, Demand, Effort, Goal, Layer, Patch, PatchQuery, SumDirection};
 use crate::property::Conjunction;
 use crate::search::kernel::programs::{Obstacle, Programs};
 use aims::Aims;
 use marking::{Mark, Marking};
-use reading::{Order, Phases, Reading, Shots};
+use reading::{LayerOrder, PaperReading, PhaseTreatment, Shots};
 use targets::Targets;
 
 /// What a miss of one unit costs where targets are elastic, in units of what is to be small. As in the prototypes.
@@ -93,7 +93,7 @@ pub struct Site<'a> {
 /// [`Stuck`] with the layer whose program has no answer.
 pub fn find_first_layer_modification(
     site: Site<'_>,
-    reading: &Reading,
+    reading: &PaperReading,
     programs: &mut Programs<'_>,
 ) -> Result<FirstLayerModification, Stuck> {
     let marks = reading.marks.mark(site.network, site.trace, site.property);
@@ -104,12 +104,12 @@ pub fn find_first_layer_modification(
     let mut end = layers.len();
     loop {
         let p = match reading.order {
-            Order::MiddleFirst => middle(end),
-            Order::Direct | Order::Last => 0,
+            LayerOrder::MiddleFirst => middle(end),
+            LayerOrder::Direct | LayerOrder::Last => 0,
         };
         let wish = match reading.targets {
-            Targets::Elastic => Wish::Elastic(PRICE),
-            Targets::Exact | Targets::Rectified | Targets::Marked => Wish::Strict,
+            Targets::Elastic => Strictness::Elastic(PRICE),
+            Targets::Exact | Targets::Rectified | Targets::Marked => Strictness::Strict,
         };
         let goal = match ranges.is_empty() {
             true => Goal::Demands(&demands, reading.margin),
@@ -159,34 +159,37 @@ pub struct Stage<'a> {
 /// [`Obstacle`] if none was found under the rules.
 pub fn modify_edge_layer(
     stage: &Stage<'_>,
-    reading: &Reading,
+    reading: &PaperReading,
     programs: &mut Programs<'_>,
 ) -> Result<Patch, Obstacle> {
     let ranges;
     let phases = match reading.phases {
-        Phases::Free => patching::Phases::Free,
-        Phases::Held => patching::Phases::Held,
-        Phases::Monotone => patching::Phases::Monotone,
-        Phases::Tangent => patching::Phases::Tangent(None),
-        Phases::Approximated | Phases::ApproximatedBox => {
+        PhaseTreatment::Free => patching::PhaseFreedom::Free,
+        PhaseTreatment::Held => patching::PhaseFreedom::Held,
+        PhaseTreatment::Monotone => patching::PhaseFreedom::Monotone,
+        PhaseTreatment::Tangent => patching::PhaseFreedom::Tangent(None),
+        PhaseTreatment::Approximated | PhaseTreatment::ApproximatedBox => {
             let sums = &stage.site.ranges.ok_or(Obstacle::Activation)?.sums[stage.p..];
             ranges = Ranges { sums: sums.to_vec() };
-            patching::Phases::Approximated(&ranges)
+            patching::PhaseFreedom::Approximated(&ranges)
         }
     };
-    let ways: Vec<Way> =
-        stage.marks.iter().map(|mark| Way { rise: mark.may_rise(), fall: mark.may_fall() }).collect();
+    let ways: Vec<SumDirection> = stage
+        .marks
+        .iter()
+        .map(|mark| SumDirection { rise: mark.may_rise(), fall: mark.may_fall() })
+        .collect();
     let ways = (reading.marks != Marking::Off).then_some(ways.as_slice());
     let sources = [stage.site.trace.into_layer(stage.p).to_vec()];
     // Weights from sources that are all zero change nothing; there the biases stand for them.
     let biases = sources[0].iter().all(|&h| h == 0.0);
-    let query = Query {
+    let query = PatchQuery {
         layers: stage.layers,
         sources: &sources,
         goal: stage.goal,
         norm: reading.objective,
         limit: reading.alpha,
-        rules: patching::Rules { phases, ways, biases },
+        rules: patching::ChangeRules { phases, ways, biases },
     };
     let effort = Effort { proof: reading.proof, ..Effort::default() };
     Ok(Patch { layer: stage.p, ..programs.modify(&query, effort)?.patch })

@@ -14,13 +14,13 @@
 //! from programs a tenth of the size (3072 inputs and 100 sums: 600,000 entries).
 //!
 //! The wish is often out of reach: there may be more sums than inputs, and inputs end at their box.
-//! [`Wish::Elastic`] then asks for the input that misses it least.
+//! [`Strictness::Elastic`] then asks for the input that misses it least.
 
 use super::PRICE;
 use super::aims::Aims;
 use crate::lp::{ColumnId, LinearProgram};
 use crate::network::layered::Edges;
-pub use crate::patching::encode::Wish;
+pub use crate::patching::encode::Strictness;
 use crate::search::kernel::programs::{Obstacle, Programs};
 
 /// Simplex iterations for one program with switches.
@@ -36,7 +36,7 @@ const MET: f64 = 1e-7;
 
 /// What is to be small about the change of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Aim {
+pub enum PullbackObjective {
     /// The number of changed inputs.
     FewestInputs,
     /// Σ |x′ − x|
@@ -87,8 +87,8 @@ pub fn mod2adv(
     first: &Edges,
     targets: &[(f64, f64)],
     start: Start<'_>,
-    aim: Aim,
-    wish: Wish,
+    aim: PullbackObjective,
+    wish: Strictness,
     programs: &mut Programs<'_>,
 ) -> Result<Vec<f64>, Obstacle> {
     let wanted = Wanted { first, targets, start, prices: None };
@@ -98,19 +98,19 @@ pub fn mod2adv(
         // All that is left to ask is whether the sums are there already.
         let own = wanted.nearest();
         let holds = wanted.missed(&own).iter().all(|miss| miss.abs() <= MET);
-        return if holds || wish != Wish::Strict { Ok(own) } else { Err(Obstacle::Infeasible) };
+        return if holds || wish != Strictness::Strict { Ok(own) } else { Err(Obstacle::Infeasible) };
     }
-    if aim == Aim::LeastLargest {
+    if aim == PullbackObjective::LeastLargest {
         let pull = Pull::new(wanted, &all, aim, wish);
         let values = programs.solve(&pull.program)?.values;
         return Ok(pull.input(&values, start));
     }
     let least = match least_total(wanted, wish, programs)? {
         Pulled::Met(input) => input,
-        Pulled::Nearest(input) if wish != Wish::Strict => input,
+        Pulled::Nearest(input) if wish != Strictness::Strict => input,
         Pulled::Nearest(_) => return Err(Obstacle::Infeasible),
     };
-    if aim == Aim::LeastTotal {
+    if aim == PullbackObjective::LeastTotal {
         return Ok(least);
     }
     let pull = Pull::new(wanted, &all, aim, wish);
@@ -138,17 +138,22 @@ pub fn approach(
     programs: &mut Programs<'_>,
 ) -> Result<Vec<f64>, Obstacle> {
     let wanted = Wanted { first, targets: &aims.ranges, start, prices: Some(&aims.prices) };
-    let (Pulled::Met(input) | Pulled::Nearest(input)) = least_total(wanted, Wish::Elastic(PRICE), programs)?;
+    let (Pulled::Met(input) | Pulled::Nearest(input)) =
+        least_total(wanted, Strictness::Elastic(PRICE), programs)?;
     Ok(input)
 }
 
 /// The input with the least sum of changes.
-fn least_total(wanted: Wanted<'_>, wish: Wish, programs: &mut Programs<'_>) -> Result<Pulled, Obstacle> {
+fn least_total(
+    wanted: Wanted<'_>,
+    wish: Strictness,
+    programs: &mut Programs<'_>,
+) -> Result<Pulled, Obstacle> {
     let start = wanted.start;
     let inputs = start.input.len();
     let dear = match wish {
-        Wish::Strict => Wish::Elastic(DEAR),
-        Wish::Elastic(_) => wish,
+        Strictness::Strict => Strictness::Elastic(DEAR),
+        Strictness::Elastic(_) => wish,
     };
     let rows = wanted.targets.iter().filter(|range| is_wanted(range)).count();
     let batch = (2 * rows).max(FEW_INPUTS / 2);
@@ -164,7 +169,7 @@ fn least_total(wanted: Wanted<'_>, wish: Wish, programs: &mut Programs<'_>) -> R
         if round == MOST_ROUNDS {
             chosen = (0..inputs).collect();
         }
-        let pull = Pull::new(wanted, &chosen, Aim::LeastTotal, dear);
+        let pull = Pull::new(wanted, &chosen, PullbackObjective::LeastTotal, dear);
         let solution = programs.solve(&pull.program)?;
         let more = match round == MOST_ROUNDS {
             true => Vec::new(),
@@ -240,20 +245,20 @@ impl Wanted<'_> {
 
 impl Pull {
     /// The program in which these inputs may move.
-    fn new(wanted: Wanted<'_>, inputs: &[usize], aim: Aim, wish: Wish) -> Self {
+    fn new(wanted: Wanted<'_>, inputs: &[usize], aim: PullbackObjective, wish: Strictness) -> Self {
         let (program, switches) = (LinearProgram::minimise(), Vec::new());
         let mut pull = Self { program, moves: Vec::new(), misses: Vec::new(), switches };
         pull.add_moves(wanted.start, inputs, aim);
         for (neuron, range) in wanted.targets.iter().enumerate().filter(|(_, range)| is_wanted(range)) {
             pull.add_sum(wanted, neuron, *range, wish);
         }
-        if aim == Aim::FewestInputs {
+        if aim == PullbackObjective::FewestInputs {
             pull.add_switches();
         }
         pull
     }
 
-    fn add_sum(&mut self, wanted: Wanted<'_>, neuron: usize, (low, high): (f64, f64), wish: Wish) {
+    fn add_sum(&mut self, wanted: Wanted<'_>, neuron: usize, (low, high): (f64, f64), wish: Strictness) {
         let row = wanted.first.row(neuron);
         let now =
             wanted.first.bias[neuron] + row.iter().zip(wanted.start.input).map(|(w, x)| w * x).sum::<f64>();
@@ -262,7 +267,7 @@ impl Pull {
             terms.extend(up.map(|column| (column, row[i])));
             terms.extend(down.map(|column| (column, -row[i])));
         }
-        if let Wish::Elastic(price) = wish {
+        if let Strictness::Elastic(price) = wish {
             let price = wanted.prices.map_or(price, |prices| prices[neuron]);
             let program = &mut self.program;
             let miss = (program.column(0.0, f64::INFINITY, price), program.column(0.0, f64::INFINITY, price));
@@ -273,10 +278,11 @@ impl Pull {
     }
 
     /// For each input a column for the way up and one for the way down, within the box, and the objective.
-    fn add_moves(&mut self, start: Start<'_>, inputs: &[usize], aim: Aim) {
+    fn add_moves(&mut self, start: Start<'_>, inputs: &[usize], aim: PullbackObjective) {
         let program = &mut self.program;
-        let largest = (aim == Aim::LeastLargest).then(|| program.column(0.0, f64::INFINITY, 1.0));
-        let cost = if aim == Aim::LeastTotal { 1.0 } else { 0.0 };
+        let largest =
+            (aim == PullbackObjective::LeastLargest).then(|| program.column(0.0, f64::INFINITY, 1.0));
+        let cost = if aim == PullbackObjective::LeastTotal { 1.0 } else { 0.0 };
         let mut rows = Vec::new();
         for &i in inputs {
             let (x, low, high) = (start.input[i], start.lower[i], start.upper[i]);

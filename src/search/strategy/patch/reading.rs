@@ -1,34 +1,34 @@
-//! The paper's method is open to several readings. A [`Reading`] is one choice for each of its questions, each by name:
+//! The paper's method is open to several readings. A [`PaperReading`] is one choice for each of its questions, each by name:
 //! `phases=free,order=direct,targets=elastic`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::marking::Marking;
-use super::pullback::Aim;
+use super::pullback::PullbackObjective;
 use super::targets::Targets;
 use crate::network::layered::Extent;
-use crate::patching::Norm;
+use crate::patching::ChangeNorm;
 
 /// How the method is to be understood, where the paper offers or leaves a choice.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reading {
+pub struct PaperReading {
     /// How the phases of neurons are treated.
-    pub phases: Phases,
+    pub phases: PhaseTreatment,
     /// Which layer is changed first.
-    pub order: Order,
+    pub order: LayerOrder,
     /// What an earlier layer, and at last the input, has to bring about.
     pub targets: Targets,
     /// Whether the method goes on from the input that it has found.
     pub shots: Shots,
     /// What is to be small about a patch.
-    pub objective: Norm,
+    pub objective: ChangeNorm,
     /// The largest change of a weight, over 0; infinite for no limit.
     pub alpha: f64,
     /// Where marks come from; they fix the signs of the changes, and what marked targets may overshoot.
     pub marks: Marking,
     /// What is to be small about the change of the input.
-    pub inputs: Aim,
+    pub inputs: PullbackObjective,
     /// By how much each row of the property is to hold under the patch, in units of the outputs; at least 0.
     pub margin: f64,
     /// Linear programs of a branch and bound over all phases that follows each patch.
@@ -37,7 +37,7 @@ pub struct Reading {
 
 /// How the programs of a patch treat activations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phases {
+pub enum PhaseTreatment {
     /// Exactly: `max(0, ·)` as in Eqns. 6 to 11, and so every piecewise-linear one. Where one is smooth, all are as
     /// [`Tangent`](Self::Tangent).
     Free,
@@ -55,7 +55,7 @@ pub enum Phases {
 
 /// Which layer is changed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum LayerOrder {
     /// Algorithm 1: the middle layer, then the middle of what is in front of it, down to the first.
     MiddleFirst,
     /// The first layer at once; of a convolutional network the first behind the last convolution (footnote 5).
@@ -76,30 +76,30 @@ pub enum Shots {
 /// Programs of a search that stands for a complete one: on 784-8-16-10 no stage is left open by them.
 const COMPLETE: usize = 500;
 
-impl Default for Reading {
+impl Default for PaperReading {
     /// What the method does unless it is told otherwise, by measurement (`benchmarks/patching.md`).
     fn default() -> Self {
         Self {
-            phases: Phases::Free,
-            order: Order::Direct,
+            phases: PhaseTreatment::Free,
+            order: LayerOrder::Direct,
             targets: Targets::Elastic,
             shots: Shots::Iterated,
-            objective: Norm::Total,
+            objective: ChangeNorm::Total,
             alpha: f64::INFINITY,
             marks: Marking::Off,
-            inputs: Aim::LeastTotal,
+            inputs: PullbackObjective::LeastTotal,
             margin: 1e-4,
             proof: 0,
         }
     }
 }
 
-impl Reading {
+impl PaperReading {
     /// The edge layers that it works on.
     pub fn extent(&self) -> Extent {
         match self.order {
-            Order::MiddleFirst | Order::Direct => Extent::BehindConvolutions,
-            Order::Last => Extent::Last,
+            LayerOrder::MiddleFirst | LayerOrder::Direct => Extent::BehindConvolutions,
+            LayerOrder::Last => Extent::Last,
         }
     }
 
@@ -115,7 +115,7 @@ impl Reading {
     /// up to its limit (the paper has a mixed-integer solver), and equalities that the marks relax to inequalities.
     pub fn printed() -> Self {
         Self {
-            order: Order::MiddleFirst,
+            order: LayerOrder::MiddleFirst,
             targets: Targets::Marked,
             shots: Shots::Once,
             marks: Marking::Paths,
@@ -146,16 +146,16 @@ pub enum ReadingError {
     },
 }
 
-const PHASES: [(&str, Phases); 6] = [
-    ("free", Phases::Free),
-    ("held", Phases::Held),
-    ("monotone", Phases::Monotone),
-    ("approximated", Phases::Approximated),
-    ("approximated-box", Phases::ApproximatedBox),
-    ("tangent", Phases::Tangent),
+const PHASES: [(&str, PhaseTreatment); 6] = [
+    ("free", PhaseTreatment::Free),
+    ("held", PhaseTreatment::Held),
+    ("monotone", PhaseTreatment::Monotone),
+    ("approximated", PhaseTreatment::Approximated),
+    ("approximated-box", PhaseTreatment::ApproximatedBox),
+    ("tangent", PhaseTreatment::Tangent),
 ];
-const ORDERS: [(&str, Order); 3] =
-    [("direct", Order::Direct), ("middle-first", Order::MiddleFirst), ("last", Order::Last)];
+const ORDERS: [(&str, LayerOrder); 3] =
+    [("direct", LayerOrder::Direct), ("middle-first", LayerOrder::MiddleFirst), ("last", LayerOrder::Last)];
 const TARGETS: [(&str, Targets); 4] = [
     ("exact", Targets::Exact),
     ("rectified", Targets::Rectified),
@@ -163,12 +163,15 @@ const TARGETS: [(&str, Targets); 4] = [
     ("elastic", Targets::Elastic),
 ];
 const SHOTS: [(&str, Shots); 2] = [("once", Shots::Once), ("iterated", Shots::Iterated)];
-const OBJECTIVES: [(&str, Norm); 3] =
-    [("sum", Norm::Total), ("largest", Norm::Largest), ("fewest", Norm::Fewest)];
+const OBJECTIVES: [(&str, ChangeNorm); 3] =
+    [("sum", ChangeNorm::Total), ("largest", ChangeNorm::Largest), ("fewest", ChangeNorm::Fewest)];
 const MARKS: [(&str, Marking); 3] =
     [("off", Marking::Off), ("paths", Marking::Paths), ("gradient", Marking::Gradient)];
-const INPUTS: [(&str, Aim); 3] =
-    [("sum", Aim::LeastTotal), ("largest", Aim::LeastLargest), ("fewest", Aim::FewestInputs)];
+const INPUTS: [(&str, PullbackObjective); 3] = [
+    ("sum", PullbackObjective::LeastTotal),
+    ("largest", PullbackObjective::LeastLargest),
+    ("fewest", PullbackObjective::FewestInputs),
+];
 const KEYS: [&str; 10] =
     ["phases", "order", "targets", "shots", "objective", "alpha", "marks", "inputs", "margin", "proof"];
 
@@ -187,7 +190,7 @@ fn number(key: &'static str, value: &str, holds: fn(f64) -> bool, values: &str) 
     parsed.ok_or_else(|| ReadingError::Value { key, value: value.to_owned(), values: values.to_owned() })
 }
 
-impl FromStr for Reading {
+impl FromStr for PaperReading {
     type Err = ReadingError;
 
     /// Pairs separated by commas; what is not named keeps its default.
@@ -224,7 +227,7 @@ impl FromStr for Reading {
     }
 }
 
-impl fmt::Display for Reading {
+impl fmt::Display for PaperReading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn name<T: PartialEq>(value: T, names: &[(&'static str, T)]) -> &'static str {
             names.iter().find(|(_, meaning)| *meaning == value).map_or("", |&(name, _)| name)
@@ -247,16 +250,21 @@ mod tests {
 
     #[test]
     fn readings_are_written_as_they_are_read() {
-        let default = Reading::default();
+        let default = PaperReading::default();
         let cases = [
             ("", Ok(default)),
-            ("phases=held", Ok(Reading { phases: Phases::Held, ..default })),
+            ("phases=held", Ok(PaperReading { phases: PhaseTreatment::Held, ..default })),
             (
                 " order = middle-first , targets=elastic,alpha=0.5",
-                Ok(Reading { order: Order::MiddleFirst, targets: Targets::Elastic, alpha: 0.5, ..default }),
+                Ok(PaperReading {
+                    order: LayerOrder::MiddleFirst,
+                    targets: Targets::Elastic,
+                    alpha: 0.5,
+                    ..default
+                }),
             ),
-            ("printed,marks=off", Ok(Reading { marks: Marking::Off, ..Reading::printed() })),
-            ("margin=0,proof=200", Ok(Reading { margin: 0.0, proof: 200, ..default })),
+            ("printed,marks=off", Ok(PaperReading { marks: Marking::Off, ..PaperReading::printed() })),
+            ("margin=0,proof=200", Ok(PaperReading { margin: 0.0, proof: 200, ..default })),
             ("phases", Err("phases: not of the form KEY=VALUE")),
             ("phase=free", Err("there is no key phase")),
             ("phases=freed", Err("phases=freed: no such value (help: write free, held, monotone")),
@@ -266,7 +274,7 @@ mod tests {
             ("proof=1.5", Err("proof=1.5: no such value")),
         ];
         for (text, want) in cases {
-            match (text.parse::<Reading>(), want) {
+            match (text.parse::<PaperReading>(), want) {
                 (Ok(reading), Ok(want)) => {
                     assert_eq!(reading, want, "{text}");
                     assert_eq!(reading.to_string().parse(), Ok(reading), "{text}");

@@ -11,9 +11,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::journey::{Failure, Journey};
+use super::journey::{Journey, JourneyFailure};
 use super::pullback::Start;
-use super::reading::{Phases, Reading};
+use super::reading::{PaperReading, PhaseTreatment};
 use super::views::Views;
 use crate::network::frozen::piece;
 use crate::network::layered::bounds::{Ranges, envelope};
@@ -44,8 +44,8 @@ const PROGRAMS: usize = 12;
 const MOST_WAITING: usize = 64;
 
 /// Patches from one start after the other.
-struct Patch<T> {
-    reading: Reading,
+struct PatchStrategy<T> {
+    reading: PaperReading,
     /// What the next round goes on with.
     journey: Option<(Journey, u32)>,
     /// Journeys that would go on with another layer, the oldest first.
@@ -68,7 +68,7 @@ struct Patch<T> {
 ///
 /// # Errors
 /// [`NotApplicable`] where it does not work on a network.
-pub fn applies(network: &Network<f64>, reading: &Reading) -> Result<Outline, NotApplicable> {
+pub fn applies(network: &Network<f64>, reading: &PaperReading) -> Result<Outline, NotApplicable> {
     let outline =
         Layered::outline(network, reading.extent()).map_err(|reason| NotApplicable(reason.reason()))?;
     let weights: usize = outline.layers.iter().map(|layer| layer.sources * layer.targets).sum();
@@ -84,9 +84,9 @@ pub fn applies(network: &Network<f64>, reading: &Reading) -> Result<Outline, Not
     let all = |known: fn(UnaryFunction) -> bool| functions.iter().all(|&function| known(function));
     let has_tangents = all(|function| tangent(function, 0.0).is_some());
     let applies = match reading.phases {
-        Phases::Free | Phases::Tangent => has_tangents,
-        Phases::Held | Phases::Monotone => all(|function| piece(function, 0.0).is_some()),
-        Phases::Approximated | Phases::ApproximatedBox => {
+        PhaseTreatment::Free | PhaseTreatment::Tangent => has_tangents,
+        PhaseTreatment::Held | PhaseTreatment::Monotone => all(|function| piece(function, 0.0).is_some()),
+        PhaseTreatment::Approximated | PhaseTreatment::ApproximatedBox => {
             all(|function| envelope(function, (-1.0, 1.0)).is_some())
         }
     };
@@ -110,8 +110,8 @@ pub fn make<T: Real>(
     if problem.network.multiplications() > MOST_MULTIPLICATIONS {
         return Err(TOO_LARGE);
     }
-    Ok(Box::new(Patch {
-        reading: Reading::default(),
+    Ok(Box::new(PatchStrategy {
+        reading: PaperReading::default(),
         journey: None,
         waiting: VecDeque::new(),
         work: (0, 0),
@@ -125,7 +125,7 @@ pub fn make<T: Real>(
     }))
 }
 
-impl<T: Real> Falsifier<T> for Patch<T> {
+impl<T: Real> Falsifier<T> for PatchStrategy<T> {
     fn configure(&mut self, problem: &Problem<T>, config: &Config) -> Result<(), NotApplicable> {
         self.reading = config.reading.unwrap_or_default();
         if problem.network.multiplications() > MOST_WEIGHTS && !config.names(NAME) {
@@ -158,9 +158,12 @@ impl<T: Real> Falsifier<T> for Patch<T> {
         };
         let Ok(network) = network else { return Ok(Progress::Exhausted) };
         let ranges = match self.reading.phases {
-            Phases::Approximated => self.classes.get(&target),
-            Phases::ApproximatedBox => self.of_box.as_ref(),
-            Phases::Free | Phases::Held | Phases::Monotone | Phases::Tangent => None,
+            PhaseTreatment::Approximated => self.classes.get(&target),
+            PhaseTreatment::ApproximatedBox => self.of_box.as_ref(),
+            PhaseTreatment::Free
+            | PhaseTreatment::Held
+            | PhaseTreatment::Monotone
+            | PhaseTreatment::Tangent => None,
         };
         let mut programs = Programs::new(oracle.budget());
         let outcome = journey.shot(network, ranges, &mut programs);
@@ -168,7 +171,7 @@ impl<T: Real> Falsifier<T> for Patch<T> {
         oracle.tally.count_programs(solved, entries);
         let work = if turns == 0 { &mut self.work.0 } else { &mut self.work.1 };
         *work = work.saturating_add(entries);
-        if outcome == Err(Failure::Elsewhere) {
+        if outcome == Err(JourneyFailure::Elsewhere) {
             self.wait(journey, target);
         } else if let Ok(input) = outcome {
             let here = journey.here().to_vec();
@@ -185,7 +188,7 @@ impl<T: Real> Falsifier<T> for Patch<T> {
     }
 }
 
-impl<T: Real> Patch<T> {
+impl<T: Real> PatchStrategy<T> {
     fn begin(&self, oracle: &Oracle<'_, T>, start: &[f64], target: u32) -> Journey {
         let region = &oracle.region;
         let property = region.conjunctions[target as usize].clone();
@@ -237,7 +240,7 @@ impl<T: Real> Patch<T> {
         let centre: Vec<T> = oracle.lower.iter().zip(&oracle.upper).map(|(&l, &u)| middle(l, u)).collect();
         repeat(centre.iter().copied(), oracle.lanes(), &mut self.points);
         oracle.evaluate(&self.points)?;
-        if self.base.is_none() && self.reading.phases == Phases::ApproximatedBox {
+        if self.base.is_none() && self.reading.phases == PhaseTreatment::ApproximatedBox {
             let region = &oracle.region;
             let of_box = |view| Ranges::of_box(view, &region.lower, &region.upper);
             self.of_box = oracle.problem.layered().ok().and_then(of_box);
@@ -248,7 +251,7 @@ impl<T: Real> Patch<T> {
     /// Adds a few of the last block's points to their classes.
     fn learn(&mut self, oracle: &Oracle<'_, T>) {
         const A_BLOCK: usize = 8;
-        if self.base.is_some() || self.reading.phases != Phases::Approximated {
+        if self.base.is_some() || self.reading.phases != PhaseTreatment::Approximated {
             return;
         }
         let Ok(network) = oracle.problem.layered() else { return };

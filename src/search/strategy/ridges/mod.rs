@@ -28,9 +28,9 @@ use crate::search::kernel::local::widen;
 use crate::search::kernel::points::show;
 use crate::search::kernel::programs::{Obstacle, Programs};
 use crate::search::{Falsifier, Halt, NotApplicable, Oracle, Progress};
-use profile::{Interval, Profile};
-use unfold::{Needs, Row, unfold};
-use walk::Walk;
+use profile::{ClosedInterval, Profile};
+use unfold::{Needs, ValueRow, unfold};
+use walk::RidgeWalk;
 
 /// Multiplications of a network whose weights are looked at; and where convolutions have to be written out first.
 const LARGE: usize = 20_000_000;
@@ -76,18 +76,18 @@ pub fn make<T: Real>(
 
 struct Ridges<T> {
     /// Made in the first round.
-    jobs: Option<VecDeque<Job>>,
+    jobs: Option<VecDeque<ConjunctionJob>>,
     points: Vec<T>,
     random: Random,
 }
 
 /// One conjunction: its programs and its walk.
-struct Job {
+struct ConjunctionJob {
     needs: Needs,
     /// What the next program asks for; `None` where there is none to come.
-    aim: Option<Aim>,
+    aim: Option<ProgramAim>,
     iterations: u64,
-    walk: Option<Walk>,
+    walk: Option<RidgeWalk>,
     /// What programs and walks have cost.
     programs: u64,
     walks: u64,
@@ -95,7 +95,7 @@ struct Job {
 
 /// What the next program asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Aim {
+enum ProgramAim {
     /// Any point.
     Any,
     /// One that is far inside of the rows that leave a choice.
@@ -136,7 +136,7 @@ impl<T: Real> Falsifier<T> for Ridges<T> {
     }
 }
 
-impl Job {
+impl ConjunctionJob {
     /// Goes on with the walk.
     fn step<T: Real>(&mut self, oracle: &mut Oracle<'_, T>) -> Option<Vec<f64>> {
         let walk = self.walk.as_mut()?;
@@ -146,17 +146,16 @@ impl Job {
 
     /// The next program.
     fn solve<T: Real>(&mut self, oracle: &mut Oracle<'_, T>) -> Option<Vec<f64>> {
-        let program = Program::of(&self.needs, self.aim?, &oracle.region);
+        let program = RidgeProgram::of(&self.needs, self.aim?, &oracle.region);
         let mut programs = Programs::new(oracle.budget());
         let outcome = programs.solve_within(self.iterations, &program.program, None);
         let (solved, entries) = (programs.solved, programs.entries);
         oracle.tally.count_programs(solved, entries / SPARSE);
         self.iterations = self.iterations.saturating_mul(MORE_ITERATIONS);
         self.aim = match &outcome {
-            Ok((_, true)) => {
-                (self.aim == Some(Aim::Any) && !self.needs.sums.is_empty()).then_some(Aim::Inside)
-            }
-            Ok((_, false)) => Some(Aim::Inside),
+            Ok((_, true)) => (self.aim == Some(ProgramAim::Any) && !self.needs.sums.is_empty())
+                .then_some(ProgramAim::Inside),
+            Ok((_, false)) => Some(ProgramAim::Inside),
             Err(Obstacle::Unsolved) => self.aim,
             Err(_) => None,
         };
@@ -168,7 +167,7 @@ impl Job {
 }
 
 /// Unfolds every conjunction; those that ask something become jobs.
-fn look<T: Real>(oracle: &mut Oracle<'_, T>, random: &Random) -> VecDeque<Job> {
+fn look<T: Real>(oracle: &mut Oracle<'_, T>, random: &Random) -> VecDeque<ConjunctionJob> {
     oracle.tally.work += (LOOK * oracle.problem.network.multiplications()) as u64;
     let Ok(network) = oracle.problem.layered() else { return VecDeque::new() };
     let (lower, upper) = (widen(&oracle.lower), widen(&oracle.upper));
@@ -178,16 +177,16 @@ fn look<T: Real>(oracle: &mut Oracle<'_, T>, random: &Random) -> VecDeque<Job> {
         if let Ok(needs) = unfold(network, &lower, &upper, rows)
             && (0..needs.ridges.len()).map(|ridge| pieces(&needs, ridge).len()).sum::<usize>() <= MOST_PIECES
         {
-            let walk = Walk::new(&needs, &lower, &upper, random.fork(jobs.len() as u64));
-            let (aim, iterations) = (Some(Aim::Any), FIRST_ITERATIONS);
-            jobs.push_back(Job { needs, aim, iterations, walk, programs: 0, walks: 0 });
+            let walk = RidgeWalk::new(&needs, &lower, &upper, random.fork(jobs.len() as u64));
+            let (aim, iterations) = (Some(ProgramAim::Any), FIRST_ITERATIONS);
+            jobs.push_back(ConjunctionJob { needs, aim, iterations, walk, programs: 0, walks: 0 });
         }
     }
     jobs
 }
 
 /// A conjunction as rows over the values of the last layer but one; `None` where a row has inputs too.
-fn hidden_rows(network: &Layered, conjunction: &Conjunction) -> Option<Vec<Row>> {
+fn hidden_rows(network: &Layered, conjunction: &Conjunction) -> Option<Vec<ValueRow>> {
     let last = network.layers.last().filter(|last| last.activation.is_none())?;
     let rows = conjunction.rows.iter().filter(|row| row.kind != RowKind::Differs && !row.outputs.is_empty());
     rows.map(|row| {
@@ -198,13 +197,13 @@ fn hidden_rows(network: &Layered, conjunction: &Conjunction) -> Option<Vec<Row>>
             values.iter_mut().zip(last.edges.row(output)).for_each(|(sum, w)| *sum += c * w);
         }
         let terms = values.into_iter().enumerate().filter(|(_, c)| *c != 0.0).collect();
-        row.inputs.is_empty().then_some(Row { terms, bound })
+        row.inputs.is_empty().then_some(ValueRow { terms, bound })
     })
     .collect()
 }
 
 /// What a ridge is left, cut where a row that leaves a choice has a corner.
-fn pieces(needs: &Needs, ridge: usize) -> Vec<Interval> {
+fn pieces(needs: &Needs, ridge: usize) -> Vec<ClosedInterval> {
     let mut pieces = needs.ridges[ridge].allowed.clone();
     for sum in &needs.sums {
         if let Ok(at) = sum.terms.binary_search_by_key(&ridge, |term| term.0) {
@@ -215,22 +214,22 @@ fn pieces(needs: &Needs, ridge: usize) -> Vec<Interval> {
 }
 
 /// The program of a conjunction's needs.
-struct Program {
+struct RidgeProgram {
     program: LinearProgram,
     inputs: Vec<ColumnId>,
     /// Inputs that are a ridge of their own: the intervals, with the binary that chooses each.
-    own: Vec<(usize, Vec<(Interval, ColumnId)>)>,
+    own: Vec<(usize, Vec<(ClosedInterval, ColumnId)>)>,
 }
 
 /// A ridge in the program: a linear function of columns on each of its pieces.
 struct Placed {
-    pieces: Vec<Interval>,
+    pieces: Vec<ClosedInterval>,
     /// The ridge's sum on each piece, and the binary that chooses it; without a choice the sum is that of the inputs.
     chosen: Vec<(ColumnId, ColumnId)>,
 }
 
-impl Program {
-    fn of(needs: &Needs, aim: Aim, region: &Region) -> Self {
+impl RidgeProgram {
+    fn of(needs: &Needs, aim: ProgramAim, region: &Region) -> Self {
         let mut program = LinearProgram::maximise();
         let inputs: Vec<ColumnId> = region
             .lower
@@ -251,7 +250,7 @@ impl Program {
             }
             placed.push(place);
         }
-        let inside = program.column(0.0, 1.0, if aim == Aim::Inside { 1.0 } else { 0.0 });
+        let inside = program.column(0.0, 1.0, if aim == ProgramAim::Inside { 1.0 } else { 0.0 });
         for sum in &needs.sums {
             let least: f64 =
                 sum.terms.iter().map(|(r, profile)| profile.range(&needs.ridges[*r].allowed).0).sum();
@@ -271,7 +270,7 @@ impl Program {
     fn point(&self, values: &[f64]) -> Vec<f64> {
         let mut point: Vec<f64> = self.inputs.iter().map(|column| values[column.index()]).collect();
         for (input, intervals) in &self.own {
-            let chosen = |(_, binary): &&(Interval, ColumnId)| values[binary.index()] > 0.5;
+            let chosen = |(_, binary): &&(ClosedInterval, ColumnId)| values[binary.index()] > 0.5;
             if let Some((interval, _)) = intervals.iter().find(chosen) {
                 point[*input] = point[*input].clamp(interval.low, interval.high);
             }
@@ -282,7 +281,7 @@ impl Program {
 
 impl Placed {
     /// Says that the ridge lies in one of the pieces.
-    fn add(program: &mut LinearProgram, ridge: &[(ColumnId, f64)], pieces: Vec<Interval>) -> Self {
+    fn add(program: &mut LinearProgram, ridge: &[(ColumnId, f64)], pieces: Vec<ClosedInterval>) -> Self {
         if let [only] = pieces[..] {
             program.row(only.low, ridge.iter().copied(), only.high);
             return Self { pieces, chosen: Vec::new() };
@@ -309,7 +308,7 @@ impl Placed {
         ridge: &[(ColumnId, f64)],
         terms: &mut Vec<(ColumnId, f64)>,
     ) -> f64 {
-        let line = |piece: &Interval| {
+        let line = |piece: &ClosedInterval| {
             let (low, high) = (profile.at(piece.low), profile.at(piece.high));
             let width = piece.high - piece.low;
             let slope = if width > 0.0 { (high - low) / width } else { 0.0 };
@@ -332,10 +331,10 @@ impl Placed {
 mod tests {
     use super::*;
     use crate::budget::Budget;
-    use unfold::{Ridge, Sum};
+    use unfold::{Ridge, RidgeSum};
 
-    fn interval(low: f64, high: f64) -> Interval {
-        Interval { low, high }
+    fn interval(low: f64, high: f64) -> ClosedInterval {
+        ClosedInterval { low, high }
     }
 
     /// `x₀` and `x₁` are 0 or 1, `x₀ + x₁ ≥ 1`, and `3 x₀ + 2 x₁ + hat(x₂) ≤ 2.5`, where the hat is 1 at the middle.
@@ -351,14 +350,14 @@ mod tests {
         let terms = vec![(0, times(3.0)), (1, times(2.0)), (3, hat)];
         Needs {
             ridges: vec![choice(0), choice(1), clause, free],
-            sums: vec![Sum { terms, bound: 2.5 }],
+            sums: vec![RidgeSum { terms, bound: 2.5 }],
             narrows: true,
         }
     }
 
-    fn solve(aim: Aim) -> Vec<f64> {
+    fn solve(aim: ProgramAim) -> Vec<f64> {
         let region = Region { lower: vec![0.0; 3], upper: vec![1.0; 3], ..Region::default() };
-        let program = Program::of(&needs(), aim, &region);
+        let program = RidgeProgram::of(&needs(), aim, &region);
         let budget = Budget::unlimited();
         let (solution, proven) = Programs::new(&budget).solve_within(10_000, &program.program, None).unwrap();
         assert!(proven);
@@ -367,7 +366,7 @@ mod tests {
 
     #[test]
     fn programs_choose_intervals_and_obey_the_rows_that_leave_a_choice() {
-        let any = solve(Aim::Any);
+        let any = solve(ProgramAim::Any);
         assert_eq!(any[..2], [0.0, 1.0]);
         assert!(2.0 * any[2].min(1.0 - any[2]) <= 0.5 + 1e-6, "{any:?}");
     }
@@ -375,7 +374,7 @@ mod tests {
     #[test]
     fn the_second_program_goes_inside() {
         // Half of a slack of 2.5 cannot be had beside x₁: what can is half a unit, at an end of the hat.
-        let inside = solve(Aim::Inside);
+        let inside = solve(ProgramAim::Inside);
         assert_eq!(inside[..2], [0.0, 1.0]);
         assert!(inside[2].min(1.0 - inside[2]) < 1e-6, "{inside:?}");
     }

@@ -2,7 +2,7 @@
 
 /// Numbers from `low` to `high`, both included.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Interval {
+pub(super) struct ClosedInterval {
     pub low: f64,
     pub high: f64,
 }
@@ -33,7 +33,7 @@ impl Profile {
     }
 
     /// The least and the largest value on some intervals; infinite the wrong way round where there are none.
-    pub(super) fn range(&self, on: &[Interval]) -> (f64, f64) {
+    pub(super) fn range(&self, on: &[ClosedInterval]) -> (f64, f64) {
         let values = on.iter().flat_map(|part| {
             let inside = |s: &f64| part.low < *s && *s < part.high;
             let corners = self.corners.iter().map(|corner| corner.0).filter(inside);
@@ -43,8 +43,8 @@ impl Profile {
     }
 
     /// The part of some intervals where the value is at most `level`.
-    pub(super) fn sublevel(&self, on: &[Interval], level: f64) -> Vec<Interval> {
-        let mut parts: Vec<Interval> = Vec::new();
+    pub(super) fn sublevel(&self, on: &[ClosedInterval], level: f64) -> Vec<ClosedInterval> {
+        let mut parts: Vec<ClosedInterval> = Vec::new();
         for piece in self.pieces(on) {
             let (v0, v1) = (self.at(piece.low), self.at(piece.high));
             if v0.min(v1) > level {
@@ -55,7 +55,7 @@ impl Profile {
             let high = if v1 <= level { piece.high } else { crossing() };
             match parts.last_mut() {
                 Some(last) if last.high == low => last.high = high,
-                _ => parts.push(Interval { low, high }),
+                _ => parts.push(ClosedInterval { low, high }),
             }
         }
         parts
@@ -63,10 +63,10 @@ impl Profile {
 
     /// The part of some intervals where the value is the least of all but for rounding: pieces and ends of pieces, so that
     /// a point stays a point.
-    pub(super) fn lowest(&self, on: &[Interval], rounding: f64) -> Vec<Interval> {
+    pub(super) fn lowest(&self, on: &[ClosedInterval], rounding: f64) -> Vec<ClosedInterval> {
         let (least, most) = self.range(on);
         let is_least = |s: f64| self.at(s) <= least + rounding * (most - least);
-        let mut parts: Vec<Interval> = Vec::new();
+        let mut parts: Vec<ClosedInterval> = Vec::new();
         for piece in self.pieces(on) {
             let (low, high) = match (is_least(piece.low), is_least(piece.high)) {
                 (true, true) => (piece.low, piece.high),
@@ -76,22 +76,22 @@ impl Profile {
             };
             match parts.last_mut() {
                 Some(last) if last.high == low => last.high = high,
-                _ => parts.push(Interval { low, high }),
+                _ => parts.push(ClosedInterval { low, high }),
             }
         }
         parts
     }
 
     /// Some intervals cut at the corners inside: the function is linear on each.
-    pub(super) fn pieces(&self, on: &[Interval]) -> Vec<Interval> {
+    pub(super) fn pieces(&self, on: &[ClosedInterval]) -> Vec<ClosedInterval> {
         let mut pieces = Vec::with_capacity(on.len());
         for part in on {
             let mut low = part.low;
             for &(s, _) in self.corners.iter().filter(|corner| part.low < corner.0 && corner.0 < part.high) {
-                pieces.push(Interval { low, high: s });
+                pieces.push(ClosedInterval { low, high: s });
                 low = s;
             }
-            pieces.push(Interval { low, high: part.high });
+            pieces.push(ClosedInterval { low, high: part.high });
         }
         pieces
     }
@@ -101,8 +101,8 @@ impl Profile {
 mod tests {
     use super::*;
 
-    fn interval(low: f64, high: f64) -> Interval {
-        Interval { low, high }
+    fn interval(low: f64, high: f64) -> ClosedInterval {
+        ClosedInterval { low, high }
     }
 
     /// A window of half width 1 around 3, upside down: 0 at its middle, 1 outside.

@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::profile::{Interval, Profile};
+use super::profile::{ClosedInterval, Profile};
 use crate::network::frozen::{kinks, piece};
 use crate::network::layered::{EdgeLayer, Layered, bounds};
 
@@ -30,7 +30,7 @@ const DIGITS: f64 = 4_194_304.0;
 
 /// `Σ coefficient · value ≤ bound`.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Row {
+pub(super) struct ValueRow {
     pub terms: Vec<(usize, f64)>,
     pub bound: f64,
 }
@@ -40,12 +40,12 @@ pub(super) struct Row {
 pub(super) struct Ridge {
     /// The first coefficient is 1.
     pub direction: Vec<(usize, f64)>,
-    pub allowed: Vec<Interval>,
+    pub allowed: Vec<ClosedInterval>,
 }
 
 /// A row that leaves a choice: `Σ φ(s) ≤ bound` over ridges, by their numbers.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Sum {
+pub(super) struct RidgeSum {
     /// In the order of the ridges.
     pub terms: Vec<(usize, Profile)>,
     pub bound: f64,
@@ -55,7 +55,7 @@ pub(super) struct Sum {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Needs {
     pub ridges: Vec<Ridge>,
-    pub sums: Vec<Sum>,
+    pub sums: Vec<RidgeSum>,
     /// Whether any ridge was left less than it can reach.
     pub narrows: bool,
 }
@@ -74,7 +74,7 @@ pub(super) fn unfold(
     network: &Layered,
     lower: &[f64],
     upper: &[f64],
-    rows: Vec<Row>,
+    rows: Vec<ValueRow>,
 ) -> Result<Needs, Nothing> {
     let last = network.layers.len() - 1;
     let inputs = lower.iter().copied().zip(upper.iter().copied()).collect();
@@ -108,41 +108,41 @@ fn values(layer: &EdgeLayer, sources: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 /// Two rows for each ridge that may not be everything it can be.
-fn hulls(needs: &Needs, sources: &[(f64, f64)]) -> Vec<Row> {
+fn hulls(needs: &Needs, sources: &[(f64, f64)]) -> Vec<ValueRow> {
     let mut rows = Vec::new();
     for ridge in &needs.ridges {
         let reach = reach(&ridge.direction, sources);
         let (Some(first), Some(last)) = (ridge.allowed.first(), ridge.allowed.last()) else { continue };
         if last.high < reach.high {
-            rows.push(Row { terms: ridge.direction.clone(), bound: last.high });
+            rows.push(ValueRow { terms: ridge.direction.clone(), bound: last.high });
         }
         if first.low > reach.low {
             let terms = ridge.direction.iter().map(|&(i, c)| (i, -c)).collect();
-            rows.push(Row { terms, bound: -first.low });
+            rows.push(ValueRow { terms, bound: -first.low });
         }
     }
     rows
 }
 
 /// What a sum can be.
-fn reach(direction: &[(usize, f64)], sources: &[(f64, f64)]) -> Interval {
+fn reach(direction: &[(usize, f64)], sources: &[(f64, f64)]) -> ClosedInterval {
     let ends = direction.iter().map(|&(i, c)| {
         let (a, b) = (c * sources[i].0, c * sources[i].1);
         (a.min(b), a.max(b))
     });
     let (low, high) = ends.fold((0.0, 0.0), |(low, high), (a, b)| (low + a, high + b));
-    Interval { low, high }
+    ClosedInterval { low, high }
 }
 
 /// The rows over one layer's values while they are narrowed.
 struct Unfolding {
     ridges: Vec<Ridge>,
-    sums: Vec<Sum>,
+    sums: Vec<RidgeSum>,
 }
 
 /// A neuron as a function of its ridge: `value(scale · s + bias)`.
 #[derive(Clone, Copy)]
-struct Neuron {
+struct RidgeNeuron {
     ridge: usize,
     scale: f64,
     bias: f64,
@@ -150,12 +150,12 @@ struct Neuron {
 
 impl Unfolding {
     /// `None` where the activation has no pieces.
-    fn new(layer: &EdgeLayer, sources: &[(f64, f64)], rows: &[Row]) -> Option<Self> {
+    fn new(layer: &EdgeLayer, sources: &[(f64, f64)], rows: &[ValueRow]) -> Option<Self> {
         let function = layer.activation?;
         piece(function, 0.0)?;
         let mut known: HashMap<Vec<(usize, i64)>, usize> = HashMap::new();
         let mut ridges: Vec<Ridge> = Vec::new();
-        let mut neurons: Vec<Option<Neuron>> = vec![None; layer.edges.outputs()];
+        let mut neurons: Vec<Option<RidgeNeuron>> = vec![None; layer.edges.outputs()];
         for neuron in rows.iter().flat_map(|row| &row.terms).map(|&(neuron, _)| neuron) {
             if neurons[neuron].is_some() {
                 continue;
@@ -170,12 +170,12 @@ impl Unfolding {
                 ridges.push(Ridge { direction, allowed });
                 ridges.len() - 1
             });
-            neurons[neuron] = Some(Neuron { ridge, scale, bias: layer.edges.bias[neuron] });
+            neurons[neuron] = Some(RidgeNeuron { ridge, scale, bias: layer.edges.bias[neuron] });
         }
         let sums = rows
             .iter()
             .map(|row| {
-                let mut by_ridge: BTreeMap<usize, Vec<(Neuron, f64)>> = BTreeMap::new();
+                let mut by_ridge: BTreeMap<usize, Vec<(RidgeNeuron, f64)>> = BTreeMap::new();
                 for &(neuron, coefficient) in &row.terms {
                     if let Some(neuron) = neurons[neuron] {
                         by_ridge.entry(neuron.ridge).or_default().push((neuron, coefficient));
@@ -192,13 +192,14 @@ impl Unfolding {
                         let inside = bends.filter(|&s| reach.low < s && s < reach.high);
                         let places = [reach.low, reach.high].into_iter().chain(inside).collect();
                         let value = |s: f64| {
-                            let neuron = |(n, c): &(Neuron, f64)| c * function.value(n.scale * s + n.bias);
+                            let neuron =
+                                |(n, c): &(RidgeNeuron, f64)| c * function.value(n.scale * s + n.bias);
                             neurons.iter().map(neuron).sum()
                         };
                         (ridge, Profile::through(places, value))
                     })
                     .collect();
-                Sum { terms, bound: row.bound }
+                RidgeSum { terms, bound: row.bound }
             })
             .collect();
         Some(Self { ridges, sums })
@@ -224,7 +225,7 @@ impl Unfolding {
 }
 
 /// Narrows the ridges of one row; whether any got less.
-fn narrow(sum: &Sum, ridges: &mut [Ridge]) -> Result<bool, Nothing> {
+fn narrow(sum: &RidgeSum, ridges: &mut [Ridge]) -> Result<bool, Nothing> {
     let ranges: Vec<(f64, f64)> =
         sum.terms.iter().map(|(ridge, profile)| profile.range(&ridges[*ridge].allowed)).collect();
     let least: f64 = ranges.iter().map(|range| range.0).sum();
@@ -252,7 +253,7 @@ fn narrow(sum: &Sum, ridges: &mut [Ridge]) -> Result<bool, Nothing> {
 }
 
 /// Whether some of what is allowed breaks the row.
-fn leaves_choice(sum: &Sum, ridges: &[Ridge]) -> bool {
+fn leaves_choice(sum: &RidgeSum, ridges: &[Ridge]) -> bool {
     let ranges = sum.terms.iter().map(|(ridge, profile)| profile.range(&ridges[*ridge].allowed));
     let (most, size) = ranges
         .fold((0.0, 0.0), |(most, size), (low, high)| (most + high, size + f64::max(low.abs(), high.abs())));
@@ -277,8 +278,8 @@ mod tests {
         Layered { entry: None, layers: vec![first, layer(&[&[1.0, -1.0, 1.0]], &[0.0], false)] }
     }
 
-    fn row(terms: &[(usize, f64)], bound: f64) -> Row {
-        Row { terms: terms.to_vec(), bound }
+    fn row(terms: &[(usize, f64)], bound: f64) -> ValueRow {
+        ValueRow { terms: terms.to_vec(), bound }
     }
 
     #[test]
@@ -286,9 +287,9 @@ mod tests {
         let rows = vec![row(&[(0, 1.0), (1, -1.0), (2, 1.0)], 0.0)];
         let needs = unfold(&penalties(), &[0.0, 0.0], &[1.0, 1.0], rows).unwrap();
         let points =
-            |values: &[f64]| values.iter().map(|&v| Interval { low: v, high: v }).collect::<Vec<_>>();
+            |values: &[f64]| values.iter().map(|&v| ClosedInterval { low: v, high: v }).collect::<Vec<_>>();
         let ridge = |direction: &[(usize, f64)], allowed| Ridge { direction: direction.to_vec(), allowed };
-        let clause = vec![Interval { low: 1.0, high: 2.0 }];
+        let clause = vec![ClosedInterval { low: 1.0, high: 2.0 }];
         assert_eq!(
             needs.ridges,
             [ridge(&[(0, 1.0)], points(&[0.0, 1.0])), ridge(&[(0, 1.0), (1, 1.0)], clause)]
@@ -303,7 +304,7 @@ mod tests {
         let needs = unfold(&penalties(), &[0.0, 0.0], &[1.0, 1.0], rows).unwrap();
         assert_eq!(
             needs.ridges[0].allowed,
-            [Interval { low: 0.0, high: 0.25 }, Interval { low: 0.75, high: 1.0 }]
+            [ClosedInterval { low: 0.0, high: 0.25 }, ClosedInterval { low: 0.75, high: 1.0 }]
         );
         assert_eq!(needs.sums.len(), 1);
     }

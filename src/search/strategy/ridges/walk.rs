@@ -6,7 +6,7 @@
 //! Distributions for Stochastic Local Search", whose constants for 3-SAT these are). Programs end at some hundred
 //! clauses; planted formulas of 500 variables and more fall to this.
 
-use super::profile::Interval;
+use super::profile::ClosedInterval;
 use super::unfold::Needs;
 use crate::random::Random;
 
@@ -21,7 +21,7 @@ const MOVES_AN_INPUT: usize = 20_000;
 
 /// The walk and where it is.
 #[derive(Debug, Clone)]
-pub(super) struct Walk {
+pub(super) struct RidgeWalk {
     random: Random,
     /// The values that each input may take; those with fewer than two never move.
     values: Vec<Vec<f64>>,
@@ -45,11 +45,11 @@ pub(super) struct Walk {
 #[derive(Debug, Clone)]
 struct Bound {
     terms: Vec<(usize, f64)>,
-    allowed: Vec<Interval>,
+    allowed: Vec<ClosedInterval>,
     tolerance: f64,
 }
 
-impl Walk {
+impl RidgeWalk {
     /// A walk in a box; `None` where no ridge of several inputs binds them, or an input has no few values.
     pub(super) fn new(needs: &Needs, lower: &[f64], upper: &[f64], random: Random) -> Option<Self> {
         let mut values: Vec<Vec<f64>> =
@@ -199,7 +199,7 @@ impl Walk {
 impl Bound {
     /// How far a sum is outside of the nearest interval.
     fn distance(&self, sum: f64) -> f64 {
-        let outside = |part: &Interval| (part.low - sum).max(sum - part.high);
+        let outside = |part: &ClosedInterval| (part.low - sum).max(sum - part.high);
         let least = self.allowed.iter().map(outside).fold(f64::INFINITY, f64::min);
         if least <= self.tolerance { 0.0 } else { least }
     }
@@ -218,7 +218,7 @@ mod tests {
     /// A planted formula with three variables a clause, as ridges: `x − y + z ≥ 1 − number of negated ones`.
     fn planted(variables: usize, clauses: usize, random: &mut Random) -> Needs {
         let hidden: Vec<bool> = (0..variables).map(|_| random.below(2) == 1).collect();
-        let point = |x: f64| Interval { low: x, high: x };
+        let point = |x: f64| ClosedInterval { low: x, high: x };
         let choice = |input| Ridge { direction: vec![(input, 1.0)], allowed: vec![point(0.0), point(1.0)] };
         let mut ridges: Vec<Ridge> = (0..variables).map(choice).collect();
         while ridges.len() < variables + clauses {
@@ -232,7 +232,7 @@ mod tests {
             let sign = |positive: bool| if positive { 1.0 } else { -1.0 };
             let direction = inputs.iter().zip(&signs).map(|(&i, &positive)| (i, sign(positive))).collect();
             let negated = signs.iter().filter(|positive| !**positive).count() as f64;
-            ridges.push(Ridge { direction, allowed: vec![Interval { low: 1.0 - negated, high: 3.0 }] });
+            ridges.push(Ridge { direction, allowed: vec![ClosedInterval { low: 1.0 - negated, high: 3.0 }] });
         }
         Needs { ridges, sums: Vec::new(), narrows: true }
     }
@@ -250,7 +250,7 @@ mod tests {
         for (variables, clauses) in [(20, 60), (100, 380), (300, 1140)] {
             let needs = planted(variables, clauses, &mut random);
             let (lower, upper) = (vec![0.0; variables], vec![1.0; variables]);
-            let mut walk = Walk::new(&needs, &lower, &upper, random.fork(1)).unwrap();
+            let mut walk = RidgeWalk::new(&needs, &lower, &upper, random.fork(1)).unwrap();
             let found = walk.run(2_000_000).unwrap_or_else(|| panic!("{variables} variables"));
             assert!(holds(&needs, &found), "{variables} variables");
         }
@@ -260,7 +260,7 @@ mod tests {
     fn sums_and_the_list_stay_true() {
         let mut random = Random::new(2);
         let needs = planted(30, 160, &mut random);
-        let mut walk = Walk::new(&needs, &[0.0; 30], &[1.0; 30], random.fork(1)).unwrap();
+        let mut walk = RidgeWalk::new(&needs, &[0.0; 30], &[1.0; 30], random.fork(1)).unwrap();
         for _ in 0..50 {
             if walk.run(20).is_none() {
                 for (number, ridge) in walk.ridges.iter().enumerate() {
@@ -274,8 +274,9 @@ mod tests {
 
     #[test]
     fn without_ridges_of_several_inputs_there_is_no_walk() {
-        let alone = Ridge { direction: vec![(0, 1.0)], allowed: vec![Interval { low: 0.5, high: 0.5 }] };
+        let alone =
+            Ridge { direction: vec![(0, 1.0)], allowed: vec![ClosedInterval { low: 0.5, high: 0.5 }] };
         let needs = Needs { ridges: vec![alone], sums: Vec::new(), narrows: true };
-        assert!(Walk::new(&needs, &[0.0], &[1.0], Random::new(0)).is_none());
+        assert!(RidgeWalk::new(&needs, &[0.0], &[1.0], Random::new(0)).is_none());
     }
 }

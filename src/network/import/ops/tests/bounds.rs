@@ -2,7 +2,7 @@
 //! of the outputs, which are never looser than the intervals; on a point both are nearly exact.
 
 use super::{Sketch, int, ints, numbers};
-use crate::bounds::{Bounder, Row, Tightening};
+use crate::bounds::{BoundRow, Bounder, Tightening};
 use crate::network::{Network, NodeId};
 use crate::onnx::Attribute;
 use crate::random::Random;
@@ -32,8 +32,9 @@ fn check_box(label: &str, network: &Network<f64>, bounder: &mut Bounder<'_>, end
     let mixed: Vec<(usize, f64)> = numbers(height, 8).into_iter().enumerate().collect();
     let single: Vec<[(usize, f64); 1]> =
         (0..height.min(20)).flat_map(|i| [[(i, 1.0)], [(i, -1.0)]]).collect();
-    let mut rows: Vec<Row<'_>> = single.iter().map(|outputs| Row { inputs: &[], outputs }).collect();
-    rows.push(Row { inputs: &[(0, 0.3)], outputs: &mixed });
+    let mut rows: Vec<BoundRow<'_>> =
+        single.iter().map(|outputs| BoundRow { inputs: &[], outputs }).collect();
+    rows.push(BoundRow { inputs: &[(0, 0.3)], outputs: &mixed });
     let bounds = bounder.rows(&rows);
     for (row, bound) in rows.iter().zip(&bounds) {
         let by_ends = bound_by_ends(network, bounder, row);
@@ -68,7 +69,7 @@ fn check_box(label: &str, network: &Network<f64>, bounder: &mut Bounder<'_>, end
     }
 }
 
-fn bound_by_ends(network: &Network<f64>, bounder: &Bounder<'_>, row: &Row<'_>) -> f64 {
+fn bound_by_ends(network: &Network<f64>, bounder: &Bounder<'_>, row: &BoundRow<'_>) -> f64 {
     let ends = |ids: &[NodeId]| -> Vec<(f64, f64)> {
         let of = |&id| {
             let (low, high) = bounder.interval_of(id);
@@ -93,7 +94,7 @@ fn bounded(label: &str, sketch: Sketch) {
     let y = network.evaluate(&x);
     for (i, &value) in y.iter().enumerate() {
         for sign in [1.0, -1.0] {
-            let bound = bounder.rows(&[Row { inputs: &[], outputs: &[(i, sign)] }])[0].least;
+            let bound = bounder.rows(&[BoundRow { inputs: &[], outputs: &[(i, sign)] }])[0].least;
             assert!(
                 sign * value - bound < 1e-9 * (1.0 + value.abs()),
                 "{label}: {bound} for {}",

@@ -5,12 +5,12 @@ use super::*;
 use crate::budget::Budget;
 use crate::lp::LinearProgram;
 use crate::network::layered::bounds::Ranges;
-use crate::patching::{Demand, Goal, Layer, Norm};
+use crate::patching::{ChangeNorm, Demand, Goal, Layer};
 use crate::search::kernel::programs::{Obstacle, Programs};
 use crate::search::strategy::patch::journey;
 use crate::search::strategy::patch::marking::{Mark, Marking};
-use crate::search::strategy::patch::pullback::{Aim, Start, Wish, mod2adv};
-use crate::search::strategy::patch::reading::{Order, Phases, Reading, Shots};
+use crate::search::strategy::patch::pullback::{PullbackObjective, Start, Strictness, mod2adv};
+use crate::search::strategy::patch::reading::{LayerOrder, PaperReading, PhaseTreatment, Shots};
 use crate::search::strategy::patch::targets::Targets;
 use crate::search::strategy::patch::{Site, Stage, modify_edge_layer};
 
@@ -37,7 +37,7 @@ impl Case {
         Self { network, input, property, p }
     }
 
-    fn solve(&self, reading: &Reading, ranges: Option<&Ranges>) -> Result<f64, Obstacle> {
+    fn solve(&self, reading: &PaperReading, ranges: Option<&Ranges>) -> Result<f64, Obstacle> {
         let trace = self.network.simulate(&self.input);
         let marks = reading.marks.mark(&self.network, &trace, &self.property);
         let (property, input, p) = (&self.property, self.input.as_slice(), self.p);
@@ -80,7 +80,7 @@ impl Case {
     }
 
     /// The smallest change for one choice of phases; `None` if there is none.
-    fn twin(&self, rules: &Reading, phases: usize) -> Option<f64> {
+    fn twin(&self, rules: &PaperReading, phases: usize) -> Option<f64> {
         let trace = self.network.simulate(&self.input);
         let marks = rules.marks.mark(&self.network, &trace, &self.property);
         let sources = trace.into_layer(self.p);
@@ -88,7 +88,7 @@ impl Case {
         let per_target = sources.len();
         let unknowns = layer.edges.outputs() * per_target;
         let mut program = LinearProgram::minimise();
-        let largest = (rules.objective == Norm::Largest).then(|| program.column(0.0, rules.alpha, 1.0));
+        let largest = (rules.objective == ChangeNorm::Largest).then(|| program.column(0.0, rules.alpha, 1.0));
         let mut sums: Affine = Vec::new();
         let mut columns = Vec::new();
         for (target, &now) in trace.sums[self.p].iter().enumerate() {
@@ -146,19 +146,19 @@ impl Case {
     }
 }
 
-fn all_readings(phases: Phases) -> Vec<Reading> {
+fn all_readings(phases: PhaseTreatment) -> Vec<PaperReading> {
     let mut all = Vec::new();
-    for objective in [Norm::Total, Norm::Largest] {
+    for objective in [ChangeNorm::Total, ChangeNorm::Largest] {
         for marks in [Marking::Off, Marking::Paths, Marking::Gradient] {
             for alpha in [f64::INFINITY, 0.6] {
-                all.push(Reading {
+                all.push(PaperReading {
                     phases,
                     objective,
                     marks,
                     alpha,
                     margin: 0.1,
                     proof: 100_000,
-                    ..Reading::default()
+                    ..PaperReading::default()
                 });
             }
         }
@@ -167,7 +167,7 @@ fn all_readings(phases: Phases) -> Vec<Reading> {
 }
 
 /// The change of a layer against the twin's, over the choices of phases that the reading allows.
-fn check(phases: Phases, seeds: u64) {
+fn check(phases: PhaseTreatment, seeds: u64) {
     let (mut solved, mut infeasible) = (0, 0);
     for seed in 0..seeds {
         for (widths, p) in [(&[3, 4, 4, 2][..], 1), (&[3, 3, 2, 2], 0), (&[2, 2, 3, 3, 2], 2), (&[4, 2], 0)] {
@@ -179,7 +179,7 @@ fn check(phases: Phases, seeds: u64) {
             }
             for reading in all_readings(phases) {
                 let allowed = match phases {
-                    Phases::Held => case.held()..case.held() + 1,
+                    PhaseTreatment::Held => case.held()..case.held() + 1,
                     _ => 0..1 << case.neurons(),
                 };
                 let twin = allowed.filter_map(|phases| case.twin(&reading, phases)).reduce(f64::min);
@@ -202,12 +202,12 @@ fn check(phases: Phases, seeds: u64) {
 
 #[test]
 fn the_change_of_a_layer_is_the_best_for_its_phases() {
-    check(Phases::Held, 12);
+    check(PhaseTreatment::Held, 12);
 }
 
 #[test]
 fn with_free_phases_the_change_of_a_layer_is_the_best_of_all_phases() {
-    check(Phases::Free, 6);
+    check(PhaseTreatment::Free, 6);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn what_is_found_without_a_proof_works_and_is_never_better_than_the_best() {
     let (mut found, mut missed) = (0, 0);
     for seed in 0..20 {
         let case = Case::new(&[3, 4, 4, 2], 0, seed);
-        let reading = Reading { margin: 0.1, ..Reading::default() };
+        let reading = PaperReading { margin: 0.1, ..PaperReading::default() };
         let best = (0..1 << case.neurons()).filter_map(|phases| case.twin(&reading, phases)).reduce(f64::min);
         if let Ok(ours) = case.solve(&reading, None) {
             assert!(ours >= best.unwrap() - 1e-6);
@@ -231,14 +231,14 @@ fn what_is_found_without_a_proof_works_and_is_never_better_than_the_best() {
 fn no_choice_of_phases_beats_the_approximation_and_held_phases_beat_none() {
     for seed in 0..10 {
         let case = Case::new(&[3, 4, 4, 2], 0, seed);
-        let of = |phases| Reading { phases, margin: 0.1, proof: 100_000, ..Reading::default() };
+        let of = |phases| PaperReading { phases, margin: 0.1, proof: 100_000, ..PaperReading::default() };
         // Wide enough to hold whatever the best patch does.
         let wide = case.network.layers.iter().map(|l| vec![(-1e3, 1e3); l.edges.outputs()]).collect();
         let ranges = Ranges { sums: wide };
         let size = |phases, ranges| case.solve(&of(phases), ranges).unwrap_or(f64::INFINITY);
-        let relaxed = size(Phases::Approximated, Some(&ranges));
-        let free = size(Phases::Free, None);
-        let (held, monotone) = (size(Phases::Held, None), size(Phases::Monotone, None));
+        let relaxed = size(PhaseTreatment::Approximated, Some(&ranges));
+        let free = size(PhaseTreatment::Free, None);
+        let (held, monotone) = (size(PhaseTreatment::Held, None), size(PhaseTreatment::Monotone, None));
         assert!(relaxed <= free + 1e-6, "{relaxed} {free}");
         assert!(free <= held + 1e-6 && held <= monotone + 1e-6, "{free} {held} {monotone}");
     }
@@ -258,17 +258,17 @@ fn the_fewest_inputs_are_those_of_the_smallest_set_that_may_move() {
         let (lower, upper) = ([0.0; 6], [1.0; 6]);
         let run = |aim, lower: &[f64], upper: &[f64]| {
             let start = Start { input: &input, lower, upper };
-            mod2adv(edges, &wish, start, aim, Wish::Strict, &mut Programs::new(&budget)).ok()
+            mod2adv(edges, &wish, start, aim, Strictness::Strict, &mut Programs::new(&budget)).ok()
         };
         let moved = |x: &[f64]| x.iter().zip(&input).filter(|(a, b)| (*a - *b).abs() > 1e-9).count();
-        let Some(fewest) = run(Aim::FewestInputs, &lower, &upper) else { continue };
+        let Some(fewest) = run(PullbackObjective::FewestInputs, &lower, &upper) else { continue };
         feasible += 1;
         let sets = (0..64usize).filter(|set| {
             let end = |i: usize, end: f64| if set >> i & 1 == 1 { end } else { input[i] };
             let lower: Vec<f64> = (0..6).map(|i| end(i, 0.0)).collect();
             let upper: Vec<f64> = (0..6).map(|i| end(i, 1.0)).collect();
             edges.apply(&input).iter().zip(&wish).all(|(z, (a, b))| a <= z && z <= b)
-                || run(Aim::LeastTotal, &lower, &upper).is_some()
+                || run(PullbackObjective::LeastTotal, &lower, &upper).is_some()
         });
         let smallest = sets.map(|set| set.count_ones() as usize).min().unwrap();
         assert_eq!(moved(&fewest), smallest);
@@ -276,8 +276,10 @@ fn the_fewest_inputs_are_those_of_the_smallest_set_that_may_move() {
         let size = |x: &[f64]| x.iter().zip(&input).map(|(a, b)| (a - b).abs()).collect::<Vec<f64>>();
         let sum = |x: &[f64]| size(x).iter().sum::<f64>();
         let most = |x: &[f64]| size(x).into_iter().fold(0.0, f64::max);
-        let (total, largest) =
-            (run(Aim::LeastTotal, &lower, &upper).unwrap(), run(Aim::LeastLargest, &lower, &upper).unwrap());
+        let (total, largest) = (
+            run(PullbackObjective::LeastTotal, &lower, &upper).unwrap(),
+            run(PullbackObjective::LeastLargest, &lower, &upper).unwrap(),
+        );
         for x in [&fewest, &total, &largest] {
             let sums = edges.apply(x);
             assert!(sums.iter().zip(&wish).all(|(z, (a, b))| a - 1e-6 <= *z && *z <= b + 1e-6));
@@ -285,8 +287,15 @@ fn the_fewest_inputs_are_those_of_the_smallest_set_that_may_move() {
         }
         let start = Start { input: &input, lower: &lower, upper: &upper };
         let mut programs = Programs::new(&budget);
-        let elastic =
-            mod2adv(edges, &wish, start, Aim::LeastTotal, Wish::Elastic(1e3), &mut programs).unwrap();
+        let elastic = mod2adv(
+            edges,
+            &wish,
+            start,
+            PullbackObjective::LeastTotal,
+            Strictness::Elastic(1e3),
+            &mut programs,
+        )
+        .unwrap();
         assert!((sum(&elastic) - sum(&total)).abs() < 1e-6, "an elastic wish is met where it can be");
     }
     assert!(feasible > 10, "{feasible}");
@@ -300,10 +309,10 @@ fn an_elastic_wish_is_missed_as_little_as_can_be() {
     let run = |wish| {
         let targets = [(3.0, 3.0), (0.0, 0.0)];
         let mut programs = Programs::new(&budget);
-        mod2adv(network.first_edges(), &targets, start, Aim::LeastTotal, wish, &mut programs)
+        mod2adv(network.first_edges(), &targets, start, PullbackObjective::LeastTotal, wish, &mut programs)
     };
-    assert_eq!(run(Wish::Strict), Err(Obstacle::Infeasible));
-    assert_close(&run(Wish::Elastic(100.0)).unwrap(), &[1.0, 1.0]);
+    assert_eq!(run(Strictness::Strict), Err(Obstacle::Infeasible));
+    assert_close(&run(Strictness::Elastic(100.0)).unwrap(), &[1.0, 1.0]);
 }
 
 #[test]
@@ -324,9 +333,9 @@ fn without_neutral_neurons_marked_targets_keep_what_the_patch_promised() {
         let marks = Marking::Paths.mark(&network, &trace, &property);
         assert!(marks.iter().flatten().all(|mark| *mark != Mark::Neutral));
         let start = Start { input: &input, lower: &[0.0; 4], upper: &[1.0; 4] };
-        let (phases, order, shots) = (Phases::Held, Order::MiddleFirst, Shots::Once);
+        let (phases, order, shots) = (PhaseTreatment::Held, LayerOrder::MiddleFirst, Shots::Once);
         let (marks, targets) = (Marking::Paths, Targets::Marked);
-        let marked = Reading { phases, order, shots, marks, targets, ..Reading::default() };
+        let marked = PaperReading { phases, order, shots, marks, targets, ..PaperReading::default() };
         let mut programs = Programs::new(&budget);
         if let Ok(found) = journey::run(&marked, &network, start, &property, None, &mut programs) {
             let outputs = network.simulate(&found).outputs().to_vec();
@@ -348,11 +357,11 @@ fn an_input_that_meets_a_patch_with_exact_phases_violates_the_property() {
         let property = conjunction(vec![at_most(&[(0, 1.0)], outputs[0] - 0.5)]);
         let start = Start { input: &input, lower: &[0.0; 8], upper: &[1.0; 8] };
         for (order, targets) in [
-            (Order::Direct, Targets::Exact),
-            (Order::Direct, Targets::Rectified),
-            (Order::MiddleFirst, Targets::Rectified),
+            (LayerOrder::Direct, Targets::Exact),
+            (LayerOrder::Direct, Targets::Rectified),
+            (LayerOrder::MiddleFirst, Targets::Rectified),
         ] {
-            let reading = Reading { order, targets, shots: Shots::Once, ..Reading::default() };
+            let reading = PaperReading { order, targets, shots: Shots::Once, ..PaperReading::default() };
             let found = journey::run(&reading, &network, start, &property, None, &mut Programs::new(&budget));
             if let Ok(found) = found {
                 let outputs = network.simulate(&found).outputs().to_vec();

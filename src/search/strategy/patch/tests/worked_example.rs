@@ -4,12 +4,12 @@
 use super::*;
 use crate::budget::Budget;
 use crate::network::layered::Trace;
-use crate::patching::encode::Wish;
-use crate::patching::{Change, Demand, Goal, Layer, Norm, Patch};
+use crate::patching::encode::Strictness;
+use crate::patching::{Change, ChangeNorm, Demand, Goal, Layer, Patch};
 use crate::search::kernel::programs::Programs;
 use crate::search::strategy::patch::marking::{Mark, Marking};
-use crate::search::strategy::patch::pullback::{self, Aim, Start, mod2adv};
-use crate::search::strategy::patch::reading::{Order, Phases, Reading, Shots};
+use crate::search::strategy::patch::pullback::{self, PullbackObjective, Start, mod2adv};
+use crate::search::strategy::patch::reading::{LayerOrder, PaperReading, PhaseTreatment, Shots};
 use crate::search::strategy::patch::targets::Targets;
 use crate::search::strategy::patch::{
     Site, Stage, find_first_layer_modification, journey, middle, modify_edge_layer,
@@ -39,19 +39,19 @@ fn printed_patch() -> Patch {
 /// The printed patch leaves output 1 larger by this.
 const MARGIN: f64 = 1.0 / 8.0;
 
-fn paper() -> Reading {
+fn paper() -> PaperReading {
     // The signs are off: the printed patch lowers the second neuron, which its paths mark as increment.
-    Reading {
+    PaperReading {
         margin: MARGIN,
         marks: Marking::Off,
         targets: Targets::Exact,
         proof: 1000,
-        ..Reading::printed()
+        ..PaperReading::printed()
     }
 }
 
 /// The smallest change of one of the first `layers` layers.
-fn smallest(p: usize, layers: usize, goal: Goal<'_>, reading: &Reading) -> Patch {
+fn smallest(p: usize, layers: usize, goal: Goal<'_>, reading: &PaperReading) -> Patch {
     let (network, property) = (fig1(), flipped());
     let trace: Trace = network.simulate(&INPUT);
     let site = Site { network: &network, input: &INPUT, trace: &trace, property: &property, ranges: None };
@@ -88,11 +88,12 @@ fn ours_is_smaller_than_the_printed_patch() {
     // y_0 − y_1 = 6a − 13b is 3/2, and has to be −1/8.
     // The cheapest way is to raise b, by 1/8 through its edge from the source of value 1.
     // With all four edges moving by M: 1.5 · (6 + 13) M ≥ 3/2 + 1/8.
-    let cases = [(Norm::Total, 1.0 / 8.0), (Norm::Fewest, 1.0), (Norm::Largest, 1.625 / 28.5)];
+    let cases =
+        [(ChangeNorm::Total, 1.0 / 8.0), (ChangeNorm::Fewest, 1.0), (ChangeNorm::Largest, 1.625 / 28.5)];
     let demands = [Demand::of(&flipped(), &INPUT)];
     for (objective, size) in cases {
-        for phases in [Phases::Free, Phases::Held] {
-            let reading = Reading { objective, phases, ..paper() };
+        for phases in [PhaseTreatment::Free, PhaseTreatment::Held] {
+            let reading = PaperReading { objective, phases, ..paper() };
             let ours = smallest(1, 3, Goal::Demands(&demands, MARGIN), &reading);
             assert!((objective.of(std::slice::from_ref(&ours)) - size).abs() < 1e-7, "{reading}: {ours:?}");
             assert!(size <= objective.of(&[printed_patch()]));
@@ -105,7 +106,7 @@ fn the_first_layer_follows_from_the_printed_patch() {
     // max(0, z) = ⟨1/8, 0⟩ is the only choice of the first layer's values with W_2 max(0, z) = ⟨1/4, 1/8⟩. The paper
     // takes z_2 = −1/16, in the other phase; the nearest is 0. With a source of 1/2 the sums cost 7/4 and 1.
     let ranges = [[1.0 / 4.0, 1.0 / 8.0].map(|c| (c, c)).to_vec()];
-    let patch = smallest(0, 2, Goal::Sums(&ranges, Wish::Strict), &paper());
+    let patch = smallest(0, 2, Goal::Sums(&ranges, Strictness::Strict), &paper());
     assert!((patch.total() - 2.75).abs() < 1e-7, "{patch:?}");
     let sums = Layer::from(&fig1().layers[0]).changed_sums(&patch.changes, &INPUT);
     assert_close(&sums, &[1.0 / 8.0, 0.0]);
@@ -117,9 +118,11 @@ fn the_printed_input_follows_from_the_first_layer() {
     let activation = network.layers[0].activation;
     let targets = Targets::Exact.around(&[1.0 / 8.0, 0.0], &[Mark::Neutral; 2], activation);
     let budget = Budget::unlimited();
-    for aim in [Aim::FewestInputs, Aim::LeastTotal, Aim::LeastLargest] {
+    for aim in
+        [PullbackObjective::FewestInputs, PullbackObjective::LeastTotal, PullbackObjective::LeastLargest]
+    {
         let start = Start { input: &INPUT, lower: &[0.0; 2], upper: &[1.0; 2] };
-        let (edges, wish) = (&network.layers[0].edges, pullback::Wish::Strict);
+        let (edges, wish) = (&network.layers[0].edges, pullback::Strictness::Strict);
         let found = mod2adv(edges, &targets, start, aim, wish, &mut Programs::new(&budget)).unwrap();
         assert_close(&found, &ADVERSARIAL);
     }
@@ -137,8 +140,8 @@ fn algorithm_1_goes_from_the_middle_to_the_first_layer_and_finds_an_adversarial_
     assert_eq!(found.patch.layer, 0);
     assert_close(&found.sums, &[11.0 / 8.0, 1.0 / 4.0]);
     let start = Start { input: &INPUT, lower: &[0.0; 2], upper: &[1.0; 2] };
-    for (order, shots) in [(Order::MiddleFirst, Shots::Once), (Order::Direct, Shots::Iterated)] {
-        let reading = Reading { order, shots, ..reading };
+    for (order, shots) in [(LayerOrder::MiddleFirst, Shots::Once), (LayerOrder::Direct, Shots::Iterated)] {
+        let reading = PaperReading { order, shots, ..reading };
         let found =
             journey::run(&reading, &network, start, &property, None, &mut Programs::new(&budget)).unwrap();
         assert!(property.holds(&found, network.simulate(&found).outputs()), "{reading}: {found:?}");
@@ -154,13 +157,13 @@ fn phases_that_stay_can_stand_in_the_way() {
     let trace = network.simulate(&input);
     let site = Site { network: &network, input: &input, trace: &trace, property: &property, ranges: None };
     let size = |phases| {
-        let reading = Reading { phases, margin: 0.0, ..Reading::default() };
+        let reading = PaperReading { phases, margin: 0.0, ..PaperReading::default() };
         let found = find_first_layer_modification(site, &reading, &mut Programs::new(&budget));
         found.ok().map(|found| found.patch.total())
     };
-    assert_eq!(size(Phases::Held), None);
-    assert_eq!(size(Phases::Monotone), None);
-    assert!((size(Phases::Free).unwrap() - 2.0).abs() < 1e-7);
+    assert_eq!(size(PhaseTreatment::Held), None);
+    assert_eq!(size(PhaseTreatment::Monotone), None);
+    assert!((size(PhaseTreatment::Free).unwrap() - 2.0).abs() < 1e-7);
 }
 
 /// Figures 3 and 4: ⟨3, 4⟩ gives −2 and 2, and the second layer is to change so that output 0 is the larger one.
@@ -175,7 +178,8 @@ fn figs_3_and_4_need_a_largest_change_of_1() {
     let views = [Layer::from(&network.layers[1])];
     let demands = [Demand::of(&property, &input)];
     let check = |objective, marking, size: f64, changes: usize| {
-        let reading = Reading { objective, marks: marking, margin: 0.0, proof: 100, ..Reading::printed() };
+        let reading =
+            PaperReading { objective, marks: marking, margin: 0.0, proof: 100, ..PaperReading::printed() };
         let site =
             Site { network: &network, input: &input, trace: &trace, property: &property, ranges: None };
         let goal = Goal::Demands(&demands, 0.0);
@@ -188,9 +192,9 @@ fn figs_3_and_4_need_a_largest_change_of_1() {
     };
     // min M subject to −M ≤ ε ≤ M for all four weights: 2 M + 2 M ≥ 4. The marks fix their signs, and lose nothing.
     for marking in [Marking::Off, Marking::Paths] {
-        check(Norm::Largest, marking, 1.0, 4);
-        check(Norm::Total, marking, 4.0, 1);
-        check(Norm::Fewest, marking, 1.0, 1);
+        check(ChangeNorm::Largest, marking, 1.0, 4);
+        check(ChangeNorm::Total, marking, 4.0, 1);
+        check(ChangeNorm::Fewest, marking, 1.0, 1);
     }
 }
 
@@ -209,7 +213,12 @@ fn paths_mark_neurons_and_fix_the_signs_of_changes() {
     let marks = Marking::Paths.mark(&network, &trace, &property);
     assert_eq!(marks, [vec![Increment, Decrement, Neutral], vec![Increment, Decrement], vec![Increment]]);
 
-    let reading = Reading { phases: Phases::Held, marks: Marking::Paths, margin: 0.0, ..Reading::default() };
+    let reading = PaperReading {
+        phases: PhaseTreatment::Held,
+        marks: Marking::Paths,
+        margin: 0.0,
+        ..PaperReading::default()
+    };
     let site = Site { network: &network, input: &input, trace: &trace, property: &property, ranges: None };
     let views: Vec<Layer<'_>> = network.layers[1..].iter().map(Layer::from).collect();
     let demands = [Demand::of(&property, &input)];
