@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::array::{self, flat, floats, for_each_index, same_element, strides};
+use ndarray::{ArrayViewD, ShapeBuilder};
+
+use super::super::array::{self, floats, same_element, view};
 use super::super::call::{Call, Results};
 use super::Entry;
 use crate::onnx::Tensor;
@@ -124,25 +126,20 @@ fn contract<T: Copy>(
     let summed: Vec<Label> = sizes.keys().filter(|l| !kept.contains(l)).copied().collect();
     let shape = |labels: &[Label]| labels.iter().map(|l| sizes[l]).collect::<Vec<_>>();
     let (outer, inner) = (shape(kept), shape(&summed));
-    array::len(&outer)?;
-    array::len(&inner)?;
-    // A label that an operand has twice walks its diagonal: both strides add up.
-    let steps = |operand: &Tensor, own: &[Label], wanted: &[Label]| -> Vec<usize> {
-        let strides = strides(&operand.shape);
+    let all: Vec<Label> = kept.iter().chain(&summed).copied().collect();
+    let mut terms = Vec::with_capacity(operands.len());
+    for ((operand, own), values) in operands.iter().zip(labels).zip(values) {
+        let strides = view(&operand.shape, values)?.strides().iter().map(|&s| s as usize).collect::<Vec<_>>();
+        // A label that the operand has twice walks its diagonal: both strides add up. One that it has not stays where it is.
         let step = |d: usize| if operand.shape[d] == 1 { 0 } else { strides[d] };
-        wanted.iter().map(|w| (0..own.len()).filter(|&d| own[d] == *w).map(step).sum()).collect()
-    };
-    let walks: Vec<(Vec<usize>, Vec<usize>)> =
-        operands.iter().zip(labels).map(|(o, l)| (steps(o, l, kept), steps(o, l, &summed))).collect();
-    let mut out = Vec::new();
-    for_each_index(&outer, |o| {
-        let starts: Vec<usize> = walks.iter().map(|(steps, _)| flat(o, steps)).collect();
-        let mut sum = zero;
-        for_each_index(&inner, |i| {
-            let factor = |k: usize| values[k][starts[k] + flat(i, &walks[k].1)];
-            sum = add(sum, (0..operands.len()).map(factor).fold(one, multiply));
-        });
-        out.push(sum);
-    });
-    Ok(out)
+        let steps = |label: &Label| (0..own.len()).filter(|&d| own[d] == *label).map(step).sum();
+        let (shape, steps) = (shape(&all), all.iter().map(steps).collect::<Vec<usize>>());
+        let term = ArrayViewD::from_shape(shape.strides(steps), values).map_err(|e| e.to_string())?;
+        terms.push(term);
+    }
+    let mut terms: Vec<_> = terms.iter().map(|term| term.iter()).collect();
+    let mut product = || terms.iter_mut().filter_map(Iterator::next).copied().fold(one, multiply);
+    let (results, count) = (array::len(&outer)?, array::len(&inner)?);
+    let sums = (0..results).map(|_| (0..count).fold(zero, |sum, _| add(sum, product())));
+    Ok(sums.collect())
 }
