@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use ndarray::{Array3, ArrayD, ArrayView3, ArrayViewD, Axis, CowArray, Dimension, Slice, Zip};
+use ndarray::{Array, Array3, ArrayD, ArrayView3, ArrayViewD, Axis, CowArray, Dimension, Slice, Zip};
 
 use crate::onnx::{Data, ElementType, Tensor};
 
@@ -165,10 +165,22 @@ pub(super) fn view_around<'a, T>(
 /// An array's values in row-major order.
 pub(super) fn listed<'a, T: Copy + 'a, D: Dimension>(array: impl Into<CowArray<'a, T, D>>) -> Vec<T> {
     let array = array.into();
-    let array =
-        if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned().into() };
-    // An array of its own begins where its memory does: none here is a part of another.
-    array.into_owned().into_raw_vec_and_offset().0
+    if array.is_standard_layout() {
+        // An array of its own begins where its memory does: none here is a part of another.
+        return array.into_owned().into_raw_vec_and_offset().0;
+    }
+    let Some(&any) = array.first() else { return Vec::new() };
+    let mut turned = array.view();
+    let mut list = Array::from_elem(array.raw_dim(), any);
+    let mut target = list.view_mut();
+    // The longest axis is walked innermost: three channels at the end would be three steps a walk.
+    if let Some(longest) = (0..turned.ndim()).max_by_key(|&d| turned.shape()[d]) {
+        let last = turned.ndim() - 1;
+        turned.swap_axes(longest, last);
+        target.swap_axes(longest, last);
+    }
+    target.assign(&turned);
+    list.into_raw_vec_and_offset().0
 }
 
 /// An array as a tensor.

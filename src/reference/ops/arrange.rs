@@ -1,6 +1,6 @@
 //! Operators that move, repeat or join values.
 
-use ndarray::{ArrayD, Axis, Dimension, IxDyn, Slice};
+use ndarray::{Array3, ArrayD, Axis, Ix3, IxDyn, Slice};
 
 use super::super::array::{self, broadcast, moved};
 use super::super::call::{Call, Results};
@@ -179,15 +179,18 @@ fn trilu(call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let k = call.optional(1).map(index).transpose()?.unwrap_or(0);
     let upper = call.flag("upper", true)?;
-    if x.shape.len() < 2 {
+    let &[.., rows, columns] = x.shape.as_slice() else {
         return Err(format!("an operand of shape {:?}", x.shape));
-    }
-    let is_kept = |at: &[usize]| {
-        let diagonal = at[at.len() - 1] as i64 - at[at.len() - 2] as i64;
+    };
+    let is_kept = |row: usize, column: usize| {
+        let diagonal = column as i64 - row as i64;
         if upper { diagonal >= k } else { diagonal <= k }
     };
-    Ok(vec![moved!(x; |values| {
-        let value = |at: IxDyn| if is_kept(at.slice()) { values[at] } else { Default::default() };
-        ArrayD::from_shape_fn(values.raw_dim(), value)
-    })])
+    let matrices = array::reshaped(x, vec![x.len() / (rows * columns).max(1), rows, columns]);
+    let kept = moved!(&matrices; |values| {
+        let values = values.into_dimensionality::<Ix3>().map_err(|e| e.to_string())?;
+        let value = |(m, i, j)| if is_kept(i, j) { values[[m, i, j]] } else { Default::default() };
+        Array3::from_shape_fn(values.raw_dim(), value)
+    });
+    Ok(vec![Tensor { shape: x.shape.clone(), ..kept }])
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{ArrayViewD, ShapeBuilder};
 
-use super::super::array::{self, floats, same_element, view};
+use super::super::array::{self, floats, listed, same_element, view};
 use super::super::call::{Call, Results};
 use super::Entry;
 use crate::onnx::Tensor;
@@ -125,21 +125,24 @@ fn contract<T: Copy>(
 ) -> Result<Vec<T>, String> {
     let summed: Vec<Label> = sizes.keys().filter(|l| !kept.contains(l)).copied().collect();
     let shape = |labels: &[Label]| labels.iter().map(|l| sizes[l]).collect::<Vec<_>>();
-    let (outer, inner) = (shape(kept), shape(&summed));
-    let all: Vec<Label> = kept.iter().chain(&summed).copied().collect();
-    let mut terms = Vec::with_capacity(operands.len());
+    let (results, count) = (array::len(&shape(kept))?, array::len(&shape(&summed))?);
+    // For each operand, how far it is to where the labels of a result, or those that are summed, stand.
+    let (mut starts, mut steps) = (Vec::new(), Vec::new());
     for ((operand, own), values) in operands.iter().zip(labels).zip(values) {
+        let numbers: Vec<usize> = (0..values.len()).collect();
         let strides = view(&operand.shape, values)?.strides().iter().map(|&s| s as usize).collect::<Vec<_>>();
         // A label that the operand has twice walks its diagonal: both strides add up. One that it has not stays where it is.
         let step = |d: usize| if operand.shape[d] == 1 { 0 } else { strides[d] };
-        let steps = |label: &Label| (0..own.len()).filter(|&d| own[d] == *label).map(step).sum();
-        let (shape, steps) = (shape(&all), all.iter().map(steps).collect::<Vec<usize>>());
-        let term = ArrayViewD::from_shape(shape.strides(steps), values).map_err(|e| e.to_string())?;
-        terms.push(term);
+        let stride = |label: &Label| (0..own.len()).filter(|&d| own[d] == *label).map(step).sum::<usize>();
+        let places = |labels: &[Label]| {
+            let walk = shape(labels).strides(labels.iter().map(stride).collect());
+            ArrayViewD::from_shape(walk, &numbers).map(listed).map_err(|e| e.to_string())
+        };
+        starts.push(places(kept)?);
+        steps.push(places(&summed)?);
     }
-    let mut terms: Vec<_> = terms.iter().map(|term| term.iter()).collect();
-    let mut product = || terms.iter_mut().filter_map(Iterator::next).copied().fold(one, multiply);
-    let (results, count) = (array::len(&outer)?, array::len(&inner)?);
-    let sums = (0..results).map(|_| (0..count).fold(zero, |sum, _| add(sum, product())));
-    Ok(sums.collect())
+    let term = |o: usize, i: usize| (0..values.len()).map(move |k| (k, o, i));
+    let factor = |(k, o, i): (usize, usize, usize)| values[k][starts[k][o] + steps[k][i]];
+    let sum = |o: usize| (0..count).fold(zero, |sum, i| add(sum, term(o, i).map(factor).fold(one, multiply)));
+    Ok((0..results).map(sum).collect())
 }

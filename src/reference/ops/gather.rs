@@ -1,8 +1,8 @@
 //! Operators that look values up by index. Negative indices count from the end.
 
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{Array3, ArrayD, ArrayViewD, Axis, Slice};
 
-use super::super::array::{self, integers, moved, reshaped, taken, view};
+use super::super::array::{self, integers, listed, moved, reshaped, taken, view, view_around};
 use super::super::call::{Call, Results};
 use super::Entry;
 use crate::onnx::Tensor;
@@ -40,11 +40,24 @@ fn gather_elements(call: &Call<'_>) -> Results {
 
 /// The values of `x` at each place's own coordinates, that of `axis` replaced by what stands there.
 pub(super) fn along(x: &Tensor, axis: usize, places: &ArrayD<usize>) -> Result<Tensor, String> {
-    let source = |mut at: IxDyn| {
-        at[axis] = places[&at];
-        at
-    };
-    Ok(moved!(x; |values| ArrayD::from_shape_fn(places.raw_dim(), |at| values[source(at)])))
+    let shape = places.shape().to_vec();
+    Ok(Tensor { shape, ..moved!(x; |values| values_along(values, axis, places)?) })
+}
+
+/// The same of an array. The axes before and behind `axis` are seen as one each.
+pub(super) fn values_along<T: Copy>(
+    mut values: ArrayViewD<'_, T>,
+    axis: usize,
+    places: &ArrayD<usize>,
+) -> Result<Array3<T>, String> {
+    for d in (0..values.ndim()).filter(|&d| d != axis) {
+        values.slice_axis_inplace(Axis(d), Slice::from(..places.shape()[d]));
+    }
+    let (shape, list) = (values.shape().to_vec(), listed(values));
+    let values = view_around(&shape, axis, &list)?;
+    let list = listed(places.view());
+    let places = view_around(places.shape(), axis, &list)?;
+    Ok(Array3::from_shape_fn(places.raw_dim(), |(o, k, i)| values[[o, places[[o, k, i]], i]]))
 }
 
 /// Positions in `axis` of an operand of shape `x`, one for each index, which may not have more of any other axis.

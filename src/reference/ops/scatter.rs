@@ -4,7 +4,7 @@ use super::super::array::{self, floats, integers, same_element};
 use super::super::call::{Call, Results, wrapped};
 use super::Entry;
 use super::arithmetic::{maximum, minimum};
-use super::gather::{blocks, places};
+use super::gather::{blocks, places, values_along};
 use crate::onnx::{Data, Tensor};
 
 pub(super) const OPERATORS: &[Entry] =
@@ -33,13 +33,9 @@ fn scatter_elements(call: &Call<'_>) -> Results {
     if updates.shape != indices.shape {
         return Err(format!("updates of shape {:?} at indices of shape {:?}", updates.shape, indices.shape));
     }
-    let mut places = places(&x.shape, &indices.shape, integers(indices)?, axis)?;
+    let places = places(&x.shape, &indices.shape, integers(indices)?, axis)?;
     let numbers = array::numbers(&x.shape)?;
-    for (mut at, place) in places.indexed_iter_mut() {
-        at[axis] = *place;
-        *place = numbers[at];
-    }
-    write(call, x, updates, &array::listed(places))
+    write(call, x, updates, &array::listed(values_along(numbers.view(), axis, &places)?))
 }
 
 fn scatter_nd(call: &Call<'_>) -> Results {
