@@ -167,16 +167,6 @@ impl Call<'_> {
         Tensor { element, shape, data: Data::I64(values) }
     }
 
-    /// Stores one value of `like`'s element type, repeated.
-    pub(super) fn store_like(&self, like: &Tensor, shape: Vec<usize>, value: i32) -> Tensor {
-        let count = shape.iter().product();
-        if like.element.is_float() {
-            self.store(like.element, shape, vec![value.into(); count])
-        } else {
-            self.store_integers(like.element, shape, vec![value.into(); count])
-        }
-    }
-
     /// Stores truth values.
     pub(super) fn store_bools(&self, shape: Vec<usize>, values: impl Iterator<Item = bool>) -> Tensor {
         Tensor { element: ElementType::Bool, shape, data: Data::I64(values.map(i64::from).collect()) }

@@ -100,7 +100,7 @@ fn rounds(walk: &Walk, call: &Call<'_>, scope: &Scope<'_>) -> Result<Vec<Value>,
         round += 1;
     }
     for slices in scanned {
-        carried.push(Value::Tensor(Arc::new(stacked(&slices).map_err(fail)?)));
+        carried.push(Value::Tensor(Arc::new(stacked(&slices, 0).map_err(fail)?)));
     }
     Ok(carried)
 }
@@ -129,7 +129,9 @@ fn scan(walk: &Walk, call: &Call<'_>, scope: &Scope<'_>) -> Result<Vec<Value>, M
         (list("scan_output_axes", results)?, list("scan_output_directions", results)?);
     let mut slices = Vec::new();
     for ((i, &axis), &back) in (states..).zip(&axes).zip(&backwards) {
-        let mut parts = call.input(i).and_then(|tensor| array::slices(tensor, axis)).map_err(fail)?;
+        let tensor = call.input(i).map_err(fail)?;
+        let axis = array::axis(axis, tensor.shape.len()).map_err(fail)?;
+        let mut parts = array::slices(tensor, axis).map_err(fail)?;
         if back != 0 {
             parts.reverse();
         }
@@ -153,18 +155,16 @@ fn scan(walk: &Walk, call: &Call<'_>, scope: &Scope<'_>) -> Result<Vec<Value>, M
         if back != 0 {
             list.reverse();
         }
-        let joined = stacked(&list).and_then(|joined| array::moved_first_axis(joined, axis));
-        carried.push(Value::Tensor(Arc::new(joined.map_err(fail)?)));
+        carried.push(Value::Tensor(Arc::new(stacked(&list, axis).map_err(fail)?)));
     }
     Ok(carried)
 }
 
-fn stacked(slices: &[Arc<Tensor>]) -> Result<Tensor, String> {
+fn stacked(slices: &[Arc<Tensor>], axis: i64) -> Result<Tensor, String> {
     let Some(first) = slices.first() else { return Err("a loop of no rounds has no scanned result".into()) };
     let views: Vec<&Tensor> = slices.iter().map(|s| &**s).collect();
     if views.iter().any(|s| s.shape != first.shape) {
         return Err("its rounds give results of different shapes".into());
     }
-    let shape = [slices.len()].iter().chain(&first.shape).copied().collect();
-    Ok(Tensor { shape, ..array::concatenate(&views)? })
+    array::stacked(&views, array::axis(axis, first.shape.len() + 1)?)
 }

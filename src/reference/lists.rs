@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use ndarray::{Axis, Slice};
+
 use crate::onnx::{ModelError, Node, Tensor};
 
-use super::array;
+use super::array::{self, moved};
 use super::call::Call;
 use super::scope::{Scope, Value};
 
@@ -83,38 +85,20 @@ fn position(call: &Call<'_>, i: usize, len: usize, otherwise: usize) -> Result<u
 fn joined(call: &Call<'_>, list: &[Arc<Tensor>]) -> Result<Tensor, String> {
     let first = list.first().ok_or("the list is empty")?;
     let fresh = call.flag("new_axis", false)?;
-    let rank = first.shape.len() + usize::from(fresh);
-    let axis = array::axis(call.int("axis", 0)?, rank)?;
-    if list.iter().any(|tensor| tensor.shape.len() != first.shape.len()) {
+    let axis = array::axis(call.int("axis", 0)?, first.shape.len() + usize::from(fresh))?;
+    let parts: Vec<&Tensor> = list.iter().map(|part| &**part).collect();
+    if parts.iter().any(|part| part.shape.len() != first.shape.len()) {
         return Err("the list holds tensors of different ranks".into());
     }
-    let with_axis = |tensor: &Arc<Tensor>| {
-        let mut shape = tensor.shape.clone();
-        if fresh {
-            shape.insert(axis, 1);
-        }
-        array::reshaped(tensor, shape)
-    };
-    let mut slices = Vec::new();
-    let mut shape: Option<Vec<usize>> = None;
-    for part in list.iter().map(with_axis) {
-        let mut other = part.shape.clone();
-        other.remove(axis);
-        if shape.get_or_insert_with(|| other.clone()) != &other {
-            return Err("the list holds tensors of different shapes".into());
-        }
-        slices.extend(array::slices(&part, axis as i64)?);
+    if fresh && parts.iter().any(|part| part.shape != first.shape) {
+        return Err("the list holds tensors of different shapes".into());
     }
-    let views: Vec<&Tensor> = slices.iter().collect();
-    let whole = [slices.len()].into_iter().chain(shape.unwrap_or_default()).collect();
-    let stacked = Tensor { shape: whole, ..array::concatenate(&views)? };
-    array::moved_first_axis(stacked, axis as i64)
+    if fresh { array::stacked(&parts, axis) } else { array::joined(&parts, axis) }
 }
 
 fn split(call: &Call<'_>) -> Result<List, String> {
     let x = call.input(0)?;
     let axis = array::axis(call.int("axis", 0)?, x.shape.len())?;
-    let slices = array::slices(x, axis as i64)?;
     let Some(sizes) = call.optional(1) else {
         let keep = call.flag("keepdims", true)?;
         let kept = |slice: Tensor| {
@@ -122,35 +106,28 @@ fn split(call: &Call<'_>) -> Result<List, String> {
             if keep {
                 shape.insert(axis, 1);
             }
-            Arc::new(array::reshaped(&slice, shape))
+            Arc::new(Tensor { shape, ..slice })
         };
-        return Ok(slices.into_iter().map(kept).collect());
+        return Ok(array::slices(x, axis)?.into_iter().map(kept).collect());
     };
+    let n = x.shape[axis];
     let given: Option<Vec<usize>> =
         array::integers(sizes)?.iter().map(|&size| usize::try_from(size).ok()).collect();
     let given = given.ok_or("a negative size")?;
     let sizes: Vec<usize> = match given.as_slice() {
-        [each] if sizes.shape.is_empty() && *each > 0 => slices.chunks(*each).map(<[Tensor]>::len).collect(),
-        list if list.iter().try_fold(0_usize, |sum, &size| sum.checked_add(size)) == Some(slices.len()) => {
-            list.to_vec()
+        &[each] if sizes.shape.is_empty() && each > 0 => {
+            (0..n).step_by(each).map(|start| each.min(n - start)).collect()
         }
-        _ => return Err(format!("parts that do not make up the length {}", slices.len())),
+        list if list.iter().try_fold(0_usize, |sum, &size| sum.checked_add(size)) == Some(n) => list.to_vec(),
+        _ => return Err(format!("parts that do not make up the length {n}")),
     };
-    let mut rest = slices.as_slice();
+    let x = array::dense(x);
+    let mut start = 0;
     let mut parts = Vec::with_capacity(sizes.len());
     for size in sizes {
-        let (now, later) = rest.split_at(size);
-        rest = later;
-        let mut shape = x.shape.clone();
-        shape.remove(axis);
-        shape.insert(0, size);
-        let views: Vec<&Tensor> = now.iter().collect();
-        let stacked = match views.as_slice() {
-            // Nothing to read an element type from.
-            [] => array::pick(x, shape, &[]),
-            views => Tensor { shape, ..array::concatenate(views)? },
-        };
-        parts.push(Arc::new(array::moved_first_axis(stacked, axis as i64)?));
+        let part = Slice::from(start..start + size);
+        parts.push(Arc::new(moved!(&x; |values| values.slice_axis(Axis(axis), part))));
+        start += size;
     }
     Ok(parts)
 }

@@ -1,6 +1,6 @@
 //! Element-wise functions of one operand with attributes.
 
-use super::super::array::{broadcast_map, floats, same_element};
+use super::super::array::{combined, floats, same_element};
 use super::super::call::{Call, Results};
 use super::Entry;
 use super::unary::{erf, float, sigmoid};
@@ -74,9 +74,8 @@ fn prelu(call: &Call<'_>) -> Results {
     if slope.shape.len() > x.shape.len() || !x.shape.iter().rev().zip(slope.shape.iter().rev()).all(fits) {
         return Err(format!("a slope of shape {:?} for an operand of shape {:?}", slope.shape, x.shape));
     }
-    let slopes = floats(slope);
-    let pairs = floats(x).into_owned().into_iter().zip(broadcast_map(&slope.shape, &x.shape));
-    let values = pairs.map(|(v, i)| if v < 0.0 { v * slopes[i] } else { v }).collect();
+    let bent = |v, slope| if v < 0.0 { v * slope } else { v };
+    let values = combined(&x.shape, [&x.shape, &slope.shape], &floats(x), &floats(slope), bent)?;
     Ok(vec![call.store(element, x.shape.clone(), values)])
 }
 

@@ -1,6 +1,8 @@
 //! Arithmetic on two or more operands, broadcast to one shape.
 
-use super::super::array::{broadcast, broadcast_map, floats, integers, same_element};
+use ndarray::ArrayD;
+
+use super::super::array::{Held, broadcast, combined, floats, integers, listed, same_element, spread, view};
 use super::super::call::{Call, Results, wrapped};
 use super::Entry;
 use super::cast::converted;
@@ -80,14 +82,14 @@ fn combine(
 ) -> Result<Tensor, String> {
     let element = same_element(&[a, b])?;
     let shape = broadcast(&[&a.shape, &b.shape])?;
-    let pairs = broadcast_map(&a.shape, &shape).into_iter().zip(broadcast_map(&b.shape, &shape));
     if element.is_float() {
-        let (x, y) = (floats(a), floats(b));
-        return Ok(call.store(element, shape, pairs.map(|(i, j)| f(x[i], y[j])).collect()));
+        let values = combined(&shape, [&a.shape, &b.shape], &floats(a), &floats(b), f)?;
+        return Ok(call.store(element, shape, values));
     }
-    let (x, y) = (integers(a)?, integers(b)?);
-    let values = pairs.map(|(i, j)| g(x[i], y[j]).map(|v| wrapped(element, v))).collect::<Result<_, _>>()?;
-    Ok(call.store_integers(element, shape, values))
+    let mut outcome = Ok(());
+    let one = |x, y| g(x, y).map_err(|what| outcome = Err(what)).map_or(0, |v| wrapped(element, v));
+    let values = combined(&shape, [&a.shape, &b.shape], integers(a)?, integers(b)?, one)?;
+    outcome.map(|()| call.store_integers(element, shape, values))
 }
 
 /// Any number of operands, from left to right.
@@ -96,40 +98,30 @@ fn fold(call: &Call<'_>, f: fn(f64, f64) -> f64, g: fn(i64, i64) -> i64) -> Resu
     let element = same_element(&all)?;
     let shape = broadcast(&all.iter().map(|t| t.shape.as_slice()).collect::<Vec<_>>())?;
     if element.is_float() {
-        return Ok(vec![call.store(element, shape.clone(), folded(&all, &shape, floats_of, f))]);
+        return Ok(vec![call.store(element, shape.clone(), folded(&all, &shape, f)?)]);
     }
-    let integers_of = |t: &Tensor| t.as_i64().unwrap_or_default().to_vec();
-    Ok(vec![call.store_integers(element, shape.clone(), folded(&all, &shape, integers_of, g))])
+    Ok(vec![call.store_integers(element, shape.clone(), folded(&all, &shape, g)?)])
 }
 
-fn floats_of(tensor: &Tensor) -> Vec<f64> {
-    floats(tensor).into_owned()
-}
-
-fn folded<T: Copy>(
-    all: &[&Tensor],
-    shape: &[usize],
-    read: impl Fn(&Tensor) -> Vec<T>,
-    f: fn(T, T) -> T,
-) -> Vec<T> {
-    let mut total: Vec<T> = Vec::new();
-    for (k, tensor) in all.iter().enumerate() {
-        let values = read(tensor);
-        let map = broadcast_map(&tensor.shape, shape);
-        if k == 0 {
-            total = map.iter().map(|&i| values[i]).collect();
-        } else {
-            total.iter_mut().zip(map).for_each(|(t, i)| *t = f(*t, values[i]));
+fn folded<T: Held>(all: &[&Tensor], shape: &[usize], f: fn(T, T) -> T) -> Result<Vec<T>, String> {
+    let mut total: Option<ArrayD<T>> = None;
+    for tensor in all {
+        let values = T::values(tensor);
+        let values = view(&tensor.shape, &values)?;
+        let values = spread(&values, shape)?;
+        match &mut total {
+            None => total = Some(values.as_standard_layout().into_owned()),
+            Some(total) => total.zip_mut_with(&values, |t, &x| *t = f(*t, x)),
         }
     }
-    total
+    Ok(total.map(listed).unwrap_or_default())
 }
 
 fn mean(call: &Call<'_>) -> Results {
     let all = call.all_inputs()?;
     let element = same_element(&all)?;
     let shape = broadcast(&all.iter().map(|t| t.shape.as_slice()).collect::<Vec<_>>())?;
-    let mut total = folded(&all, &shape, floats_of, |a, b| a + b);
+    let mut total = folded::<f64>(&all, &shape, |a, b| a + b)?;
     total.iter_mut().for_each(|t| *t /= all.len() as f64);
     Ok(vec![call.store(element, shape, total)])
 }
@@ -173,22 +165,24 @@ fn modulo(call: &Call<'_>) -> Results {
 /// The exponent may have another type than the base, whose type the result has.
 fn pow(call: &Call<'_>) -> Results {
     let (base, exponent) = (call.input(0)?, call.input(1)?);
-    let shape = broadcast(&[&base.shape, &exponent.shape])?;
-    let pairs = broadcast_map(&base.shape, &shape).into_iter().zip(broadcast_map(&exponent.shape, &shape));
+    let shapes = [base.shape.as_slice(), &exponent.shape];
+    let shape = broadcast(&shapes)?;
     if base.element.is_float() || exponent.element.is_float() {
-        let (x, y) = (floats(base), floats(exponent));
-        let values = pairs.map(|(i, j)| x[i].powf(y[j]));
+        let values = combined(&shape, shapes, &floats(base), &floats(exponent), f64::powf)?;
         return Ok(vec![match base.element {
             ElementType::Float16 | ElementType::BFloat16 | ElementType::Float32 | ElementType::Float64 => {
-                call.store(base.element, shape, values.collect())
+                call.store(base.element, shape, values)
             }
-            integer => call.store_integers(integer, shape, values.map(|v| converted(integer, v)).collect()),
+            integer => {
+                let values = values.into_iter().map(|v| converted(integer, v)).collect();
+                call.store_integers(integer, shape, values)
+            }
         }]);
     }
-    let (x, y) = (integers(base)?, integers(exponent)?);
     let power = |b: i64, e: i64| match u32::try_from(e) {
         Ok(e) => b.wrapping_pow(e),
         Err(_) => (b as f64).powf(e as f64) as i64,
     };
-    Ok(vec![call.store_integers(base.element, shape, pairs.map(|(i, j)| power(x[i], y[j])).collect())])
+    let values = combined(&shape, shapes, integers(base)?, integers(exponent)?, power)?;
+    Ok(vec![call.store_integers(base.element, shape, values)])
 }

@@ -1,6 +1,8 @@
-//! Operators that move, repeat or join values: each is a map from the result's places to the operand's.
+//! Operators that move, repeat or join values.
 
-use super::super::array::{self, around, broadcast, broadcast_map, pick, strided_map, strides};
+use ndarray::{Array3, ArrayD, Axis, Ix3, IxDyn, Slice};
+
+use super::super::array::{self, broadcast, moved};
 use super::super::call::{Call, Results};
 use super::Entry;
 use super::shape::{from_operand, index};
@@ -20,30 +22,8 @@ pub(super) const OPERATORS: &[Entry] = &[
 
 fn concat(call: &Call<'_>) -> Results {
     let all = call.all_inputs()?;
-    let first = call.input(0)?;
-    let axis = array::axis(call.int("axis", 1)?, first.shape.len())?;
-    let mut shape = first.shape.clone();
-    shape[axis] = 0;
-    for part in &all {
-        let fits = part.shape.len() == shape.len()
-            && (0..shape.len()).all(|d| d == axis || part.shape[d] == shape[d]);
-        if !fits {
-            return Err(format!("parts of shapes {:?} and {:?} along axis {axis}", first.shape, part.shape));
-        }
-        shape[axis] += part.shape[axis];
-    }
-    array::len(&shape)?;
-    let (outer, _, inner) = around(&shape, axis);
-    let mut map = Vec::new();
-    for o in 0..outer {
-        let mut start = 0;
-        for part in &all {
-            let run = part.shape[axis] * inner;
-            map.extend(start + o * run..start + (o + 1) * run);
-            start += part.len();
-        }
-    }
-    Ok(vec![pick(&array::concatenate(&all)?, shape, &map)])
+    let axis = array::axis(call.int("axis", 1)?, call.input(0)?.shape.len())?;
+    Ok(vec![array::joined(&all, axis)?])
 }
 
 /// Sizes are an attribute before operator set 13, an operand from then on; without them the parts are equal, and
@@ -51,7 +31,7 @@ fn concat(call: &Call<'_>) -> Results {
 fn split(call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let axis = array::axis(call.int("axis", 0)?, x.shape.len())?;
-    let (outer, n, inner) = around(&x.shape, axis);
+    let n = x.shape[axis];
     let parts = usize::try_from(call.int("num_outputs", 0)?)
         .ok()
         .filter(|&p| p > 0)
@@ -66,14 +46,12 @@ fn split(call: &Call<'_>) -> Results {
     if sizes.iter().try_fold(0usize, |sum, &s| sum.checked_add(s)) != Some(n) || sizes.len() > n.max(1024) {
         return Err(format!("parts of sizes {sizes:?} of axis {axis} with {n} values"));
     }
+    let x = array::dense(x);
     let mut start = 0;
     let mut results = Vec::with_capacity(sizes.len());
     for size in sizes {
-        let map: Vec<usize> =
-            (0..outer).flat_map(|o| (o * n + start) * inner..(o * n + start + size) * inner).collect();
-        let mut shape = x.shape.clone();
-        shape[axis] = size;
-        results.push(pick(x, shape, &map));
+        let part = Slice::from(start..start + size);
+        results.push(moved!(&x; |values| values.slice_axis(Axis(axis), part)));
         start += size;
     }
     Ok(results)
@@ -89,28 +67,25 @@ fn transpose(call: &Call<'_>) -> Results {
     if order.len() != rank {
         return Err(format!("an order {order:?} of {rank} axes"));
     }
-    let shape: Vec<usize> = order.iter().map(|&d| x.shape[d]).collect();
-    if let Some(turned) = sparse_transpose(x, &order, &shape) {
+    if let ([1, 0], Some(turned)) = (order.as_slice(), sparse_transpose(x)) {
         return Ok(vec![turned]);
     }
-    let own = strides(&x.shape);
-    let steps: Vec<isize> = order.iter().map(|&d| own[d] as isize).collect();
-    Ok(vec![pick(x, shape.clone(), &strided_map(&shape, &steps, 0))])
+    Ok(vec![moved!(x; |values| values.permuted_axes(order))])
 }
 
-fn sparse_transpose(x: &Tensor, order: &[usize], shape: &[usize]) -> Option<Tensor> {
+/// A matrix with few entries keeps them.
+fn sparse_transpose(x: &Tensor) -> Option<Tensor> {
+    let &[rows, columns] = x.shape.as_slice() else { return None };
     let data = match &x.data {
-        Data::SparseF32(s) => Data::SparseF32(moved(s, &x.shape, order, shape)),
-        Data::SparseF64(s) => Data::SparseF64(moved(s, &x.shape, order, shape)),
+        Data::SparseF32(entries) => Data::SparseF32(turned(entries, rows, columns)),
+        Data::SparseF64(entries) => Data::SparseF64(turned(entries, rows, columns)),
         _ => return None,
     };
-    Some(Tensor { element: x.element, shape: shape.to_vec(), data })
+    Some(Tensor { element: x.element, shape: vec![columns, rows], data })
 }
 
-fn moved<T: Copy>(entries: &Sparse<T>, from: &[usize], order: &[usize], to: &[usize]) -> Sparse<T> {
-    let (own, new) = (strides(from), strides(to));
-    let place =
-        |&at: &usize| -> usize { order.iter().zip(&new).map(|(&d, s)| at / own[d] % from[d] * s).sum() };
+fn turned<T: Copy>(entries: &Sparse<T>, rows: usize, columns: usize) -> Sparse<T> {
+    let place = |&at: &usize| at % columns * rows + at / columns;
     let mut pairs: Vec<(usize, T)> =
         entries.indices.iter().map(place).zip(entries.values.iter().copied()).collect();
     pairs.sort_unstable_by_key(|(at, _)| *at);
@@ -121,8 +96,7 @@ fn moved<T: Copy>(entries: &Sparse<T>, from: &[usize], order: &[usize], to: &[us
 fn expand(call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let shape = broadcast(&[&x.shape, &from_operand(call.input(1)?)?])?;
-    let map = broadcast_map(&x.shape, &shape);
-    Ok(vec![pick(x, shape, &map)])
+    Ok(vec![moved!(x; |values| array::spread(&values, &shape)?)])
 }
 
 fn tile(call: &Call<'_>) -> Results {
@@ -134,10 +108,11 @@ fn tile(call: &Call<'_>) -> Results {
     let shape: Option<Vec<usize>> = x.shape.iter().zip(&repeats).map(|(n, r)| n.checked_mul(*r)).collect();
     let shape = shape.ok_or_else(|| format!("{repeats:?} repeats of shape {:?}", x.shape))?;
     array::len(&shape)?;
-    // Each axis is seen as two: the repeats, which do not move, and the operand's own.
+    // Each axis is seen as two: the repeats, and the operand's own.
+    let own: Vec<usize> = x.shape.iter().flat_map(|&n| [1, n]).collect();
     let paired: Vec<usize> = repeats.iter().zip(&x.shape).flat_map(|(&r, &n)| [r, n]).collect();
-    let steps: Vec<isize> = strides(&x.shape).into_iter().flat_map(|s| [0, s as isize]).collect();
-    Ok(vec![pick(x, shape, &strided_map(&paired, &steps, 0))])
+    let x = array::reshaped(x, own);
+    Ok(vec![Tensor { shape, ..moved!(&x; |values| array::spread(&values, &paired)?) }])
 }
 
 fn block(call: &Call<'_>) -> Result<usize, String> {
@@ -160,15 +135,14 @@ fn depth_to_space(call: &Call<'_>) -> Results {
         return Err(format!("{c} channels in blocks of {b}×{b}"));
     }
     let depth = c / (b * b);
-    let plane = (h * w) as isize;
-    let (block_step, channel_step) = match call.string("mode", "DCR")? {
-        "DCR" => (depth as isize * plane, plane),
-        "CRD" => (plane, (b * b) as isize * plane),
+    let (seen, order) = match call.string("mode", "DCR")? {
+        "DCR" => ([n, b, b, depth, h, w], [0, 3, 4, 1, 5, 2]),
+        "CRD" => ([n, depth, b, b, h, w], [0, 1, 4, 2, 5, 3]),
         other => return Err(format!("its attribute mode is {other:?}, not \"DCR\" or \"CRD\"")),
     };
-    let steps = [c as isize * plane, channel_step, w as isize, b as isize * block_step, 1, block_step];
-    let map = strided_map(&[n, depth, h, b, w, b], &steps, 0);
-    Ok(vec![pick(x, vec![n, depth, h * b, w * b], &map)])
+    let x = array::reshaped(x, seen.to_vec());
+    let shape = vec![n, depth, h * b, w * b];
+    Ok(vec![Tensor { shape, ..moved!(&x; |values| values.permuted_axes(order.to_vec())) }])
 }
 
 fn space_to_depth(call: &Call<'_>) -> Results {
@@ -177,10 +151,9 @@ fn space_to_depth(call: &Call<'_>) -> Results {
     if h % b != 0 || w % b != 0 {
         return Err(format!("a plane of {h}×{w} in blocks of {b}×{b}"));
     }
-    let (row, plane) = (w as isize, (h * w) as isize);
-    let steps = [c as isize * plane, row, 1, plane, b as isize * row, b as isize];
-    let map = strided_map(&[n, b, b, c, h / b, w / b], &steps, 0);
-    Ok(vec![pick(x, vec![n, c * b * b, h / b, w / b], &map)])
+    let x = array::reshaped(x, vec![n, c, h / b, b, w / b, b]);
+    let shape = vec![n, c * b * b, h / b, w / b];
+    Ok(vec![Tensor { shape, ..moved!(&x; |values| values.permuted_axes(vec![0, 3, 5, 1, 2, 4])) }])
 }
 
 /// Reverses the first so many values along the time axis, a number for each member of the batch.
@@ -193,14 +166,12 @@ fn reverse_sequence(call: &Call<'_>) -> Results {
     if batch == time || lengths.len() != x.shape[batch] || !lengths.iter().all(fits) {
         return Err(format!("lengths {lengths:?} for an operand of shape {:?}", x.shape));
     }
-    let own = strides(&x.shape);
-    let place = |at: usize| {
-        let (member, t) = (at / own[batch] % x.shape[batch], at / own[time] % x.shape[time]);
-        let count = lengths[member] as usize;
-        if t < count { at - t * own[time] + (count - 1 - t) * own[time] } else { at }
+    let place = |mut at: IxDyn| {
+        let (t, count) = (at[time], lengths[at[batch]] as usize);
+        at[time] = if t < count { count - 1 - t } else { t };
+        at
     };
-    let map: Vec<usize> = (0..x.len()).map(place).collect();
-    Ok(vec![pick(x, x.shape.clone(), &map)])
+    Ok(vec![moved!(x; |values| ArrayD::from_shape_fn(values.raw_dim(), |at| values[place(at)]))])
 }
 
 /// Keeps the upper or the lower triangle of each matrix, from the diagonal number `k` on.
@@ -208,15 +179,18 @@ fn trilu(call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let k = call.optional(1).map(index).transpose()?.unwrap_or(0);
     let upper = call.flag("upper", true)?;
-    let [.., rows, columns] = x.shape.as_slice() else {
+    let &[.., rows, columns] = x.shape.as_slice() else {
         return Err(format!("an operand of shape {:?}", x.shape));
     };
-    let kept = |at: usize| {
-        let (row, column) = ((at / columns % rows) as i64, (at % columns) as i64);
-        let diagonal = column - row;
+    let is_kept = |row: usize, column: usize| {
+        let diagonal = column as i64 - row as i64;
         if upper { diagonal >= k } else { diagonal <= k }
     };
-    let map: Vec<usize> = (0..x.len()).map(|at| if kept(at) { at } else { x.len() }).collect();
-    let zero = call.store_like(x, vec![1], 0);
-    Ok(vec![array::pick_two(x, &zero, x.shape.clone(), &map)?])
+    let matrices = array::reshaped(x, vec![x.len() / (rows * columns).max(1), rows, columns]);
+    let kept = moved!(&matrices; |values| {
+        let values = values.into_dimensionality::<Ix3>().map_err(|e| e.to_string())?;
+        let value = |(m, i, j)| if is_kept(i, j) { values[[m, i, j]] } else { Default::default() };
+        Array3::from_shape_fn(values.raw_dim(), value)
+    });
+    Ok(vec![Tensor { shape: x.shape.clone(), ..kept }])
 }

@@ -1,6 +1,6 @@
 //! Conversions between element types, and quantisation.
 
-use super::super::array::{self, around, floats, integers};
+use super::super::array::{self, around, combined, floats, integers};
 use super::super::call::{Call, Results};
 use super::Entry;
 use crate::onnx::{ElementType, Tensor};
@@ -68,25 +68,24 @@ fn limits(element: ElementType) -> Result<(f64, f64), String> {
     })
 }
 
-/// For each value of `x` the number of the scale it belongs to: one for all, one for each index of `axis`, or
-/// (`block_size`, operator set 21) one for each block along `axis`.
-fn scale_numbers(call: &Call<'_>, x: &Tensor, scale: &Tensor) -> Result<Vec<usize>, String> {
+/// Shapes in which `x` and its scales are seen, so that each value meets its scale: there is one for all, one for each index of `axis`,
+/// or (`block_size`, operator set 21) one for each block along `axis`.
+fn seen(call: &Call<'_>, x: &Tensor, scale: &Tensor) -> Result<(Vec<usize>, Vec<usize>), String> {
     if scale.len() == 1 {
-        return Ok(vec![0; x.len()]);
+        return Ok((x.shape.clone(), vec![]));
     }
     let axis = array::axis(call.int("axis", 1)?, x.shape.len())?;
-    let (_, n, inner) = around(&x.shape, axis);
+    let (outer, n, inner) = around(&x.shape, axis);
     let block = call.int("block_size", 0)? as usize;
     if block == 0 && scale.shape == [n] {
-        return Ok((0..x.len()).map(|i| i / inner.max(1) % n).collect());
+        return Ok((vec![outer, n, inner], vec![n, 1]));
     }
     let mut expected = x.shape.clone();
     expected[axis] = n.checked_div(block).unwrap_or(0);
     if block == 0 || n % block != 0 || scale.shape != expected {
         return Err(format!("scales of shape {:?} for an operand of shape {:?}", scale.shape, x.shape));
     }
-    let blocks = n / block;
-    Ok((0..x.len()).map(|i| (i / inner / n * blocks + i / inner % n / block) * inner + i % inner).collect())
+    Ok((vec![outer, n / block, block, inner], vec![outer, n / block, 1, inner]))
 }
 
 fn zero_points(call: &Call<'_>, scale: &Tensor) -> Result<Vec<i64>, String> {
@@ -109,21 +108,23 @@ fn quantize(call: &Call<'_>) -> Results {
         None => call.element("output_dtype")?.unwrap_or(ElementType::UInt8),
     };
     let (low, high) = limits(element)?;
+    let (wide, own) = seen(call, x, scale)?;
     let (scales, zeros) = (floats(scale), zero_points(call, scale)?);
-    let numbers = scale_numbers(call, x, scale)?;
     let single = call.is_single(x.element);
-    let value = |(v, &s): (&f64, &usize)| {
-        (quotient(*v, scales[s], single).round_ties_even() + zeros[s] as f64).clamp(low, high) as i64
-    };
-    let values = floats(x).iter().zip(&numbers).map(value).collect();
+    let shapes = [wide.as_slice(), &own];
+    let quotients = combined(&wide, shapes, &floats(x), &scales, |v, s| quotient(v, s, single))?;
+    let rounded = |v: f64, zero: i64| (v.round_ties_even() + zero as f64).clamp(low, high) as i64;
+    let values = combined(&wide, shapes, &quotients, &zeros, rounded)?;
     Ok(vec![call.store_integers(element, x.shape.clone(), values)])
 }
 
 fn dequantize(call: &Call<'_>) -> Results {
     let (x, scale) = (call.input(0)?, call.input(1)?);
+    let (wide, own) = seen(call, x, scale)?;
     let (scales, zeros) = (floats(scale), zero_points(call, scale)?);
-    let numbers = scale_numbers(call, x, scale)?;
-    let values = integers(x)?.iter().zip(&numbers).map(|(v, &s)| (v - zeros[s]) as f64 * scales[s]).collect();
+    let shapes = [wide.as_slice(), &own];
+    let centred = combined(&wide, shapes, integers(x)?, &zeros, |v, zero| v - zero)?;
+    let values = combined(&wide, shapes, &centred, &scales, |v, s| v as f64 * s)?;
     Ok(vec![call.store(scale.element, x.shape.clone(), values)])
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::array::{self, flat, floats, for_each_index, same_element, strides};
+use ndarray::{ArrayViewD, ShapeBuilder};
+
+use super::super::array::{self, floats, listed, same_element, view};
 use super::super::call::{Call, Results};
 use super::Entry;
 use crate::onnx::Tensor;
@@ -123,26 +125,24 @@ fn contract<T: Copy>(
 ) -> Result<Vec<T>, String> {
     let summed: Vec<Label> = sizes.keys().filter(|l| !kept.contains(l)).copied().collect();
     let shape = |labels: &[Label]| labels.iter().map(|l| sizes[l]).collect::<Vec<_>>();
-    let (outer, inner) = (shape(kept), shape(&summed));
-    array::len(&outer)?;
-    array::len(&inner)?;
-    // A label that an operand has twice walks its diagonal: both strides add up.
-    let steps = |operand: &Tensor, own: &[Label], wanted: &[Label]| -> Vec<usize> {
-        let strides = strides(&operand.shape);
+    let (results, count) = (array::len(&shape(kept))?, array::len(&shape(&summed))?);
+    // For each operand, how far it is to where the labels of a result, or those that are summed, stand.
+    let (mut starts, mut steps) = (Vec::new(), Vec::new());
+    for ((operand, own), values) in operands.iter().zip(labels).zip(values) {
+        let numbers: Vec<usize> = (0..values.len()).collect();
+        let strides = view(&operand.shape, values)?.strides().iter().map(|&s| s as usize).collect::<Vec<_>>();
+        // A label that the operand has twice walks its diagonal: both strides add up. One that it has not stays where it is.
         let step = |d: usize| if operand.shape[d] == 1 { 0 } else { strides[d] };
-        wanted.iter().map(|w| (0..own.len()).filter(|&d| own[d] == *w).map(step).sum()).collect()
-    };
-    let walks: Vec<(Vec<usize>, Vec<usize>)> =
-        operands.iter().zip(labels).map(|(o, l)| (steps(o, l, kept), steps(o, l, &summed))).collect();
-    let mut out = Vec::new();
-    for_each_index(&outer, |o| {
-        let starts: Vec<usize> = walks.iter().map(|(steps, _)| flat(o, steps)).collect();
-        let mut sum = zero;
-        for_each_index(&inner, |i| {
-            let factor = |k: usize| values[k][starts[k] + flat(i, &walks[k].1)];
-            sum = add(sum, (0..operands.len()).map(factor).fold(one, multiply));
-        });
-        out.push(sum);
-    });
-    Ok(out)
+        let stride = |label: &Label| (0..own.len()).filter(|&d| own[d] == *label).map(step).sum::<usize>();
+        let places = |labels: &[Label]| {
+            let walk = shape(labels).strides(labels.iter().map(stride).collect());
+            ArrayViewD::from_shape(walk, &numbers).map(listed).map_err(|e| e.to_string())
+        };
+        starts.push(places(kept)?);
+        steps.push(places(&summed)?);
+    }
+    let term = |o: usize, i: usize| (0..values.len()).map(move |k| (k, o, i));
+    let factor = |(k, o, i): (usize, usize, usize)| values[k][starts[k][o] + steps[k][i]];
+    let sum = |o: usize| (0..count).fold(zero, |sum, i| add(sum, term(o, i).map(factor).fold(one, multiply)));
+    Ok((0..results).map(sum).collect())
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::array::{self, around, int64, reshaped};
+use ndarray::Array3;
+
+use super::super::array::{self, around, int64, moved, reshaped};
 use super::super::call::{Call, Results, single};
 use super::Entry;
 use super::gather::position;
@@ -46,8 +48,9 @@ fn constant_of_shape(call: &Call<'_>) -> Results {
         None => Arc::new(call.store(ElementType::Float32, vec![1], vec![0.0])),
     };
     single(&value)?;
-    let map = vec![0; array::len(&shape)?];
-    Ok(vec![array::pick(&value, shape, &map)])
+    array::len(&shape)?;
+    let value = reshaped(&value, vec![]);
+    Ok(vec![moved!(&value; |values| array::spread(&values, &shape)?)])
 }
 
 fn eye_like(call: &Call<'_>) -> Results {
@@ -96,14 +99,14 @@ fn one_hot(call: &Call<'_>) -> Results {
     }
     let mut shape = indices.shape.clone();
     shape.insert(axis, depth);
-    let mut map = vec![0; array::len(&shape)?];
+    array::len(&shape)?;
     let (_, _, inner) = around(&shape, axis);
-    for (i, &given) in indices.to_f64().iter().enumerate() {
-        if let Ok(hot) = position(given as i64, depth) {
-            map[(i / inner * depth + hot) * inner + i % inner] = 1;
-        }
-    }
-    Ok(vec![array::pick(values, shape, &map)])
+    let hot: Vec<Option<usize>> = indices.to_f64().iter().map(|&i| position(i as i64, depth).ok()).collect();
+    let seen = (hot.len() / inner.max(1), depth, inner);
+    let is_hot = |(o, class, i): (usize, usize, usize)| hot[o * inner + i] == Some(class);
+    let values = reshaped(values, vec![2]);
+    let made = moved!(&values; |pair| Array3::from_shape_fn(seen, |at| pair[usize::from(is_hot(at))]));
+    Ok(vec![Tensor { shape, ..made }])
 }
 
 /// `a + b cos(2πi/n) + c cos(4πi/n)`; symmetric windows divide by `n - 1`.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::{AddAssign, Mul};
 
-use super::super::array::{self, broadcast, broadcast_map, floats, integers, same_element, strided_map};
+use super::super::array::{self, Held, broadcast, combined, floats, integers, same_element, view};
 use super::super::call::{Call, Results};
 use super::Entry;
 use crate::onnx::{Data, ElementType, Sparse, Tensor};
@@ -35,10 +35,7 @@ pub(super) trait Real:
 
 impl Real for f32 {
     fn read(tensor: &Tensor) -> Cow<'_, [f32]> {
-        match &tensor.data {
-            Data::F32(v) => Cow::Borrowed(v),
-            _ => Cow::Owned(tensor.to_f64().into_iter().map(|x| x as f32).collect()),
-        }
+        Self::values(tensor)
     }
 
     fn entries(tensor: &Tensor) -> Option<(&[usize], Cow<'_, [f32]>)> {
@@ -257,8 +254,10 @@ impl Plan {
             return fail();
         }
         let stack = broadcast(&[left_stack, right_stack])?;
-        let pairs =
-            broadcast_map(left_stack, &stack).into_iter().zip(broadcast_map(right_stack, &stack)).collect();
+        // Matrices are numbered in the order of their stacks.
+        let numbers = |stack: &[usize]| (0..stack.iter().product()).collect::<Vec<usize>>();
+        let (left, right) = (numbers(left_stack), numbers(right_stack));
+        let pairs = combined(&stack, [left_stack, right_stack], &left, &right, |i, j| (i, j))?;
         let mut shape = stack;
         shape.extend((a.len() > 1).then_some(sizes.m));
         shape.extend((b.len() > 1).then_some(sizes.n));
@@ -320,8 +319,8 @@ fn gemm(call: &Call<'_>) -> Results {
     if broadcast(&[&c.shape, &shape])? != shape {
         return Err(format!("a third operand of shape {:?} for a product of shape {shape:?}", c.shape));
     }
-    let terms = floats(c);
-    let values = scaled.zip(broadcast_map(&c.shape, &shape)).map(|(x, i)| x + beta * terms[i]).collect();
+    let scaled: Vec<f64> = scaled.collect();
+    let values = combined(&shape, [&shape, &c.shape], &scaled, &floats(c), |x, c| x + beta * c)?;
     Ok(vec![call.store(element, shape, values)])
 }
 
@@ -344,7 +343,7 @@ fn gemm_product<T: Real>(call: &Call<'_>) -> Result<Vec<T>, String> {
     let Sizes { m, k, n } = sizes;
     let mut left = T::read(call.input(0)?);
     if call.flag("transA", false)? {
-        left = strided_map(&[m, k], &[1, m as isize], 0).into_iter().map(|i| left[i]).collect();
+        left = array::listed(view(&[k, m], &left)?.reversed_axes()).into();
     }
     let b = call.input(1)?;
     let transposed = call.flag("transB", false)?;
@@ -371,11 +370,13 @@ pub(super) fn centred(tensor: &Tensor, zero: Option<&Tensor>, axis: usize) -> Re
     let values = integers(tensor)?;
     let Some(zero) = zero else { return Ok(values.to_vec()) };
     let zeros = integers(zero)?;
-    let inner: usize = tensor.shape.iter().skip(axis + 1).product();
     match (zeros, tensor.shape.get(axis)) {
         ([zero], _) => Ok(values.iter().map(|x| x - zero).collect()),
         (zeros, Some(&n)) if zeros.len() == n => {
-            Ok(values.iter().enumerate().map(|(i, x)| x - zeros[i / inner.max(1) % n]).collect())
+            let shape = &tensor.shape;
+            let mut own = vec![1; shape.len()];
+            own[axis] = n;
+            combined(shape, [shape, &own], values, zeros, |x, zero| x - zero)
         }
         _ => Err(format!("{} zero points for an operand of shape {:?}", zeros.len(), tensor.shape)),
     }

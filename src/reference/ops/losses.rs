@@ -1,5 +1,7 @@
 //! Losses, as numbers: what a graph of training ends with, computed at one input. Nothing is trained here.
 
+use ndarray::{Array3, Axis};
+
 use super::super::array::{self, around, floats};
 use super::super::call::{Call, Results};
 use super::Entry;
@@ -11,28 +13,32 @@ pub(super) const OPERATORS: &[Entry] =
 
 /// `−w · log p` of the class that is right, for logarithms of probabilities.
 fn likelihood(call: &Call<'_>) -> Results {
-    let logarithms = floats(call.input(0)?).into_owned();
+    let logarithms = by_class(call.input(0)?)?;
     loss(call, &logarithms).map(|loss| vec![loss])
+}
+
+/// The values of a tensor as an array in whose middle the classes are.
+fn by_class(tensor: &Tensor) -> Result<Array3<f64>, String> {
+    let seen = around(&tensor.shape, array::axis(1, tensor.shape.len())?);
+    Array3::from_shape_vec(seen, floats(tensor).into_owned()).map_err(|e| e.to_string())
 }
 
 /// The same for scores, and the logarithms of their shares.
 fn cross_entropy(call: &Call<'_>) -> Results {
     let scores = call.input(0)?;
-    let (outer, classes, inner) = around(&scores.shape, array::axis(1, scores.shape.len())?);
-    let mut logarithms = floats(scores).into_owned();
-    for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
-        let places: Vec<usize> = (0..classes).map(|class| (o * classes + class) * inner + i).collect();
-        let total = log_sum_exp(&places.iter().map(|&at| logarithms[at]).collect::<Vec<f64>>());
-        places.into_iter().for_each(|at| logarithms[at] -= total);
+    let mut logarithms = by_class(scores)?;
+    for mut lane in logarithms.lanes_mut(Axis(1)) {
+        let total = log_sum_exp(&lane.to_vec());
+        lane.iter_mut().for_each(|x| *x -= total);
     }
     let loss = loss(call, &logarithms)?;
-    Ok(vec![loss, call.store(scores.element, scores.shape.clone(), logarithms)])
+    Ok(vec![loss, call.store(scores.element, scores.shape.clone(), array::listed(logarithms))])
 }
 
 /// Operand 1 has the right classes, operand 2 a weight for each class; places of the ignored class count nothing.
-fn loss(call: &Call<'_>, logarithms: &[f64]) -> Result<Tensor, String> {
+fn loss(call: &Call<'_>, logarithms: &Array3<f64>) -> Result<Tensor, String> {
     let (scores, targets) = (call.input(0)?, call.input(1)?);
-    let (outer, classes, inner) = around(&scores.shape, array::axis(1, scores.shape.len())?);
+    let (outer, classes, inner) = logarithms.dim();
     let right = array::integers(targets)?;
     let weights = call.optional(2).map_or_else(|| vec![1.0; classes], |weights| floats(weights).into_owned());
     if right.len() != outer * inner || weights.len() != classes {
@@ -48,8 +54,7 @@ fn loss(call: &Call<'_>, logarithms: &[f64]) -> Result<Tensor, String> {
         }
         let class = usize::try_from(class).ok().filter(|&class| class < classes);
         let class = class.ok_or_else(|| format!("a class outside of the {classes} that there are"))?;
-        let at = (place / inner * classes + class) * inner + place % inner;
-        losses.push(-weights[class] * logarithms[at]);
+        losses.push(-weights[class] * logarithms[[place / inner, class, place % inner]]);
         counted += weights[class];
     }
     let total: f64 = losses.iter().sum();

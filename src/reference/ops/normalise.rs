@@ -1,8 +1,9 @@
 //! Normalisations: values less a mean, over a deviation, with the statistics given or taken from the operand.
 
-use super::super::array::{self, around, broadcast, broadcast_map, floats, strided_map, strides};
+use super::super::array::{self, broadcast, combined, floats, view_around};
 use super::super::call::{Call, Results};
 use super::Entry;
+use super::reduce::each;
 use crate::onnx::Tensor;
 
 pub(super) const OPERATORS: &[Entry] = &[
@@ -42,20 +43,21 @@ fn batch(call: &Call<'_>) -> Results {
     if call.opset >= 14 && call.flag("training_mode", false)? {
         let momentum = call.float("momentum", 0.9)?;
         let others: Vec<usize> = (0..x.shape.len()).filter(|&d| d != 1).collect();
-        let (groups, _) = super::reduce::groups(x, &others, false);
-        let (own_mean, own_variance): (Vec<f64>, Vec<f64>) = groups.iter().map(|g| moments(g)).unzip();
+        let (groups, _) = super::reduce::groups(x, &others, false)?;
+        let (own_mean, own_variance): (Vec<f64>, Vec<f64>) = each(&groups, moments).into_iter().unzip();
         for (old, new, i) in [(&mean, &own_mean, 3), (&variance, &own_variance, 4)] {
             let moved = old.iter().zip(new).map(|(o, n)| momentum * o + (1.0 - momentum) * n).collect();
             running.push(call.store(call.input(i)?.element, vec![count], moved));
         }
         (mean, variance) = (own_mean.into(), own_variance.into());
     }
-    let inner: usize = x.shape.iter().skip(2).product();
-    let normal = |(i, v): (usize, &f64)| {
-        let c = i / inner.max(1) % count;
+    let axis = usize::from(x.shape.len() > 1);
+    let source = floats(x);
+    let normal = |((_, channel, _), v): ((usize, usize, usize), &f64)| {
+        let c = if axis == 1 { channel } else { 0 };
         (v - mean[c]) / (variance[c] + epsilon).sqrt() * scale[c] + bias[c]
     };
-    let values = floats(x).iter().enumerate().map(normal).collect();
+    let values = view_around(&x.shape, axis, &source)?.indexed_iter().map(normal).collect();
     let mut results = vec![call.store(x.element, x.shape.clone(), values)];
     results.append(&mut running);
     Ok(results)
@@ -127,10 +129,8 @@ fn layer(call: &Call<'_>) -> Results {
                 factor.shape, x.shape
             ));
         }
-        let factors = floats(factor);
-        for (v, at) in values.iter_mut().zip(broadcast_map(&factor.shape, &x.shape)) {
-            *v = if i == 1 { *v * factors[at] } else { *v + factors[at] };
-        }
+        let applied = |v, factor| if i == 1 { v * factor } else { v + factor };
+        values = combined(&x.shape, [&x.shape, &factor.shape], &values, &floats(factor), applied)?;
     }
     let statistics: Vec<(f64, f64)> = source.chunks(size.max(1)).map(moments).collect();
     let mut small = x.shape[..axis].to_vec();
@@ -154,27 +154,24 @@ fn local_response(call: &Call<'_>) -> Results {
         .ok()
         .filter(|&s| s > 0)
         .ok_or("its attribute size is not positive")?;
-    let (_, count, inner) = around(&x.shape, 1);
     let source = floats(x);
-    let normal = |(i, v): (usize, &f64)| {
-        let (channel, rest) = (i / inner % count, i / inner / count * count);
+    let source = view_around(&x.shape, 1, &source)?;
+    let count = source.dim().1;
+    let normal = |((o, channel, i), v): ((usize, usize, usize), &f64)| {
         let first = channel.saturating_sub((size - 1) / 2);
         let last = (channel + size / 2).min(count - 1);
-        let sum: f64 = (first..=last).map(|c| source[(rest + c) * inner + i % inner].powi(2)).sum();
+        let sum: f64 = (first..=last).map(|c| source[[o, c, i]].powi(2)).sum();
         v / (bias + alpha / size as f64 * sum).powf(beta)
     };
-    Ok(vec![call.store(x.element, x.shape.clone(), source.iter().enumerate().map(normal).collect())])
+    Ok(vec![call.store(x.element, x.shape.clone(), source.indexed_iter().map(normal).collect())])
 }
 
 /// `(x - mean) / (deviation + 1e-9)`, the statistics over `axes`.
 fn mean_variance(call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let axes = array::axes(call.ints("axes")?.unwrap_or(&[0, 2, 3]), x.shape.len())?;
-    let (groups, kept) = super::reduce::groups(x, &axes, true);
-    let steps: Vec<isize> =
-        strides(&kept).iter().zip(&kept).map(|(&s, &n)| if n == 1 { 0 } else { s as isize }).collect();
-    let statistics: Vec<(f64, f64)> = groups.iter().map(|g| moments(g)).collect();
-    let normal = |(v, g): (&f64, usize)| (v - statistics[g].0) / (statistics[g].1.sqrt() + 1e-9);
-    let values = floats(x).iter().zip(strided_map(&x.shape, &steps, 0)).map(normal).collect();
+    let (groups, kept) = super::reduce::groups(x, &axes, true)?;
+    let normal = |v, (mean, variance): (f64, f64)| (v - mean) / (variance.sqrt() + 1e-9);
+    let values = combined(&x.shape, [&x.shape, &kept], &floats(x), &each(&groups, moments), normal)?;
     Ok(vec![call.store(x.element, x.shape.clone(), values)])
 }

@@ -1,6 +1,8 @@
 //! `Pad` in all its modes. Negative pads cut values off.
 
-use super::super::array::{self, flat, for_each_index, pick_two, same_element, strides};
+use ndarray::{ArrayD, IxDyn};
+
+use super::super::array::{self, moved, reshaped, same_element};
 use super::super::call::{Call, Results};
 use super::Entry;
 use crate::onnx::{Data, Tensor};
@@ -83,15 +85,19 @@ fn padded(x: &Tensor, pads: &[(i64, i64)], mode: Mode, fill: &Tensor) -> Result<
     };
     let shape: Vec<usize> = x.shape.iter().zip(pads).map(size).collect::<Result<_, _>>()?;
     array::len(&shape)?;
-    let own = strides(&x.shape);
-    let mut map = Vec::new();
-    for_each_index(&shape, |index| {
-        let each = index.iter().zip(pads).zip(&x.shape);
-        let source: Option<Vec<usize>> =
-            each.map(|((&i, &(before, _)), &n)| mode.source(i as i64 - before, n as i64)).collect();
-        map.push(source.map_or(x.len(), |source| flat(&source, &own)));
-    });
-    pick_two(x, fill, shape, &map)
+    // For each axis, where the result's values stand in the operand's axis.
+    let source = |(d, &size): (usize, &usize)| -> Vec<Option<usize>> {
+        (0..size).map(|i| mode.source(i as i64 - pads[d].0, x.shape[d] as i64)).collect()
+    };
+    let sources: Vec<_> = shape.iter().enumerate().map(source).collect();
+    let source = |mut at: IxDyn| {
+        (0..sources.len()).try_for_each(|d| sources[d][at[d]].map(|source| at[d] = source))?;
+        Some(at)
+    };
+    let fill = reshaped(fill, vec![1]);
+    Ok(moved!(x, &fill; |values, fill| {
+        ArrayD::from_shape_fn(shape.as_slice(), |at| source(at).map_or(fill[0], |at| values[at]))
+    }))
 }
 
 /// Cuts or pads with zeros on both sides alike, up to the given size.

@@ -1,5 +1,7 @@
 //! Poolings: the largest value, the mean or a norm of each window, or of a whole plane.
 
+use ndarray::indices;
+
 use super::super::array::{self, floats, int64};
 use super::super::call::{Call, Results};
 use super::Entry;
@@ -99,12 +101,8 @@ fn max_pool(call: &Call<'_>) -> Results {
     if call.node.outputs.len() > 1 {
         let spatial = &pooling.x.shape[2..];
         let columns_first = call.flag("storage_order", false)?;
-        let turned: Vec<isize> = array::strides(&spatial.iter().rev().copied().collect::<Vec<_>>())
-            .into_iter()
-            .rev()
-            .map(|s| s as isize)
-            .collect();
-        let order = array::strided_map(spatial, &turned, 0);
+        let turned: Vec<usize> = spatial.iter().rev().copied().collect();
+        let order = array::listed(array::numbers(&turned)?.reversed_axes());
         let number = |at: usize| if columns_first { order[at] } else { at };
         let index = |(i, at): (usize, &Option<usize>)| at.map_or(-1, |at| (plane_of(i) + number(at)) as i64);
         results.push(int64(pooling.shape.clone(), best.iter().enumerate().map(index).collect()));
@@ -114,7 +112,7 @@ fn max_pool(call: &Call<'_>) -> Results {
 
 /// Puts each value back where `MaxPool` says it was; everything else is 0.
 fn max_unpool(call: &Call<'_>) -> Results {
-    let (x, indices) = (call.input(0)?, call.input(1)?);
+    let (x, positions) = (call.input(0)?, call.input(1)?);
     let [batch, channels, spatial @ ..] = x.shape.as_slice() else {
         return Err(format!("an operand of shape {:?}", x.shape));
     };
@@ -140,14 +138,15 @@ fn max_unpool(call: &Call<'_>) -> Results {
     }
     let mut values = vec![0.0; array::len(&shape)?];
     // The indices count positions in the smallest tensor that could have been pooled.
-    let place = array::strides(&shape);
-    let own = array::strides(&small);
-    for (&value, &index) in floats(x).iter().zip(array::integers(indices)?) {
-        let at = usize::try_from(index).ok().filter(|&i| i < small.iter().product());
-        let at = at.ok_or_else(|| format!("the index {index} for a result of shape {small:?}"))?;
-        let to: usize = (0..small.len()).map(|d| at / own[d] % small[d] * place[d]).sum();
-        *values.get_mut(to).ok_or_else(|| format!("the index {index} for a result of shape {shape:?}"))? =
-            value;
+    array::len(&small)?;
+    let numbers = array::numbers(&shape)?;
+    let places: Vec<Option<usize>> =
+        indices(small.as_slice()).into_iter().map(|at| numbers.get(at).copied()).collect();
+    for (&value, &index) in floats(x).iter().zip(array::integers(positions)?) {
+        let place = usize::try_from(index).ok().and_then(|at| places.get(at).copied().flatten());
+        let place =
+            place.ok_or_else(|| format!("the index {index} of {small:?} for a result of shape {shape:?}"))?;
+        values[place] = value;
     }
     Ok(vec![call.store(x.element, shape, values)])
 }

@@ -1,6 +1,8 @@
 //! Reductions over axes, and running sums.
 
-use super::super::array::{self, around, floats, int64, integers, strides};
+use ndarray::{Array2, ArrayViewD, Axis, Slice};
+
+use super::super::array::{self, floats, int64, integers, listed, view};
 use super::super::call::{Call, Results, single, wrapped};
 use super::Entry;
 use super::arithmetic::{is_unsigned, maximum, minimum};
@@ -31,29 +33,29 @@ pub(super) fn log_sum_exp(values: &[f64]) -> f64 {
     top + values.iter().map(|x| (x - top).exp()).sum::<f64>().ln()
 }
 
-/// The values of `x` as floats in groups: one group for each index of the kept axes. Also the result's shape.
-pub(super) fn groups(x: &Tensor, axes: &[usize], keep: bool) -> (Vec<Vec<f64>>, Vec<usize>) {
-    grouped(floats(x).iter().copied(), x, axes, keep)
+/// The values of `x` as floats in groups: one row for each index of the kept axes. Also the result's shape.
+pub(super) fn groups(x: &Tensor, axes: &[usize], keep: bool) -> Result<(Array2<f64>, Vec<usize>), String> {
+    grouped(&floats(x), x, axes, keep)
 }
 
 /// As [`groups`], for values of `x` in any type.
-fn grouped<T>(
-    values: impl Iterator<Item = T>,
+fn grouped<T: Copy>(
+    values: &[T],
     x: &Tensor,
     axes: &[usize],
     keep: bool,
-) -> (Vec<Vec<T>>, Vec<usize>) {
-    let kept_shape: Vec<usize> = reduced_shape(&x.shape, axes, true);
-    let kept_strides = strides(&kept_shape);
-    let steps: Vec<isize> =
-        (0..x.shape.len()).map(|d| if axes.contains(&d) { 0 } else { kept_strides[d] as isize }).collect();
-    let size: usize = axes.iter().map(|&a| x.shape[a]).product();
-    let count = kept_shape.iter().product();
-    let mut groups: Vec<Vec<T>> = std::iter::repeat_with(|| Vec::with_capacity(size)).take(count).collect();
-    for (value, group) in values.zip(array::strided_map(&x.shape, &steps, 0)) {
-        groups[group].push(value);
-    }
-    (groups, reduced_shape(&x.shape, axes, keep))
+) -> Result<(Array2<T>, Vec<usize>), String> {
+    let (reduced, kept): (Vec<usize>, Vec<usize>) = (0..x.shape.len()).partition(|d| axes.contains(d));
+    let size = |axes: &[usize]| axes.iter().map(|&d| x.shape[d]).product::<usize>();
+    let seen = (size(&kept), size(&reduced));
+    let turned = view(&x.shape, values)?.permuted_axes([kept, reduced].concat());
+    let groups = Array2::from_shape_vec(seen, listed(turned)).map_err(|e| e.to_string())?;
+    Ok((groups, reduced_shape(&x.shape, axes, keep)))
+}
+
+/// `f` of each group.
+pub(super) fn each<T, R>(groups: &Array2<T>, f: impl Fn(&[T]) -> R) -> Vec<R> {
+    groups.rows().into_iter().map(|group| f(group.to_slice().unwrap_or_default())).collect()
 }
 
 fn reduced_shape(shape: &[usize], axes: &[usize], keep: bool) -> Vec<usize> {
@@ -79,9 +81,8 @@ fn reduce(call: &Call<'_>, since: i64, f: impl Fn(&[f64]) -> f64) -> Results {
         return Err(format!("{} is not supported here", x.element));
     }
     let axes = reduced_axes(call, since, x.shape.len())?;
-    let (groups, shape) = groups(x, &axes, call.flag("keepdims", true)?);
-    let values = groups.iter().map(|g| f(g)).collect();
-    Ok(vec![call.store(x.element, shape, values)])
+    let (groups, shape) = groups(x, &axes, call.flag("keepdims", true)?)?;
+    Ok(vec![call.store(x.element, shape, each(&groups, f))])
 }
 
 /// A reduction that integers have too: `g` of each group, which wraps around where it does not fit.
@@ -96,8 +97,8 @@ fn reduce_any(
         return reduce(call, since, f);
     }
     let axes = reduced_axes(call, since, x.shape.len())?;
-    let (groups, shape) = grouped(integers(x)?.iter().copied(), x, &axes, call.flag("keepdims", true)?);
-    let values = groups.iter().map(|group| g(group)).collect::<Result<_, _>>()?;
+    let (groups, shape) = grouped(integers(x)?, x, &axes, call.flag("keepdims", true)?)?;
+    let values = each(&groups, g).into_iter().collect::<Result<_, _>>()?;
     Ok(vec![call.store_integers(x.element, shape, values)])
 }
 
@@ -155,8 +156,8 @@ fn arg(call: &Call<'_>, better: fn(f64, f64) -> bool) -> Results {
     if x.shape[axis] == 0 {
         return Err(format!("axis {axis} is empty: no value is the largest or smallest"));
     }
-    let (groups, shape) = groups(x, &[axis], call.flag("keepdims", true)?);
-    let best = |group: &Vec<f64>| {
+    let (groups, shape) = groups(x, &[axis], call.flag("keepdims", true)?)?;
+    let best = |group: &[f64]| {
         let mut best = 0;
         for (i, &value) in group.iter().enumerate().skip(1) {
             if better(value, group[best]) || (last && value == group[best]) {
@@ -165,39 +166,41 @@ fn arg(call: &Call<'_>, better: fn(f64, f64) -> bool) -> Results {
         }
         best as i64
     };
-    Ok(vec![int64(shape, groups.iter().map(best).collect())])
+    Ok(vec![int64(shape, each(&groups, best))])
 }
 
 fn cumulative_sum(call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let axis = array::axis(single(call.input(1)?)? as i64, x.shape.len())?;
     let (exclusive, reverse) = (call.flag("exclusive", false)?, call.flag("reverse", false)?);
-    let (outer, n, inner) = around(&x.shape, axis);
-    // Pairs of flat indices: a sum and the one that it continues.
-    let steps = (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))).flat_map(|(o, i)| {
-        let at = move |k: usize| (o * n + if reverse { n - 1 - k } else { k }) * inner + i;
-        (1..n).map(move |k| (at(k), at(k - 1)))
-    });
     if x.element.is_float() {
-        let terms = floats(x);
-        let sums = running(&terms, 0.0, exclusive, steps, |a, b| a + b);
+        let sums = running(view(&x.shape, &floats(x))?, axis, (exclusive, reverse), 0.0, |a, b| a + b);
         return Ok(vec![call.store(x.element, x.shape.clone(), sums)]);
     }
-    let sums = running(integers(x)?, 0, exclusive, steps, i64::wrapping_add);
+    let sums = running(view(&x.shape, integers(x)?)?, axis, (exclusive, reverse), 0, i64::wrapping_add);
     Ok(vec![call.store_integers(x.element, x.shape.clone(), sums)])
 }
 
 /// Running sums; exclusive ones begin with `zero` and leave each value's own term out.
 fn running<T: Copy>(
-    terms: &[T],
+    mut terms: ArrayViewD<'_, T>,
+    axis: usize,
+    (exclusive, reverse): (bool, bool),
     zero: T,
-    exclusive: bool,
-    steps: impl Iterator<Item = (usize, usize)>,
     add: fn(T, T) -> T,
 ) -> Vec<T> {
-    let mut sums = if exclusive { vec![zero; terms.len()] } else { terms.to_vec() };
-    for (to, from) in steps {
-        sums[to] = add(sums[from], if exclusive { terms[from] } else { terms[to] });
+    let mut sums = terms.to_owned();
+    let mut turned = sums.view_mut();
+    if reverse {
+        terms.invert_axis(Axis(axis));
+        turned.invert_axis(Axis(axis));
     }
-    sums
+    if exclusive && !terms.is_empty() {
+        turned
+            .slice_axis_mut(Axis(axis), Slice::from(1..))
+            .assign(&terms.slice_axis(Axis(axis), Slice::from(..-1)));
+        turned.index_axis_mut(Axis(axis), 0).fill(zero);
+    }
+    turned.accumulate_axis_inplace(Axis(axis), |&before, sum| *sum = add(before, *sum));
+    listed(sums)
 }

@@ -3,7 +3,7 @@
 //! Source: the specification of `Resize` in operator sets 11 to 19. Sizes and nearest positions are computed in single
 //! precision, as ONNX Runtime does: in double, 10 · 0.7f would be 6.9999999 and round to another pixel.
 
-use super::super::array::{self, around, floats};
+use super::super::array::{self, floats, view_around};
 use super::super::call::{Call, Results};
 use super::Entry;
 
@@ -145,13 +145,14 @@ fn interpolate(call: &Call<'_>, axes: &[Axis], method: &Method<'_>) -> Results {
         }
         let sources: Vec<Source> =
             (0..axis.output).map(|i| source(i, axis, method)).collect::<Result<_, _>>()?;
-        let (outer, n, inner) = around(&shape, d);
+        let old = view_around(&shape, d, &values)?;
+        let (outer, _, inner) = old.dim();
         shape[d] = axis.output;
         let mut out = Vec::with_capacity(array::len(&shape)?);
         for o in 0..outer {
             for source in &sources {
                 let value = |i: usize| match source {
-                    Some(taps) => taps.iter().map(|&(k, w)| w * values[(o * n + k) * inner + i]).sum(),
+                    Some(taps) => taps.iter().map(|&(k, w)| w * old[[o, k, i]]).sum(),
                     None => method.outside,
                 };
                 out.extend((0..inner).map(value));

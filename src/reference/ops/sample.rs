@@ -3,7 +3,9 @@
 //! Source: the specification in operator sets 16 to 20. Coordinates go from -1 to 1; the grid's last axis names the
 //! fastest-moving spatial axis first.
 
-use super::super::array::{self, floats, for_each_index, strides};
+use ndarray::indices;
+
+use super::super::array::{self, floats};
 use super::super::call::{Call, Results};
 use super::Entry;
 use super::shape::from_operand;
@@ -87,6 +89,7 @@ fn grid_sample(call: &Call<'_>) -> Results {
     let shape: Vec<usize> = [*batch, *channels].into_iter().chain(outer.iter().copied()).collect();
     let mut values = vec![0.0; array::len(&shape)?];
     let (source, points) = (floats(x), floats(grid));
+    let places = array::numbers(spatial)?;
     let (plane, count): (usize, usize) = (spatial.iter().product(), outer.iter().product());
     for (p, point) in points.chunks(spatial.len().max(1)).enumerate() {
         let per_axis: Vec<Taps> = (0..spatial.len())
@@ -101,7 +104,7 @@ fn grid_sample(call: &Call<'_>) -> Results {
                 taps(at, mode).map(|t| settled(&t, n, padding, align))
             })
             .collect::<Result<_, _>>()?;
-        let weights = corners(&per_axis, &strides(spatial));
+        let weights = corners(&per_axis, places.strides());
         for c in 0..*channels {
             let row = (p / count * channels + c) * plane;
             let sum: f64 = weights.iter().map(|&(at, w)| w * source[row + at]).sum();
@@ -124,11 +127,11 @@ fn settled(taps: &[(i64, f64)], n: usize, padding: Padding, align: bool) -> Vec<
 }
 
 /// All combinations of one tap for each axis: flat position and product of the weights.
-fn corners(per_axis: &[Taps], strides: &[usize]) -> Vec<(usize, f64)> {
+fn corners(per_axis: &[Taps], strides: &[isize]) -> Vec<(usize, f64)> {
     let mut all = vec![(0, 1.0)];
     for (taps, &stride) in per_axis.iter().zip(strides) {
         let with = |&(at, w): &(usize, f64)| {
-            taps.iter().map(move |&(k, v)| (at + k as usize * stride, w * v)).collect::<Vec<_>>()
+            taps.iter().map(move |&(k, v)| (at + k as usize * stride as usize, w * v)).collect::<Vec<_>>()
         };
         all = all.iter().flat_map(with).collect();
     }
@@ -154,12 +157,12 @@ fn affine_grid(call: &Call<'_>) -> Results {
         (false, n) => (2.0 * i as f64 + 1.0) / n as f64 - 1.0,
     };
     for map in maps.chunks(rank * (rank + 1)) {
-        for_each_index(spatial, |index| {
+        for index in indices(spatial) {
             // Coordinates count from the fastest-moving axis.
             let at: Vec<f64> = (0..rank).rev().map(|d| normal(index[d], spatial[d])).chain([1.0]).collect();
-            values
-                .extend(map.chunks(rank + 1).map(|row| row.iter().zip(&at).map(|(m, x)| m * x).sum::<f64>()));
-        });
+            let row = |row: &[f64]| row.iter().zip(&at).map(|(m, x)| m * x).sum::<f64>();
+            values.extend(map.chunks(rank + 1).map(row));
+        }
     }
     Ok(vec![call.store(theta.element, shape, values)])
 }

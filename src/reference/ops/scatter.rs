@@ -1,10 +1,10 @@
 //! Operators that write values into a copy of their operand, by index.
 
-use super::super::array::{self, dense, integers, same_element};
+use super::super::array::{self, floats, integers, same_element};
 use super::super::call::{Call, Results, wrapped};
 use super::Entry;
 use super::arithmetic::{maximum, minimum};
-use super::gather::{blocks, places};
+use super::gather::{blocks, places, values_along};
 use crate::onnx::{Data, Tensor};
 
 pub(super) const OPERATORS: &[Entry] =
@@ -33,32 +33,34 @@ fn scatter_elements(call: &Call<'_>) -> Results {
     if updates.shape != indices.shape {
         return Err(format!("updates of shape {:?} at indices of shape {:?}", updates.shape, indices.shape));
     }
-    let map = places(&x.shape, &indices.shape, integers(indices)?, axis)?;
-    write(call, x, updates, &map)
+    let places = places(&x.shape, &indices.shape, integers(indices)?, axis)?;
+    let numbers = array::numbers(&x.shape)?;
+    write(call, x, updates, &array::listed(values_along(numbers.view(), axis, &places)?))
 }
 
 fn scatter_nd(call: &Call<'_>) -> Results {
     let (x, indices, updates) = (call.input(0)?, call.input(1)?, call.input(2)?);
-    let (starts, inner) = blocks(&x.shape, &indices.shape, integers(indices)?, 0)?;
-    if updates.len() != starts.len() * inner {
+    let (blocks, [_, inner]) = blocks(&x.shape, &indices.shape, integers(indices)?, 0)?;
+    if updates.len() != blocks.len() * inner {
         return Err(format!("updates of shape {:?} at indices of shape {:?}", updates.shape, indices.shape));
     }
-    let map: Vec<usize> = starts.into_iter().flat_map(|s| s..s + inner).collect();
-    write(call, x, updates, &map)
+    let places: Vec<usize> = blocks.into_iter().flat_map(|b| b * inner..(b + 1) * inner).collect();
+    write(call, x, updates, &places)
 }
 
-fn write(call: &Call<'_>, x: &Tensor, updates: &Tensor, map: &[usize]) -> Results {
+/// Writes each update at its place, numbered in row-major order.
+fn write(call: &Call<'_>, x: &Tensor, updates: &Tensor, places: &[usize]) -> Results {
     same_element(&[x, updates])?;
     let reduction = reduction(call)?;
     if let Data::I64(old) = &x.data {
         let mut values = old.clone();
-        for (&at, &new) in map.iter().zip(integers(updates)?) {
+        for (&at, &new) in places.iter().zip(integers(updates)?) {
             values[at] = wrapped(x.element, (reduction.integers)(values[at], new));
         }
         return Ok(vec![call.store_integers(x.element, x.shape.clone(), values)]);
     }
-    let mut values = dense(x).to_f64();
-    for (&at, &new) in map.iter().zip(array::floats(updates).iter()) {
+    let mut values = x.to_f64();
+    for (&at, &new) in places.iter().zip(floats(updates).iter()) {
         values[at] = (reduction.floats)(values[at], new);
     }
     Ok(vec![call.store(x.element, x.shape.clone(), values)])

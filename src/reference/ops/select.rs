@@ -1,8 +1,11 @@
 //! Operators that take a part of their operand: by ranges, by a mask, or by which values are not zero.
 
-use super::super::array::{self, around, floats, int64, integers, pick, strided_map, strides};
+use ndarray::{Axis, IxDyn, Slice};
+
+use super::super::array::{self, floats, int64, integers, moved};
 use super::super::call::{Call, Results};
 use super::Entry;
+use crate::onnx::Tensor;
 
 pub(super) const OPERATORS: &[Entry] = &[("Compress", compress), ("NonZero", non_zero), ("Slice", slice)];
 
@@ -27,18 +30,27 @@ fn slice(call: &Call<'_>) -> Results {
             steps.len()
         ));
     }
-    let own = strides(&x.shape);
-    let (mut shape, mut walk) = (x.shape.clone(), own.iter().map(|&s| s as isize).collect::<Vec<_>>());
-    let mut first = 0;
-    for (i, &axis) in axes.iter().enumerate() {
+    let ranges = axes.iter().enumerate().map(|(i, &axis)| {
         let (start, count) = range(starts[i], ends[i], steps[i], x.shape[axis] as i64)?;
-        shape[axis] = count;
+        Ok((axis, part(start as isize, count as isize, steps[i] as isize)))
+    });
+    let ranges = ranges.collect::<Result<Vec<_>, String>>()?;
+    Ok(vec![moved!(x; |values| {
+        let mut values = values;
+        ranges.iter().for_each(|&(axis, part)| values.slice_axis_inplace(Axis(axis), part));
+        values
+    })])
+}
+
+/// `count` positions from `start` on. ndarray names a range that is walked backwards by its ends in ascending order.
+fn part(start: isize, count: isize, step: isize) -> Slice {
+    match count {
+        0 => Slice::new(0, Some(0), 1),
         // A single value needs no step, and a huge one would overflow.
-        walk[axis] = if count > 1 { own[axis] as isize * steps[i] as isize } else { 0 };
-        first += start as isize * own[axis] as isize;
+        1 => Slice::new(start, Some(start + 1), 1),
+        _ if step > 0 => Slice::new(start, Some(start + (count - 1) * step + 1), step),
+        _ => Slice::new(start + (count - 1) * step, Some(start + 1), step),
     }
-    let map = if shape.contains(&0) { Vec::new() } else { strided_map(&shape, &walk, first) };
-    Ok(vec![pick(x, shape, &map)])
 }
 
 /// First position and number of positions of a range over an axis of `n` values, as numpy counts.
@@ -65,30 +77,26 @@ fn range(start: i64, end: i64, step: i64, n: i64) -> Result<(i64, usize), String
 fn compress(call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let mask = integers(call.input(1)?)?;
-    let (shape, axis) = match call.has("axis") {
+    let (mut shape, axis) = match call.has("axis") {
         true => (x.shape.clone(), array::axis(call.int("axis", 0)?, x.shape.len())?),
         false => (vec![x.len()], 0),
     };
-    let (outer, n, inner) = around(&shape, axis);
-    let kept: Vec<usize> = (0..n.min(mask.len())).filter(|&i| mask[i] != 0).collect();
-    let kept = &kept;
-    let map: Vec<usize> = (0..outer)
-        .flat_map(|o| kept.iter().flat_map(move |&k| (0..inner).map(move |i| (o * n + k) * inner + i)))
-        .collect();
-    let mut shape = shape;
+    let kept: Vec<usize> = (0..shape[axis].min(mask.len())).filter(|&i| mask[i] != 0).collect();
+    let x = array::reshaped(x, shape.clone());
+    let taken = moved!(&x; |values| array::taken(&values, axis, &kept)?);
     shape[axis] = kept.len();
-    Ok(vec![pick(x, shape, &map)])
+    Ok(vec![Tensor { shape, ..taken }])
 }
 
 /// One column of coordinates for each value that is not zero.
 fn non_zero(call: &Call<'_>) -> Results {
     let x = call.input(0)?;
-    let found: Vec<usize> =
-        floats(x).iter().enumerate().filter(|(_, v)| **v != 0.0).map(|(i, _)| i).collect();
-    let own = strides(&x.shape);
-    let rows = (0..x.shape.len())
-        .flat_map(|d| found.iter().map(|at| (at / own[d] % x.shape[d]) as i64).collect::<Vec<_>>());
-    Ok(vec![int64(vec![x.shape.len(), found.len()], rows.collect())])
+    let values = floats(x);
+    let values = array::view(&x.shape, &values)?;
+    let found = values.indexed_iter().filter(|(_, value)| **value != 0.0);
+    let columns: Vec<IxDyn> = found.map(|(at, _)| at).collect();
+    let rows = (0..x.shape.len()).flat_map(|d| columns.iter().map(move |at| at[d] as i64));
+    Ok(vec![int64(vec![x.shape.len(), columns.len()], rows.collect())])
 }
 
 #[cfg(test)]

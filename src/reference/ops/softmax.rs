@@ -3,10 +3,13 @@
 //! From operator set 13 on they act along one axis; before, the operand is seen as a matrix whose rows begin at the
 //! axis, and they act on each row.
 
+use ndarray::{Array3, Axis};
+
 use super::super::array::{self, around, floats};
 use super::super::call::{Call, Results};
 use super::Entry;
 use super::reduce::log_sum_exp;
+use crate::onnx::Tensor;
 
 pub(super) const OPERATORS: &[Entry] = &[
     ("Hardmax", |c| along_axis(c, hardmax)),
@@ -37,21 +40,24 @@ fn along_axis(call: &Call<'_>, f: fn(&mut [f64])) -> Results {
     let old = call.opset < 13;
     let axis = array::axis(call.int("axis", if old { 1 } else { -1 })?, x.shape.len())?;
     let (outer, n, inner) = around(&x.shape, axis);
-    let (n, inner) = if old { (n * inner, 1) } else { (n, inner) };
-    let mut values = floats(x).into_owned();
-    rows(&mut values, (outer, n, inner), f);
-    Ok(vec![call.store(x.element, x.shape.clone(), values)])
+    let seen = if old { (outer, n * inner, 1) } else { (outer, n, inner) };
+    Ok(vec![of_rows(call, x, seen, f)?])
 }
 
-/// Applies `f` to each run of `n` values that are `inner` apart.
-fn rows(values: &mut [f64], (outer, n, inner): (usize, usize, usize), f: impl Fn(&mut [f64])) {
-    let mut row = vec![0.0; n];
-    for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
-        let at = |k: usize| (o * n + k) * inner + i;
-        row.iter_mut().enumerate().for_each(|(k, x)| *x = values[at(k)]);
+/// Applies `f` to each run of values along the middle axis of what `x` is seen as.
+fn of_rows(
+    call: &Call<'_>,
+    x: &Tensor,
+    seen: (usize, usize, usize),
+    f: impl Fn(&mut [f64]),
+) -> Result<Tensor, String> {
+    let mut values = Array3::from_shape_vec(seen, floats(x).into_owned()).map_err(|e| e.to_string())?;
+    for mut lane in values.lanes_mut(Axis(1)) {
+        let mut row = lane.to_vec();
         f(&mut row);
-        row.iter().enumerate().for_each(|(k, x)| values[at(k)] = *x);
+        lane.iter_mut().zip(row).for_each(|(x, new)| *x = new);
     }
+    Ok(call.store(x.element, x.shape.clone(), array::listed(values)))
 }
 
 fn lp_normalization(call: &Call<'_>) -> Results {
@@ -62,12 +68,11 @@ fn lp_normalization(call: &Call<'_>) -> Results {
         2 => |v| v.iter().map(|x| x * x).sum::<f64>().sqrt(),
         other => return Err(format!("its attribute p is {other}, not 1 or 2")),
     };
-    let mut values = floats(x).into_owned();
-    rows(&mut values, around(&x.shape, axis), |row| {
+    let result = of_rows(call, x, around(&x.shape, axis), |row| {
         let size = norm(row);
         if size != 0.0 {
             row.iter_mut().for_each(|x| *x /= size);
         }
-    });
-    Ok(vec![call.store(x.element, x.shape.clone(), values)])
+    })?;
+    Ok(vec![result])
 }

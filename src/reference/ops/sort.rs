@@ -1,9 +1,15 @@
 //! `TopK` and `Unique`.
 
-use super::super::array::{self, around, floats, int64, pick};
+use std::cmp::Ordering;
+
+use ndarray::{ArrayD, Axis};
+
+use super::super::array::{self, floats, int64, moved, reshaped, taken, view};
 use super::super::call::{Call, Results};
 use super::Entry;
+use super::gather::along;
 use super::shape::index;
+use crate::onnx::Tensor;
 
 pub(super) const OPERATORS: &[Entry] = &[("TopK", top_k), ("Unique", unique)];
 
@@ -13,44 +19,43 @@ fn top_k(call: &Call<'_>) -> Results {
     let axis = array::axis(call.int("axis", -1)?, x.shape.len())?;
     let k = if call.opset < 10 { call.int("k", 0)? } else { index(call.input(1)?)? };
     let largest = call.flag("largest", true)?;
-    let (outer, n, inner) = around(&x.shape, axis);
+    let n = x.shape[axis];
     let k =
         usize::try_from(k).ok().filter(|&k| k <= n).ok_or_else(|| format!("the first {k} of {n} values"))?;
     let values = floats(x);
     let mut shape = x.shape.clone();
     shape[axis] = k;
-    let mut map = vec![0; array::len(&shape)?];
-    let mut found = vec![0; map.len()];
-    for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
-        let at = |r: usize| (o * n + r) * inner + i;
+    array::len(&shape)?;
+    let mut found = ArrayD::from_elem(shape.as_slice(), 0);
+    let lanes = view(&x.shape, &values)?;
+    for (mut best, lane) in found.lanes_mut(Axis(axis)).into_iter().zip(lanes.lanes(Axis(axis))) {
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|&a, &b| {
             // Both zeros are equal.
-            let ascending = (values[at(a)] + 0.0).total_cmp(&(values[at(b)] + 0.0));
+            let ascending = (lane[a] + 0.0).total_cmp(&(lane[b] + 0.0));
             if largest { ascending.reverse() } else { ascending }
         });
-        for (rank, &r) in order.iter().take(k).enumerate() {
-            map[(o * k + rank) * inner + i] = at(r);
-            found[(o * k + rank) * inner + i] = r as i64;
-        }
+        best.iter_mut().zip(order).for_each(|(best, place)| *best = place);
     }
-    Ok(vec![pick(x, shape.clone(), &map), int64(shape, found)])
+    let places = found.iter().map(|&place| place as i64).collect();
+    Ok(vec![along(x, axis, &found)?, int64(shape, places)])
 }
 
 /// The different values, or slices along an axis; with the first place of each, the number of each original one,
 /// and how often each occurs.
 fn unique(call: &Call<'_>) -> Results {
     let x = call.input(0)?;
-    let (shape, axis) = match call.has("axis") {
+    let (mut shape, axis) = match call.has("axis") {
         true => (x.shape.clone(), array::axis(call.int("axis", 0)?, x.shape.len())?),
         false => (vec![x.len()], 0),
     };
-    let (outer, n, inner) = around(&shape, axis);
+    let n = shape[axis];
     let values = floats(x);
-    let places = |r: usize| (0..outer).flat_map(move |o| (o * n + r) * inner..(o * n + r + 1) * inner);
+    let values = view(&shape, &values)?;
+    let slices: Vec<Vec<f64>> = values.axis_iter(Axis(axis)).map(|s| s.iter().copied().collect()).collect();
     let compare = |a: usize, b: usize| {
-        let pairs = places(a).zip(places(b)).map(|(i, j)| values[i].total_cmp(&values[j]));
-        pairs.into_iter().find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+        let mut pairs = slices[a].iter().zip(&slices[b]).map(|(x, y)| x.total_cmp(y));
+        pairs.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     };
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| compare(a, b));
@@ -69,14 +74,11 @@ fn unique(call: &Call<'_>) -> Results {
     runs.iter().enumerate().for_each(|(u, run)| run.iter().for_each(|&r| inverse[r] = u as i64));
     let count = runs.len();
     let kept = runs.iter().map(|run| run[0]).collect::<Vec<_>>();
-    let kept = &kept;
-    let map: Vec<usize> = (0..outer)
-        .flat_map(|o| kept.iter().flat_map(move |&r| (o * n + r) * inner..(o * n + r + 1) * inner))
-        .collect();
-    let mut shape = shape;
+    let x = reshaped(x, shape.clone());
+    let different = moved!(&x; |values| taken(&values, axis, &kept)?);
     shape[axis] = count;
     Ok(vec![
-        pick(x, shape, &map),
+        Tensor { shape, ..different },
         int64(vec![count], kept.iter().map(|&r| r as i64).collect()),
         int64(vec![n], inverse),
         int64(vec![count], runs.iter().map(|run| run.len() as i64).collect()),

@@ -2,7 +2,9 @@
 //!
 //! Source: the ONNX specification of `Conv` and `MaxPool` (`auto_pad`, `ceil_mode`).
 
-use super::super::array::{self, flat, for_each_index, strides};
+use ndarray::{Dimension, IxDyn, indices};
+
+use super::super::array;
 use super::super::call::Call;
 
 /// One spatial axis.
@@ -128,19 +130,19 @@ pub(in crate::reference) fn windows(axes: &[Axis]) -> Result<Vec<Window>, String
     if taps > MAX_TAPS {
         return Err(format!("windows {kernel:?} at {outputs:?} places have more than {MAX_TAPS} taps"));
     }
-    let (in_strides, kernel_strides) = (strides(&sizes(|a| a.input)), strides(&kernel));
-    let mut windows = Vec::new();
-    for_each_index(&outputs, |o| {
+    let inputs = array::numbers(&sizes(|a| a.input))?;
+    let window = |o: IxDyn| {
         let mut window = Window::default();
-        for_each_index(&kernel, |k| {
-            let each = || axes.iter().zip(o.iter().zip(k));
+        for (tap, k) in indices(kernel.as_slice()).into_iter().enumerate() {
+            let each = || axes.iter().zip(o.slice().iter().zip(k.slice()));
             window.padded += usize::from(each().all(|(axis, (&o, &k))| axis.is_padded(o, k)));
-            let source: Option<Vec<usize>> = each().map(|(axis, (&o, &k))| axis.source(o, k)).collect();
-            if let Some(source) = source {
-                window.taps.push((flat(k, &kernel_strides), flat(&source, &in_strides)));
-            }
-        });
-        windows.push(window);
-    });
-    Ok(windows)
+            let mut source = IxDyn::zeros(axes.len());
+            let mut places = each().zip(source.slice_mut());
+            let inside =
+                places.try_for_each(|((axis, (&o, &k)), at)| axis.source(o, k).map(|source| *at = source));
+            window.taps.extend(inside.map(|()| (tap, inputs[source])));
+        }
+        window
+    };
+    Ok(indices(outputs.as_slice()).into_iter().map(window).collect())
 }
