@@ -23,12 +23,8 @@ fn relu() -> Arc<Model> {
         outputs: vec!["y".into()],
         attributes: Default::default(),
     };
-    let graph = Graph {
-        inputs: vec![info("x")],
-        outputs: vec![info("y")],
-        nodes: vec![node],
-        ..Graph::default()
-    };
+    let graph =
+        Graph { inputs: vec![info("x")], outputs: vec![info("y")], nodes: vec![node], ..Graph::default() };
     Arc::new(Model { path: "relu.onnx".into(), ir_version: 8, opset: 13, graph })
 }
 
@@ -49,7 +45,8 @@ fn doors() -> &'static [Door; 2] {
 
 fuzz_target!(|data: &[u8]| {
     // As a file, and as the lines in it.
-    let tokens = data.split(|b| *b == b'\n').map(serde_json::from_slice::<Token>).collect::<Result<Vec<_>, _>>();
+    let tokens =
+        data.split(|b| *b == b'\n').map(serde_json::from_slice::<Token>).collect::<Result<Vec<_>, _>>();
     let certificates = [Certificate::read(data).ok(), tokens.ok().map(|tokens| Certificate { tokens })];
     for certificate in certificates.into_iter().flatten() {
         let _ = doors()[0].check(&certificate, Mending::Cut);

@@ -36,7 +36,8 @@ fn holds_by_row(comparison: Comparison<'_>, point: &[Vec<f64>]) -> Option<bool> 
     let row = comparison.linear().ok()?;
     let at = |variable: Variable| point[variable.tensor().index()][variable.element()];
     let sum = row.terms.iter().map(|&(v, c)| c.value * at(v)).sum::<f64>() + row.constant.value;
-    let scale = row.terms.iter().map(|&(v, c)| (c.value * at(v)).abs()).sum::<f64>() + row.constant.value.abs();
+    let scale =
+        row.terms.iter().map(|&(v, c)| (c.value * at(v)).abs()).sum::<f64>() + row.constant.value.abs();
     let clear = sum.abs() > scale * 1e-9 && scale.is_finite();
     clear.then(|| row.relation.admits(sum.total_cmp(&0.0)))
 }

@@ -29,7 +29,9 @@ fuzz_target!(|data: &[u8]| {
             (low, networks::in_type(element, low + random.unit()))
         })
         .collect();
-    let Some(first) = judge.plain(&judge::point(element, &ranges, &mut random), Precision::Model) else { return };
+    let Some(first) = judge.plain(&judge::point(element, &ranges, &mut random), Precision::Model) else {
+        return;
+    };
     let mut text = String::new();
     (0..inputs).for_each(|i| text += &format!("(declare-const X_{i} Real)"));
     (0..first.len()).for_each(|i| text += &format!("(declare-const Y_{i} Real)"));

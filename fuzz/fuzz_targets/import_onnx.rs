@@ -2,8 +2,8 @@
 //! has the shapes that it says.
 #![no_main]
 
-use counterpatch::network::{self, Network};
 use counterpatch::bounds::Bounder;
+use counterpatch::network;
 use counterpatch::onnx;
 use libfuzzer_sys::fuzz_target;
 

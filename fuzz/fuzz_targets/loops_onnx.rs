@@ -4,10 +4,9 @@
 
 use std::sync::Arc;
 
+use counterpatch::bounds::Bounder;
 use counterpatch::certificate::door::Door;
-use counterpatch::network::bounds::Bounder;
 use counterpatch::network::op::Op;
-use counterpatch::network::simplify::simplify;
 use counterpatch::network::{self, Network};
 use counterpatch::onnx::{self, Model};
 use counterpatch::reference::{Engine, Output, Precision};
@@ -72,7 +71,7 @@ fn plain(model: &Arc<Model>, points: &[Vec<f64>]) -> Vec<Option<Vec<f64>>> {
 
 /// The fast network, and how many outputs it has.
 fn fast(model: &Model, points: &[Vec<f64>], plain: &[Option<Vec<f64>>]) -> Option<(Network<f64>, usize)> {
-    let network: Network<f64> = simplify(network::import::<f64>(model).ok()?);
+    let network: Network<f64> = network::import(model).ok()?;
     if network.values_per_lane() >= VALUES || network.multiplications() >= VALUES {
         return None;
     }

@@ -12,12 +12,14 @@ const VALUES: usize = 1 << 12;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(model) = onnx::from_bytes(data) else { return };
-    let size = |dims: &Vec<Dim>| dims.iter().map(|d| if let Dim::Fixed(n) = d { *n } else { 1 }).product::<usize>();
+    let size =
+        |dims: &Vec<Dim>| dims.iter().map(|d| if let Dim::Fixed(n) = d { *n } else { 1 }).product::<usize>();
     let sizes: Vec<usize> = model.graph.inputs.iter().map(|i| i.shape.as_ref().map_or(1, size)).collect();
     if sizes.iter().sum::<usize>() > VALUES || model.graph.nodes.len() > 50 {
         return;
     }
-    let inputs: Vec<Vec<f64>> = sizes.iter().map(|&n| (0..n).map(|i| (i % 5) as f64 - 2.0).collect()).collect();
+    let inputs: Vec<Vec<f64>> =
+        sizes.iter().map(|&n| (0..n).map(|i| (i % 5) as f64 - 2.0).collect()).collect();
     let inputs: Vec<&[f64]> = inputs.iter().map(Vec::as_slice).collect();
     let Ok(engine) = Engine::new(Arc::new(model)) else { return };
     for precision in [Precision::Model, Precision::Double] {
