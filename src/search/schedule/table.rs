@@ -63,7 +63,7 @@ pub(in crate::search) fn table<T: Real>() -> Vec<StrategyEntry<T>> {
         entry("facet-walk", facet_walk::make, 0.5, EveryThread),
         entry("target-propagation", target_propagation::make, 0.25, ByName),
         entry("minorant", minorant::make, 0.25, ByName),
-        entry("phase-milp", phase_milp::make, 0.5, EveryThread),
+        entry("phase-milp", phase_milp::make, 0.5, ByName),
         entry(patch::strategy::NAME, patch::strategy::make, 0.1, EveryThread),
         entry("line-sweep", line_sweep::make, 0.5, OneThread),
         entry("last-digits", last_digits::make, 0.25, EveryThread),
