@@ -227,7 +227,8 @@ impl Task {
             return Err(unfit("the radius is one around a point (help: make the question from a point)"));
         };
         let each = Duration::try_from_secs_f64(each).map_err(|error| unfit(format!("each: {error}")))?;
-        let (wish, config, limit) = (radius::RadiusWish { most, gap, each }, limits.config(), limits.duration()?);
+        let (wish, config, limit) =
+            (radius::RadiusWish { most, gap, each }, limits.config(), limits.duration()?);
         let measured = interruptible(py, |interrupt| -> Result<_, Error> {
             let unlimited = Budget::unlimited().with_interrupt(interrupt.clone());
             let budget = limit.map_or_else(|| unlimited.clone(), |limit| unlimited.slice(limit));
