@@ -283,8 +283,9 @@ impl<T: Real> Jury<'_, T> {
 impl KeptWitness {
     fn offer(&mut self, witness: Witness) {
         let rank = |witness: &Witness| {
-            let certified = witness.certainty() == Certainty::Certified;
-            (Reverse(witness.lost()), certified, witness.excess())
+            let (certainty, lost) = (witness.certainty(), Reverse(witness.lost()));
+            // A thin one is no answer: one that a runtime's kernels for bytes lose is better than that.
+            (certainty != Certainty::Thin, lost, certainty == Certainty::Certified, witness.excess())
         };
         if self.witness.as_ref().is_none_or(|old| rank(&witness) > rank(old)) {
             self.witness = Some(witness);

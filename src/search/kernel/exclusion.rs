@@ -19,7 +19,13 @@ const MOST: f64 = 16.0;
 /// a box is often excluded where there is a counterexample, nine tenths are not. The search's first: what has failed n
 /// times succeeds the next time with probability 1 / (n + 2) (Laplace's rule of succession), while a box that is
 /// excluded brings the proof as far at last as at first.
-pub(in crate::search) fn promise_of_proof(excluded: f64, searched: f64) -> f64 {
+///
+/// Where a point is known whose margin is not below zero, no bounds exclude its box, whatever a replay has said of its last
+/// digits: a proof promises nothing then.
+pub(in crate::search) fn promise_of_proof(excluded: f64, searched: f64, is_touched: bool) -> f64 {
+    if is_touched {
+        return 1.0;
+    }
     (1.0 + PROOF * excluded.powi(3)) * (1.0 + searched / BOXES).min(MOST)
 }
 

@@ -39,6 +39,8 @@ struct PhaseSplit<T> {
     waiting: Vec<Branch>,
     /// The share of all branches, halved at each branching, that is excluded.
     excluded: f64,
+    /// Whether a point is known whose margin is not below zero.
+    is_touched: bool,
     /// Whether a branch could neither be excluded nor branched on: then nothing is proved.
     undecided: bool,
     corners: CornerQueue<T>,
@@ -83,6 +85,7 @@ pub fn make<T: Real>(
         root: None,
         waiting: Vec::new(),
         excluded: 0.0,
+        is_touched: false,
         undecided: false,
         corners,
         parts,
@@ -100,7 +103,7 @@ impl<T: Real> Falsifier<T> for PhaseSplit<T> {
     }
 
     fn promise(&self, searched: f64) -> f64 {
-        promise_of_proof(self.excluded, searched)
+        promise_of_proof(self.excluded, searched, self.is_touched)
     }
 
     fn proof(&mut self) -> Parts {
@@ -108,6 +111,7 @@ impl<T: Real> Falsifier<T> for PhaseSplit<T> {
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
+        self.is_touched = oracle.best.as_ref().is_some_and(|best| best.margin >= T::zero());
         let problem = oracle.problem;
         let Ok(mut bounder) = problem.bounder() else { return Ok(Progress::Exhausted) };
         if self.root.is_none() {

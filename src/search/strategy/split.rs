@@ -46,6 +46,8 @@ struct Split<T> {
     looked_at: usize,
     /// The share of the region's box, by volume, that is excluded.
     excluded: f64,
+    /// Whether a point is known whose margin is not below zero.
+    is_touched: bool,
     /// Whether a box could neither be excluded nor cut: then nothing is proved.
     undecided: bool,
     corners: CornerQueue<T>,
@@ -119,6 +121,7 @@ pub fn make<T: Real>(
         waiting: None,
         looked_at: 0,
         excluded: 0.0,
+        is_touched: false,
         undecided: false,
         corners: CornerQueue::default(),
         tree: vec![Fate::Whole],
@@ -132,7 +135,7 @@ impl<T: Real> Falsifier<T> for Split<T> {
 
     /// The more of the box is excluded, the likelier it is that the rest can be.
     fn promise(&self, searched: f64) -> f64 {
-        promise_of_proof(self.excluded, searched)
+        promise_of_proof(self.excluded, searched, self.is_touched)
     }
 
     fn proof(&mut self) -> Parts {
@@ -150,6 +153,7 @@ impl<T: Real> Falsifier<T> for Split<T> {
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
+        self.is_touched = oracle.best.as_ref().is_some_and(|best| best.margin >= T::zero());
         let problem = oracle.problem;
         let Ok(mut bounder) = problem.bounder() else { return Ok(Progress::Exhausted) };
         let progress = match self.cut_some(&mut bounder, oracle) {
