@@ -8,7 +8,7 @@ use crate::witness::word::is_verdict;
 
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct AuditClaim {
     /// Who claims it.
     pub tool: String,
     /// The benchmark.
@@ -67,7 +67,7 @@ const HELP: &str = "either the first line names the columns tool, benchmark, onn
     or all lines are category,onnx,vnnlib,prepare_time,result,run_time";
 
 /// Where the columns are.
-struct Columns {
+struct ClaimColumns {
     tool: Option<usize>,
     benchmark: Option<usize>,
     network: usize,
@@ -76,7 +76,7 @@ struct Columns {
     witness: Option<usize>,
 }
 
-impl Columns {
+impl ClaimColumns {
     /// VNN-COMP's own order.
     const OF_RESULTS: Self =
         Self { tool: None, benchmark: Some(0), network: 1, property: 2, claim: 4, witness: None };
@@ -136,17 +136,17 @@ impl Columns {
 ///
 /// # Errors
 /// If it is no table, lacks a column or has no rows.
-pub fn read(file: &str, text: &str, tool: &str) -> Result<Vec<Claim>, ClaimsError> {
+pub fn read(file: &str, text: &str, tool: &str) -> Result<Vec<AuditClaim>, ClaimsError> {
     let broken = |Broken(line)| ClaimsError::Broken { file: file.to_owned(), line };
     let rows = csv::rows(text).map_err(broken)?;
-    let named = rows.first().and_then(|row| Some((row, Columns::named(&row.cells)?)));
+    let named = rows.first().and_then(|row| Some((row, ClaimColumns::named(&row.cells)?)));
     let first = usize::from(named.is_some());
     let columns = match named {
         Some((row, named)) => named.map_err(|column| {
             let found = row.cells.clone();
             ClaimsError::Name { file: file.to_owned(), line: row.line, column, found }
         })?,
-        None => Columns::guessed(&rows).unwrap_or(Columns::OF_RESULTS),
+        None => ClaimColumns::guessed(&rows).unwrap_or(ClaimColumns::OF_RESULTS),
     };
     let mut claims = Vec::new();
     for row in rows.iter().skip(first) {
@@ -158,7 +158,7 @@ pub fn read(file: &str, text: &str, tool: &str) -> Result<Vec<Claim>, ClaimsErro
             |at: Option<usize>| at.and_then(|at| row.cells.get(at)).filter(|cell| !cell.is_empty()).cloned();
         // A run without any result leaves the cell empty.
         let word = row.cells.get(columns.claim).cloned().unwrap_or_default();
-        claims.push(Claim {
+        claims.push(AuditClaim {
             tool: optional(columns.tool).unwrap_or_else(|| tool.to_owned()),
             benchmark: optional(columns.benchmark).unwrap_or_default(),
             network: cell(columns.network, "onnx")?,
@@ -182,7 +182,7 @@ mod tests {
 
     fn check(text: &str, want: Result<&str, &str>) {
         let got = read("r.csv", text, "us").map(|claims| {
-            let line = |c: &Claim| {
+            let line = |c: &AuditClaim| {
                 let witness = c.witness.as_deref().unwrap_or("-");
                 format!("{} {} {} {} {:?} {witness}", c.tool, c.benchmark, c.network, c.property, c.answer)
             };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use vnnlib::Query;
 
-use super::claims::{Claim, ClaimedVerdict};
-use super::record::{Evidence, Finding, Judged, Record, Truth};
+use super::claims::{AuditClaim, ClaimedVerdict};
+use super::record::{AuditRecord, Evidence, Finding, InstanceTruth, Judged};
 use crate::budget::{Budget, Stopwatch};
 use crate::error::Error;
 use crate::onnx::Model;
@@ -22,19 +22,19 @@ pub type File = Option<Result<Reading, WitnessReadError>>;
 /// Examines an instance. `files` has one entry for each claim, `usable` is what its files hold or why they cannot be
 /// used, `budget` is for the attack.
 pub fn examine(
-    claims: &[&Claim],
+    claims: &[&AuditClaim],
     files: &[File],
     usable: Result<(Query, Vec<Arc<Model>>), String>,
     config: &Config,
     budget: &Budget,
-) -> Record {
+) -> AuditRecord {
     let watch = Stopwatch::start();
     let (truth, replayed) = match usable.and_then(|(query, models)| {
         let case = Case { query, models };
         case.examine(claims, files, config, budget).map_err(|error| error.to_string())
     }) {
         Ok(found) => found,
-        Err(why) => (Truth::Unusable(why), vec![None; claims.len()]),
+        Err(why) => (InstanceTruth::Unusable(why), vec![None; claims.len()]),
     };
     let judged = claims.iter().zip(replayed).map(|(claim, replayed)| Judged {
         tool: claim.tool.clone(),
@@ -43,9 +43,10 @@ pub fn examine(
         witness: claim.witness.clone(),
         finding: finding(claim.answer, replayed, &truth),
     });
-    let text =
-        |part: fn(&Claim) -> &String| claims.first().map(|claim| part(claim).clone()).unwrap_or_default();
-    Record {
+    let text = |part: fn(&AuditClaim) -> &String| {
+        claims.first().map(|claim| part(claim).clone()).unwrap_or_default()
+    };
+    AuditRecord {
         benchmark: text(|claim| &claim.benchmark),
         network: text(|claim| &claim.network),
         property: text(|claim| &claim.property),
@@ -56,19 +57,22 @@ pub fn examine(
 }
 
 /// What is found about a claim, once the truth is known as far as it will be.
-fn finding(answer: ClaimedVerdict, replayed: Option<Finding>, truth: &Truth) -> Finding {
+fn finding(answer: ClaimedVerdict, replayed: Option<Finding>, truth: &InstanceTruth) -> Finding {
     match (answer, truth) {
         (ClaimedVerdict::Nothing, _) => Finding::None,
-        (ClaimedVerdict::Unsat, Truth::Sat(_)) => Finding::FalseUnsat,
-        (ClaimedVerdict::Unsat, Truth::Doubtful(_)) => Finding::Doubtful,
-        (ClaimedVerdict::Unsat, Truth::Unsat) => Finding::Proved,
-        (ClaimedVerdict::Unsat, Truth::Open | Truth::Contradiction { .. }) => Finding::Stands,
-        (ClaimedVerdict::Unsat, Truth::Unusable(_)) => Finding::NotAttacked,
+        (ClaimedVerdict::Unsat, InstanceTruth::Sat(_)) => Finding::FalseUnsat,
+        (ClaimedVerdict::Unsat, InstanceTruth::Doubtful(_)) => Finding::Doubtful,
+        (ClaimedVerdict::Unsat, InstanceTruth::Unsat) => Finding::Proved,
+        (ClaimedVerdict::Unsat, InstanceTruth::Open | InstanceTruth::Contradiction { .. }) => Finding::Stands,
+        (ClaimedVerdict::Unsat, InstanceTruth::Unusable(_)) => Finding::NotAttacked,
         (ClaimedVerdict::Sat, truth) => match (replayed, truth) {
             (Some(finding), _) => finding,
-            (None, Truth::Sat(_) | Truth::Doubtful(_)) => Finding::Confirmed,
-            (None, Truth::Unsat) => Finding::FalseSat,
-            (None, Truth::Open | Truth::Unusable(_) | Truth::Contradiction { .. }) => Finding::Unconfirmed,
+            (None, InstanceTruth::Sat(_) | InstanceTruth::Doubtful(_)) => Finding::Confirmed,
+            (None, InstanceTruth::Unsat) => Finding::FalseSat,
+            (
+                None,
+                InstanceTruth::Open | InstanceTruth::Unusable(_) | InstanceTruth::Contradiction { .. },
+            ) => Finding::Unconfirmed,
         },
     }
 }
@@ -107,11 +111,11 @@ struct Case {
 impl Case {
     fn examine(
         &self,
-        claims: &[&Claim],
+        claims: &[&AuditClaim],
         files: &[File],
         config: &Config,
         budget: &Budget,
-    ) -> Result<(Truth, Vec<Option<Finding>>), Error> {
+    ) -> Result<(InstanceTruth, Vec<Option<Finding>>), Error> {
         let path = self.models.first().map(|model| model.path.clone()).unwrap_or_default();
         let replay = Replay::new(self.query.clone(), self.models.iter().cloned());
         let replay = replay.map_err(|source| Error::replay(path, source))?;
@@ -131,9 +135,9 @@ impl Case {
         }
         let answers = claims.iter().any(|claim| claim.answer != ClaimedVerdict::Nothing);
         let truth = match best {
-            Some(sound) if sound.is_sound() => Truth::Sat(sound.evidence),
+            Some(sound) if sound.is_sound() => InstanceTruth::Sat(sound.evidence),
             doubtful if answers => self.attack(config, budget, doubtful.map(|doubtful| doubtful.evidence))?,
-            _ => Truth::Open,
+            _ => InstanceTruth::Open,
         };
         Ok((truth, findings))
     }
@@ -179,20 +183,27 @@ impl Case {
         Ok((finding, exhibit))
     }
 
-    fn attack(&self, config: &Config, budget: &Budget, doubtful: Option<Evidence>) -> Result<Truth, Error> {
-        let open = |doubtful: Option<Evidence>| doubtful.map_or(Truth::Open, Truth::Doubtful);
+    fn attack(
+        &self,
+        config: &Config,
+        budget: &Budget,
+        doubtful: Option<Evidence>,
+    ) -> Result<InstanceTruth, Error> {
+        let open = |doubtful: Option<Evidence>| doubtful.map_or(InstanceTruth::Open, InstanceTruth::Doubtful);
         let verdict = pipeline::falsify(self.query.clone(), self.models.clone(), config, budget, &Silent)?;
         Ok(match verdict {
             Verdict::Sat(witness) => {
                 let exhibit = Exhibit::new(&witness, PointChange::None, "our attack".to_owned());
                 match exhibit.is_sound() {
-                    true => Truth::Sat(exhibit.evidence),
-                    false => Truth::Doubtful(exhibit.evidence),
+                    true => InstanceTruth::Sat(exhibit.evidence),
+                    false => InstanceTruth::Doubtful(exhibit.evidence),
                 }
             }
             Verdict::Unsat(proof) => match doubtful {
-                None => Truth::Unsat,
-                Some(evidence) => Truth::Contradiction { evidence, certificate: proof.certificate().text() },
+                None => InstanceTruth::Unsat,
+                Some(evidence) => {
+                    InstanceTruth::Contradiction { evidence, certificate: proof.certificate().text() }
+                }
             },
             Verdict::Unknown(_) => open(doubtful),
         })
@@ -207,16 +218,16 @@ mod tests {
     fn a_claim_is_held_against_what_is_known() {
         let evidence = || Evidence { source: "us".into(), text: "sat\n".into() };
         let wrong = || Finding::WrongWitness { verdict: "incorrect:no_ce".into(), details: Vec::new() };
-        let (sat, doubtful) = (Truth::Sat(evidence()), Truth::Doubtful(evidence()));
+        let (sat, doubtful) = (InstanceTruth::Sat(evidence()), InstanceTruth::Doubtful(evidence()));
         let cases = [
             (ClaimedVerdict::Unsat, None, &sat, Finding::FalseUnsat),
             (ClaimedVerdict::Unsat, None, &doubtful, Finding::Doubtful),
-            (ClaimedVerdict::Unsat, None, &Truth::Unsat, Finding::Proved),
-            (ClaimedVerdict::Unsat, None, &Truth::Open, Finding::Stands),
-            (ClaimedVerdict::Unsat, None, &Truth::Unusable("why".into()), Finding::NotAttacked),
+            (ClaimedVerdict::Unsat, None, &InstanceTruth::Unsat, Finding::Proved),
+            (ClaimedVerdict::Unsat, None, &InstanceTruth::Open, Finding::Stands),
+            (ClaimedVerdict::Unsat, None, &InstanceTruth::Unusable("why".into()), Finding::NotAttacked),
             (ClaimedVerdict::Sat, None, &sat, Finding::Confirmed),
-            (ClaimedVerdict::Sat, None, &Truth::Open, Finding::Unconfirmed),
-            (ClaimedVerdict::Sat, None, &Truth::Unsat, Finding::FalseSat),
+            (ClaimedVerdict::Sat, None, &InstanceTruth::Open, Finding::Unconfirmed),
+            (ClaimedVerdict::Sat, None, &InstanceTruth::Unsat, Finding::FalseSat),
             (ClaimedVerdict::Sat, Some(wrong()), &sat, wrong()),
             (ClaimedVerdict::Nothing, None, &sat, Finding::None),
         ];

@@ -9,7 +9,7 @@ pub mod page;
 pub mod record;
 pub mod summary;
 
-pub use claims::{Claim, ClaimedVerdict};
+pub use claims::{AuditClaim, ClaimedVerdict};
 pub use examine::examine;
-pub use record::{Evidence, Finding, Judged, Record, Truth};
-pub use summary::Summary;
+pub use record::{AuditRecord, Evidence, Finding, InstanceTruth, Judged};
+pub use summary::AuditSummary;

@@ -2,15 +2,15 @@
 
 use maud::{Markup, html};
 
-use super::record::{Finding, Record, Truth};
-use super::summary::{COLUMNS, Case, Counts, Summary};
+use super::record::{AuditRecord, Finding, InstanceTruth};
+use super::summary::{AuditSummary, COLUMNS, Case, Counts};
 use crate::report::markup::{self, STYLE, cell, file_cell};
 
 /// Counterexamples up to this many bytes are shown.
 const SHOWN: usize = 20_000;
 
 /// The page.
-pub fn page(summary: &Summary<'_>) -> String {
+pub fn page(summary: &AuditSummary<'_>) -> String {
     let title = "Audit by Counterpatch";
     let body = html! {
         (figures(summary))
@@ -31,7 +31,7 @@ pub fn page(summary: &Summary<'_>) -> String {
     markup::page(title, title, STYLE, &body)
 }
 
-fn figures(summary: &Summary<'_>) -> Markup {
+fn figures(summary: &AuditSummary<'_>) -> Markup {
     let total = &summary.total;
     let figures = [
         ("instances", summary.records.len()),
@@ -54,7 +54,7 @@ fn figures(summary: &Summary<'_>) -> Markup {
     }
 }
 
-fn table(summary: &Summary<'_>) -> Markup {
+fn table(summary: &AuditSummary<'_>) -> Markup {
     // Columns that hold nothing say nothing.
     let totals = summary.total.cells();
     let shown: Vec<usize> = (0..COLUMNS.len()).filter(|&at| totals[at] > 0).collect();
@@ -87,10 +87,10 @@ fn table(summary: &Summary<'_>) -> Markup {
     }
 }
 
-fn false_unsat(summary: &Summary<'_>) -> Markup {
+fn false_unsat(summary: &AuditSummary<'_>) -> Markup {
     let cases = summary.cases(|finding| *finding == Finding::FalseUnsat);
     section("False unsat", &cases, |(record, _)| {
-        let Truth::Sat(evidence) = &record.truth else { return html! { td.text.why {} } };
+        let InstanceTruth::Sat(evidence) = &record.truth else { return html! { td.text.why {} } };
         html! {
             td.text.why {
                 @if evidence.text.len() <= SHOWN {
@@ -103,7 +103,7 @@ fn false_unsat(summary: &Summary<'_>) -> Markup {
     })
 }
 
-fn witnesses(summary: &Summary<'_>, title: &str, kind: impl Fn(&Finding) -> bool) -> Markup {
+fn witnesses(summary: &AuditSummary<'_>, title: &str, kind: impl Fn(&Finding) -> bool) -> Markup {
     section(title, &summary.cases(kind), |(_, claim)| {
         html! {
             td.text.why {
@@ -122,11 +122,11 @@ fn witnesses(summary: &Summary<'_>, title: &str, kind: impl Fn(&Finding) -> bool
     })
 }
 
-fn claims(summary: &Summary<'_>, title: &str, finding: &Finding) -> Markup {
+fn claims(summary: &AuditSummary<'_>, title: &str, finding: &Finding) -> Markup {
     section(title, &summary.cases(|other| other == finding), |(record, _)| cell(&record.truth.words()))
 }
 
-fn disagreements(summary: &Summary<'_>) -> Markup {
+fn disagreements(summary: &AuditSummary<'_>) -> Markup {
     let cases = &summary.disagreements;
     html! {
         @if !cases.is_empty() {
@@ -151,10 +151,10 @@ fn disagreements(summary: &Summary<'_>) -> Markup {
     }
 }
 
-fn unusable(summary: &Summary<'_>) -> Markup {
+fn unusable(summary: &AuditSummary<'_>) -> Markup {
     let lost = summary.records.iter().filter_map(|record| match &record.truth {
-        Truth::Unusable(why) => Some((record, why.clone())),
-        Truth::Contradiction { .. } => Some((record, record.truth.words())),
+        InstanceTruth::Unusable(why) => Some((record, why.clone())),
+        InstanceTruth::Contradiction { .. } => Some((record, record.truth.words())),
         _ => None,
     });
     let lost: Vec<_> = lost.collect();
@@ -191,7 +191,7 @@ fn section<'a>(title: &str, cases: &[Case<'a>], why: impl Fn(Case<'a>) -> Markup
     }
 }
 
-fn instance(record: &Record) -> Markup {
+fn instance(record: &AuditRecord) -> Markup {
     html! { (file_cell(&record.network)) (file_cell(&record.property)) }
 }
 
@@ -212,18 +212,21 @@ mod tests {
         };
         let wrong =
             Finding::WrongWitness { verdict: "incorrect:wrong_shape".into(), details: vec!["4 < 5".into()] };
-        let records = [Record {
+        let records = [AuditRecord {
             benchmark: "b&b".into(),
             network: "<script>.onnx".into(),
             property: "p.vnnlib".into(),
-            truth: Truth::Sat(Evidence { source: "our attack".into(), text: "sat\n((X_0 1))\n".into() }),
+            truth: InstanceTruth::Sat(Evidence {
+                source: "our attack".into(),
+                text: "sat\n((X_0 1))\n".into(),
+            }),
             claims: vec![
                 claim("x", ClaimedVerdict::Unsat, Finding::FalseUnsat),
                 claim("y", ClaimedVerdict::Sat, wrong),
             ],
             seconds: 0.0,
         }];
-        let page = page(&Summary::new(&records));
+        let page = page(&AuditSummary::new(&records));
         for part in [
             "False unsat (1)",
             "((X_0 1))",

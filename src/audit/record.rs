@@ -6,7 +6,7 @@ use super::claims::ClaimedVerdict;
 
 /// An instance with all claims about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct AuditRecord {
     /// The benchmark.
     pub benchmark: String,
     /// The network, as the first claim writes it.
@@ -14,7 +14,7 @@ pub struct Record {
     /// The property, likewise.
     pub property: String,
     /// What is known about it.
-    pub truth: Truth,
+    pub truth: InstanceTruth,
     /// The claims, in their order.
     pub claims: Vec<Judged>,
     /// Seconds that all of it took.
@@ -24,7 +24,7 @@ pub struct Record {
 /// What is known about an instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Truth {
+pub enum InstanceTruth {
     /// There is a counterexample, certified for every permitted computation.
     Sat(Evidence),
     /// There is one that not every permitted computation confirms.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::claims::ClaimedVerdict;
-use super::record::{Finding, Judged, Record, Truth};
+use super::record::{AuditRecord, Finding, InstanceTruth, Judged};
 
 /// The columns of the table, in the order of [`Counts::cells`].
 pub const COLUMNS: [&str; 13] = [
@@ -96,7 +96,7 @@ impl Counts {
 
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct SummaryLine {
     /// The tool.
     pub tool: String,
     /// The benchmark.
@@ -122,15 +122,15 @@ pub struct Disagreement<'a> {
 }
 
 /// A claim with its instance.
-pub type Case<'a> = (&'a Record, &'a Judged);
+pub type Case<'a> = (&'a AuditRecord, &'a Judged);
 
 /// All records, and what follows from them.
 #[derive(Debug)]
-pub struct Summary<'a> {
+pub struct AuditSummary<'a> {
     /// The instances.
-    pub records: &'a [Record],
+    pub records: &'a [AuditRecord],
     /// One line a tool and benchmark, by name.
-    pub lines: Vec<Line>,
+    pub lines: Vec<SummaryLine>,
     /// Of all tools and benchmarks.
     pub total: Counts,
     /// Where tools disagree.
@@ -139,9 +139,9 @@ pub struct Summary<'a> {
     pub open: usize,
 }
 
-impl<'a> Summary<'a> {
+impl<'a> AuditSummary<'a> {
     /// Sums up.
-    pub fn new(records: &'a [Record]) -> Self {
+    pub fn new(records: &'a [AuditRecord]) -> Self {
         let mut lines: BTreeMap<(String, String), Counts> = BTreeMap::new();
         let mut total = Counts::default();
         for record in records {
@@ -150,7 +150,7 @@ impl<'a> Summary<'a> {
                 total.add(&claim.finding);
             }
         }
-        let line = |((tool, benchmark), counts)| Line { tool, benchmark, counts };
+        let line = |((tool, benchmark), counts)| SummaryLine { tool, benchmark, counts };
         Self {
             records,
             lines: lines.into_iter().map(line).collect(),
@@ -167,7 +167,7 @@ impl<'a> Summary<'a> {
 
     /// The claims with a finding of some kind, in order.
     pub fn cases(&self, kind: impl Fn(&Finding) -> bool) -> Vec<Case<'a>> {
-        let of_record = |record: &'a Record| record.claims.iter().map(move |claim| (record, claim));
+        let of_record = |record: &'a AuditRecord| record.claims.iter().map(move |claim| (record, claim));
         self.records.iter().flat_map(of_record).filter(|(_, claim)| kind(&claim.finding)).collect()
     }
 
@@ -186,7 +186,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-fn disagreement(record: &Record) -> Option<Disagreement<'_>> {
+fn disagreement(record: &AuditRecord) -> Option<Disagreement<'_>> {
     let who = |said| {
         let claims = record.claims.iter().filter(move |claim| claim.answer == said);
         claims.map(|claim| claim.tool.as_str()).collect::<Vec<_>>()
@@ -204,7 +204,7 @@ fn disagreement(record: &Record) -> Option<Disagreement<'_>> {
     })
 }
 
-impl Truth {
+impl InstanceTruth {
     /// In a few words.
     pub fn words(&self) -> String {
         match self {
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
     use crate::audit::record::Evidence;
 
-    fn record(truth: Truth, claims: &[(&str, ClaimedVerdict, Finding)]) -> Record {
+    fn record(truth: InstanceTruth, claims: &[(&str, ClaimedVerdict, Finding)]) -> AuditRecord {
         let judged = |(tool, answer, finding): &(&str, ClaimedVerdict, Finding)| Judged {
             tool: (*tool).into(),
             answer: *answer,
@@ -237,7 +237,7 @@ mod tests {
             witness: None,
             finding: finding.clone(),
         };
-        Record {
+        AuditRecord {
             benchmark: "b".into(),
             network: "n".into(),
             property: "p".into(),
@@ -252,21 +252,21 @@ mod tests {
         let evidence = Evidence { source: "our attack".into(), text: "sat\n".into() };
         let records = [
             record(
-                Truth::Sat(evidence),
+                InstanceTruth::Sat(evidence),
                 &[
                     ("x", ClaimedVerdict::Unsat, Finding::FalseUnsat),
                     ("y", ClaimedVerdict::Sat, Finding::Confirmed),
                 ],
             ),
             record(
-                Truth::Open,
+                InstanceTruth::Open,
                 &[
                     ("x", ClaimedVerdict::Unsat, Finding::Stands),
                     ("y", ClaimedVerdict::Nothing, Finding::None),
                 ],
             ),
         ];
-        let summary = Summary::new(&records);
+        let summary = AuditSummary::new(&records);
         let x = Counts { claims: 2, false_unsat: 1, stands: 1, ..Counts::default() };
         let y = Counts { claims: 2, confirmed: 1, no_answer: 1, ..Counts::default() };
         let got: Vec<_> = summary.lines.iter().map(|line| (line.tool.as_str(), line.counts)).collect();
@@ -284,7 +284,7 @@ mod tests {
         let wrong = Finding::WrongWitness { verdict: "incorrect:no_ce".into(), details: vec!["a".into()] };
         let tolerance = Finding::Tolerance { repaired_by: Some(1e-7) };
         let record = record(
-            Truth::Unusable("why".into()),
+            InstanceTruth::Unusable("why".into()),
             &[
                 ("x", ClaimedVerdict::Sat, wrong),
                 ("y", ClaimedVerdict::Sat, tolerance),
@@ -292,6 +292,6 @@ mod tests {
             ],
         );
         let line = serde_json::to_string(&record).unwrap();
-        assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
+        assert_eq!(serde_json::from_str::<AuditRecord>(&line).unwrap(), record);
     }
 }

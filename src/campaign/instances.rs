@@ -51,14 +51,14 @@ pub enum ListingError {
 }
 
 /// Where the columns are.
-struct Columns {
+struct InstanceColumns {
     benchmark: Option<usize>,
     network: Option<usize>,
     property: Option<usize>,
     limit: Option<usize>,
 }
 
-impl Columns {
+impl InstanceColumns {
     /// By a line of names; `None` if it is none.
     fn named(cells: &[String]) -> Option<Self> {
         let at = |names: &[&str]| {
@@ -96,16 +96,16 @@ pub fn listings(text: &str) -> Result<Vec<Listing>, ListingError> {
     let rows = csv::rows(text).map_err(|Broken(line)| ListingError::Broken(line))?;
     let rows: Vec<TableRow> =
         rows.into_iter().map(|row| TableRow { line: row.line, cells: rejoined(row.cells) }).collect();
-    let named = rows.first().and_then(|row| Columns::named(&row.cells));
+    let named = rows.first().and_then(|row| InstanceColumns::named(&row.cells));
     let mut found = Vec::new();
     for row in rows.iter().skip(usize::from(named.is_some())) {
-        let guessed = Columns::guessed(&row.cells);
+        let guessed = InstanceColumns::guessed(&row.cells);
         found.push(listing(row, named.as_ref().unwrap_or(&guessed))?);
     }
     if found.is_empty() { Err(ListingError::Empty) } else { Ok(found) }
 }
 
-fn listing(row: &TableRow, columns: &Columns) -> Result<Listing, ListingError> {
+fn listing(row: &TableRow, columns: &InstanceColumns) -> Result<Listing, ListingError> {
     let line = row.line;
     let cell = |at: Option<usize>| at.and_then(|at| row.cells.get(at)).filter(|cell| !cell.is_empty());
     let wanted = |at, column| cell(at).cloned().ok_or(ListingError::Missing { line, column });

@@ -10,7 +10,7 @@
 use super::directed::{Interval, gamma, up};
 use super::format::{self, Format, exp2};
 use super::functions::{Function, Line, Lines};
-use super::tape::{Comparison, Form, Groups, Kind, Linear, Rounding, Scalar, Step, Tape};
+use super::tape::{Comparison, Form, Groups, Linear, Rounding, Scalar, Step, StepKind, Tape};
 use crate::network::kernel::dispatch::vectorized;
 
 /// Room for the operations that compute an allowance.
@@ -99,15 +99,15 @@ impl Bounds {
     /// Computes the numbers of a step from those before it.
     pub(super) fn compute(&mut self, step: &Step) {
         match &step.kind {
-            Kind::Input => {}
-            Kind::Constant(values) => {
+            StepKind::Input => {}
+            StepKind::Constant(values) => {
                 for (i, &range) in values.iter().enumerate() {
                     let grain =
                         if range.low == range.high { format::grain(range.low) } else { format::UNKNOWN };
                     self.set(step.first + i, Number { range, grain, price: 0.0 });
                 }
             }
-            Kind::Linear(linear) => {
+            StepKind::Linear(linear) => {
                 let is_unknown = |&x: &Scalar| !self.of(x).is_finite();
                 match &linear.form {
                     _ if linear.unweighed.iter().any(is_unknown) => self.each(step, |_, _| Number::ANY),
@@ -117,20 +117,20 @@ impl Bounds {
                     _ => self.each(step, |bounds, i| bounds.linear(step, linear, i)),
                 }
             }
-            Kind::Unary { function, operands } => {
+            StepKind::Unary { function, operands } => {
                 for (i, &x) in operands.iter().enumerate() {
                     self.unary(step, *function, x, i, None);
                 }
             }
-            Kind::Extreme { largest, groups } => {
+            StepKind::Extreme { largest, groups } => {
                 self.each(step, |bounds, i| bounds.extreme(step, *largest, groups.get(i)));
             }
-            Kind::Product { pairs } => self.each(step, |bounds, i| bounds.product(step, pairs[i])),
-            Kind::Softmax { groups } => self.softmax(step, groups),
-            Kind::Compare { comparison, pairs } => {
+            StepKind::Product { pairs } => self.each(step, |bounds, i| bounds.product(step, pairs[i])),
+            StepKind::Softmax { groups } => self.softmax(step, groups),
+            StepKind::Compare { comparison, pairs } => {
                 self.each(step, |bounds, i| bounds.compare(*comparison, pairs[i]));
             }
-            Kind::Select { choices } => self.each(step, |bounds, i| bounds.select(step, choices[i])),
+            StepKind::Select { choices } => self.each(step, |bounds, i| bounds.select(step, choices[i])),
         }
     }
 
@@ -543,7 +543,7 @@ mod tests {
         for (width, outputs) in [(1, 1), (7, 3), (8, 4), (50, 5), (131, 2)] {
             let weights: Vec<f64> = (0..width * outputs).map(|_| random.normal()).collect();
             let mut tape = Tape::default();
-            let x: Vec<Scalar> = tape.push(2 * width, Rounding::Exact, Kind::Input).collect();
+            let x: Vec<Scalar> = tape.push(2 * width, Rounding::Exact, StepKind::Input).collect();
             let dense = Form::Dense { width, outputs, inputs: x.clone(), weights: Arc::new(weights.clone()) };
             let rows = x.chunks_exact(width).flat_map(|row| (0..outputs).map(move |_| row));
             let sparse = Form::Sparse {
@@ -554,7 +554,7 @@ mod tests {
             let rounding = Rounding::Sum { format: Format::F32, roundings: width };
             let bias: Vec<f64> = (0..2 * outputs).map(|_| random.normal()).collect();
             let made = [dense, sparse].map(|form| {
-                let kind = Kind::Linear(Linear::new(form, bias.clone()).computed(false));
+                let kind = StepKind::Linear(Linear::new(form, bias.clone()).computed(false));
                 tape.push(2 * outputs, rounding, kind)
             });
             tape.count_uses();

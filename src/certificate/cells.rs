@@ -14,11 +14,11 @@ use vnnlib::Query;
 
 use super::NoEnclosure;
 use super::bounds::Bounds;
-use super::compile::{Assumed, Place, Within};
+use super::compile::{Assumed, NumberPlace, WithinBox};
 use super::directed::Interval;
 use super::enclosure::Enclosure;
 use super::input::Input;
-use super::tape::{Kind, Scalar, Tape};
+use super::tape::{Scalar, StepKind, Tape};
 use super::tokens::Token;
 use crate::onnx::{Model, Tensor};
 
@@ -242,7 +242,7 @@ impl<'f> Finder<'f> {
             },
         };
         let open: &[Scalar] = if refused.is_some() { &within.missing } else { &within.open };
-        let mut part = Part::new(&tape, &within, self.root, &cell.ranges);
+        let mut part = CellPart::new(&tape, &within, self.root, &cell.ranges);
         let open = part.those_of_few(open, refused.is_some() || !self.better);
         if refused.is_none() && (open.is_empty() || !self.better) {
             self.keep(at, cell);
@@ -297,7 +297,7 @@ impl<'f> Finder<'f> {
         self.found.divisions[at] = Division::Cut(Token::Gap { input: input as u32, at: last }, [low, high]);
     }
 
-    fn take_values(&mut self, at: usize, cell: &Cell, (low, high): (i64, i64), place: Place) {
+    fn take_values(&mut self, at: usize, cell: &Cell, (low, high): (i64, i64), place: NumberPlace) {
         if !self.found.values.contains(&place.value) {
             self.found.values.push(place.value.clone());
         }
@@ -315,7 +315,7 @@ impl<'f> Finder<'f> {
 }
 
 /// A box with a tape of its networks, as far as they could be put on one.
-struct Part<'p> {
+struct CellPart<'p> {
     tape: &'p Tape,
     bounds: Bounds,
     inputs: &'p [Input],
@@ -323,8 +323,8 @@ struct Part<'p> {
     ranges: &'p [Interval],
 }
 
-impl<'p> Part<'p> {
-    fn new(tape: &'p Tape, within: &'p Within, root: &'p Enclosure, ranges: &'p [Interval]) -> Self {
+impl<'p> CellPart<'p> {
+    fn new(tape: &'p Tape, within: &'p WithinBox, root: &'p Enclosure, ranges: &'p [Interval]) -> Self {
         Self { tape, bounds: within.bounds.clone(), inputs: &root.inputs, numbers: within.inputs(), ranges }
     }
 
@@ -339,7 +339,7 @@ impl<'p> Part<'p> {
                 is_wanted = true;
                 step.for_each_operand(i, |x| wanted[x as usize] = true);
             }
-            if is_wanted && !matches!(step.kind, Kind::Input) {
+            if is_wanted && !matches!(step.kind, StepKind::Input) {
                 steps.push(s);
             }
         }
@@ -379,7 +379,7 @@ impl<'p> Part<'p> {
 
 /// How many values some numbers have, as an input's range changes.
 struct Measure<'m, 'p> {
-    part: &'m mut Part<'p>,
+    part: &'m mut CellPart<'p>,
     steps: &'m [usize],
     numbers: &'m [Scalar],
     input: usize,

@@ -14,12 +14,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::cells::Cell;
-use super::compile::{Assumed, Place};
+use super::compile::{Assumed, NumberPlace};
 use super::directed::Interval;
 use super::enclosure::Enclosure;
 use super::formula::{Choices, Truth};
 use super::tokens::{Certificate, Token};
-use super::worker::{Aim, Decided, Multipliers, Worker};
+use super::worker::{Aim, Decided, LeafMultipliers, Worker};
 
 /// Halves that a part which fails is cut into, at most.
 const MOST_CUTS: usize = 64;
@@ -100,7 +100,7 @@ pub enum Refusal {
 
 /// A part of the input set.
 #[derive(Debug, Clone)]
-struct Part {
+struct ProofPart {
     /// `None` where bounds of inputs contradict each other: there is no point.
     ranges: Option<Arc<Vec<Interval>>>,
     phases: Vec<Decided>,
@@ -108,12 +108,12 @@ struct Part {
     /// Whole numbers whose values are assumed.
     assumed: Arc<Assumed>,
     /// Where its own networks begin.
-    settled: Option<Arc<Settled>>,
+    settled: Option<Arc<SettledPart>>,
 }
 
 /// A part that has networks of its own, and so all parts of it.
 #[derive(Debug)]
-struct Settled {
+struct SettledPart {
     ranges: Arc<Vec<Interval>>,
     assumed: Arc<Assumed>,
 }
@@ -122,8 +122,8 @@ struct Settled {
 #[derive(Debug)]
 struct Leaf {
     token: usize,
-    part: Part,
-    multipliers: Multipliers,
+    part: ProofPart,
+    multipliers: LeafMultipliers,
 }
 
 /// Checks a certificate on so many threads. `keep_going` is asked now and then.
@@ -138,7 +138,7 @@ pub(crate) fn check(
     keep_going: &(dyn Fn() -> bool + Sync),
 ) -> Result<Proof, Refusal> {
     let none = Choices::new();
-    let root = Part::new(enclosure.domain(&none).map(Arc::new), none);
+    let root = ProofPart::new(enclosure.domain(&none).map(Arc::new), none);
     check_from(enclosure, root, certificate, mending, threads, keep_going)
 }
 
@@ -153,14 +153,14 @@ pub(crate) fn check_cell(
     threads: usize,
     keep_going: &(dyn Fn() -> bool + Sync),
 ) -> Result<Vec<Token>, Refusal> {
-    let root = Part::new(Some(cell.shared_ranges()), Choices::new());
+    let root = ProofPart::new(Some(cell.shared_ranges()), Choices::new());
     let proof = check_from(enclosure, root, certificate, Mending::Cut, threads, keep_going)?;
     Ok(proof.certificate.tokens)
 }
 
 fn check_from(
     enclosure: &Enclosure,
-    root: Part,
+    root: ProofPart,
     certificate: &Certificate,
     mending: Mending,
     threads: usize,
@@ -173,7 +173,7 @@ fn check_from(
     let failed: Mutex<Option<Refusal>> = Mutex::default();
     let mended: Mutex<Vec<(usize, Vec<Token>)>> = Mutex::default();
     let work = || {
-        let mut judge = Judge::new(enclosure);
+        let mut judge = LeafJudge::new(enclosure);
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(leaf) = leaves.get(index) else { return };
@@ -229,7 +229,7 @@ fn spliced(certificate: &Certificate, mut mended: Vec<(usize, Vec<Token>)>) -> C
 }
 
 /// Walks the tree and collects its leaves; whatever a part is cut into covers it.
-fn leaves(enclosure: &Enclosure, root: Part, certificate: &Certificate) -> Result<Vec<Leaf>, Refusal> {
+fn leaves(enclosure: &Enclosure, root: ProofPart, certificate: &Certificate) -> Result<Vec<Leaf>, Refusal> {
     let mut open = vec![root];
     let mut leaves = Vec::new();
     for (number, token) in certificate.tokens.iter().enumerate() {
@@ -237,7 +237,7 @@ fn leaves(enclosure: &Enclosure, root: Part, certificate: &Certificate) -> Resul
         let part = open.pop().ok_or_else(|| refuse("the tree was complete before it"))?;
         match token {
             Token::Leaf { slopes, weights } => {
-                let multipliers = Multipliers { slopes: slopes.clone(), weights: weights.clone() };
+                let multipliers = LeafMultipliers { slopes: slopes.clone(), weights: weights.clone() };
                 if part.settled.is_none() {
                     check_multipliers(enclosure, &multipliers).map_err(refuse)?;
                 }
@@ -252,7 +252,7 @@ fn leaves(enclosure: &Enclosure, root: Part, certificate: &Certificate) -> Resul
                 open.extend([high, low]);
             }
             Token::Values { network, value, at, low, count } => {
-                let place = Place { network: *network, value: value.clone(), at: *at };
+                let place = NumberPlace { network: *network, value: value.clone(), at: *at };
                 let values = part.values(enclosure, place, *low, *count).map_err(refuse)?;
                 open.extend(values.into_iter().rev());
             }
@@ -280,7 +280,7 @@ fn leaves(enclosure: &Enclosure, root: Part, certificate: &Certificate) -> Resul
 
 fn check_multipliers(
     enclosure: &Enclosure,
-    Multipliers { slopes, weights }: &Multipliers,
+    LeafMultipliers { slopes, weights }: &LeafMultipliers,
 ) -> Result<(), &'static str> {
     if !slopes.iter().all(|&(neuron, share)| enclosure.is_neuron(neuron) && (0.0..=1.0).contains(&share)) {
         return Err("a slope belongs to no rectifier, or is none between its own two");
@@ -302,7 +302,7 @@ fn check_multipliers(
 /// Values of a whole number that a part is taken apart by, at most.
 const MOST_VALUES: u32 = 1 << 16;
 
-impl Part {
+impl ProofPart {
     /// A part with nothing decided.
     fn new(ranges: Option<Arc<Vec<Interval>>>, choices: Choices) -> Self {
         let (phases, assumed) = Default::default();
@@ -346,7 +346,7 @@ impl Part {
     fn values(
         &self,
         enclosure: &Enclosure,
-        place: Place,
+        place: NumberPlace,
         low: i64,
         count: u32,
     ) -> Result<Vec<Self>, &'static str> {
@@ -376,7 +376,7 @@ impl Part {
             return Err("the networks are settled above it, or neurons of others are decided");
         }
         let own = |ranges: &Arc<Vec<Interval>>| {
-            Arc::new(Settled { ranges: Arc::clone(ranges), assumed: Arc::clone(&self.assumed) })
+            Arc::new(SettledPart { ranges: Arc::clone(ranges), assumed: Arc::clone(&self.assumed) })
         };
         Ok(Self { settled: self.ranges.as_ref().map(own), ..self.clone() })
     }
@@ -411,7 +411,7 @@ impl Part {
 }
 
 /// Looks at leaves one after the other.
-struct Judge<'e> {
+struct LeafJudge<'e> {
     enclosure: &'e Enclosure,
     desk: Desk,
     /// The part with networks of its own that was looked at last.
@@ -420,7 +420,7 @@ struct Judge<'e> {
 
 /// A part's own networks.
 struct Own {
-    part: Arc<Settled>,
+    part: Arc<SettledPart>,
     /// `None` where they have no enclosure.
     networks: Option<(Enclosure, Desk)>,
     /// Whether no computation is in the part: a number cannot be what is assumed.
@@ -428,7 +428,7 @@ struct Own {
 }
 
 impl Own {
-    fn new(root: &Enclosure, part: &Arc<Settled>) -> Self {
+    fn new(root: &Enclosure, part: &Arc<SettledPart>) -> Self {
         let networks = Enclosure::within(&root.query, &root.models, &part.ranges, &part.assumed);
         let is_nothing = networks.as_ref().is_err_and(|open| open.is_nothing());
         let networks = networks.ok().map(|(enclosure, _)| {
@@ -446,7 +446,7 @@ struct Desk {
     base: Option<(Arc<Vec<Interval>>, Worker)>,
 }
 
-impl<'e> Judge<'e> {
+impl<'e> LeafJudge<'e> {
     fn new(enclosure: &'e Enclosure) -> Self {
         Self { enclosure, desk: Desk::new(enclosure), own: None }
     }
@@ -503,7 +503,7 @@ impl Desk {
         let mut cuts = 0;
         while let Some(part) = waiting.pop() {
             if self.holds(enclosure, &part, &leaf.multipliers, keep_going)? {
-                let Multipliers { slopes, weights } = leaf.multipliers.clone();
+                let LeafMultipliers { slopes, weights } = leaf.multipliers.clone();
                 tokens.push(Token::Leaf { slopes, weights });
                 continue;
             }
@@ -521,8 +521,8 @@ impl Desk {
     fn holds(
         &mut self,
         enclosure: &Enclosure,
-        part: &Part,
-        multipliers: &Multipliers,
+        part: &ProofPart,
+        multipliers: &LeafMultipliers,
         keep_going: &dyn Fn() -> bool,
     ) -> Result<bool, Refusal> {
         let Some(ranges) = &part.ranges else { return Ok(true) };
@@ -554,7 +554,7 @@ impl Desk {
     }
 }
 
-impl Part {
+impl ProofPart {
     /// The widest input, and its middle.
     fn widest(&self) -> Option<(usize, f64)> {
         let ranges = self.ranges.as_ref()?;

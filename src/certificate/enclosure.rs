@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use vnnlib::{Coefficient, Comparison, Equivalence, Query, Relation, Role, Variable};
 
-use super::compile::{Assumed, Compiler, NoEnclosure, Place, View, Within};
+use super::compile::{Assumed, Compiler, NoEnclosure, NumberPlace, TapeView, WithinBox};
 use super::directed::Interval;
 use super::formula::{self, Choices};
 use super::functions::Function;
 use super::input::{Ends, Input};
-use super::sweep::Row;
-use super::tape::{Kind, Rounding, Scalar, Tape};
+use super::sweep::TapeRow;
+use super::tape::{Rounding, Scalar, StepKind, Tape};
 use super::worker::Aim;
 use crate::onnx::{Dim, ElementType, Model};
 
@@ -23,19 +23,19 @@ pub(crate) struct Enclosure {
     pub(super) models: Vec<Arc<Model>>,
     pub(super) tape: Tape,
     /// The declared tensors' numbers.
-    tensors: Vec<View>,
+    tensors: Vec<TapeView>,
     /// The inputs, those that the query sets equal once: the first declared variable, its number.
     pub(super) inputs: Vec<Input>,
     /// Where the inputs stand in `inputs`.
     places: HashMap<Scalar, u32>,
     /// Of every comparison that is linear.
-    rows: HashMap<u32, Row>,
+    rows: HashMap<u32, TapeRow>,
     /// The same with their decimals as doubles, which is how every judge reads a property; that a witness satisfies the
     /// decimals is for the validator to see.
-    judged: HashMap<u32, Row>,
+    judged: HashMap<u32, TapeRow>,
     /// The same with room for the rounding of inputs, where they have any: the numbers on the tape are what the networks get, and
     /// the property speaks of the decimals that these were rounded from.
-    loose: HashMap<u32, Row>,
+    loose: HashMap<u32, TapeRow>,
     /// Which function steps use a number, and where in them.
     pub(super) users: Users,
     /// Pre-activations of functions, by the name of the node, where that is unique.
@@ -54,7 +54,7 @@ impl Users {
     fn new(tape: &Tape) -> Self {
         let mut all: Vec<(Scalar, (usize, usize))> = Vec::new();
         for (s, step) in tape.steps.iter().enumerate() {
-            if let Kind::Unary { operands, .. } = &step.kind {
+            if let StepKind::Unary { operands, .. } = &step.kind {
                 all.extend(operands.iter().enumerate().map(|(i, &x)| (x, (s, i))));
             }
         }
@@ -75,7 +75,7 @@ impl Users {
 
 /// What is put on a tape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
+enum TapeExtent {
     /// The inputs, each by itself.
     Inputs,
     /// The inputs, those that the query sets equal once.
@@ -90,7 +90,7 @@ pub(super) struct Unsettled {
     pub(super) why: NoEnclosure,
     pub(super) tape: Tape,
     /// What is known of the box that it was for.
-    pub(super) within: Option<Within>,
+    pub(super) within: Option<WithinBox>,
 }
 
 impl Unsettled {
@@ -107,7 +107,7 @@ impl Enclosure {
     /// # Errors
     /// If an operator has no enclosure, or a number depends on what is not given.
     pub(crate) fn new(query: &Query, models: &[Arc<Model>]) -> Result<Self, NoEnclosure> {
-        Self::make(query, models, Extent::Whole, None)
+        Self::make(query, models, TapeExtent::Whole, None)
             .map(|(enclosure, _)| enclosure)
             .map_err(|open| open.why)
     }
@@ -119,7 +119,7 @@ impl Enclosure {
     /// If not even the inputs have one.
     pub(crate) fn root(query: &Query, models: &[Arc<Model>]) -> Result<Self, NoEnclosure> {
         Self::new(query, models).or_else(|_| {
-            let made = Self::make(query, models, Extent::Coupled, None);
+            let made = Self::make(query, models, TapeExtent::Coupled, None);
             made.map(|(enclosure, _)| enclosure).map_err(|open| open.why)
         })
     }
@@ -134,9 +134,9 @@ impl Enclosure {
         models: &[Arc<Model>],
         ranges: &[Interval],
         assumed: &Assumed,
-    ) -> Result<(Self, Within), Box<Unsettled>> {
-        let within = Within::new(ranges, assumed);
-        let (enclosure, within) = Self::make(query, models, Extent::Whole, Some(within))?;
+    ) -> Result<(Self, WithinBox), Box<Unsettled>> {
+        let within = WithinBox::new(ranges, assumed);
+        let (enclosure, within) = Self::make(query, models, TapeExtent::Whole, Some(within))?;
         let refuse = |what: &str| {
             Box::new(Unsettled { why: NoEnclosure(what.into()), tape: Tape::default(), within: None })
         };
@@ -155,7 +155,7 @@ impl Enclosure {
     /// # Errors
     /// As [`Enclosure::new`].
     pub(crate) fn of_inputs(query: &Query, models: &[Arc<Model>]) -> Result<Self, NoEnclosure> {
-        Self::make(query, models, Extent::Inputs, None)
+        Self::make(query, models, TapeExtent::Inputs, None)
             .map(|(enclosure, _)| enclosure)
             .map_err(|open| open.why)
     }
@@ -163,9 +163,9 @@ impl Enclosure {
     fn make(
         query: &Query,
         models: &[Arc<Model>],
-        extent: Extent,
-        within: Option<Within>,
-    ) -> Result<(Self, Option<Within>), Box<Unsettled>> {
+        extent: TapeExtent,
+        within: Option<WithinBox>,
+    ) -> Result<(Self, Option<WithinBox>), Box<Unsettled>> {
         let mut tape = Tape::default();
         let mut compiler = Compiler::new(&mut tape, within);
         let tensors = Self::tensors(query, models, extent, &mut compiler);
@@ -179,8 +179,9 @@ impl Enclosure {
         let mut whole = Self { nodes, ..Self::complete(query, tape, tensors) };
         whole.models = models.to_vec();
         whole.rows = whole.all_rows(&products);
-        let rounded =
-            |(&number, row): (&u32, &Row)| (number, Row { off: 0.0, doubts: Vec::new(), ..row.clone() });
+        let rounded = |(&number, row): (&u32, &TapeRow)| {
+            (number, TapeRow { off: 0.0, doubts: Vec::new(), ..row.clone() })
+        };
         whole.judged = whole.rows.iter().map(rounded).collect();
         let loose = whole.rows.iter().filter_map(|(&number, row)| Some((number, whole.loosened(row)?)));
         whole.loose = loose.collect();
@@ -191,15 +192,15 @@ impl Enclosure {
     fn tensors(
         query: &Query,
         models: &[Arc<Model>],
-        extent: Extent,
+        extent: TapeExtent,
         compiler: &mut Compiler<'_>,
-    ) -> Result<Vec<View>, NoEnclosure> {
+    ) -> Result<Vec<TapeView>, NoEnclosure> {
         let refuse = |what: &str| NoEnclosure(what.into());
-        let with_outputs = extent == Extent::Whole;
-        let mut tensors: Vec<View> = query
+        let with_outputs = extent == TapeExtent::Whole;
+        let mut tensors: Vec<TapeView> = query
             .tensors()
             .iter()
-            .map(|_| View { shape: vec![], element: ElementType::Float32, numbers: vec![] })
+            .map(|_| TapeView { shape: vec![], element: ElementType::Float32, numbers: vec![] })
             .collect();
         let (mut rest, mut assigned): (_, Vec<Arc<Model>>) = (models.iter(), Vec::new());
         for network in query.networks() {
@@ -223,7 +224,7 @@ impl Enclosure {
             });
             let views = views.collect::<Result<Vec<_>, NoEnclosure>>()?;
             share_out(&views, of_role(Role::Input), query, &mut tensors)?;
-            if extent == Extent::Inputs {
+            if extent == TapeExtent::Inputs {
                 continue;
             }
             let views = merged(query, views, &mut tensors, position);
@@ -243,7 +244,7 @@ impl Enclosure {
         &self,
         ranges: &[Interval],
         assumed: &Assumed,
-        place: &Place,
+        place: &NumberPlace,
     ) -> Option<(i64, i64)> {
         let within = match Self::within(&self.query, &self.models, ranges, assumed) {
             Ok((_, within)) => within,
@@ -293,12 +294,12 @@ impl Enclosure {
     /// Whether a number is the pre-activation of a rectifier.
     pub(super) fn is_neuron(&self, number: Scalar) -> bool {
         let rectifies = |&(s, _): &(usize, usize)| {
-            matches!(self.tape.steps[s].kind, Kind::Unary { function: Function::Rectifier { .. }, .. })
+            matches!(self.tape.steps[s].kind, StepKind::Unary { function: Function::Rectifier { .. }, .. })
         };
         self.users.of(number).iter().any(rectifies)
     }
 
-    fn complete(query: &Query, tape: Tape, tensors: Vec<View>) -> Self {
+    fn complete(query: &Query, tape: Tape, tensors: Vec<TapeView>) -> Self {
         let mut inputs: Vec<Input> = Vec::new();
         let mut seen = std::collections::HashSet::new();
         for (view, tensor) in tensors.iter().zip(query.tensors()) {
@@ -327,7 +328,7 @@ impl Enclosure {
     }
 
     /// The row as it bounds a comparison of decimals, from what they were rounded to; `None` if it has no inputs that round.
-    fn loosened(&self, row: &Row) -> Option<Row> {
+    fn loosened(&self, row: &TapeRow) -> Option<TapeRow> {
         let mut loose = row.clone();
         for &(number, c) in &row.terms {
             let input = self.places.get(&number).map(|&place| self.inputs[place as usize]);
@@ -341,7 +342,7 @@ impl Enclosure {
     }
 
     /// The row of a comparison.
-    pub(super) fn row(&self, number: u32, aim: Aim) -> Option<&Row> {
+    pub(super) fn row(&self, number: u32, aim: Aim) -> Option<&TapeRow> {
         match aim {
             Aim::Refute => self.loose.get(&number).or_else(|| self.rows.get(&number)),
             Aim::Affirm => self.judged.get(&number),
@@ -349,7 +350,7 @@ impl Enclosure {
     }
 
     /// Whether a row is a bound of one input, of which its interval says all.
-    pub(super) fn is_bound(&self, row: &Row) -> bool {
+    pub(super) fn is_bound(&self, row: &TapeRow) -> bool {
         matches!(row.terms.as_slice(), [(x, _)] if self.places.contains_key(x))
     }
 
@@ -376,7 +377,7 @@ impl Enclosure {
     }
 
     /// The rows of all comparisons whose products are on the tape.
-    fn all_rows(&self, products: &Products) -> HashMap<u32, Row> {
+    fn all_rows(&self, products: &Products) -> HashMap<u32, TapeRow> {
         let mut rows = HashMap::new();
         formula::for_each_comparison(&self.query, |comparison| {
             rows.extend(self.make_row(comparison, products).map(|row| (comparison.number(), row)));
@@ -385,7 +386,7 @@ impl Enclosure {
     }
 
     /// `left − right` of a comparison, over numbers of the tape; `None` if one of them is not there.
-    fn make_row(&self, comparison: Comparison<'_>, products: &Products) -> Option<Row> {
+    fn make_row(&self, comparison: Comparison<'_>, products: &Products) -> Option<TapeRow> {
         let mut doubts = Vec::new();
         let (terms, constant) = match comparison.linear() {
             Ok(row) => {
@@ -403,7 +404,7 @@ impl Enclosure {
                 (row.terms.into_iter().map(term).collect::<Option<Vec<_>>>()?, row.constant)
             }
         };
-        let mut row = Row { constant: constant.value, off: constant.error, doubts, ..Row::default() };
+        let mut row = TapeRow { constant: constant.value, off: constant.error, doubts, ..TapeRow::default() };
         for (number, coefficient) in terms {
             row.terms.push((number, coefficient.value));
             row.doubts.extend((coefficient.error > 0.0).then_some((number, coefficient.error)));
@@ -442,7 +443,7 @@ impl Enclosure {
 type Products = HashMap<Vec<Variable>, Scalar>;
 
 /// Puts the products that comparisons multiply on the tape: what they are of the numbers as computed, exactly.
-fn products(query: &Query, tensors: &[View], tape: &mut Tape) -> Products {
+fn products(query: &Query, tensors: &[TapeView], tape: &mut Tape) -> Products {
     let number = |variable: &Variable| {
         tensors.get(variable.tensor().index())?.numbers.get(variable.element()).copied()
     };
@@ -459,7 +460,7 @@ fn products(query: &Query, tensors: &[View], tape: &mut Tape) -> Products {
                 product = Some(match product {
                     None => factor,
                     Some(so_far) => {
-                        let kind = Kind::Product { pairs: vec![(so_far, factor)] };
+                        let kind = StepKind::Product { pairs: vec![(so_far, factor)] };
                         tape.push(1, Rounding::Exact, kind).start
                     }
                 });
@@ -480,10 +481,10 @@ impl Enclosure {
 
 /// Shares numbers out to declared tensors, one after the other.
 fn share_out(
-    views: &[View],
+    views: &[TapeView],
     declared: impl Iterator<Item = usize>,
     query: &Query,
-    tensors: &mut [View],
+    tensors: &mut [TapeView],
 ) -> Result<(), NoEnclosure> {
     let mut numbers = views.iter().flat_map(|view| view.numbers.iter().map(|&n| (n, view.element)));
     for tensor in declared {
@@ -493,7 +494,7 @@ fn share_out(
         }
         let element = own.first().map_or(ElementType::Float32, |&(_, element)| element);
         tensors[tensor] =
-            View { shape: vec![own.len()], element, numbers: own.into_iter().map(|(n, _)| n).collect() };
+            TapeView { shape: vec![own.len()], element, numbers: own.into_iter().map(|(n, _)| n).collect() };
     }
     match numbers.next() {
         None => Ok(()),
@@ -502,7 +503,12 @@ fn share_out(
 }
 
 /// A network's inputs, those that the query sets equal to inputs of an earlier network replaced by them.
-fn merged(query: &Query, mut views: Vec<View>, tensors: &mut [View], network: usize) -> Vec<View> {
+fn merged(
+    query: &Query,
+    mut views: Vec<TapeView>,
+    tensors: &mut [TapeView],
+    network: usize,
+) -> Vec<TapeView> {
     let mut same: HashMap<Scalar, Scalar> = HashMap::new();
     for comparison in formula::asserted(query, &Choices::new()) {
         let Some((a, b)) = equal_inputs(query, comparison) else { continue };

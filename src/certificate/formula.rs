@@ -51,24 +51,24 @@ fn or(a: Truth, b: Truth) -> Truth {
 }
 
 /// An operator whose operands are being looked at.
-struct Level<'q> {
+struct FormulaLevel<'q> {
     is_or: bool,
     operands: Formulas<'q>,
     so_far: Truth,
 }
 
 fn of<'q>(formula: Formula<'q>, choices: &Choices, leaf: &mut impl FnMut(Comparison<'q>) -> Truth) -> Truth {
-    let mut open: Vec<Level<'q>> = Vec::new();
+    let mut open: Vec<FormulaLevel<'q>> = Vec::new();
     let mut current = resolved(formula, choices);
     loop {
         let mut value = match current {
             Formula::Compare(comparison) => leaf(comparison),
             Formula::And(operands) => {
-                open.push(Level { is_or: false, operands, so_far: Truth::True });
+                open.push(FormulaLevel { is_or: false, operands, so_far: Truth::True });
                 Truth::True
             }
             Formula::Or(operands) => {
-                open.push(Level { is_or: true, operands, so_far: Truth::False });
+                open.push(FormulaLevel { is_or: true, operands, so_far: Truth::False });
                 Truth::False
             }
         };

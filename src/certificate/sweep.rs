@@ -11,7 +11,7 @@
 use super::bounds::Bounds;
 use super::directed::{Account, Interval, down, gamma, up};
 use super::functions::Line;
-use super::tape::{Kind, Linear, Scalar, Step, Tape};
+use super::tape::{Linear, Scalar, Step, StepKind, Tape};
 use crate::network::kernel::dispatch::vectorized;
 
 /// Rows of one sweep.
@@ -19,7 +19,7 @@ pub(super) const LANES: usize = 16;
 
 /// `Σ coefficient · number + constant`, to be bounded from below.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Row {
+pub(super) struct TapeRow {
     /// Numbers and their coefficients.
     pub(super) terms: Vec<(Scalar, f64)>,
     /// What may be added.
@@ -30,7 +30,7 @@ pub(super) struct Row {
     pub(super) doubts: Vec<(Scalar, f64)>,
 }
 
-impl Row {
+impl TapeRow {
     /// The row of the opposite sign.
     pub(super) fn negated(&self) -> Self {
         let terms = self.terms.iter().map(|&(x, c)| (x, -c)).collect();
@@ -58,13 +58,19 @@ pub(super) struct Push {
 
 /// Coefficients, kept from sweep to sweep.
 #[derive(Debug, Default)]
-pub(super) struct Workspace {
+pub(super) struct SweepWorkspace {
     coefficients: Vec<f64>,
 }
 
-impl Workspace {
+impl SweepWorkspace {
     /// Lower bounds of rows. `pushes` are sorted by number, ascending.
-    pub(super) fn rows(&mut self, tape: &Tape, bounds: &Bounds, rows: &[Row], pushes: &[Push]) -> Vec<f64> {
+    pub(super) fn rows(
+        &mut self,
+        tape: &Tape,
+        bounds: &Bounds,
+        rows: &[TapeRow],
+        pushes: &[Push],
+    ) -> Vec<f64> {
         let mut least = Vec::with_capacity(rows.len());
         for part in rows.chunks(LANES) {
             match part.len() {
@@ -83,7 +89,7 @@ impl Workspace {
         &mut self,
         tape: &Tape,
         bounds: &Bounds,
-        rows: &[Row],
+        rows: &[TapeRow],
         pushes: &[Push],
         least: &mut Vec<f64>,
     ) {
@@ -123,7 +129,7 @@ fn lost_coefficients(bounds: &Bounds, len: usize, uses: usize) -> f64 {
 }
 
 /// A row's bounds by the intervals of its numbers alone, to the last bit.
-pub(super) fn by_intervals(bounds: &Bounds, row: &Row) -> Interval {
+pub(super) fn by_intervals(bounds: &Bounds, row: &TapeRow) -> Interval {
     let off = row.off(bounds);
     let mut sum = Interval { low: down::add(row.constant, -off), high: up::add(row.constant, off) };
     for &(x, c) in &row.terms {
@@ -150,12 +156,12 @@ impl<const L: usize> Sweep<'_, L> {
         vectorized(
             #[inline(always)]
             || match &step.kind {
-                Kind::Linear(linear) => view.sums(step.first, linear, own),
-                Kind::Unary { operands, .. } => view.functions(step.first, operands, own),
+                StepKind::Linear(linear) => view.sums(step.first, linear, own),
+                StepKind::Unary { operands, .. } => view.functions(step.first, operands, own),
                 _ => view.others(step, own),
             },
         );
-        if let Kind::Softmax { groups } = &step.kind {
+        if let StepKind::Softmax { groups } = &step.kind {
             let mut at = 0;
             for g in 0..groups.len() {
                 let members = groups.get(g);
@@ -230,16 +236,16 @@ impl<const L: usize> Before<'_, L> {
             let at = step.first + i;
             self.account.charge(c, self.bounds.price[at]);
             match &step.kind {
-                Kind::Input | Kind::Constant(_) | Kind::Compare { .. } => self.ends(at, c),
-                Kind::Extreme { largest, groups } => self.extreme(at, *largest, groups.get(i), c),
-                Kind::Product { pairs } => self.product(pairs[i], c),
-                Kind::Select { choices } => match self.bounds.truth(choices[i][0]) {
+                StepKind::Input | StepKind::Constant(_) | StepKind::Compare { .. } => self.ends(at, c),
+                StepKind::Extreme { largest, groups } => self.extreme(at, *largest, groups.get(i), c),
+                StepKind::Product { pairs } => self.product(pairs[i], c),
+                StepKind::Select { choices } => match self.bounds.truth(choices[i][0]) {
                     Some(true) => self.pass(choices[i][1], c),
                     Some(false) => self.pass(choices[i][2], c),
                     None => self.ends(at, c),
                 },
                 // Shares as a whole, by the caller; the others have loops of their own.
-                Kind::Softmax { .. } | Kind::Linear(_) | Kind::Unary { .. } => {}
+                StepKind::Softmax { .. } | StepKind::Linear(_) | StepKind::Unary { .. } => {}
             }
         }
     }
@@ -359,18 +365,18 @@ mod tests {
     fn a_row_of_two_rectifiers() {
         // y = max(x0 − x1, 0) + max(x0 + x1, 0) on [−1, 1]², which is at least 0 and at most 2.
         let mut tape = Tape::default();
-        let x = tape.push(2, Rounding::Exact, Kind::Input);
+        let x = tape.push(2, Rounding::Exact, StepKind::Input);
         let inputs: Vec<u32> = x.clone().collect();
         let form = Form::Dense { width: 2, outputs: 2, inputs, weights: vec![1.0, -1.0, 1.0, 1.0].into() };
-        let z = tape.push(2, Rounding::Exact, Kind::Linear(Linear::new(form, vec![])));
-        let relu = Kind::Unary { function: Function::Rectifier { leak: 0.0 }, operands: z.collect() };
+        let z = tape.push(2, Rounding::Exact, StepKind::Linear(Linear::new(form, vec![])));
+        let relu = StepKind::Unary { function: Function::Rectifier { leak: 0.0 }, operands: z.collect() };
         let h = tape.push(2, Rounding::Exact, relu);
         tape.count_uses();
         let mut bounds = Bounds::new(&tape);
         x.for_each(|x| bounds.set_input(x, Interval::new(-1.0, 1.0), Some(Format::F64)));
         tape.steps.iter().for_each(|step| bounds.compute(step));
-        let row = |sign: f64| Row { terms: h.clone().map(|h| (h, sign)).collect(), ..Row::default() };
-        let least = Workspace::default().rows(&tape, &bounds, &[row(1.0), row(-1.0)], &[]);
+        let row = |sign: f64| TapeRow { terms: h.clone().map(|h| (h, sign)).collect(), ..TapeRow::default() };
+        let least = SweepWorkspace::default().rows(&tape, &bounds, &[row(1.0), row(-1.0)], &[]);
         // Intervals alone would give −4 for the second.
         assert!(least[0] <= 0.0 && least[0] > -1e-12 && least[1] <= -2.0 && least[1] > -3.1, "{least:?}");
     }

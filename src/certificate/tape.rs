@@ -34,7 +34,7 @@ pub(super) struct Step {
     /// How many.
     pub(super) len: usize,
     pub(super) rounding: Rounding,
-    pub(super) kind: Kind,
+    pub(super) kind: StepKind,
     /// The largest number of terms that the backward pass adds up at a number that this step uses.
     pub(super) fan: usize,
 }
@@ -52,7 +52,7 @@ pub(super) enum Rounding {
 
 /// How the numbers of a step come about.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum StepKind {
     /// What the user provides.
     Input,
     /// Constants; intervals where they are themselves computed.
@@ -172,14 +172,14 @@ pub(super) enum Form {
     /// `rows` of `width` numbers each, times the rows of a matrix with `width` columns.
     Dense { width: usize, outputs: usize, inputs: Vec<Scalar>, weights: Arc<Vec<f64>> },
     /// A convolution.
-    Windows(Windows),
+    Windows(TapeWindows),
     /// The terms of each sum, one after the other.
     Sparse { starts: Vec<usize>, inputs: Vec<Scalar>, weights: Vec<f64> },
 }
 
 /// A convolution of `images × channels × places` numbers.
 #[derive(Debug)]
-pub(super) struct Windows {
+pub(super) struct TapeWindows {
     pub(super) inputs: Vec<Scalar>,
     /// Per image.
     pub(super) in_channels: usize,
@@ -265,7 +265,7 @@ impl Linear {
     }
 }
 
-impl Windows {
+impl TapeWindows {
     fn terms(&self) -> usize {
         let places = self.starts.len();
         let ends = self.starts.iter().skip(1).copied().chain([self.taps.len()]);
@@ -295,7 +295,7 @@ impl Windows {
 
 impl Tape {
     /// Appends numbers.
-    pub(super) fn push(&mut self, len: usize, rounding: Rounding, kind: Kind) -> std::ops::Range<Scalar> {
+    pub(super) fn push(&mut self, len: usize, rounding: Rounding, kind: StepKind) -> std::ops::Range<Scalar> {
         let first = self.len;
         self.len += len;
         self.steps.push(Step { first, len, rounding, kind, fan: 0 });
@@ -327,7 +327,7 @@ impl Step {
     /// Multiplications of one pass over the step.
     pub(super) fn price(&self) -> usize {
         match &self.kind {
-            Kind::Linear(linear) => linear.work(self.len),
+            StepKind::Linear(linear) => linear.work(self.len),
             _ => self.len,
         }
     }
@@ -335,42 +335,42 @@ impl Step {
     /// Calls `visit` with each number that one of the step's numbers is computed from.
     pub(super) fn for_each_operand(&self, i: usize, mut visit: impl FnMut(Scalar)) {
         match &self.kind {
-            Kind::Input | Kind::Constant(_) => {}
-            Kind::Linear(linear) => {
+            StepKind::Input | StepKind::Constant(_) => {}
+            StepKind::Linear(linear) => {
                 linear.visit(i, |x, _| visit(x));
                 linear.unweighed.iter().for_each(|&x| visit(x));
             }
-            Kind::Unary { operands, .. } => visit(operands[i]),
-            Kind::Extreme { groups, .. } => groups.get(i).iter().for_each(|&x| visit(x)),
+            StepKind::Unary { operands, .. } => visit(operands[i]),
+            StepKind::Extreme { groups, .. } => groups.get(i).iter().for_each(|&x| visit(x)),
             // Shares stand in the order of their groups.
-            Kind::Softmax { groups } => groups.members.iter().for_each(|&x| visit(x)),
-            Kind::Product { pairs } | Kind::Compare { pairs, .. } => {
+            StepKind::Softmax { groups } => groups.members.iter().for_each(|&x| visit(x)),
+            StepKind::Product { pairs } | StepKind::Compare { pairs, .. } => {
                 visit(pairs[i].0);
                 visit(pairs[i].1);
             }
-            Kind::Select { choices } => choices[i].iter().for_each(|&x| visit(x)),
+            StepKind::Select { choices } => choices[i].iter().for_each(|&x| visit(x)),
         }
     }
 
     /// Calls `count` with each number that a step's backward rule adds to, and how often it does at most.
     fn for_each_use(&self, mut count: impl FnMut(Scalar, usize)) {
         match &self.kind {
-            Kind::Input | Kind::Constant(_) | Kind::Compare { .. } => {}
-            Kind::Linear(linear) => match &linear.form {
+            StepKind::Input | StepKind::Constant(_) | StepKind::Compare { .. } => {}
+            StepKind::Linear(linear) => match &linear.form {
                 Form::Dense { outputs, inputs, .. } => inputs.iter().for_each(|&x| count(x, *outputs)),
                 _ => (0..self.len).for_each(|i| linear.visit(i, |x, _| count(x, 1))),
             },
             // The line, and the multiplier of a decided phase.
-            Kind::Unary { operands, .. } => operands.iter().for_each(|&x| count(x, 2)),
-            Kind::Extreme { groups, .. } => groups.members.iter().for_each(|&x| count(x, 1)),
-            Kind::Softmax { groups } => {
+            StepKind::Unary { operands, .. } => operands.iter().for_each(|&x| count(x, 2)),
+            StepKind::Extreme { groups, .. } => groups.members.iter().for_each(|&x| count(x, 1)),
+            StepKind::Softmax { groups } => {
                 (0..groups.len()).flat_map(|g| groups.get(g)).for_each(|&x| count(x, 4));
             }
-            Kind::Product { pairs } => pairs.iter().for_each(|&(a, b)| {
+            StepKind::Product { pairs } => pairs.iter().for_each(|&(a, b)| {
                 count(a, 1);
                 count(b, 1);
             }),
-            Kind::Select { choices } => choices.iter().for_each(|&[_, a, b]| {
+            StepKind::Select { choices } => choices.iter().for_each(|&[_, a, b]| {
                 count(a, 1);
                 count(b, 1);
             }),

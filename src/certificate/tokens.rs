@@ -210,7 +210,7 @@ impl Certificate {
     /// # Errors
     /// As [`Certificate::read`].
     pub fn parse(source: impl Read) -> Result<Self, CertificateError> {
-        let mut lines = Lines::new(source);
+        let mut lines = ProofLines::new(source);
         let header: Header = lines.json()?;
         if header.version != VERSION {
             return Err(CertificateError::Version { found: header.version });
@@ -236,13 +236,13 @@ impl Certificate {
 }
 
 /// The lines of a certificate, and the digest of those that were read.
-struct Lines<R> {
+struct ProofLines<R> {
     source: BufReader<std::io::Take<R>>,
     number: usize,
     digest: Sha256,
 }
 
-impl<R: Read> Lines<R> {
+impl<R: Read> ProofLines<R> {
     fn new(source: R) -> Self {
         Self { source: BufReader::new(source.take(limit::CERTIFICATE)), number: 0, digest: Sha256::new() }
     }

@@ -10,8 +10,8 @@ use super::directed::Interval;
 use super::enclosure::Enclosure;
 use super::formula::{self, Choices, Truth};
 use super::functions::Function;
-use super::sweep::{LANES, Push, Row, Workspace};
-use super::tape::{Kind, Scalar, Step, Tape};
+use super::sweep::{LANES, Push, SweepWorkspace, TapeRow};
+use super::tape::{Scalar, Step, StepKind, Tape};
 
 /// What a proof is after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) struct Decided {
 
 /// Multipliers of one leaf.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Multipliers {
+pub(super) struct LeafMultipliers {
     /// Slopes of the lines below open rectifiers, by pre-activation, as shares of the way from the leak to 1.
     pub(super) slopes: Vec<(Scalar, f32)>,
     /// Weights of decided phases, not negative, by pre-activation.
@@ -44,12 +44,12 @@ pub(super) struct Multipliers {
 #[derive(Debug)]
 pub(super) struct Worker {
     bounds: Bounds,
-    workspace: Workspace,
+    workspace: SweepWorkspace,
 }
 
 impl Worker {
     pub(super) fn new(enclosure: &Enclosure) -> Self {
-        Self { bounds: Bounds::new(&enclosure.tape), workspace: Workspace::default() }
+        Self { bounds: Bounds::new(&enclosure.tape), workspace: SweepWorkspace::default() }
     }
 
     pub(super) fn bounds(&self) -> &Bounds {
@@ -80,7 +80,7 @@ impl Worker {
             self.bounds.set_input(input.number, range, input.format());
         }
         for step in &enclosure.tape.steps {
-            if let Kind::Unary { function, operands } = &step.kind
+            if let StepKind::Unary { function, operands } = &step.kind
                 && !self.tighten_operands(&enclosure.tape, *function, operands, keep_going)
             {
                 return false;
@@ -99,7 +99,7 @@ impl Worker {
     ) -> bool {
         let is_open = |x: &Scalar| {
             let range = self.bounds.of(*x);
-            let given = matches!(tape.steps[tape.step_of(*x)].kind, Kind::Input | Kind::Constant(_));
+            let given = matches!(tape.steps[tape.step_of(*x)].kind, StepKind::Input | StepKind::Constant(_));
             !given && range.low < range.high && function.bends_in(range)
         };
         let mut open: Vec<Scalar> = operands.iter().copied().filter(is_open).collect();
@@ -109,8 +109,8 @@ impl Worker {
             if !keep_going() {
                 return false;
             }
-            let row = |x: Scalar, sign: f64| Row { terms: vec![(x, sign)], ..Row::default() };
-            let rows: Vec<Row> = part.iter().flat_map(|&x| [row(x, 1.0), row(x, -1.0)]).collect();
+            let row = |x: Scalar, sign: f64| TapeRow { terms: vec![(x, sign)], ..TapeRow::default() };
+            let rows: Vec<TapeRow> = part.iter().flat_map(|&x| [row(x, 1.0), row(x, -1.0)]).collect();
             let least = self.workspace.rows(tape, &self.bounds, &rows, &[]);
             for (&x, ends) in part.iter().zip(least.chunks_exact(2)) {
                 let tighter = self.bounds.of(x).meet(Interval { low: ends[0], high: -ends[1] });
@@ -128,7 +128,7 @@ impl Worker {
         &mut self,
         enclosure: &Enclosure,
         phases: &[Decided],
-        multipliers: &Multipliers,
+        multipliers: &LeafMultipliers,
     ) -> bool {
         for phase in phases {
             let x = phase.number as usize;
@@ -149,7 +149,7 @@ impl Worker {
     }
 
     /// Multiples of pre-activations whose phase is decided in this part, by number; others count for nothing.
-    pub(super) fn pushes(&self, multipliers: &Multipliers) -> Vec<Push> {
+    pub(super) fn pushes(&self, multipliers: &LeafMultipliers) -> Vec<Push> {
         let push = |&(number, weight): &(Scalar, f32)| {
             let range = self.bounds.of(number);
             // z ≥ 0: the row less weight · z is nowhere larger; z ≤ 0: the row and weight · z.
@@ -170,7 +170,7 @@ impl Worker {
     fn relax(&mut self, enclosure: &Enclosure, number: Scalar, share: Option<f32>) {
         for &(s, i) in enclosure.users.of(number) {
             let step: &Step = &enclosure.tape.steps[s];
-            if let Kind::Unary { function: function @ Function::Rectifier { leak }, .. } = step.kind {
+            if let StepKind::Unary { function: function @ Function::Rectifier { leak }, .. } = step.kind {
                 let below = share.map(|share| leak + (1.0 - leak) * f64::from(share));
                 let below = below.filter(|_| leak < 1.0);
                 // Most slopes that a leaf asks for are those that are there.
@@ -203,7 +203,7 @@ impl Worker {
     ) -> Truth {
         let query = &enclosure.query;
         let row = |comparison: Comparison<'_>| enclosure.row(comparison.number(), aim);
-        let mut open: Vec<(u32, Relation, &Row)> = Vec::new();
+        let mut open: Vec<(u32, Relation, &TapeRow)> = Vec::new();
         let whole = formula::truth(query, choices, &mut |comparison| {
             if let Some(truth) = known(comparison) {
                 return truth;
@@ -227,21 +227,21 @@ impl Worker {
         })
     }
 
-    fn by_intervals(&self, relation: Relation, row: &Row) -> Truth {
+    fn by_intervals(&self, relation: Relation, row: &TapeRow) -> Truth {
         decided(relation, super::sweep::by_intervals(&self.bounds, row))
     }
 
     fn by_rows(
         &mut self,
         tape: &Tape,
-        open: Vec<(u32, Relation, &Row)>,
+        open: Vec<(u32, Relation, &TapeRow)>,
         aim: Aim,
         pushes: &[Push],
     ) -> HashMap<u32, Truth> {
         let mut rows = Vec::with_capacity(2 * open.len());
         for (_, relation, row) in &open {
             let (from_below, from_above) = sides(*relation, aim);
-            rows.extend(from_below.then(|| Row::clone(row)));
+            rows.extend(from_below.then(|| TapeRow::clone(row)));
             rows.extend(from_above.then(|| row.negated()));
         }
         let mut least = self.workspace.rows(tape, &self.bounds, &rows, pushes).into_iter();

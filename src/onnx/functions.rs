@@ -68,7 +68,7 @@ impl<'a> Functions<'a> {
         if depth == MAX_DEPTH {
             return fail("functions call each other too deeply, or themselves");
         }
-        let scope = Call::new(function, &call, self.calls.replace(self.calls.get() + 1));
+        let scope = FunctionCall::new(function, &call, self.calls.replace(self.calls.get() + 1));
         for node in &function.node {
             self.bytes.set(self.bytes.get() + node.compute_size() + NODE_BYTES);
             if self.bytes.get() > MOST_NODES {
@@ -81,13 +81,13 @@ impl<'a> Functions<'a> {
 }
 
 /// One call: what the names and attributes of the body stand for.
-struct Call<'a> {
+struct FunctionCall<'a> {
     prefix: String,
     values: HashMap<&'a str, &'a str>,
     attributes: HashMap<&'a str, &'a AttributeProto>,
 }
 
-impl<'a> Call<'a> {
+impl<'a> FunctionCall<'a> {
     fn new(function: &'a FunctionProto, call: &'a NodeProto, number: usize) -> Self {
         let actual = |names: &'a [String], i: usize| names.get(i).map_or("", String::as_str);
         let inputs = function.input.iter().enumerate().map(|(i, f)| (f.as_str(), actual(&call.input, i)));

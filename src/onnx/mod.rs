@@ -29,4 +29,4 @@ pub use expand::operators as expanded_operators;
 pub use model::{Attribute, Dim, Graph, Model, Node, ValueInfo};
 pub use read::{ReadError, from_bytes, read, read_tensor, read_with_bytes, unpacked};
 pub use serialise::tensor_bytes;
-pub use tensor::{Data, ElementType, MAX_LEN, Sparse, Tensor};
+pub use tensor::{Data, ElementType, MAX_LEN, SparseValues, Tensor};

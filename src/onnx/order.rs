@@ -11,15 +11,15 @@ use super::error::{ModelError, Place};
 use super::model::{Attribute, Graph, Node};
 
 /// The names that a subgraph may use from around it: those of the graph it stands in, and so on outwards.
-struct Scope<'a> {
+struct NameScope<'a> {
     names: &'a Makers,
-    outer: Option<&'a Scope<'a>>,
+    outer: Option<&'a NameScope<'a>>,
 }
 
 /// Each name that a graph defines, with the node that computes it (`None`: an input or a constant).
 type Makers = HashMap<String, Option<usize>>;
 
-impl Scope<'_> {
+impl NameScope<'_> {
     fn holds(&self, name: &str) -> bool {
         self.names.contains_key(name) || self.outer.is_some_and(|o| o.holds(name))
     }
@@ -30,9 +30,9 @@ pub(super) fn sort(graph: &mut Graph) -> Result<(), ModelError> {
     sort_within(graph, None)
 }
 
-fn sort_within(graph: &mut Graph, outer: Option<&Scope<'_>>) -> Result<(), ModelError> {
+fn sort_within(graph: &mut Graph, outer: Option<&NameScope<'_>>) -> Result<(), ModelError> {
     let makers = definitions(graph)?;
-    let scope = Scope { names: &makers, outer };
+    let scope = NameScope { names: &makers, outer };
     if let Some(output) = graph.outputs.iter().find(|o| !scope.holds(&o.name)) {
         let place = Place::Value(output.name.clone());
         return Err(ModelError::new(place, "a graph output that no node computes")
@@ -70,7 +70,7 @@ fn definitions(graph: &Graph) -> Result<Makers, ModelError> {
     Ok(makers)
 }
 
-fn order(graph: &Graph, scope: &Scope<'_>) -> Result<Vec<usize>, ModelError> {
+fn order(graph: &Graph, scope: &NameScope<'_>) -> Result<Vec<usize>, ModelError> {
     let count = graph.nodes.len();
     let mut waits_for = vec![0usize; count];
     let mut users: Vec<Vec<usize>> = vec![Vec::new(); count];

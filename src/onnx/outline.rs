@@ -18,7 +18,7 @@ const GRAPH_INITIALIZER: u32 = 5;
 const TENSOR_RAW_DATA: u32 = 9;
 
 /// A model without its large constants, and where those are.
-pub(super) struct Outline<'a> {
+pub(super) struct FileOutline<'a> {
     /// The model's bytes without the large constants.
     pub(super) model: Cow<'a, [u8]>,
     /// For the i-th initialiser of the main graph: the bytes that were cut out. May be shorter than the list.
@@ -26,9 +26,9 @@ pub(super) struct Outline<'a> {
 }
 
 /// Cuts the large constants out of `bytes`, which [`guard::check`](super::guard::check) has accepted.
-pub(super) fn outline(bytes: &[u8]) -> Result<Outline<'_>, ModelError> {
+pub(super) fn outline(bytes: &[u8]) -> Result<FileOutline<'_>, ModelError> {
     if !fields(bytes, 0..bytes.len())?.iter().any(|f| is(f, MODEL_GRAPH) && f.body.len() >= LARGE) {
-        return Ok(Outline { model: Cow::Borrowed(bytes), payloads: Vec::new() });
+        return Ok(FileOutline { model: Cow::Borrowed(bytes), payloads: Vec::new() });
     }
     let mut payloads = Vec::new();
     let model = rewrite(bytes, 0..bytes.len(), MODEL_GRAPH, &mut |graph| {
@@ -38,7 +38,7 @@ pub(super) fn outline(bytes: &[u8]) -> Result<Outline<'_>, ModelError> {
             without_payload(bytes, tensor, payload)
         })
     })?;
-    Ok(Outline { model: Cow::Owned(model), payloads })
+    Ok(FileOutline { model: Cow::Owned(model), payloads })
 }
 
 /// A copy of the message at `range` in which `inner` has rewritten each sub-message with the given number.

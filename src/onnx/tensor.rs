@@ -132,14 +132,14 @@ pub enum Data {
     /// Integers and `Bool` (0 or 1)
     I64(Vec<i64>),
     /// `Float32` with few non-zero entries.
-    SparseF32(Sparse<f32>),
+    SparseF32(SparseValues<f32>),
     /// `Float64` with few non-zero entries.
-    SparseF64(Sparse<f64>),
+    SparseF64(SparseValues<f64>),
 }
 
 /// The non-zero entries of a tensor, by ascending flat index.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sparse<T> {
+pub struct SparseValues<T> {
     /// Flat row-major indices, ascending, each below the tensor's length.
     pub indices: Vec<usize>,
     /// The value at each index.
@@ -203,7 +203,7 @@ impl Tensor {
     }
 }
 
-impl<T: Copy + Default> Sparse<T> {
+impl<T: Copy + Default> SparseValues<T> {
     /// All `len` values.
     pub fn to_dense(&self, len: usize) -> Vec<T> {
         let mut dense = vec![T::default(); len];

@@ -9,7 +9,7 @@ use onnx_protobuf::{SparseTensorProto, TensorProto};
 
 use super::error::{ModelError, Place};
 use super::external::{self, Folder};
-use super::tensor::{Data, ElementType, MAX_LEN, Sparse, Tensor};
+use super::tensor::{Data, ElementType, MAX_LEN, SparseValues, Tensor};
 
 /// Tensors with fewer values are always dense.
 const SPARSE_MIN_LEN: usize = 4096;
@@ -53,8 +53,8 @@ pub(super) fn sparse_tensor(mut proto: SparseTensorProto, folder: &Folder) -> Re
     let flat = flat_indices(&indices, values.len(), &shape).map_err(fail)?;
     let element = values.element;
     let data = match values.data {
-        Data::F32(v) => Data::SparseF32(Sparse { indices: flat, values: v }),
-        Data::F64(v) => Data::SparseF64(Sparse { indices: flat, values: v }),
+        Data::F32(v) => Data::SparseF32(SparseValues { indices: flat, values: v }),
+        Data::F64(v) => Data::SparseF64(SparseValues { indices: flat, values: v }),
         Data::I64(v) if len <= 1 << 20 => {
             let mut dense = vec![0; len];
             flat.iter().zip(&v).for_each(|(&i, &x)| dense[i] = x);
@@ -167,14 +167,14 @@ fn is_sparse(len: usize, used: usize) -> bool {
 }
 
 /// The entries that are not all zero bits (a negative zero is kept).
-fn sparse<const N: usize, T>(words: &[[u8; N]], used: usize, read: impl Fn([u8; N]) -> T) -> Sparse<T> {
+fn sparse<const N: usize, T>(words: &[[u8; N]], used: usize, read: impl Fn([u8; N]) -> T) -> SparseValues<T> {
     let mut indices = Vec::with_capacity(used);
     let mut values = Vec::with_capacity(used);
     for (i, word) in words.iter().enumerate().filter(|(_, word)| **word != [0; N]) {
         indices.push(i);
         values.push(read(*word));
     }
-    Sparse { indices, values }
+    SparseValues { indices, values }
 }
 
 /// Values from the typed fields of the proto: which one belongs to which element type is in `onnx.proto`.
@@ -208,7 +208,7 @@ fn dense_or_sparse_f32(values: Vec<f32>) -> Data {
         return Data::F32(values);
     }
     let (indices, values) = values.into_iter().enumerate().filter(|(_, x)| x.to_bits() != 0).unzip();
-    Data::SparseF32(Sparse { indices, values })
+    Data::SparseF32(SparseValues { indices, values })
 }
 
 fn signed(values: Vec<u64>) -> Result<Vec<i64>, String> {
@@ -219,8 +219,8 @@ fn signed(values: Vec<u64>) -> Result<Vec<i64>, String> {
 /// What is to be said of a constant that is not made of numbers. Infinities are let through: attention masks are made of them.
 pub(super) fn nan_in(name: &str, tensor: &Tensor) -> Option<ModelError> {
     let found = match &tensor.data {
-        Data::F32(v) | Data::SparseF32(Sparse { values: v, .. }) => v.iter().any(|x| x.is_nan()),
-        Data::F64(v) | Data::SparseF64(Sparse { values: v, .. }) => v.iter().any(|x| x.is_nan()),
+        Data::F32(v) | Data::SparseF32(SparseValues { values: v, .. }) => v.iter().any(|x| x.is_nan()),
+        Data::F64(v) | Data::SparseF64(SparseValues { values: v, .. }) => v.iter().any(|x| x.is_nan()),
         Data::I64(_) => false,
     };
     found.then(|| {

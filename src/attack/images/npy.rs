@@ -29,7 +29,7 @@ pub struct Array {
 
 /// What is written as an array.
 #[derive(Debug, Clone, Copy)]
-pub enum Column<'a> {
+pub enum ArrayColumn<'a> {
     /// Single precision, rows of so many values.
     Floats(&'a [f32], usize),
     /// Whole numbers.
@@ -42,16 +42,16 @@ pub enum Column<'a> {
 ///
 /// # Errors
 /// As the crate's; what is in memory has never met one.
-pub fn write(column: Column<'_>) -> Result<Vec<u8>, WriteNpyError> {
+pub fn write(column: ArrayColumn<'_>) -> Result<Vec<u8>, WriteNpyError> {
     let mut bytes = Vec::new();
     match column {
-        Column::Floats(values, width) => {
+        ArrayColumn::Floats(values, width) => {
             let rows = values.len() / width.max(1);
             let array = ArrayView2::from_shape((rows, width), values);
             array.map_err(|error| WriteNpyError::FormatData(error.into()))?.write_npy(&mut bytes)?;
         }
-        Column::Numbers(values) => ArrayView1::from(values).write_npy(&mut bytes)?,
-        Column::Texts(texts) => {
+        ArrayColumn::Numbers(values) => ArrayView1::from(values).write_npy(&mut bytes)?,
+        ArrayColumn::Texts(texts) => {
             // A text of numpy is a row of code points of four bytes, filled up with zeros. The crate writes no texts.
             let longest = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1);
             let descr = format!("'<U{longest}'").parse();

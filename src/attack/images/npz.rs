@@ -39,7 +39,7 @@ pub fn labels(bytes: &[u8]) -> Result<Vec<usize>, ImageError> {
 ///
 /// # Errors
 /// If it grows larger than an archive may be.
-pub fn write(arrays: &[(&str, npy::Column<'_>)]) -> io::Result<Vec<u8>> {
+pub fn write(arrays: &[(&str, npy::ArrayColumn<'_>)]) -> io::Result<Vec<u8>> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for &(name, column) in arrays {
         archive.start_file(format!("{name}.npy"), SimpleFileOptions::default().large_file(true))?;

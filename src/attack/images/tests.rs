@@ -188,19 +188,20 @@ fn every_type_and_order_is_read() {
 #[test]
 fn arrays_that_are_written_are_read_back() {
     let floats = [0.1, -0.0, f32::MIN_POSITIVE, 1.0, 0.5, 2.0];
-    let array = npy::read(&npy::write(npy::Column::Floats(&floats, 3)).unwrap()).unwrap();
+    let array = npy::read(&npy::write(npy::ArrayColumn::Floats(&floats, 3)).unwrap()).unwrap();
     assert_eq!((array.sizes, array.values), (vec![2, 3], floats.map(f64::from).to_vec()));
-    let array = npy::read(&npy::write(npy::Column::Numbers(&[7, -1, 1 << 40])).unwrap()).unwrap();
+    let array = npy::read(&npy::write(npy::ArrayColumn::Numbers(&[7, -1, 1 << 40])).unwrap()).unwrap();
     assert_eq!(
         (array.sizes, array.values),
         (vec![3], vec![7.0, -1.0, f64::from(1 << 20) * f64::from(1 << 20)])
     );
-    let texts = npy::write(npy::Column::Texts(&["ab", "c"])).unwrap();
+    let texts = npy::write(npy::ArrayColumn::Texts(&["ab", "c"])).unwrap();
     let header = String::from_utf8_lossy(&texts[10..128]).into_owned();
     assert!(header.starts_with("{'descr': '<U2', 'fortran_order': False, 'shape': (2,)}"), "{header}");
     let points = texts[128..].chunks(4).map(|four| four[0]).collect::<Vec<u8>>();
     assert_eq!(points, *b"abc\0", "code points of four bytes, filled up with zeros");
-    for (name, column) in [("images", npy::Column::Floats(&floats, 3)), ("nothing", npy::Column::Texts(&[]))]
+    for (name, column) in
+        [("images", npy::ArrayColumn::Floats(&floats, 3)), ("nothing", npy::ArrayColumn::Texts(&[]))]
     {
         let bytes = npz::write(&[(name, column)]).unwrap();
         assert_eq!(kind(&bytes), Some(ImageFileKind::Npz), "{name}");

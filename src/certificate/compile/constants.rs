@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Results, Value};
+use super::{Results, TapeCall, TapeValue};
 use crate::onnx::{Attribute, ElementType, Tensor};
 use crate::reference::{self, Precision};
 
@@ -39,11 +39,11 @@ const SAME_EVERYWHERE: &[&str] = &[
 ];
 
 /// The results of an operator on constants; `None` where it has operands that are not, or runtimes may differ.
-pub(super) fn fold(call: &Call<'_>) -> Result<Option<Vec<Value>>, String> {
-    let known = |value: &Option<Value>| match value {
+pub(super) fn fold(call: &TapeCall<'_>) -> Result<Option<Vec<TapeValue>>, String> {
+    let known = |value: &Option<TapeValue>| match value {
         None => Some(None),
-        Some(Value::Known(tensor)) => Some(Some(Arc::clone(tensor))),
-        Some(Value::Numbers(_)) => None,
+        Some(TapeValue::Known(tensor)) => Some(Some(Arc::clone(tensor))),
+        Some(TapeValue::Numbers(_)) => None,
     };
     let Some(inputs) = call.inputs.iter().map(known).collect::<Option<Vec<_>>>() else { return Ok(None) };
     let name = call.node.operator.as_str();
@@ -66,7 +66,7 @@ fn is_short_range(name: &str, inputs: &[Option<Arc<Tensor>>]) -> bool {
 }
 
 /// Whether floats that become whole numbers fit: what becomes of others is left open.
-fn fits(call: &Call<'_>, inputs: &[Option<Arc<Tensor>>]) -> Result<bool, String> {
+fn fits(call: &TapeCall<'_>, inputs: &[Option<Arc<Tensor>>]) -> Result<bool, String> {
     let to = match call.node.operator.as_str() {
         "Cast" => ElementType::from_number(i32::try_from(call.int("to", 0)?).unwrap_or(0))
             .map_err(|what| format!("a cast to {what}"))?,
@@ -90,7 +90,7 @@ fn fits(call: &Call<'_>, inputs: &[Option<Arc<Tensor>>]) -> Result<bool, String>
 }
 
 /// Runs an operator in the plain engine.
-pub(super) fn run(call: &Call<'_>, inputs: Vec<Option<Arc<Tensor>>>, precision: Precision) -> Results {
+pub(super) fn run(call: &TapeCall<'_>, inputs: Vec<Option<Arc<Tensor>>>, precision: Precision) -> Results {
     let results = reference::run_node(call.node, call.opset, inputs, precision)?;
-    Ok(results.into_iter().map(|tensor| Value::Known(Arc::new(tensor))).collect())
+    Ok(results.into_iter().map(|tensor| TapeValue::Known(Arc::new(tensor))).collect())
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Compiler, Held, NoEnclosure, Scope, Value, doubles};
+use super::{CompileScope, Compiler, HeldValue, NoEnclosure, TapeValue, doubles};
 use crate::onnx::{Attribute, ElementType, Graph, Node};
 
 /// Rounds of a loop that are written out, at most.
@@ -18,9 +18,9 @@ pub(super) fn run(
     compiler: &mut Compiler<'_>,
     opset: i64,
     node: &Node,
-    operands: &[Option<Held>],
-    scope: &Scope<'_>,
-) -> Result<Vec<Held>, NoEnclosure> {
+    operands: &[Option<HeldValue>],
+    scope: &CompileScope<'_>,
+) -> Result<Vec<HeldValue>, NoEnclosure> {
     match node.operator.as_str() {
         "If" => branch(compiler, opset, node, operands, scope),
         _ => rounds(compiler, opset, node, operands, scope),
@@ -39,10 +39,10 @@ fn body<'n>(node: &'n Node, name: &str) -> Result<&'n Graph, NoEnclosure> {
 }
 
 /// The one number of a known operand; `None` where the operand is left out.
-fn known(node: &Node, operand: Option<&Held>) -> Result<Option<f64>, NoEnclosure> {
+fn known(node: &Node, operand: Option<&HeldValue>) -> Result<Option<f64>, NoEnclosure> {
     match operand.map(|held| &held.value) {
         None => Ok(None),
-        Some(Value::Known(tensor)) if tensor.len() == 1 => Ok(tensor.to_f64().first().copied()),
+        Some(TapeValue::Known(tensor)) if tensor.len() == 1 => Ok(tensor.to_f64().first().copied()),
         Some(_) => Err(fail(node, "what decides depends on the inputs, which has no enclosure")),
     }
 }
@@ -51,13 +51,13 @@ fn branch(
     compiler: &mut Compiler<'_>,
     opset: i64,
     node: &Node,
-    operands: &[Option<Held>],
-    scope: &Scope<'_>,
-) -> Result<Vec<Held>, NoEnclosure> {
+    operands: &[Option<HeldValue>],
+    scope: &CompileScope<'_>,
+) -> Result<Vec<HeldValue>, NoEnclosure> {
     let condition = known(node, operands.first().and_then(Option::as_ref))?;
     let condition = condition.ok_or_else(|| fail(node, "its condition is missing"))?;
     let graph = body(node, if condition != 0.0 { "then_branch" } else { "else_branch" })?;
-    compiler.graph(opset, Scope { graph, values: HashMap::new(), outer: Some(scope) })
+    compiler.graph(opset, CompileScope { graph, values: HashMap::new(), outer: Some(scope) })
 }
 
 /// The body takes the round's number, the condition and the carried values; it gives the next condition and the next carried values.
@@ -65,13 +65,13 @@ fn rounds(
     compiler: &mut Compiler<'_>,
     opset: i64,
     node: &Node,
-    operands: &[Option<Held>],
-    scope: &Scope<'_>,
-) -> Result<Vec<Held>, NoEnclosure> {
+    operands: &[Option<HeldValue>],
+    scope: &CompileScope<'_>,
+) -> Result<Vec<HeldValue>, NoEnclosure> {
     let graph = body(node, "body")?;
     let limit = known(node, operands.first().and_then(Option::as_ref))?;
     let mut goes_on = known(node, operands.get(1).and_then(Option::as_ref))?.is_none_or(|c| c != 0.0);
-    let mut carried: Vec<Held> = operands.iter().skip(2).flatten().cloned().collect();
+    let mut carried: Vec<HeldValue> = operands.iter().skip(2).flatten().cloned().collect();
     if graph.inputs.len() != carried.len() + 2 || graph.outputs.len() != carried.len() + 1 {
         return Err(fail(node, "a loop that collects the results of its rounds has no enclosure"));
     }
@@ -80,15 +80,16 @@ fn rounds(
         if round == MOST_ROUNDS {
             return Err(fail(node, format!("more than {MOST_ROUNDS} rounds have no enclosure")));
         }
-        let scalar = |element, x| Held {
-            value: Value::Known(Arc::new(doubles(vec![], element, vec![x]))),
+        let scalar = |element, x| HeldValue {
+            value: TapeValue::Known(Arc::new(doubles(vec![], element, vec![x]))),
             varies: false,
             open: Rc::default(),
         };
         let first = [scalar(ElementType::Int64, round as f64), scalar(ElementType::Bool, 1.0)];
         let names = graph.inputs.iter().map(|info| info.name.as_str());
         let values = names.zip(first.into_iter().chain(carried)).collect();
-        let mut results = compiler.graph(opset, Scope { graph, values, outer: Some(scope) })?.into_iter();
+        let mut results =
+            compiler.graph(opset, CompileScope { graph, values, outer: Some(scope) })?.into_iter();
         let condition = results.next();
         goes_on = known(node, condition.as_ref())
             .inspect_err(|_| compiler.note_open(std::slice::from_ref(&condition)))?

@@ -4,8 +4,8 @@ use super::super::allowances;
 use super::super::directed::Interval;
 use super::super::format::Format;
 use super::super::functions::Function;
-use super::super::tape::{Comparison, Form, Groups, Kind, Linear, Rounding, Scalar, Step};
-use super::{Call, Compiler, Entry, Results, Value, View, format_of};
+use super::super::tape::{Comparison, Form, Groups, Linear, Rounding, Scalar, Step, StepKind};
+use super::{Compiler, Entry, Results, TapeCall, TapeValue, TapeView, format_of};
 use crate::onnx::{ElementType, Node};
 
 pub(super) const OPERATORS: &[Entry] = &[
@@ -61,7 +61,7 @@ pub(super) const OPERATORS: &[Entry] = &[
 ];
 
 /// The numbers of an operand whose result has the same shape.
-fn operand(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Result<View, String> {
+fn operand(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Result<TapeView, String> {
     let value = call.input(0)?.clone();
     Ok(compiler.view(&value))
 }
@@ -84,27 +84,27 @@ fn rounding_of(node: &Node, function: Function, element: ElementType) -> Result<
     })
 }
 
-fn function(compiler: &mut Compiler<'_>, call: &Call<'_>, function: Function) -> Results {
+fn function(compiler: &mut Compiler<'_>, call: &TapeCall<'_>, function: Function) -> Results {
     let x = operand(compiler, call)?;
     let rounding = rounding_of(call.node, function, x.element)?;
     Ok(vec![unary(compiler, &x, function, rounding)])
 }
 
 /// A function of each number.
-fn unary(compiler: &mut Compiler<'_>, x: &View, function: Function, rounding: Rounding) -> Value {
-    let kind = Kind::Unary { function, operands: x.numbers.clone() };
+fn unary(compiler: &mut Compiler<'_>, x: &TapeView, function: Function, rounding: Rounding) -> TapeValue {
+    let kind = StepKind::Unary { function, operands: x.numbers.clone() };
     compiler.push(x.shape.clone(), x.element, rounding, kind)
 }
 
 /// Numbers that no runtime computes.
-fn exact(compiler: &mut Compiler<'_>, x: &View, function: Function) -> View {
-    let kind = Kind::Unary { function, operands: x.numbers.clone() };
+fn exact(compiler: &mut Compiler<'_>, x: &TapeView, function: Function) -> TapeView {
+    let kind = StepKind::Unary { function, operands: x.numbers.clone() };
     let numbers = compiler.tape.push(x.numbers.len(), Rounding::Exact, kind).collect();
-    View { numbers, ..x.clone() }
+    TapeView { numbers, ..x.clone() }
 }
 
 /// `scale · x + shift`, exactly: minus a number, the opposite of a truth.
-fn scaled(compiler: &mut Compiler<'_>, call: &Call<'_>, scale: f64, shift: f64) -> Results {
+fn scaled(compiler: &mut Compiler<'_>, call: &TapeCall<'_>, scale: f64, shift: f64) -> Results {
     let x = operand(compiler, call)?;
     let rounding =
         Format::of(x.element).map_or(Rounding::Exact, |format| Rounding::Sum { format, roundings: 0 });
@@ -112,7 +112,7 @@ fn scaled(compiler: &mut Compiler<'_>, call: &Call<'_>, scale: f64, shift: f64) 
         return format_of(x.element).map(|_| Vec::new());
     }
     let linear = weighed(x.numbers.iter().map(|&x| (x, scale)), vec![shift; x.numbers.len()]);
-    Ok(vec![compiler.push(x.shape, x.element, rounding, Kind::Linear(linear))])
+    Ok(vec![compiler.push(x.shape, x.element, rounding, StepKind::Linear(linear))])
 }
 
 /// One term a number.
@@ -157,9 +157,9 @@ pub(super) fn places(from: &[usize], to: &[usize]) -> Vec<usize> {
 type Broadcast = (Vec<usize>, Vec<Vec<Scalar>>, ElementType);
 
 /// All operands as numbers, broadcast to one shape.
-fn broadcast_all(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Result<Broadcast, String> {
+fn broadcast_all(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Result<Broadcast, String> {
     let values = (0..call.inputs.len()).map(|i| call.input(i).cloned()).collect::<Result<Vec<_>, _>>()?;
-    let shapes: Vec<&[usize]> = values.iter().map(Value::shape).collect();
+    let shapes: Vec<&[usize]> = values.iter().map(TapeValue::shape).collect();
     let shape = broadcast(&shapes)?;
     let mut all = Vec::with_capacity(values.len());
     for value in &values {
@@ -171,20 +171,20 @@ fn broadcast_all(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Result<Broadca
 }
 
 /// A sum with these signs: one rounding a plus. Constants are part of the bias.
-fn sum(compiler: &mut Compiler<'_>, call: &Call<'_>, signs: &[f64]) -> Results {
+fn sum(compiler: &mut Compiler<'_>, call: &TapeCall<'_>, signs: &[f64]) -> Results {
     let values = (0..signs.len()).map(|i| call.input(i)).collect::<Result<Vec<_>, _>>()?;
     let shapes: Vec<&[usize]> = values.iter().map(|v| v.shape()).collect();
     let shape = broadcast(&shapes)?;
     let format = format_of(values.first().ok_or("it has no operands")?.element())?;
     let count: usize = shape.iter().product();
-    let constants = values.iter().filter(|value| matches!(value, Value::Known(_))).count();
+    let constants = values.iter().filter(|value| matches!(value, TapeValue::Known(_))).count();
     let mut bias = if constants == 1 { vec![0.0; count] } else { Vec::new() };
-    let mut rows: Vec<(Vec<usize>, View, f64)> = Vec::new();
+    let mut rows: Vec<(Vec<usize>, TapeView, f64)> = Vec::new();
     for (value, &sign) in values.iter().zip(signs) {
         let map = places(value.shape(), &shape);
         match value {
             // Several constants would be added up outside of the intervals.
-            Value::Known(tensor) if constants == 1 && tensor.to_f64().iter().all(|x| x.is_finite()) => {
+            TapeValue::Known(tensor) if constants == 1 && tensor.to_f64().iter().all(|x| x.is_finite()) => {
                 let terms = tensor.to_f64();
                 bias.iter_mut().zip(map).for_each(|(b, i)| *b = sign * terms[i]);
             }
@@ -203,14 +203,14 @@ fn sum(compiler: &mut Compiler<'_>, call: &Call<'_>, signs: &[f64]) -> Results {
     let before = rows.iter().map(|(_, view, _)| roundings_of(compiler, view)).max().unwrap_or(0);
     let rounding = Rounding::Sum { format, roundings: before + signs.len() - 1 };
     let element = values[0].element();
-    Ok(vec![compiler.push(shape, element, rounding, Kind::Linear(linear))])
+    Ok(vec![compiler.push(shape, element, rounding, StepKind::Linear(linear))])
 }
 
 /// How often the terms of products of matrices and of convolutions are rounded: runtimes fuse a sum with them, and may then begin
 /// with what is added, so that all of these roundings see it.
-fn roundings_of(compiler: &Compiler<'_>, view: &View) -> usize {
+fn roundings_of(compiler: &Compiler<'_>, view: &TapeView) -> usize {
     let of_step = |step: &Step| match (&step.kind, step.rounding) {
-        (Kind::Linear(_), Rounding::Sum { roundings, .. }) if roundings > 1 => roundings,
+        (StepKind::Linear(_), Rounding::Sum { roundings, .. }) if roundings > 1 => roundings,
         _ => 0,
     };
     let mut most = 0;
@@ -225,10 +225,10 @@ fn roundings_of(compiler: &Compiler<'_>, view: &View) -> usize {
 }
 
 /// A product with a constant is linear, one of two numbers is not.
-fn mul(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn mul(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let (a, b) = (call.input(0)?, call.input(1)?);
     let (constant, varying) = match (a, b) {
-        (Value::Known(c), x) | (x, Value::Known(c)) => (c, x),
+        (TapeValue::Known(c), x) | (x, TapeValue::Known(c)) => (c, x),
         _ => return product(compiler, call),
     };
     let factors = constant.to_f64();
@@ -240,7 +240,7 @@ fn factor(
     compiler: &mut Compiler<'_>,
     shapes: (&[usize], &[usize]),
     (factors, constant): (&[f64], &[usize]),
-    varying: &Value,
+    varying: &TapeValue,
     (roundings, exact): (usize, bool),
 ) -> Results {
     let shape = broadcast(&[shapes.0, shapes.1])?;
@@ -253,20 +253,25 @@ fn factor(
     let terms = own.iter().zip(&of).map(|(&i, &j)| (view.numbers[i], factors[j]));
     // Powers of two scale without rounding, as long as nothing underflows.
     let linear = weighed(terms, Vec::new()).computed(exact);
-    Ok(vec![compiler.push(shape, view.element, Rounding::Sum { format, roundings }, Kind::Linear(linear))])
+    Ok(vec![compiler.push(
+        shape,
+        view.element,
+        Rounding::Sum { format, roundings },
+        StepKind::Linear(linear),
+    )])
 }
 
-fn product(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn product(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let (shape, all, element) = broadcast_all(compiler, call)?;
     let [a, b] = all.as_slice() else { return Err("a product of other than two operands".into()) };
     let pairs = a.iter().copied().zip(b.iter().copied()).collect();
     let rounding = Rounding::Sum { format: format_of(element)?, roundings: 1 };
-    Ok(vec![compiler.push(shape, element, rounding, Kind::Product { pairs })])
+    Ok(vec![compiler.push(shape, element, rounding, StepKind::Product { pairs })])
 }
 
-fn div(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn div(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let (a, b) = (call.input(0)?, call.input(1)?);
-    if let Value::Known(divisor) = b {
+    if let TapeValue::Known(divisor) = b {
         let divisors = divisor.to_f64();
         let power = |x: &f64| x.is_normal() && x.to_bits() << 12 == 0;
         // The reciprocal of another number is rounded itself.
@@ -277,13 +282,13 @@ fn div(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
         return factor(compiler, (a.shape(), b.shape()), (&factors, &divisor.shape), a, (roundings, exact));
     }
     let divisor = compiler.view(b);
-    let reciprocal = Value::Numbers(exact(compiler, &divisor, Function::Reciprocal));
+    let reciprocal = TapeValue::Numbers(exact(compiler, &divisor, Function::Reciprocal));
     let inputs = vec![Some(a.clone()), Some(reciprocal)];
-    mul(compiler, &Call { node: call.node, opset: call.opset, inputs })
+    mul(compiler, &TapeCall { node: call.node, opset: call.opset, inputs })
 }
 
-fn pow(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
-    if let (Some(Value::Known(_)), Some(Value::Numbers(x))) = (call.optional(0), call.optional(1)) {
+fn pow(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
+    if let (Some(TapeValue::Known(_)), Some(TapeValue::Numbers(x))) = (call.optional(0), call.optional(1)) {
         return exponential(compiler, call, x.clone());
     }
     let exponent = call.known_scalar(1)?.ok_or("an exponent for each value has no enclosure")?;
@@ -298,7 +303,7 @@ fn pow(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let (base, exponent) = (call.input(0)?.shape(), call.input(1)?.shape());
     let shape = broadcast(&[base, exponent])?;
     let mut results = function(compiler, call, power)?;
-    if let Some(Value::Numbers(view)) = results.first_mut() {
+    if let Some(TapeValue::Numbers(view)) = results.first_mut() {
         // An exponent with one value and many axes adds axes.
         view.shape = shape;
     }
@@ -306,7 +311,7 @@ fn pow(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
 }
 
 /// `base^x = exp(x · ln base)` for one positive base.
-fn exponential(compiler: &mut Compiler<'_>, call: &Call<'_>, x: View) -> Results {
+fn exponential(compiler: &mut Compiler<'_>, call: &TapeCall<'_>, x: TapeView) -> Results {
     let base = call.known_scalar(0)?.filter(|base| *base > 0.0 && base.is_finite());
     let base = base.ok_or("a power of a base that is not positive has no enclosure")?;
     if call.input(0)?.element() != x.element {
@@ -316,35 +321,45 @@ fn exponential(compiler: &mut Compiler<'_>, call: &Call<'_>, x: View) -> Results
     let count = x.numbers.len();
     // The logarithm's own rounding is a hundredth of what lines and ranges have to spare.
     let linear = weighed(x.numbers.iter().map(|&x| (x, base.ln())), Vec::new()).computed(false);
-    let scaled = compiler.tape.push(count, Rounding::Exact, Kind::Linear(linear)).collect();
-    Ok(vec![unary(compiler, &View { numbers: scaled, ..x }, Function::Exp, rounding)])
+    let scaled = compiler.tape.push(count, Rounding::Exact, StepKind::Linear(linear)).collect();
+    Ok(vec![unary(compiler, &TapeView { numbers: scaled, ..x }, Function::Exp, rounding)])
 }
 
-fn extreme(compiler: &mut Compiler<'_>, call: &Call<'_>, largest: bool) -> Results {
+fn extreme(compiler: &mut Compiler<'_>, call: &TapeCall<'_>, largest: bool) -> Results {
     let (shape, all, element) = broadcast_all(compiler, call)?;
     let mut groups = Groups::default();
     for at in 0..shape.iter().product() {
         groups.push(all.iter().map(|numbers| numbers[at]));
     }
-    Ok(vec![compiler.push(shape, element, Rounding::Exact, Kind::Extreme { largest, groups })])
+    Ok(vec![compiler.push(shape, element, Rounding::Exact, StepKind::Extreme { largest, groups })])
 }
 
-fn compare(compiler: &mut Compiler<'_>, call: &Call<'_>, comparison: Comparison, swapped: bool) -> Results {
+fn compare(
+    compiler: &mut Compiler<'_>,
+    call: &TapeCall<'_>,
+    comparison: Comparison,
+    swapped: bool,
+) -> Results {
     let (shape, all, _) = broadcast_all(compiler, call)?;
     let [a, b] = all.as_slice() else { return Err("a comparison of other than two operands".into()) };
     let pairs = a.iter().zip(b).map(|(&a, &b)| if swapped { (b, a) } else { (a, b) }).collect();
-    Ok(vec![compiler.push(shape, ElementType::Bool, Rounding::Exact, Kind::Compare { comparison, pairs })])
+    Ok(vec![compiler.push(
+        shape,
+        ElementType::Bool,
+        Rounding::Exact,
+        StepKind::Compare { comparison, pairs },
+    )])
 }
 
-fn select(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn select(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let (shape, all, element) = broadcast_all(compiler, call)?;
     let [condition, a, b] = all.as_slice() else { return Err("a selection without three operands".into()) };
     let choices = (0..condition.len()).map(|i| [condition[i], a[i], b[i]]).collect();
-    Ok(vec![compiler.push(shape, element, Rounding::Exact, Kind::Select { choices })])
+    Ok(vec![compiler.push(shape, element, Rounding::Exact, StepKind::Select { choices })])
 }
 
 /// Limits are attributes before operator set 11, operands from then on.
-fn clip(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn clip(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let limit = |name: &str, position: usize, none: f64| -> Result<f64, String> {
         let given = if call.opset < 11 { None } else { call.known_scalar(position)? };
         Ok(if call.opset < 11 { call.float(name, none)? } else { given.unwrap_or(none) })
@@ -357,7 +372,7 @@ fn clip(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
 }
 
 /// A slope for each number below zero.
-fn prelu(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn prelu(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let x = operand(compiler, call)?;
     let format = format_of(x.element)?;
     let slopes = call.known(1)?.ok_or("operand 1 is missing")?;
@@ -369,55 +384,55 @@ fn prelu(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     for leak in leaks {
         let with: Vec<usize> =
             (0..numbers.len()).filter(|&i| slopes[map[i]].total_cmp(&leak).is_eq()).collect();
-        let kind = Kind::Unary {
+        let kind = StepKind::Unary {
             function: Function::Rectifier { leak },
             operands: with.iter().map(|&i| x.numbers[i]).collect(),
         };
         let made = compiler.tape.push(with.len(), Rounding::Sum { format, roundings: 1 }, kind);
         with.into_iter().zip(made).for_each(|(i, number)| numbers[i] = number);
     }
-    Ok(vec![Value::Numbers(View { numbers, ..x })])
+    Ok(vec![TapeValue::Numbers(TapeView { numbers, ..x })])
 }
 
 /// A product, a sum, and limits.
-fn hard_sigmoid(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn hard_sigmoid(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let (alpha, beta) = (call.float("alpha", 0.2)?, call.float("beta", 0.5)?);
     let x = operand(compiler, call)?;
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: 2 };
     let linear = weighed(x.numbers.iter().map(|&x| (x, alpha)), vec![beta; x.numbers.len()]);
-    let numbers = compiler.tape.push(x.numbers.len(), rounding, Kind::Linear(linear)).collect();
-    let inner = View { numbers, ..x };
+    let numbers = compiler.tape.push(x.numbers.len(), rounding, StepKind::Linear(linear)).collect();
+    let inner = TapeView { numbers, ..x };
     Ok(vec![unary(compiler, &inner, Function::Clip { low: 0.0, high: 1.0 }, Rounding::Exact)])
 }
 
-fn gelu(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn gelu(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let kind = if call.text("approximate", "none")? == "tanh" { Function::GeluTanh } else { Function::Gelu };
     function(compiler, call, kind)
 }
 
 /// `gamma · elu(x)`.
-fn selu(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn selu(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let x = operand(compiler, call)?;
     let (alpha, gamma) = (call.float("alpha", 1.673_263_2)?, call.float("gamma", 1.050_701)?);
     let rounding = rounding_of(call.node, Function::Elu { alpha }, x.element)?;
     let inner = exact(compiler, &x, Function::Elu { alpha });
     let linear = weighed(inner.numbers.iter().map(|&x| (x, gamma)), Vec::new());
-    Ok(vec![compiler.push(x.shape, x.element, rounding, Kind::Linear(linear))])
+    Ok(vec![compiler.push(x.shape, x.element, rounding, StepKind::Linear(linear))])
 }
 
 /// Whether each number is not zero.
-fn truths(compiler: &mut Compiler<'_>, x: View) -> Value {
+fn truths(compiler: &mut Compiler<'_>, x: TapeView) -> TapeValue {
     let count = x.numbers.len();
-    let zero = compiler.tape.push(1, Rounding::Exact, Kind::Constant(vec![Interval::point(0.0)])).start;
+    let zero = compiler.tape.push(1, Rounding::Exact, StepKind::Constant(vec![Interval::point(0.0)])).start;
     let pairs = x.numbers.iter().map(|&number| (number, zero)).collect();
-    let kind = Kind::Compare { comparison: Comparison::Equal, pairs };
+    let kind = StepKind::Compare { comparison: Comparison::Equal, pairs };
     let is_zero = compiler.tape.push(count, Rounding::Exact, kind);
     let linear = weighed(is_zero.map(|number| (number, -1.0)), vec![1.0; count]);
-    compiler.push(x.shape, ElementType::Bool, Rounding::Exact, Kind::Linear(linear))
+    compiler.push(x.shape, ElementType::Bool, Rounding::Exact, StepKind::Linear(linear))
 }
 
 /// Between floats one rounding; to whole numbers cut towards zero, and anything where they do not fit.
-fn cast(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn cast(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let x = operand(compiler, call)?;
     let to = i32::try_from(call.int("to", 0)?).unwrap_or(0);
     let to = ElementType::from_number(to).map_err(|what| format!("a cast to {what}"))?;
@@ -429,7 +444,7 @@ fn cast(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
         (Some(_), None) => (Function::Truncate, Rounding::Sum { format: whole(to)?, roundings: 0 }),
         (None, None) => (Function::Identity, Rounding::Sum { format: whole(to)?, roundings: 0 }),
     };
-    let kind = Kind::Unary { function, operands: x.numbers };
+    let kind = StepKind::Unary { function, operands: x.numbers };
     Ok(vec![compiler.push(x.shape, to, rounding, kind)])
 }
 
@@ -446,7 +461,7 @@ fn whole(element: ElementType) -> Result<Format, String> {
 }
 
 /// `(x − zero) · scale`.
-fn dequantize(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn dequantize(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let x = operand(compiler, call)?;
     let (scale, zero) = scale_and_zero(call, &x)?;
     let element = call.input(1)?.element();
@@ -456,15 +471,20 @@ fn dequantize(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     // Products of so few digits are exact here.
     let short = zero.iter().all(|z| z.abs() <= 65_536.0) && format.digits <= 24;
     let linear = weighed(terms, bias).computed(short);
-    Ok(vec![compiler.push(x.shape, element, Rounding::Sum { format, roundings: 2 }, Kind::Linear(linear))])
+    Ok(vec![compiler.push(
+        x.shape,
+        element,
+        Rounding::Sum { format, roundings: 2 },
+        StepKind::Linear(linear),
+    )])
 }
 
 /// `round(x / scale) + zero`, saturated.
-fn quantize(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn quantize(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let x = operand(compiler, call)?;
     let format = format_of(x.element)?;
     let (scale, zero) = scale_and_zero(call, &x)?;
-    let element = call.optional(2).map_or(ElementType::UInt8, Value::element);
+    let element = call.optional(2).map_or(ElementType::UInt8, TapeValue::element);
     if call.int("output_dtype", 0)? != 0 && call.optional(2).is_none() {
         return Err("a type of the result that is no zero point's has no enclosure".into());
     }
@@ -478,18 +498,18 @@ fn quantize(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let count = x.numbers.len();
     let divided = weighed(x.numbers.iter().zip(&scale).map(|(&x, &s)| (x, 1.0 / s)), Vec::new());
     let power = scale.iter().all(|s| s.is_normal() && s.to_bits() << 12 == 0);
-    let divided = Kind::Linear(divided.computed(power));
+    let divided = StepKind::Linear(divided.computed(power));
     let divided = compiler.tape.push(count, Rounding::Sum { format, roundings: 3 }, divided);
-    let round = Kind::Unary { function: Function::Round, operands: divided.collect() };
+    let round = StepKind::Unary { function: Function::Round, operands: divided.collect() };
     let rounded = compiler.tape.push(count, Rounding::Exact, round);
     let moved = weighed(rounded.map(|x| (x, 1.0)), zero);
-    let moved = compiler.tape.push(count, Rounding::Exact, Kind::Linear(moved));
-    let kind = Kind::Unary { function: Function::Clip { low, high }, operands: moved.collect() };
+    let moved = compiler.tape.push(count, Rounding::Exact, StepKind::Linear(moved));
+    let kind = StepKind::Unary { function: Function::Clip { low, high }, operands: moved.collect() };
     Ok(vec![compiler.push(x.shape, element, Rounding::Exact, kind)])
 }
 
 /// Scale and zero point of each number: one for all, or one for each index of an axis.
-fn scale_and_zero(call: &Call<'_>, x: &View) -> Result<(Vec<f64>, Vec<f64>), String> {
+fn scale_and_zero(call: &TapeCall<'_>, x: &TapeView) -> Result<(Vec<f64>, Vec<f64>), String> {
     let scale = call.known(1)?.ok_or("operand 1 is missing")?;
     let zero = call.known(2)?.unwrap_or_else(|| vec![0.0; scale.len()]);
     if scale.len() != zero.len()

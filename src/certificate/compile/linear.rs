@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use super::super::tape::{Chain, Form, Groups, Kind, Linear, Rounding, Scalar};
+use super::super::tape::{Chain, Form, Groups, Linear, Rounding, Scalar, StepKind};
 use super::elementwise::{broadcast, places, weighed};
-use super::{Call, Compiler, Entry, Results, Value, View, format_of};
+use super::{Compiler, Entry, Results, TapeCall, TapeValue, TapeView, format_of};
 use crate::onnx::{Data, ElementType, Tensor};
 
 pub(super) const OPERATORS: &[Entry] = &[
     ("BatchNormalization", batch_norm),
     ("Gemm", gemm),
     ("MatMul", matmul),
-    ("ReduceMax", |c, n| reduce(c, n, Reduction::Largest)),
-    ("ReduceMean", |c, n| reduce(c, n, Reduction::Mean)),
-    ("ReduceMin", |c, n| reduce(c, n, Reduction::Smallest)),
-    ("ReduceSum", |c, n| reduce(c, n, Reduction::Sum)),
+    ("ReduceMax", |c, n| reduce(c, n, TapeReduction::Largest)),
+    ("ReduceMean", |c, n| reduce(c, n, TapeReduction::Mean)),
+    ("ReduceMin", |c, n| reduce(c, n, TapeReduction::Smallest)),
+    ("ReduceSum", |c, n| reduce(c, n, TapeReduction::Sum)),
 ];
 
 /// Roundings that a runtime may add to those of a sum when it fuses scales and biases of neighbouring nodes into it.
@@ -23,7 +23,7 @@ pub(super) const FUSED: usize = 4;
 const SPARSE: f64 = 0.25;
 
 /// A constant matrix, one row an output.
-struct Matrix {
+struct TapeMatrix {
     outputs: usize,
     width: usize,
     entries: Entries,
@@ -37,7 +37,7 @@ enum Entries {
     Sparse(Vec<Vec<(usize, f64)>>),
 }
 
-impl Matrix {
+impl TapeMatrix {
     /// From a constant of `rows × columns` values; its columns are the outputs unless it is transposed.
     fn new(
         tensor: &Tensor,
@@ -135,13 +135,13 @@ fn each(tensor: &Tensor, values: &[f64], columns: usize, mut visit: impl FnMut(u
     }
 }
 
-fn matmul(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn matmul(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let (a, b) = (call.input(0)?.clone(), call.input(1)?.clone());
     match (&a, &b) {
-        (Value::Numbers(x), Value::Known(w)) if w.shape.len() == 2 && !x.shape.is_empty() => {
+        (TapeValue::Numbers(x), TapeValue::Known(w)) if w.shape.len() == 2 && !x.shape.is_empty() => {
             right_matrix(compiler, x, w)
         }
-        (Value::Known(w), Value::Numbers(x)) if w.shape.len() == 2 && x.shape.len() >= 2 => {
+        (TapeValue::Known(w), TapeValue::Numbers(x)) if w.shape.len() == 2 && x.shape.len() >= 2 => {
             left_matrix(compiler, w, x)
         }
         _ => {
@@ -152,44 +152,44 @@ fn matmul(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
 }
 
 /// Stacked rows of numbers times a constant.
-fn right_matrix(compiler: &mut Compiler<'_>, x: &View, w: &Tensor) -> Results {
+fn right_matrix(compiler: &mut Compiler<'_>, x: &TapeView, w: &Tensor) -> Results {
     let width = x.shape[x.shape.len() - 1];
     if w.shape[0] != width {
         return Err(format!("a product of operands of shapes {:?} and {:?}", x.shape, w.shape));
     }
-    let matrix = Matrix::new(w, w.shape[0], w.shape[1], false, 1.0)?;
+    let matrix = TapeMatrix::new(w, w.shape[0], w.shape[1], false, 1.0)?;
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: width + FUSED };
     let linear = matrix.times(compiler, x.numbers.clone(), Vec::new())?;
     let mut shape = x.shape.clone();
     if let Some(last) = shape.last_mut() {
         *last = w.shape[1];
     }
-    Ok(vec![compiler.push(shape, x.element, rounding, Kind::Linear(linear))])
+    Ok(vec![compiler.push(shape, x.element, rounding, StepKind::Linear(linear))])
 }
 
 /// A constant times stacked matrices of numbers: their columns are the rows.
-fn left_matrix(compiler: &mut Compiler<'_>, w: &Tensor, x: &View) -> Results {
+fn left_matrix(compiler: &mut Compiler<'_>, w: &Tensor, x: &TapeView) -> Results {
     let (stack, matrix_shape) = x.shape.split_at(x.shape.len() - 2);
     let (k, n) = (matrix_shape[0], matrix_shape[1]);
     let m = w.shape[0];
     if w.shape[1] != k {
         return Err(format!("a product of operands of shapes {:?} and {:?}", w.shape, x.shape));
     }
-    let matrix = Matrix::new(w, m, k, true, 1.0)?;
+    let matrix = TapeMatrix::new(w, m, k, true, 1.0)?;
     let stacks: usize = stack.iter().product();
     let columns = (0..stacks).flat_map(|s| (0..n).map(move |j| (s, j)));
     let inputs = columns.flat_map(|(s, j)| (0..k).map(move |t| x.numbers[(s * k + t) * n + j])).collect();
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: k + FUSED };
     let linear = matrix.times(compiler, inputs, Vec::new())?;
-    let made: Vec<Scalar> = compiler.tape.push(stacks * n * m, rounding, Kind::Linear(linear)).collect();
+    let made: Vec<Scalar> = compiler.tape.push(stacks * n * m, rounding, StepKind::Linear(linear)).collect();
     let places = (0..stacks).flat_map(|s| (0..m).flat_map(move |i| (0..n).map(move |j| (s * n + j) * m + i)));
     let numbers = places.map(|at| made[at]).collect();
     let shape = [stack, &[m, n]].concat();
-    Ok(vec![Value::Numbers(View { shape, element: x.element, numbers })])
+    Ok(vec![TapeValue::Numbers(TapeView { shape, element: x.element, numbers })])
 }
 
 /// A vector on the left is a row, one on the right a column; the result loses that dimension again.
-fn of_numbers(compiler: &mut Compiler<'_>, mut x: View, mut y: View) -> Results {
+fn of_numbers(compiler: &mut Compiler<'_>, mut x: TapeView, mut y: TapeView) -> Results {
     let (row, column) = (x.shape.len() == 1, y.shape.len() == 1);
     if row {
         x.shape.insert(0, 1);
@@ -198,7 +198,7 @@ fn of_numbers(compiler: &mut Compiler<'_>, mut x: View, mut y: View) -> Results 
         y.shape.push(1);
     }
     let mut results = products(compiler, &x, &y)?;
-    if let Some(Value::Numbers(view)) = results.first_mut() {
+    if let Some(TapeValue::Numbers(view)) = results.first_mut() {
         let rank = view.shape.len();
         if column && rank > 0 {
             view.shape.remove(rank - 1);
@@ -211,7 +211,7 @@ fn of_numbers(compiler: &mut Compiler<'_>, mut x: View, mut y: View) -> Results 
 }
 
 /// Products of numbers, stacked as numpy does.
-fn products(compiler: &mut Compiler<'_>, x: &View, y: &View) -> Results {
+fn products(compiler: &mut Compiler<'_>, x: &TapeView, y: &TapeView) -> Results {
     if x.shape.len() < 2 || y.shape.len() < 2 {
         return Err(format!("a product of operands of shapes {:?} and {:?}", x.shape, y.shape));
     }
@@ -228,14 +228,14 @@ fn products(compiler: &mut Compiler<'_>, x: &View, y: &View) -> Results {
         (0..k).map(move |t| (x.numbers[(a * m + i) * k + t], y.numbers[(b * k + t) * n + j]))
     });
     let pairs: Vec<_> = pairs.collect();
-    let terms = compiler.tape.push(pairs.len(), Rounding::Exact, Kind::Product { pairs });
+    let terms = compiler.tape.push(pairs.len(), Rounding::Exact, StepKind::Product { pairs });
     let inputs: Vec<Scalar> = terms.collect();
     let shape = [stack.as_slice(), &[m, n]].concat();
     let starts = (0..shape.iter().product()).map(|cell: usize| cell * k).collect();
     let weights = vec![1.0; inputs.len()];
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: 2 * k + FUSED };
     let linear = Linear::new(Form::Sparse { starts, inputs, weights }, Vec::new());
-    Ok(vec![compiler.push(shape, x.element, rounding, Kind::Linear(linear))])
+    Ok(vec![compiler.push(shape, x.element, rounding, StepKind::Linear(linear))])
 }
 
 fn split(shape: &[usize]) -> (&[usize], [usize; 2]) {
@@ -244,8 +244,8 @@ fn split(shape: &[usize]) -> (&[usize], [usize; 2]) {
 }
 
 /// `alpha · A' · B' + beta · C`.
-fn gemm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
-    let Value::Known(b) = call.input(1)? else {
+fn gemm(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
+    let TapeValue::Known(b) = call.input(1)? else {
         return Err("a second operand that depends on the inputs has no enclosure".into());
     };
     let a = compiler.view(&call.input(0)?.clone());
@@ -265,18 +265,18 @@ fn gemm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     if alpha == 0.0 || !alpha.is_finite() {
         return Err(format!("a factor alpha of {alpha} has no enclosure"));
     }
-    let matrix = Matrix::new(b, *b_rows, *b_columns, call.int("transB", 0)? != 0, alpha)?;
+    let matrix = TapeMatrix::new(b, *b_rows, *b_columns, call.int("transB", 0)? != 0, alpha)?;
     if matrix.width != k {
         return Err(format!("a product of operands of shapes {:?} and {:?}", a.shape, b.shape));
     }
     let shape = vec![m, matrix.outputs];
     let (bias, addend) = match call.optional(2) {
         None => (Vec::new(), None),
-        Some(Value::Known(c)) => {
+        Some(TapeValue::Known(c)) => {
             let values = c.to_f64();
             (places(&c.shape, &shape).into_iter().map(|i| beta * values[i]).collect(), None)
         }
-        Some(Value::Numbers(c)) => (Vec::new(), Some(c.clone())),
+        Some(TapeValue::Numbers(c)) => (Vec::new(), Some(c.clone())),
     };
     if bias.iter().any(|x: &f64| !x.is_finite()) {
         return Err("biases that are no finite numbers have no enclosure".into());
@@ -286,8 +286,8 @@ fn gemm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let rounding = Rounding::Sum { format, roundings: k + 1 + FUSED };
     let short = beta == 1.0 || format.digits <= 24;
     let linear = matrix.times(compiler, inputs, bias)?.computed(short).scaled_by(alpha);
-    let product = compiler.push(shape.clone(), a.element, rounding, Kind::Linear(linear));
-    let (Some(c), Value::Numbers(product)) = (addend, product.clone()) else { return Ok(vec![product]) };
+    let product = compiler.push(shape.clone(), a.element, rounding, StepKind::Linear(linear));
+    let (Some(c), TapeValue::Numbers(product)) = (addend, product.clone()) else { return Ok(vec![product]) };
     let map = places(&c.shape, &shape);
     let terms = product.numbers.iter().zip(map).flat_map(|(&x, i)| [(x, 1.0), (c.numbers[i], beta)]);
     let (inputs, weights): (Vec<Scalar>, Vec<f64>) = terms.unzip();
@@ -295,11 +295,11 @@ fn gemm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     // The addend may be among the products' partial sums from the first one on, and round all of them.
     let linear = Linear::new(Form::Sparse { starts, inputs, weights }, Vec::new()).computed(false);
     let rounding = Rounding::Sum { format, roundings: k + 1 + FUSED };
-    Ok(vec![compiler.push(shape, a.element, rounding, Kind::Linear(linear))])
+    Ok(vec![compiler.push(shape, a.element, rounding, StepKind::Linear(linear))])
 }
 
 /// `(x − mean) / sqrt(variance + epsilon) · scale + bias`, in whatever order a runtime computes that.
-fn batch_norm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn batch_norm(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let x = compiler.view(&call.input(0)?.clone());
     if call.int("training_mode", 0)? != 0 || x.shape.len() < 2 {
         return Err("training, or an operand without channels, has no enclosure".into());
@@ -332,11 +332,11 @@ fn batch_norm(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     linear.hidden = (0..count).map(channel).map(|c| bias[c].abs() + (mean[c] * factors[c]).abs()).collect();
     // Root, quotient, difference, product, sum, and what they may be fused with.
     let rounding = Rounding::Sum { format, roundings: 6 + FUSED };
-    Ok(vec![compiler.push(x.shape, x.element, rounding, Kind::Linear(linear))])
+    Ok(vec![compiler.push(x.shape, x.element, rounding, StepKind::Linear(linear))])
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reduction {
+enum TapeReduction {
     Sum,
     Mean,
     Largest,
@@ -344,7 +344,7 @@ enum Reduction {
 }
 
 /// Axes are an attribute before operator set 13 (sums) or 18 (the others), an operand from then on.
-fn reduce(compiler: &mut Compiler<'_>, call: &Call<'_>, reduction: Reduction) -> Results {
+fn reduce(compiler: &mut Compiler<'_>, call: &TapeCall<'_>, reduction: TapeReduction) -> Results {
     let x = compiler.view(&call.input(0)?.clone());
     let rank = x.shape.len();
     let axes = match call.ints("axes")? {
@@ -354,7 +354,7 @@ fn reduce(compiler: &mut Compiler<'_>, call: &Call<'_>, reduction: Reduction) ->
     let all = (0..rank as i64).collect::<Vec<_>>();
     let axes = match axes {
         Some(axes) if !axes.is_empty() => axes,
-        _ if call.int("noop_with_empty_axes", 0)? != 0 => return Ok(vec![Value::Numbers(x)]),
+        _ if call.int("noop_with_empty_axes", 0)? != 0 => return Ok(vec![TapeValue::Numbers(x)]),
         _ => all,
     };
     let reduced: Vec<usize> =
@@ -383,22 +383,22 @@ fn gathered(
     (shape, element): (Vec<usize>, ElementType),
     groups: Groups,
     count: usize,
-    reduction: Reduction,
+    reduction: TapeReduction,
 ) -> Results {
     if count == 0 {
         return Err("reductions of nothing have no enclosure".into());
     }
-    if let Reduction::Largest | Reduction::Smallest = reduction {
-        let kind = Kind::Extreme { largest: reduction == Reduction::Largest, groups };
+    if let TapeReduction::Largest | TapeReduction::Smallest = reduction {
+        let kind = StepKind::Extreme { largest: reduction == TapeReduction::Largest, groups };
         return Ok(vec![compiler.push(shape, element, Rounding::Exact, kind)]);
     }
     compiler.spend(groups.members.len())?;
-    let weight = if reduction == Reduction::Mean { 1.0 / count as f64 } else { 1.0 };
+    let weight = if reduction == TapeReduction::Mean { 1.0 / count as f64 } else { 1.0 };
     let weights = vec![weight; groups.members.len()];
     let rounding = Rounding::Sum { format: format_of(element)?, roundings: count + 2 };
     let linear =
         Linear::new(Form::Sparse { starts: groups.starts, inputs: groups.members, weights }, Vec::new())
-            .computed(reduction == Reduction::Sum || count.is_power_of_two())
+            .computed(reduction == TapeReduction::Sum || count.is_power_of_two())
             .scaled_by(weight);
-    Ok(vec![compiler.push(shape, element, rounding, Kind::Linear(linear))])
+    Ok(vec![compiler.push(shape, element, rounding, StepKind::Linear(linear))])
 }

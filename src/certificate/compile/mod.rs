@@ -20,14 +20,14 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-pub(super) use within::{Assumed, Place, Within};
+pub(super) use within::{Assumed, NumberPlace, WithinBox};
 
 use crate::onnx::live::Live;
 use crate::onnx::{Data, ElementType, Graph, Model, Node, Tensor};
 
 use super::directed::Interval;
 use super::format::Format;
-use super::tape::{Kind, Rounding, Scalar, Tape};
+use super::tape::{Rounding, Scalar, StepKind, Tape};
 
 /// Numbers on a tape, at most: 16 rows of coefficients of so many take 2 GiB.
 const MOST_NUMBERS: usize = 1 << 24;
@@ -44,7 +44,7 @@ pub struct NoEnclosure(pub String);
 
 /// A tensor of numbers on the tape.
 #[derive(Debug, Clone)]
-pub(super) struct View {
+pub(super) struct TapeView {
     pub(super) shape: Vec<usize>,
     pub(super) element: ElementType,
     pub(super) numbers: Vec<Scalar>,
@@ -52,12 +52,12 @@ pub(super) struct View {
 
 /// A value during the walk.
 #[derive(Debug, Clone)]
-enum Value {
+enum TapeValue {
     Known(Arc<Tensor>),
-    Numbers(View),
+    Numbers(TapeView),
 }
 
-impl Value {
+impl TapeValue {
     fn shape(&self) -> &[usize] {
         match self {
             Self::Known(tensor) => &tensor.shape,
@@ -75,8 +75,8 @@ impl Value {
 
 /// A value with what is known of where it comes from.
 #[derive(Debug, Clone)]
-struct Held {
-    value: Value,
+struct HeldValue {
+    value: TapeValue,
     /// Whether it depends on an input.
     varies: bool,
     /// Over a box: the whole numbers with more than one value there that it depends on, the nearest ones.
@@ -84,16 +84,16 @@ struct Held {
 }
 
 /// The values of a graph during the walk, within those of the graph around it.
-struct Scope<'s> {
+struct CompileScope<'s> {
     graph: &'s Graph,
-    values: HashMap<&'s str, Held>,
-    outer: Option<&'s Scope<'s>>,
+    values: HashMap<&'s str, HeldValue>,
+    outer: Option<&'s CompileScope<'s>>,
 }
 
-impl Scope<'_> {
-    fn find(&self, name: &str) -> Option<Held> {
-        let constant = |tensor: &Arc<Tensor>| Held {
-            value: Value::Known(Arc::clone(tensor)),
+impl CompileScope<'_> {
+    fn find(&self, name: &str) -> Option<HeldValue> {
+        let constant = |tensor: &Arc<Tensor>| HeldValue {
+            value: TapeValue::Known(Arc::clone(tensor)),
             varies: false,
             open: Rc::default(),
         };
@@ -103,26 +103,26 @@ impl Scope<'_> {
 }
 
 /// An operator application.
-struct Call<'a> {
+struct TapeCall<'a> {
     node: &'a Node,
     opset: i64,
-    inputs: Vec<Option<Value>>,
+    inputs: Vec<Option<TapeValue>>,
 }
 
 /// Results in the node's order.
-type Results = Result<Vec<Value>, String>;
+type Results = Result<Vec<TapeValue>, String>;
 /// An operator's name and its rule.
-type Entry = (&'static str, fn(&mut Compiler<'_>, &Call<'_>) -> Results);
+type Entry = (&'static str, fn(&mut Compiler<'_>, &TapeCall<'_>) -> Results);
 
 const TABLES: &[&[Entry]] =
     &[elementwise::OPERATORS, linear::OPERATORS, shares::OPERATORS, windows::OPERATORS];
 
-impl Call<'_> {
-    fn optional(&self, i: usize) -> Option<&Value> {
+impl TapeCall<'_> {
+    fn optional(&self, i: usize) -> Option<&TapeValue> {
         self.inputs.get(i)?.as_ref()
     }
 
-    fn input(&self, i: usize) -> Result<&Value, String> {
+    fn input(&self, i: usize) -> Result<&TapeValue, String> {
         self.optional(i).ok_or_else(|| format!("operand {i} is missing"))
     }
 
@@ -130,8 +130,8 @@ impl Call<'_> {
     fn known(&self, i: usize) -> Result<Option<Vec<f64>>, String> {
         match self.optional(i) {
             None => Ok(None),
-            Some(Value::Known(tensor)) => Ok(Some(tensor.to_f64())),
-            Some(Value::Numbers(_)) => Err(format!("operand {i} is not constant")),
+            Some(TapeValue::Known(tensor)) => Ok(Some(tensor.to_f64())),
+            Some(TapeValue::Numbers(_)) => Err(format!("operand {i} is not constant")),
         }
     }
 
@@ -174,39 +174,43 @@ pub(super) struct Compiler<'t> {
     /// What rectifiers work on, by the name of the node; nothing where several nodes have it.
     nodes: HashMap<String, Option<Vec<Scalar>>>,
     /// The box that the walk is for, where it is for one.
-    within: Option<Within>,
+    within: Option<WithinBox>,
 }
 
 impl<'t> Compiler<'t> {
-    pub(super) fn new(tape: &'t mut Tape, within: Option<Within>) -> Self {
+    pub(super) fn new(tape: &'t mut Tape, within: Option<WithinBox>) -> Self {
         Self { tape, terms: 0, nodes: HashMap::new(), within }
     }
 
     /// What rectifiers work on, and what is known of the box.
-    pub(super) fn finish(self) -> (HashMap<String, Option<Vec<Scalar>>>, Option<Within>) {
+    pub(super) fn finish(self) -> (HashMap<String, Option<Vec<Scalar>>>, Option<WithinBox>) {
         (self.nodes, self.within)
     }
 
     /// New inputs of a type.
-    pub(super) fn inputs(&mut self, shape: Vec<usize>, element: ElementType) -> View {
+    pub(super) fn inputs(&mut self, shape: Vec<usize>, element: ElementType) -> TapeView {
         let len = shape.iter().product();
-        let numbers = self.tape.push(len, Rounding::Exact, Kind::Input).collect();
-        View { shape, element, numbers }
+        let numbers = self.tape.push(len, Rounding::Exact, StepKind::Input).collect();
+        TapeView { shape, element, numbers }
     }
 
     /// A model's outputs for these inputs.
     ///
     /// # Errors
     /// At the first node that has no rule.
-    pub(super) fn model(&mut self, model: &Model, inputs: Vec<View>) -> Result<Vec<View>, NoEnclosure> {
+    pub(super) fn model(
+        &mut self,
+        model: &Model,
+        inputs: Vec<TapeView>,
+    ) -> Result<Vec<TapeView>, NoEnclosure> {
         let graph = &model.graph;
         let stored: usize = graph.initializers.values().map(|tensor| tensor.stored_len()).sum();
         if stored > MOST_TERMS {
             return Err(NoEnclosure("the network is too large to be enclosed number by number".into()));
         }
-        let mut scope = Scope { graph, values: HashMap::new(), outer: None };
+        let mut scope = CompileScope { graph, values: HashMap::new(), outer: None };
         for (info, view) in graph.inputs.iter().zip(inputs) {
-            let held = self.held(Some(&info.name), Value::Numbers(view), true, Rc::default())?;
+            let held = self.held(Some(&info.name), TapeValue::Numbers(view), true, Rc::default())?;
             scope.values.insert(&info.name, held);
         }
         let outputs = self.graph(model.opset, scope)?;
@@ -214,7 +218,7 @@ impl<'t> Compiler<'t> {
     }
 
     /// The outputs of a graph whose inputs are in its scope.
-    fn graph(&mut self, opset: i64, mut scope: Scope<'_>) -> Result<Vec<Held>, NoEnclosure> {
+    fn graph(&mut self, opset: i64, mut scope: CompileScope<'_>) -> Result<Vec<HeldValue>, NoEnclosure> {
         let graph = scope.graph;
         for node in Live::of_outputs(graph).filter(graph) {
             let results = self.applied(opset, node, &scope)?;
@@ -227,7 +231,12 @@ impl<'t> Compiler<'t> {
     }
 
     /// The results of a node.
-    fn applied(&mut self, opset: i64, node: &Node, scope: &Scope<'_>) -> Result<Vec<Held>, NoEnclosure> {
+    fn applied(
+        &mut self,
+        opset: i64,
+        node: &Node,
+        scope: &CompileScope<'_>,
+    ) -> Result<Vec<HeldValue>, NoEnclosure> {
         let place = |what: String| NoEnclosure(format!("node {} ({}): {what}", node.name, node.operator));
         let find = |name: &String| match name.as_str() {
             "" => Ok(None),
@@ -240,12 +249,12 @@ impl<'t> Compiler<'t> {
         }
         let inputs = operands.iter().enumerate();
         let inputs = inputs.map(|(i, held)| Some(self.as_size(node, i, &held.as_ref()?.value))).collect();
-        let call = Call { node, opset, inputs };
+        let call = TapeCall { node, opset, inputs };
         let results = self.node(&call).map_err(|what| {
             self.note_open(&operands);
             place(what)
         })?;
-        if let ("Relu" | "LeakyRelu" | "PRelu", Some(Value::Numbers(x))) =
+        if let ("Relu" | "LeakyRelu" | "PRelu", Some(TapeValue::Numbers(x))) =
             (node.operator.as_str(), call.optional(0))
         {
             let several = self.nodes.contains_key(&node.name);
@@ -266,7 +275,7 @@ impl<'t> Compiler<'t> {
             .collect()
     }
 
-    fn node(&mut self, call: &Call<'_>) -> Results {
+    fn node(&mut self, call: &TapeCall<'_>) -> Results {
         if self.tape.len > MOST_NUMBERS || self.terms > MOST_TERMS {
             return Err("the network is too large to be enclosed number by number".into());
         }
@@ -286,23 +295,30 @@ impl<'t> Compiler<'t> {
     }
 
     /// The value as numbers of the tape.
-    fn view(&mut self, value: &Value) -> View {
+    fn view(&mut self, value: &TapeValue) -> TapeView {
         match value {
-            Value::Numbers(view) => view.clone(),
-            Value::Known(tensor) => {
+            TapeValue::Numbers(view) => view.clone(),
+            TapeValue::Known(tensor) => {
                 let whole = !tensor.element.is_float();
                 let values: Vec<Interval> = tensor.to_f64().into_iter().map(|x| constant(x, whole)).collect();
-                let numbers = self.tape.push(values.len(), Rounding::Exact, Kind::Constant(values)).collect();
-                View { shape: tensor.shape.clone(), element: tensor.element, numbers }
+                let numbers =
+                    self.tape.push(values.len(), Rounding::Exact, StepKind::Constant(values)).collect();
+                TapeView { shape: tensor.shape.clone(), element: tensor.element, numbers }
             }
         }
     }
 
     /// Appends numbers of one step as a tensor.
-    fn push(&mut self, shape: Vec<usize>, element: ElementType, rounding: Rounding, kind: Kind) -> Value {
+    fn push(
+        &mut self,
+        shape: Vec<usize>,
+        element: ElementType,
+        rounding: Rounding,
+        kind: StepKind,
+    ) -> TapeValue {
         let len = shape.iter().product();
         let numbers = self.tape.push(len, rounding, kind).collect();
-        Value::Numbers(View { shape, element, numbers })
+        TapeValue::Numbers(TapeView { shape, element, numbers })
     }
 
     /// Counts terms that are written out.

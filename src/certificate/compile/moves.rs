@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Compiler, Results, Value, View, constants, doubles};
+use super::{Compiler, Results, TapeCall, TapeValue, TapeView, constants, doubles};
 use crate::onnx::{ElementType, Tensor};
 use crate::reference::Precision;
 
@@ -37,7 +37,7 @@ pub(super) fn operands(operator: &str) -> Option<Moved> {
 }
 
 /// Moves the numbers of a node's operands.
-pub(super) fn run(compiler: &mut Compiler<'_>, call: &Call<'_>, moved: Moved) -> Results {
+pub(super) fn run(compiler: &mut Compiler<'_>, call: &TapeCall<'_>, moved: Moved) -> Results {
     refuse_more_than_moving(call)?;
     let mut numbers = Vec::new();
     let mut element = ElementType::Float32;
@@ -57,8 +57,8 @@ pub(super) fn run(compiler: &mut Compiler<'_>, call: &Call<'_>, moved: Moved) ->
                 }
                 Some(Arc::new(positions(&view, &mut numbers)))
             }
-            Some(Value::Known(tensor)) => Some(Arc::clone(tensor)),
-            Some(Value::Numbers(_)) => {
+            Some(TapeValue::Known(tensor)) => Some(Arc::clone(tensor)),
+            Some(TapeValue::Numbers(_)) => {
                 return Err("where values go depends on the inputs, which has no enclosure".into());
             }
             None => None,
@@ -69,7 +69,7 @@ pub(super) fn run(compiler: &mut Compiler<'_>, call: &Call<'_>, moved: Moved) ->
 }
 
 /// Attributes with which these operators compute something, or fill in what is no operand.
-fn refuse_more_than_moving(call: &Call<'_>) -> Result<(), String> {
+fn refuse_more_than_moving(call: &TapeCall<'_>) -> Result<(), String> {
     let name = call.node.operator.as_str();
     let reduces =
         matches!(name, "ScatterElements" | "ScatterND") && call.text("reduction", "none")? != "none";
@@ -86,7 +86,7 @@ fn refuse_more_than_moving(call: &Call<'_>) -> Result<(), String> {
 }
 
 /// The positions of a view's numbers, behind those that are there.
-fn positions(view: &View, numbers: &mut Vec<u32>) -> Tensor {
+fn positions(view: &TapeView, numbers: &mut Vec<u32>) -> Tensor {
     let first = numbers.len() + 1;
     numbers.extend(&view.numbers);
     let values = (first..first + view.numbers.len()).map(|i| i as f64).collect();
@@ -96,14 +96,14 @@ fn positions(view: &View, numbers: &mut Vec<u32>) -> Tensor {
 
 fn moved_back(
     compiler: &mut Compiler<'_>,
-    result: Value,
+    result: TapeValue,
     numbers: &[u32],
     element: ElementType,
-) -> Result<Value, String> {
-    let Value::Known(tensor) = result else { return Ok(result) };
+) -> Result<TapeValue, String> {
+    let TapeValue::Known(tensor) = result else { return Ok(result) };
     if !tensor.element.is_float() {
         // A shape, a size, a mask.
-        return Ok(Value::Known(tensor));
+        return Ok(TapeValue::Known(tensor));
     }
     let mut zero = None;
     let mut find = |position: f64| {
@@ -111,7 +111,7 @@ fn moved_back(
         if position == 0.0 {
             let zero = zero.get_or_insert_with(|| {
                 let tensor = doubles(vec![1], ElementType::Float64, vec![0.0]);
-                compiler.view(&Value::Known(Arc::new(tensor))).numbers[0]
+                compiler.view(&TapeValue::Known(Arc::new(tensor))).numbers[0]
             });
             return Ok(*zero);
         }
@@ -121,5 +121,5 @@ fn moved_back(
             .ok_or("the plain engine moved it to a place that is none".to_string())
     };
     let moved = tensor.to_f64().into_iter().map(&mut find).collect::<Result<Vec<_>, String>>()?;
-    Ok(Value::Numbers(View { shape: tensor.shape.clone(), element, numbers: moved }))
+    Ok(TapeValue::Numbers(TapeView { shape: tensor.shape.clone(), element, numbers: moved }))
 }

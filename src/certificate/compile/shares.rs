@@ -6,14 +6,14 @@ use super::super::allowances;
 use super::super::directed::Interval;
 use super::super::format::Format;
 use super::super::functions::Function;
-use super::super::tape::{Form, Groups, Kind, Linear, Rounding, Scalar, Tape};
-use super::{Call, Compiler, Entry, Results, Value, View, format_of};
+use super::super::tape::{Form, Groups, Linear, Rounding, Scalar, StepKind, Tape};
+use super::{Compiler, Entry, Results, TapeCall, TapeValue, TapeView, format_of};
 
 pub(super) const OPERATORS: &[Entry] = &[("LogSoftmax", log_softmax), ("Softmax", softmax)];
 
 /// The numbers of one axis; before operator set 13 of all axes from the given one on.
-struct Shared {
-    x: View,
+struct SharedTerms {
+    x: TapeView,
     groups: Groups,
     /// Where each member of the groups lies in the operand.
     order: Vec<usize>,
@@ -21,7 +21,7 @@ struct Shared {
     len: usize,
 }
 
-fn shared(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Result<Shared, String> {
+fn shared(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Result<SharedTerms, String> {
     let x = compiler.view(&call.input(0)?.clone());
     let rank = x.shape.len() as i64;
     let axis = call.int("axis", if call.opset < 13 { 1 } else { -1 })?;
@@ -43,29 +43,29 @@ fn shared(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Result<Shared, String
         groups.push(places.clone().map(|at| x.numbers[at]));
         order.extend(places);
     }
-    Ok(Shared { x, groups, order, len })
+    Ok(SharedTerms { x, groups, order, len })
 }
 
-impl Shared {
+impl SharedTerms {
     /// The result's numbers, made in the order of the groups.
-    fn placed(self, made: Range<Scalar>) -> Value {
+    fn placed(self, made: Range<Scalar>) -> TapeValue {
         let mut numbers = vec![0; self.order.len()];
         self.order.into_iter().zip(made).for_each(|(at, number)| numbers[at] = number);
-        Value::Numbers(View { numbers, ..self.x })
+        TapeValue::Numbers(TapeView { numbers, ..self.x })
     }
 }
 
-fn softmax(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn softmax(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let mut shared = shared(compiler, call)?;
     let rounding = allowances::of_shares(format_of(shared.x.element)?, shared.len);
     let groups = std::mem::take(&mut shared.groups);
-    let made = compiler.tape.push(shared.order.len(), rounding, Kind::Softmax { groups });
+    let made = compiler.tape.push(shared.order.len(), rounding, StepKind::Softmax { groups });
     Ok(vec![shared.placed(made)])
 }
 
 /// `(x − m) − ln Σ exp(x − m)` with the largest number `m` of a group, step by step; the last two differences in any
 /// order.
-fn log_softmax(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn log_softmax(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let mut shared = shared(compiler, call)?;
     let len = shared.len;
     if len == 0 {
@@ -74,15 +74,15 @@ fn log_softmax(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let format = format_of(shared.x.element)?;
     let groups = std::mem::take(&mut shared.groups);
     let (members, count, tape) = (groups.members.clone(), groups.len(), &mut compiler.tape);
-    let largest = tape.push(count, Rounding::Exact, Kind::Extreme { largest: true, groups }).start;
+    let largest = tape.push(count, Rounding::Exact, StepKind::Extreme { largest: true, groups }).start;
     let of = |first: Scalar, at: usize| first + (at / len) as Scalar;
     let apart = sums((0..members.len()).map(|at| vec![(members[at], 1.0), (of(largest, at), -1.0)]));
     let rounding = |roundings| Rounding::Sum { format, roundings };
-    let apart = tape.push(members.len(), rounding(1), Kind::Linear(apart));
+    let apart = tape.push(members.len(), rounding(1), StepKind::Linear(apart));
     let logarithms = logarithms_of_sums(tape, apart, len, format)?;
     let result = |at: usize| vec![(members[at], 1.0), (of(largest, at), -1.0), (of(logarithms, at), -1.0)];
     let result = sums((0..members.len()).map(result));
-    let made = tape.push(members.len(), rounding(2), Kind::Linear(result));
+    let made = tape.push(members.len(), rounding(2), StepKind::Linear(result));
     Ok(vec![shared.placed(made)])
 }
 
@@ -101,17 +101,17 @@ fn logarithms_of_sums(
     let unmeasured = "how far runtimes are off has not been measured";
     let (of_exp, of_log) = (function("Exp").ok_or(unmeasured)?, function("Log").ok_or(unmeasured)?);
     let count = apart.len() / len;
-    let kind = Kind::Unary { function: Function::Exp, operands: apart.clone().collect() };
+    let kind = StepKind::Unary { function: Function::Exp, operands: apart.clone().collect() };
     let powers = tape.push(apart.len(), of_exp, kind).start;
     let members = |group: usize| (0..len).map(move |k| (powers + (group * len + k) as Scalar, 1.0)).collect();
-    let linear = Kind::Linear(sums((0..count).map(members)));
+    let linear = StepKind::Linear(sums((0..count).map(members)));
     let all = tape.push(count, Rounding::Sum { format, roundings: len }, linear);
     let floor = 1.0 - 8.0 * (len as f64 + 4.0) * format.unit();
-    let floor = tape.push(1, Rounding::Exact, Kind::Constant(vec![Interval::point(floor)])).start;
+    let floor = tape.push(1, Rounding::Exact, StepKind::Constant(vec![Interval::point(floor)])).start;
     let mut groups = Groups::default();
     all.for_each(|sum| groups.push([sum, floor]));
-    let raised = tape.push(count, Rounding::Exact, Kind::Extreme { largest: true, groups });
-    let kind = Kind::Unary { function: Function::Log, operands: raised.collect() };
+    let raised = tape.push(count, Rounding::Exact, StepKind::Extreme { largest: true, groups });
+    let kind = StepKind::Unary { function: Function::Log, operands: raised.collect() };
     Ok(tape.push(count, of_log, kind).start)
 }
 

@@ -1,8 +1,8 @@
 //! Convolutions and poolings.
 
-use super::super::tape::{Chain, Form, Groups, Kind, Linear, Rounding, Windows};
+use super::super::tape::{Chain, Form, Groups, Linear, Rounding, StepKind, TapeWindows};
 use super::linear::FUSED;
-use super::{Call, Compiler, Entry, Results, View, format_of};
+use super::{Compiler, Entry, Results, TapeCall, TapeView, format_of};
 
 pub(super) const OPERATORS: &[Entry] = &[
     ("AveragePool", average_pool),
@@ -15,7 +15,7 @@ pub(super) const OPERATORS: &[Entry] = &[
 
 /// One spatial axis of a window that slides.
 #[derive(Debug, Clone, Copy)]
-struct Axis {
+struct SlidingAxis {
     input: usize,
     output: usize,
     kernel: usize,
@@ -25,7 +25,7 @@ struct Axis {
     end: usize,
 }
 
-impl Axis {
+impl SlidingAxis {
     /// Where tap `k` of the window at `o` lies, if not in the padding.
     fn source(&self, o: usize, k: usize) -> Option<usize> {
         let at = (o * self.stride + k * self.dilation).checked_sub(self.begin)?;
@@ -39,7 +39,7 @@ impl Axis {
 }
 
 /// An attribute with a positive number for each axis.
-fn numbers(call: &Call<'_>, name: &str, count: usize, default: usize) -> Result<Vec<usize>, String> {
+fn numbers(call: &TapeCall<'_>, name: &str, count: usize, default: usize) -> Result<Vec<usize>, String> {
     let Some(given) = call.ints(name)? else { return Ok(vec![default; count]) };
     let list: Option<Vec<usize>> =
         given.iter().map(|&n| usize::try_from(n).ok().filter(|n| *n < 1 << 24)).collect();
@@ -47,7 +47,7 @@ fn numbers(call: &Call<'_>, name: &str, count: usize, default: usize) -> Result<
 }
 
 /// The axes of a window, from the attributes that convolutions and poolings share.
-fn axes(call: &Call<'_>, input: &[usize], kernel: &[usize]) -> Result<Vec<Axis>, String> {
+fn axes(call: &TapeCall<'_>, input: &[usize], kernel: &[usize]) -> Result<Vec<SlidingAxis>, String> {
     let count = input.len();
     let (strides, dilations) = (numbers(call, "strides", count, 1)?, numbers(call, "dilations", count, 1)?);
     let pads = numbers(call, "pads", 2 * count, 0)?;
@@ -80,7 +80,7 @@ fn axes(call: &Call<'_>, input: &[usize], kernel: &[usize]) -> Result<Vec<Axis>,
                 }
                 other => return Err(format!("the padding {other}")),
             };
-            Ok(Axis { input, output, kernel, stride, dilation, begin, end })
+            Ok(SlidingAxis { input, output, kernel, stride, dilation, begin, end })
         })
         .collect()
 }
@@ -100,8 +100,8 @@ fn for_each_index(sizes: &[usize], mut visit: impl FnMut(&[usize])) {
 }
 
 /// For each place of the result: taps in the operand (place, tap number), and how many lie in the operand or its padding.
-fn taps(axes: &[Axis]) -> Vec<(Vec<(u32, u32)>, usize)> {
-    let sizes = |size: fn(&Axis) -> usize| axes.iter().map(size).collect::<Vec<_>>();
+fn taps(axes: &[SlidingAxis]) -> Vec<(Vec<(u32, u32)>, usize)> {
+    let sizes = |size: fn(&SlidingAxis) -> usize| axes.iter().map(size).collect::<Vec<_>>();
     let (outputs, kernel) = (sizes(|a| a.output), sizes(|a| a.kernel));
     let mut all = Vec::new();
     for_each_index(&outputs, |o| {
@@ -121,7 +121,7 @@ fn taps(axes: &[Axis]) -> Vec<(Vec<(u32, u32)>, usize)> {
 }
 
 /// Images, channels and the spatial sizes of an operand.
-fn parts(view: &View) -> Result<(usize, usize, &[usize]), String> {
+fn parts(view: &TapeView) -> Result<(usize, usize, &[usize]), String> {
     match view.shape.as_slice() {
         [images, channels, spatial @ ..] if !spatial.is_empty() => Ok((*images, *channels, spatial)),
         other => Err(format!("an operand of shape {other:?} has no spatial axes")),
@@ -132,7 +132,7 @@ fn parts(view: &View) -> Result<(usize, usize, &[usize]), String> {
 type Weights<'c> = (Vec<f64>, &'c [usize], Option<Vec<f64>>);
 
 /// Those of a convolution.
-fn weights<'c>(call: &'c Call<'_>) -> Result<Weights<'c>, String> {
+fn weights<'c>(call: &'c TapeCall<'_>) -> Result<Weights<'c>, String> {
     let weights = call.known(1)?.ok_or("operand 1 is missing")?;
     let bias = call.known(2)?;
     if weights.iter().chain(bias.iter().flatten()).any(|x| !x.is_finite()) {
@@ -141,7 +141,7 @@ fn weights<'c>(call: &'c Call<'_>) -> Result<Weights<'c>, String> {
     Ok((weights, call.input(1)?.shape(), bias))
 }
 
-fn conv(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn conv(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let x = compiler.view(&call.input(0)?.clone());
     let (images, in_channels, spatial) = parts(&x)?;
     let (weights, shape, bias) = weights(call)?;
@@ -164,7 +164,7 @@ fn conv(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
         (0..images * out_channels * places).map(|i| bias[i / places % out_channels]).collect()
     });
     let roundings = depth * kernel.iter().product::<usize>() + 1 + FUSED;
-    let windows = Windows {
+    let windows = TapeWindows {
         inputs: x.numbers.clone(),
         in_channels,
         out_channels: *out_channels,
@@ -177,11 +177,11 @@ fn conv(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     };
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings };
     let linear = Linear::new(Form::Windows(windows), bias);
-    Ok(vec![compiler.push(out_shape, x.element, rounding, Kind::Linear(linear))])
+    Ok(vec![compiler.push(out_shape, x.element, rounding, StepKind::Linear(linear))])
 }
 
 /// Each number of the operand is spread over a window of the result.
-fn conv_transpose(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn conv_transpose(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let x = compiler.view(&call.input(0)?.clone());
     let (images, in_channels, spatial) = parts(&x)?;
     let (weights, shape, bias) = weights(call)?;
@@ -240,12 +240,12 @@ fn conv_transpose(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings };
     let linear = Linear::new(Form::Sparse { starts, inputs, weights: flat }, bias);
     let shape = [images, out_channels].into_iter().chain(sizes).collect();
-    Ok(vec![compiler.push(shape, x.element, rounding, Kind::Linear(linear))])
+    Ok(vec![compiler.push(shape, x.element, rounding, StepKind::Linear(linear))])
 }
 
 /// A pooling's axes and windows.
 #[allow(clippy::type_complexity)]
-fn pool(call: &Call<'_>, x: &View) -> Result<(Vec<usize>, Vec<(Vec<(u32, u32)>, usize)>), String> {
+fn pool(call: &TapeCall<'_>, x: &TapeView) -> Result<(Vec<usize>, Vec<(Vec<(u32, u32)>, usize)>), String> {
     let (images, channels, spatial) = parts(x)?;
     let kernel = numbers(call, "kernel_shape", spatial.len(), 1)?;
     let axes = axes(call, spatial, &kernel)?;
@@ -253,7 +253,7 @@ fn pool(call: &Call<'_>, x: &View) -> Result<(Vec<usize>, Vec<(Vec<(u32, u32)>, 
     Ok((shape, taps(&axes)))
 }
 
-fn average_pool(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn average_pool(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     let x = compiler.view(&call.input(0)?.clone());
     let (shape, windows) = pool(call, &x)?;
     let padded = call.int("count_include_pad", 0)? != 0;
@@ -278,10 +278,10 @@ fn average_pool(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     let chains = starts.iter().map(chain).collect();
     let linear = Linear::new(Form::Sparse { starts, inputs, weights }, Vec::new()).computed(exact);
     let linear = Linear { chains, ..linear };
-    Ok(vec![compiler.push(shape, x.element, rounding, Kind::Linear(linear))])
+    Ok(vec![compiler.push(shape, x.element, rounding, StepKind::Linear(linear))])
 }
 
-fn max_pool(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
+fn max_pool(compiler: &mut Compiler<'_>, call: &TapeCall<'_>) -> Results {
     if call.node.outputs.len() > 1 && !call.node.outputs[1].is_empty() {
         return Err("where the largest number lies has no enclosure".into());
     }
@@ -295,10 +295,10 @@ fn max_pool(compiler: &mut Compiler<'_>, call: &Call<'_>) -> Results {
     if (0..groups.len()).any(|g| groups.get(g).is_empty()) {
         return Err("a window of padding alone has no enclosure".into());
     }
-    Ok(vec![compiler.push(shape, x.element, Rounding::Exact, Kind::Extreme { largest: true, groups })])
+    Ok(vec![compiler.push(shape, x.element, Rounding::Exact, StepKind::Extreme { largest: true, groups })])
 }
 
-fn global_pool(compiler: &mut Compiler<'_>, call: &Call<'_>, mean: bool) -> Results {
+fn global_pool(compiler: &mut Compiler<'_>, call: &TapeCall<'_>, mean: bool) -> Results {
     let x = compiler.view(&call.input(0)?.clone());
     let (images, channels, spatial) = parts(&x)?;
     let places: usize = spatial.iter().product();
@@ -310,7 +310,7 @@ fn global_pool(compiler: &mut Compiler<'_>, call: &Call<'_>, mean: bool) -> Resu
             shape,
             x.element,
             Rounding::Exact,
-            Kind::Extreme { largest: true, groups },
+            StepKind::Extreme { largest: true, groups },
         )]);
     }
     let rounding = Rounding::Sum { format: format_of(x.element)?, roundings: places + 2 };
@@ -319,5 +319,5 @@ fn global_pool(compiler: &mut Compiler<'_>, call: &Call<'_>, mean: bool) -> Resu
     let linear = Linear::new(Form::Sparse { starts, inputs: x.numbers, weights }, Vec::new())
         .computed(places.is_power_of_two())
         .scaled_by(1.0 / places as f64);
-    Ok(vec![compiler.push(shape, x.element, rounding, Kind::Linear(linear))])
+    Ok(vec![compiler.push(shape, x.element, rounding, StepKind::Linear(linear))])
 }

@@ -15,12 +15,12 @@ use super::super::bounds::Bounds;
 use super::super::directed::Interval;
 use super::super::format::Format;
 use super::super::tape::{Scalar, Tape};
-use super::{Compiler, Held, LONG, NoEnclosure, Value, View};
+use super::{Compiler, HeldValue, LONG, NoEnclosure, TapeValue, TapeView};
 use crate::onnx::{Data, ElementType, Node, Tensor};
 
 /// A whole number that a node of a main graph computes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in super::super) struct Place {
+pub(in super::super) struct NumberPlace {
     /// Which network of the query.
     pub(in super::super) network: u32,
     /// The value's name.
@@ -30,11 +30,11 @@ pub(in super::super) struct Place {
 }
 
 /// Whole numbers that are taken for known.
-pub(in super::super) type Assumed = BTreeMap<Place, i64>;
+pub(in super::super) type Assumed = BTreeMap<NumberPlace, i64>;
 
 /// What a walk knows of a box.
 #[derive(Debug)]
-pub(in super::super) struct Within {
+pub(in super::super) struct WithinBox {
     ranges: Vec<Interval>,
     assumed: Assumed,
     /// The inputs that have got their ranges, in their order; how many steps are bounded.
@@ -46,14 +46,14 @@ pub(in super::super) struct Within {
     pub(in super::super) known: Vec<(u32, String, Arc<Tensor>)>,
     /// Whole numbers that have several, and where they stand in the main graphs.
     pub(in super::super) open: Vec<Scalar>,
-    pub(in super::super) places: HashMap<Scalar, Place>,
+    pub(in super::super) places: HashMap<Scalar, NumberPlace>,
     /// Those that the node depends on at which the walk ended.
     pub(in super::super) missing: Rc<Vec<Scalar>>,
     /// Whether what is assumed cannot be: no computation is in this part.
     pub(in super::super) is_nothing: bool,
 }
 
-impl Within {
+impl WithinBox {
     pub(in super::super) fn new(ranges: &[Interval], assumed: &Assumed) -> Self {
         Self {
             ranges: ranges.to_vec(),
@@ -71,7 +71,7 @@ impl Within {
     }
 
     /// Between which values a whole number lies; `None` if it is none of several values, or has no bounds.
-    pub(in super::super) fn whole_number(&self, place: &Place) -> Option<(i64, i64)> {
+    pub(in super::super) fn whole_number(&self, place: &NumberPlace) -> Option<(i64, i64)> {
         let (&number, _) = self.places.iter().find(|(_, own)| *own == place)?;
         let range = self.bounds.of(number);
         let (low, high) = (range.low.ceil(), range.high.floor());
@@ -79,7 +79,7 @@ impl Within {
     }
 
     /// Of some whole numbers the one with the fewest values that has a place, and its values.
-    pub(in super::super) fn fewest_values(&self, numbers: &[Scalar]) -> Option<((i64, i64), Place)> {
+    pub(in super::super) fn fewest_values(&self, numbers: &[Scalar]) -> Option<((i64, i64), NumberPlace)> {
         let values = |number: &Scalar| {
             let place = self.places.get(number)?;
             Some((self.whole_number(place)?, place.clone()))
@@ -105,7 +105,7 @@ impl Within {
     }
 
     /// The one value of each number; `None` if one has several, or more digits than doubles.
-    fn points(&self, view: &View) -> Option<Vec<f64>> {
+    fn points(&self, view: &TapeView) -> Option<Vec<f64>> {
         let point = |&x: &Scalar| {
             let range = self.bounds.of(x);
             let fits = view.element.is_float() || range.low.abs() < LONG;
@@ -115,9 +115,9 @@ impl Within {
     }
 
     /// Puts what is assumed of a value in the place of its bounds. `false` if that cannot be.
-    fn assume(&mut self, name: &str, view: &View) -> bool {
+    fn assume(&mut self, name: &str, view: &TapeView) -> bool {
         for (at, &number) in (0..).zip(&view.numbers) {
-            let place = Place { network: self.network, value: name.to_owned(), at };
+            let place = NumberPlace { network: self.network, value: name.to_owned(), at };
             let Some(&value) = self.assumed.get(&place) else { continue };
             let (range, value) = (self.bounds.of(number), value as f64);
             if !(range.low <= value && value <= range.high) {
@@ -130,7 +130,7 @@ impl Within {
 }
 
 /// A tensor of numbers that their types hold.
-fn tensor(view: &View, values: Vec<f64>) -> Arc<Tensor> {
+fn tensor(view: &TapeView, values: Vec<f64>) -> Arc<Tensor> {
     let data = match view.element {
         ElementType::Float64 => Data::F64(values),
         element if element.is_float() => Data::F32(values.into_iter().map(|x| x as f32).collect()),
@@ -169,7 +169,7 @@ fn is_size(node: &Node, operand: usize) -> bool {
 
 impl Compiler<'_> {
     /// Goes on with the inputs of a network, which have been merged with those of earlier ones: new numbers have the next ranges.
-    pub(in super::super) fn enter(&mut self, network: usize, views: &[View]) -> Result<(), NoEnclosure> {
+    pub(in super::super) fn enter(&mut self, network: usize, views: &[TapeView]) -> Result<(), NoEnclosure> {
         let Some(within) = &mut self.within else { return Ok(()) };
         within.network = network as u32;
         within.advance(self.tape);
@@ -189,24 +189,24 @@ impl Compiler<'_> {
     pub(super) fn held(
         &mut self,
         name: Option<&str>,
-        value: Value,
+        value: TapeValue,
         varies: bool,
         open: Rc<Vec<Scalar>>,
-    ) -> Result<Held, NoEnclosure> {
+    ) -> Result<HeldValue, NoEnclosure> {
         if self.within.is_none() || !varies {
-            return Ok(Held { value, varies, open });
+            return Ok(HeldValue { value, varies, open });
         }
         let whole = !value.element().is_float();
-        let value = if whole { value } else { Value::Numbers(self.view(&value)) };
+        let value = if whole { value } else { TapeValue::Numbers(self.view(&value)) };
         let tape = &*self.tape;
-        let Some(within) = &mut self.within else { return Ok(Held { value, varies, open }) };
+        let Some(within) = &mut self.within else { return Ok(HeldValue { value, varies, open }) };
         within.advance(tape);
         let view = match &value {
-            Value::Numbers(view) => view,
-            Value::Known(known) => {
+            TapeValue::Numbers(view) => view,
+            TapeValue::Known(known) => {
                 let named = name.map(|name| (within.network, name.to_owned(), Arc::clone(known)));
                 within.known.extend(named);
-                return Ok(Held { value, varies, open: Rc::default() });
+                return Ok(HeldValue { value, varies, open: Rc::default() });
             }
         };
         if whole && name.is_some_and(|name| !within.assume(name, view)) {
@@ -217,44 +217,44 @@ impl Compiler<'_> {
             let known = tensor(view, points);
             within.known.extend(name.map(|name| (within.network, name.to_owned(), Arc::clone(&known))));
             return Ok(match whole {
-                true => Held { value: Value::Known(known), varies, open: Rc::default() },
-                false => Held { value, varies, open },
+                true => HeldValue { value: TapeValue::Known(known), varies, open: Rc::default() },
+                false => HeldValue { value, varies, open },
             });
         }
         if !whole {
-            return Ok(Held { value, varies, open });
+            return Ok(HeldValue { value, varies, open });
         }
         let several = |&&x: &&Scalar| within.bounds.of(x).low != within.bounds.of(x).high;
         let own: Vec<Scalar> = view.numbers.iter().filter(several).copied().collect();
         within.open.extend(&own);
         for (at, &number) in (0..).zip(&view.numbers) {
-            let place = name.map(|name| Place { network: within.network, value: name.to_owned(), at });
+            let place = name.map(|name| NumberPlace { network: within.network, value: name.to_owned(), at });
             if let Some(place) = place {
                 within.places.entry(number).or_insert(place);
             }
         }
-        Ok(Held { value, varies, open: Rc::new(own) })
+        Ok(HeldValue { value, varies, open: Rc::new(own) })
     }
 
     /// An operand, as a constant where it is a size that has one value in the box.
-    pub(super) fn as_size(&self, node: &Node, operand: usize, value: &Value) -> Value {
+    pub(super) fn as_size(&self, node: &Node, operand: usize, value: &TapeValue) -> TapeValue {
         match (&self.within, value) {
-            (Some(within), Value::Numbers(view)) if is_size(node, operand) => {
+            (Some(within), TapeValue::Numbers(view)) if is_size(node, operand) => {
                 let points = within.points(view);
-                points.map_or_else(|| value.clone(), |points| Value::Known(tensor(view, points)))
+                points.map_or_else(|| value.clone(), |points| TapeValue::Known(tensor(view, points)))
             }
             _ => value.clone(),
         }
     }
 
     /// Notes what kept a node from being put on the tape.
-    pub(super) fn note_open(&mut self, operands: &[Option<Held>]) {
+    pub(super) fn note_open(&mut self, operands: &[Option<HeldValue>]) {
         let Some(within) = &mut self.within else { return };
         // What an inner graph has noted is nearer.
         if !within.missing.is_empty() {
             return;
         }
-        let is_whole = |held: &&Held| !held.value.element().is_float();
+        let is_whole = |held: &&HeldValue| !held.value.element().is_float();
         let direct = union(operands.iter().flatten().filter(is_whole).map(|held| &held.open));
         within.missing = match direct.is_empty() {
             false => direct,

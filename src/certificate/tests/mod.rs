@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::directed::Interval;
-use super::sweep::{Row, Workspace};
+use super::sweep::{SweepWorkspace, TapeRow};
 use super::worker::Worker;
 use super::{Certificate, Enclosure, Ground, Mending, Refusal, Token, certify, check};
 use crate::onnx::{Attribute, Data, Dim, ElementType, Graph, Model, Node, Tensor, ValueInfo};
@@ -247,8 +247,10 @@ fn check_samples(model: &Arc<Model>, random: &mut Random, scale: f64) {
     let numbers = enclosure.outputs();
     let ranges: Vec<Interval> = inputs.iter().map(|&(low, high)| Interval { low, high }).collect();
     let coefficients: Vec<f64> = numbers.iter().map(|_| random.between(-1.0, 1.0)).collect();
-    let row =
-        Row { terms: numbers.iter().copied().zip(coefficients.iter().copied()).collect(), ..Row::default() };
+    let row = TapeRow {
+        terms: numbers.iter().copied().zip(coefficients.iter().copied()).collect(),
+        ..TapeRow::default()
+    };
     for tightened in [false, true] {
         let mut worker = Worker::new(&enclosure);
         if tightened {
@@ -257,7 +259,8 @@ fn check_samples(model: &Arc<Model>, random: &mut Random, scale: f64) {
             worker.enclose(&enclosure, &ranges);
         }
         let least =
-            Workspace::default().rows(&enclosure.tape, worker.bounds(), std::slice::from_ref(&row), &[])[0];
+            SweepWorkspace::default().rows(&enclosure.tape, worker.bounds(), std::slice::from_ref(&row), &[])
+                [0];
         for sample in 0..20 {
             let corner = sample % 2 == 0;
             let point: Vec<f64> = inputs

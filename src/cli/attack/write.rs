@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::attack::Victim;
 use crate::attack::csv;
-use crate::attack::images::npy::Column;
+use crate::attack::images::npy::ArrayColumn;
 use crate::attack::images::{npz, picture};
 use crate::attack::page::{self, Content};
 use crate::attack::record::{ConfirmedResult, Record};
@@ -86,13 +86,13 @@ impl WrittenReport<'_> {
         let pictures = numbers(&|_, _, found| usize::from(found.picture.is_adversarial()));
         let methods: Vec<&str> = self.successes().map(|(record, ..)| record.method.as_str()).collect();
         let arrays = [
-            ("inputs", Column::Floats(&inputs, width)),
-            ("originals", Column::Floats(&originals, width)),
-            ("labels", Column::Numbers(&labels)),
-            ("classes", Column::Numbers(&classes)),
-            ("images", Column::Numbers(&images)),
-            ("pictures", Column::Numbers(&pictures)),
-            ("methods", Column::Texts(&methods)),
+            ("inputs", ArrayColumn::Floats(&inputs, width)),
+            ("originals", ArrayColumn::Floats(&originals, width)),
+            ("labels", ArrayColumn::Numbers(&labels)),
+            ("classes", ArrayColumn::Numbers(&classes)),
+            ("images", ArrayColumn::Numbers(&images)),
+            ("pictures", ArrayColumn::Numbers(&pictures)),
+            ("methods", ArrayColumn::Texts(&methods)),
         ];
         npz::write(&arrays).map_err(|source| WriteError { path: self.output.join("adversarial.npz"), source })
     }

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use vnnlib::Query;
 
-use crate::audit::Claim;
+use crate::audit::AuditClaim;
 use crate::audit::claims::{self, ClaimsError};
 use crate::audit::examine::File;
 use crate::cli::input;
@@ -48,7 +48,7 @@ pub(super) enum TableError {
 
 /// A claim, and the folder that its counterexample's name is relative to.
 pub(super) struct Entry {
-    pub(super) claim: Claim,
+    pub(super) claim: AuditClaim,
     folder: PathBuf,
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::{Claim, Record};
+use crate::audit::{AuditClaim, AuditRecord};
 use crate::cli::journal::{self, JournalError};
 
 /// What the findings depend on.
@@ -21,18 +21,18 @@ pub(super) struct Settings {
 /// An open journal.
 pub(super) struct Journal {
     journal: journal::JournalFile,
-    known: HashMap<String, Record>,
+    known: HashMap<String, AuditRecord>,
 }
 
 impl Journal {
     /// Opens or begins one.
     pub(super) fn open(path: &Path, settings: Settings) -> Result<Self, JournalError> {
-        let (journal, records) = journal::JournalFile::open::<Settings, Record>(path, &settings)?;
+        let (journal, records) = journal::JournalFile::open::<Settings, AuditRecord>(path, &settings)?;
         Ok(Self { journal, known: records.into_iter().map(|record| (of_record(&record), record)).collect() })
     }
 
     /// The record of an instance about which exactly these claims were noted.
-    pub(super) fn find(&self, claims: &[&Claim]) -> Option<Record> {
+    pub(super) fn find(&self, claims: &[&AuditClaim]) -> Option<AuditRecord> {
         self.known.get(&of_claims(claims)).cloned()
     }
 
@@ -40,17 +40,17 @@ impl Journal {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(super) fn note(&self, record: &Record) -> io::Result<()> {
+    pub(super) fn note(&self, record: &AuditRecord) -> io::Result<()> {
         self.journal.note(record)
     }
 }
 
-fn of_record(record: &Record) -> String {
+fn of_record(record: &AuditRecord) -> String {
     let claims = record.claims.iter().map(|claim| (&claim.tool, &claim.word, &claim.witness));
     key(&record.network, &record.property, claims)
 }
 
-fn of_claims(claims: &[&Claim]) -> String {
+fn of_claims(claims: &[&AuditClaim]) -> String {
     let (network, property) =
         claims.first().map_or(("", ""), |claim| (claim.network.as_str(), claim.property.as_str()));
     key(network, property, claims.iter().map(|claim| (&claim.tool, &claim.word, &claim.witness)))
@@ -67,10 +67,10 @@ fn key<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{ClaimedVerdict, Finding, Judged, Truth};
+    use crate::audit::{ClaimedVerdict, Finding, InstanceTruth, Judged};
 
-    fn claim(word: &str) -> Claim {
-        Claim {
+    fn claim(word: &str) -> AuditClaim {
+        AuditClaim {
             tool: "x".into(),
             benchmark: "b".into(),
             network: "n".into(),
@@ -81,16 +81,16 @@ mod tests {
         }
     }
 
-    fn record(word: &str) -> Record {
+    fn record(word: &str) -> AuditRecord {
         let claim = claim(word);
         let finding = Finding::Stands;
         let judged =
             Judged { tool: claim.tool, answer: claim.answer, word: claim.word, witness: None, finding };
-        Record {
+        AuditRecord {
             benchmark: claim.benchmark,
             network: claim.network,
             property: claim.property,
-            truth: Truth::Open,
+            truth: InstanceTruth::Open,
             claims: vec![judged],
             seconds: 1.0,
         }

@@ -17,7 +17,7 @@ use super::exit::Exit;
 use super::failure::Failing;
 use super::journal::JournalError;
 use super::repair::interrupt;
-use crate::audit::{Claim, Finding, Record, Summary, Truth, examine, page};
+use crate::audit::{AuditClaim, AuditRecord, AuditSummary, Finding, InstanceTruth, examine, page};
 use crate::budget::{Budget, Interrupt};
 use crate::cli::terminal::{self, say};
 use crate::pack;
@@ -75,7 +75,7 @@ fn audit(args: &args::AuditArgs) -> Result<Exit, AuditFailure> {
     let records = examine_all(&instances, &config, journal.as_ref(), (&interrupt, &budget), show)
         .map_err(|source| AuditFailure::Write { path: args.journal.clone().unwrap_or_default(), source })?;
     let open = instances.len() - records.len();
-    let summary = Summary::new(&records).with_open(open);
+    let summary = AuditSummary::new(&records).with_open(open);
     if let Some(path) = &args.html {
         let written = pack::write_bytes(path, page::page(&summary).as_bytes());
         written.map_err(|source| AuditFailure::Write { path: path.clone(), source })?;
@@ -103,9 +103,9 @@ fn examine_all(
     journal: Option<&Journal>,
     (interrupt, budget): (&Interrupt, &Budget),
     show: bool,
-) -> io::Result<Vec<Record>> {
+) -> io::Result<Vec<AuditRecord>> {
     let claims = |instance: &Instance| journal.and_then(|journal| journal.find(&claims_of(instance)));
-    let mut records: Vec<Option<Record>> = instances.iter().map(claims).collect();
+    let mut records: Vec<Option<AuditRecord>> = instances.iter().map(claims).collect();
     let open: Vec<usize> = (0..instances.len()).filter(|&at| records[at].is_none()).collect();
     let bar = show.then(|| Bar::start(instances.len() - open.len(), instances.len()));
     let (sender, results) = channel();
@@ -119,7 +119,7 @@ fn examine_all(
                 {
                     let record = examine_one(&instances[at], config, budget);
                     // What a signal has cut short is done again. Nobody listens any more when the journal has failed.
-                    let undecided = !matches!(record.truth, Truth::Sat(_) | Truth::Unsat);
+                    let undecided = !matches!(record.truth, InstanceTruth::Sat(_) | InstanceTruth::Unsat);
                     if interrupt.is_raised() && undecided || sender.send((at, record)).is_err() {
                         return;
                     }
@@ -130,7 +130,7 @@ fn examine_all(
         let (mut false_unsat, mut done) = (0, Ok(()));
         while let Ok((at, record)) = results.recv() {
             // What a bug has kept from being examined is examined the next time.
-            let bug = record.truth == Truth::Unusable(BUG.to_owned());
+            let bug = record.truth == InstanceTruth::Unusable(BUG.to_owned());
             done = journal.filter(|_| !bug).map_or(Ok(()), |journal| journal.note(&record));
             false_unsat += record.claims.iter().filter(|claim| claim.finding == Finding::FalseUnsat).count();
             if let Some(bar) = &bar {
@@ -147,11 +147,11 @@ fn examine_all(
     Ok(records.into_iter().flatten().collect())
 }
 
-fn claims_of(instance: &Instance) -> Vec<&Claim> {
+fn claims_of(instance: &Instance) -> Vec<&AuditClaim> {
     instance.entries.iter().map(|entry| &entry.claim).collect()
 }
 
-fn examine_one(instance: &Instance, config: &config::AuditConfig, budget: &Budget) -> Record {
+fn examine_one(instance: &Instance, config: &config::AuditConfig, budget: &Budget) -> AuditRecord {
     let claims = claims_of(instance);
     let files: Vec<_> = instance.entries.iter().map(files::Entry::counterexample).collect();
     let budget = || budget.slice(config.budget);

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use crate::audit::summary::{COLUMNS, Case, Counts};
-use crate::audit::{Finding, Summary, Truth};
+use crate::audit::{AuditSummary, Finding, InstanceTruth};
 use crate::report::table::markdown;
 
-pub(super) fn of(summary: &Summary<'_>) -> String {
+pub(super) fn of(summary: &AuditSummary<'_>) -> String {
     let mut out = String::new();
     if summary.open > 0 {
         let _ = writeln!(out, "Interrupted: {} instances are not examined.\n", summary.open);
@@ -32,10 +32,9 @@ pub(super) fn of(summary: &Summary<'_>) -> String {
                 writeln!(out, "  {network} {property}: sat says {sat}; unsat says {unsat}; known: {known}");
         }
     }
-    let unusable = summary
-        .records
-        .iter()
-        .filter(|record| matches!(record.truth, Truth::Unusable(_) | Truth::Contradiction { .. }));
+    let unusable = summary.records.iter().filter(|record| {
+        matches!(record.truth, InstanceTruth::Unusable(_) | InstanceTruth::Contradiction { .. })
+    });
     for record in unusable {
         let _ = writeln!(out, "\nnot used: {} {}: {}", record.network, record.property, record.truth.words());
     }
@@ -43,7 +42,7 @@ pub(super) fn of(summary: &Summary<'_>) -> String {
 }
 
 /// The table, with the columns that hold anything.
-fn table(summary: &Summary<'_>) -> String {
+fn table(summary: &AuditSummary<'_>) -> String {
     let totals = summary.total.cells();
     let shown: Vec<usize> = (0..COLUMNS.len()).filter(|&at| totals[at] > 0).collect();
     let head: Vec<&str> =

@@ -39,7 +39,7 @@ pub(super) enum Ran {
 }
 
 /// A verdict with its reason and its evidence.
-struct Judged {
+struct JudgedUnit {
     verdict: UnitVerdict,
     why: String,
     evidence: UnitEvidence,
@@ -142,8 +142,8 @@ fn call(
 }
 
 /// What a unit's ending means; `Err` if it has no result.
-fn judge(attended: &Attended, kind: ToolKind, scratch: &Path, log: &str) -> Result<Judged, Ran> {
-    let plain = |verdict, why: String| Ok(Judged { verdict, why, evidence: UnitEvidence::default() });
+fn judge(attended: &Attended, kind: ToolKind, scratch: &Path, log: &str) -> Result<JudgedUnit, Ran> {
+    let plain = |verdict, why: String| Ok(JudgedUnit { verdict, why, evidence: UnitEvidence::default() });
     let ending = match &attended.waited {
         Ok(ending) => ending,
         Err(StopReason::TimeUp) => {
@@ -176,13 +176,13 @@ fn judge(attended: &Attended, kind: ToolKind, scratch: &Path, log: &str) -> Resu
 }
 
 /// From a results file in the competition's form. `unsat` may have a certificate.
-fn of_results(scratch: &Path) -> Judged {
+fn of_results(scratch: &Path) -> JudgedUnit {
     let mut evidence = UnitEvidence::default();
     let bytes = match fs::read(scratch.join(RESULTS)) {
         Ok(bytes) => bytes,
         Err(error) => {
             let why = format!("it has written no results file: {error}");
-            return Judged { verdict: UnitVerdict::Error, why, evidence };
+            return JudgedUnit { verdict: UnitVerdict::Error, why, evidence };
         }
     };
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
@@ -194,11 +194,11 @@ fn of_results(scratch: &Path) -> Judged {
         UnitVerdict::Unsat => evidence.certificate = fs::read(scratch.join(CERTIFICATE)).ok(),
         _ => {}
     }
-    Judged { verdict, why, evidence }
+    JudgedUnit { verdict, why, evidence }
 }
 
 /// From what Marabou has printed: its counterexample in the competition's form.
-fn of_marabou(ending: &CommandEnding, scratch: &Path) -> Judged {
+fn of_marabou(ending: &CommandEnding, scratch: &Path) -> JudgedUnit {
     let tool = as_tool(ToolKind::Marabou, Path::new("Marabou"), "");
     let (verdict, why, witness) = match tool.answer(ending, scratch) {
         ToolAnswer::Unsat => (UnitVerdict::Unsat, String::new(), None),
@@ -208,7 +208,7 @@ fn of_marabou(ending: &CommandEnding, scratch: &Path) -> Judged {
         }
         ToolAnswer::None(why) => (UnitVerdict::of_word(&why), why, None),
     };
-    Judged { verdict, why, evidence: UnitEvidence { witness, certificate: None } }
+    JudgedUnit { verdict, why, evidence: UnitEvidence { witness, certificate: None } }
 }
 
 /// A counterexample as a results file.

@@ -15,10 +15,10 @@ use crate::onnx::{ElementType, Tensor};
 /// The results of a node, in order.
 pub(crate) type Built = Result<Vec<Operand>, ModelError>;
 /// Builds one node.
-pub(crate) type Build<T> = fn(&mut Call<'_, T>) -> Built;
+pub(crate) type Build<T> = fn(&mut ImportCall<'_, T>) -> Built;
 
 /// One node in the making.
-pub(crate) struct Call<'a, T> {
+pub(crate) struct ImportCall<'a, T> {
     pub(super) importer: &'a mut Importer<T>,
     /// The node.
     pub(crate) node: &'a Node,
@@ -26,7 +26,7 @@ pub(crate) struct Call<'a, T> {
     pub(super) operands: Vec<Option<Operand>>,
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     /// Version of the operator set.
     pub(crate) fn opset(&self) -> i64 {
         self.importer.opset

@@ -67,7 +67,7 @@ impl Tensor {
         transposed: bool,
         scale: f64,
     ) -> Matrix<T> {
-        let layout = Layout { outputs, inputs, transposed };
+        let layout = ConstantLayout { outputs, inputs, transposed };
         // A large matrix is not widened as a whole: that would take twice its memory on top.
         match &self.data {
             Data::SparseF32(s) => {
@@ -85,14 +85,14 @@ impl Tensor {
 
 /// How a tensor holds a matrix.
 #[derive(Clone, Copy)]
-struct Layout {
+struct ConstantLayout {
     outputs: usize,
     inputs: usize,
     /// Stored as `[inputs][outputs]`.
     transposed: bool,
 }
 
-impl Layout {
+impl ConstantLayout {
     fn place(self, at: usize) -> (u32, u32) {
         let row_len = if self.transposed { self.outputs } else { self.inputs };
         let (row, column) = (at / row_len.max(1), at % row_len.max(1));
@@ -165,8 +165,10 @@ mod tests {
         let values: Vec<f64> = (0..80 * 60).map(|i| if i % 11 == 0 { f64::from(i) } else { 0.0 }).collect();
         let dense = Tensor::rounded(ElementType::Float64, vec![80, 60], &values);
         let places: Vec<usize> = (0..values.len()).filter(|&i| values[i] != 0.0).collect();
-        let data =
-            crate::onnx::Sparse { values: places.iter().map(|&i| values[i]).collect(), indices: places };
+        let data = crate::onnx::SparseValues {
+            values: places.iter().map(|&i| values[i]).collect(),
+            indices: places,
+        };
         let sparse = Tensor { data: Data::SparseF64(data), ..dense.clone() };
         for transposed in [false, true] {
             let (outputs, inputs) = if transposed { (60, 80) } else { (80, 60) };

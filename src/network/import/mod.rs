@@ -21,7 +21,7 @@ use crate::network::simplify::simplify;
 use crate::network::{Network, NodeId, Real};
 use crate::onnx::live::Live;
 use crate::onnx::{Attribute, ElementType, Graph, Model, ModelError, Node, Place, Tensor, expand};
-use call::Call;
+use call::ImportCall;
 use plain::Rescue;
 use reach::Reach;
 
@@ -32,7 +32,7 @@ pub enum ImportError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// All the nodes with operators that no builder exists for, found before anything was built.
-    #[error("{}", Listed(.0))]
+    #[error("{}", ListedNodes(.0))]
     Unsupported(Vec<UnsupportedNode>),
 }
 
@@ -45,9 +45,9 @@ pub struct UnsupportedNode {
     pub operator: String,
 }
 
-struct Listed<'a>(&'a [UnsupportedNode]);
+struct ListedNodes<'a>(&'a [UnsupportedNode]);
 
-impl fmt::Display for Listed<'_> {
+impl fmt::Display for ListedNodes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} node(s) with unsupported operators:", self.0.len())?;
         for (i, node) in self.0.iter().enumerate() {
@@ -288,7 +288,7 @@ impl<T: Real> Importer<T> {
         let Some((_, build)) = ops::find::<T>(&node.operator).filter(|_| standard) else {
             return Err(node.error("the operator is not supported"));
         };
-        let results = build(&mut Call { importer: self, node, operands })?;
+        let results = build(&mut ImportCall { importer: self, node, operands })?;
         let missing = node.outputs.iter().enumerate().skip(results.len());
         match missing.into_iter().find(|(_, name)| is_needed(name, live)) {
             Some((i, name)) => Err(node.error(format!("result {i} ({name}) is not supported"))),

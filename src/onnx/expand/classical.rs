@@ -1,7 +1,7 @@
 //! Models of `ai.onnx.ml`, as scikit-learn's converter writes them, as far as they are numbers:
 //! <https://onnx.ai/onnx/operators/index_ml.html>. Labels that are texts are named, with what to do.
 
-use super::scores::{Labels, Second, along_last, finished, finished_targets, two_columns};
+use super::scores::{ClassLabels, SecondScore, along_last, finished, finished_targets, two_columns};
 use super::writer::Writer;
 use super::{CLASSICAL, Entry};
 use crate::onnx::error::ModelError;
@@ -89,12 +89,12 @@ fn linear_regressor(w: &mut Writer<'_>) -> Result<(), ModelError> {
 
 fn linear_classifier(w: &mut Writer<'_>) -> Result<(), ModelError> {
     let intercepts = w.node.floats("intercepts")?.unwrap_or_default().len();
-    let labels = Labels::of(w, "classlabels_ints", "classlabels_strings")?;
+    let labels = ClassLabels::of(w, "classlabels_ints", "classlabels_strings")?;
     let classes = if intercepts == 0 { labels.count } else { intercepts };
     let scores = linear(w, classes)?;
     if classes == 1 && labels.count == 2 {
         // One row of coefficients stands for both classes.
-        let both = two_columns(w, &scores, Second::Complement)?;
+        let both = two_columns(w, &scores, SecondScore::Complement)?;
         w.give(1, &both);
         labels.give_above(w, &scores, 0.0);
         return Ok(());

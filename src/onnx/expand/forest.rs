@@ -12,7 +12,7 @@ const MOST_ENTRIES: usize = 1 << 26;
 
 /// How a condition compares a feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Mode {
+pub(super) enum SplitMode {
     LessOrEqual,
     Less,
     GreaterOrEqual,
@@ -23,7 +23,7 @@ pub(super) enum Mode {
     Member,
 }
 
-impl Mode {
+impl SplitMode {
     pub(super) const ALL: [Self; 7] = [
         Self::LessOrEqual,
         Self::Less,
@@ -48,9 +48,9 @@ impl Mode {
 }
 
 /// A node that decides.
-pub(super) struct Split {
+pub(super) struct TreeSplit {
     pub(super) feature: i64,
-    pub(super) mode: Mode,
+    pub(super) mode: SplitMode,
     pub(super) threshold: f64,
     /// Of [`Mode::Member`].
     pub(super) members: Vec<f64>,
@@ -80,7 +80,7 @@ impl Aggregate {
 
 /// A forest as plain data.
 pub(super) struct Forest {
-    pub(super) splits: Vec<Split>,
+    pub(super) splits: Vec<TreeSplit>,
     pub(super) roots: Vec<Child>,
     /// For each leaf its targets and their weights.
     pub(super) leaves: Vec<Vec<(usize, f64)>>,
@@ -209,7 +209,7 @@ impl Forest {
     /// Truths `[points, splits]` as numbers, and the split that each column is of: those of one kind stand together.
     fn conditions_hold(&self, w: &mut Writer<'_>, x: &str) -> (String, Vec<usize>) {
         let (mut parts, mut order) = (Vec::new(), Vec::new());
-        for mode in Mode::ALL {
+        for mode in SplitMode::ALL {
             let own: Vec<usize> = (0..self.splits.len()).filter(|&at| self.splits[at].mode == mode).collect();
             if own.is_empty() {
                 continue;
@@ -217,7 +217,7 @@ impl Forest {
             let compared = |&at: &usize| -> Vec<(i64, f64)> {
                 let split = &self.splits[at];
                 let alone = [split.threshold];
-                let against = if mode == Mode::Member { split.members.as_slice() } else { &alone };
+                let against = if mode == SplitMode::Member { split.members.as_slice() } else { &alone };
                 against.iter().map(|&value| (split.feature, value)).collect()
             };
             let all: Vec<(i64, f64)> = own.iter().flat_map(compared).collect();
@@ -232,7 +232,7 @@ impl Forest {
                 truths = w.op("Not", &[&truths]);
             }
             let mut truths = w.cast(&truths, self.element);
-            if mode == Mode::Member {
+            if mode == SplitMode::Member {
                 truths = self.any_member(w, &truths, &own);
             }
             parts.push(truths);

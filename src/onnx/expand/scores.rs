@@ -9,7 +9,7 @@ use crate::onnx::tensor::{ElementType, Tensor};
 
 /// The second column of a classifier that has scores for one class only.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Second {
+pub(super) enum SecondScore {
     /// Scores are like probabilities: the other is 1 less the score.
     Complement,
     /// Scores are like distances: the other is the score's opposite.
@@ -58,17 +58,21 @@ pub(super) fn contradicted(w: &Writer<'_>, what: &str) -> ModelError {
 }
 
 /// A score as two columns.
-pub(super) fn two_columns(w: &mut Writer<'_>, score: &str, second: Second) -> Result<String, ModelError> {
+pub(super) fn two_columns(
+    w: &mut Writer<'_>,
+    score: &str,
+    second: SecondScore,
+) -> Result<String, ModelError> {
     let (first, score) = match (transform(w)?, second) {
         ("LOGISTIC", _) => {
             let opposite = w.op("Neg", &[score]);
             (w.op("Sigmoid", &[&opposite]), w.op("Sigmoid", &[score]))
         }
-        ("NONE", Second::Complement) => {
+        ("NONE", SecondScore::Complement) => {
             let one = w.like(1.0, score);
             (w.op("Sub", &[&one, score]), score.to_owned())
         }
-        ("NONE", Second::Opposite) => (w.op("Neg", &[score]), score.to_owned()),
+        ("NONE", SecondScore::Opposite) => (w.op("Neg", &[score]), score.to_owned()),
         (name, _) => return Err(contradicted(w, &format!("post_transform {name} of a single score"))),
     };
     Ok(w.with("Concat", &[&first, &score], &[("axis", Attribute::Int(1))]))
@@ -129,14 +133,14 @@ fn probit(w: &mut Writer<'_>, x: &str) -> String {
 }
 
 /// A classifier's labels.
-pub(super) struct Labels {
+pub(super) struct ClassLabels {
     /// Their numbers; `None` where they are texts.
     numbers: Option<Vec<i64>>,
     /// How many there are.
     pub(super) count: usize,
 }
 
-impl Labels {
+impl ClassLabels {
     /// From an attribute with numbers, else from one with texts.
     pub(super) fn of(w: &Writer<'_>, numbers: &str, texts: &str) -> Result<Self, ModelError> {
         let given = w.node.ints(numbers)?.map(<[i64]>::to_vec);

@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::forest::{Aggregate, Child, Forest, Mode, Split};
-use super::scores::{Labels, Second, finished, finished_targets, two_columns};
+use super::forest::{Aggregate, Child, Forest, SplitMode, TreeSplit};
+use super::scores::{ClassLabels, SecondScore, finished, finished_targets, two_columns};
 use super::writer::Writer;
 use super::{CLASSICAL, Entry};
 use crate::onnx::error::ModelError;
@@ -58,7 +58,7 @@ fn regressor(w: &mut Writer<'_>) -> Result<(), ModelError> {
 }
 
 fn classifier(w: &mut Writer<'_>) -> Result<(), ModelError> {
-    let labels = Labels::of(w, "classlabels_int64s", "classlabels_strings")?;
+    let labels = ClassLabels::of(w, "classlabels_int64s", "classlabels_strings")?;
     let forest = older(w, "class", labels.count)?;
     let scores = forest.scores(w, Aggregate::Sum)?;
     let weights = || forest.leaves.iter().flatten();
@@ -81,7 +81,7 @@ fn classifier(w: &mut Writer<'_>) -> Result<(), ModelError> {
 }
 
 /// What ONNX Runtime makes something else of than ONNX says: the scores, or the label, then why.
-fn of_all(w: &Writer<'_>, forest: &Forest, labels: &Labels) -> Result<Option<ModelError>, ModelError> {
+fn of_all(w: &Writer<'_>, forest: &Forest, labels: &ClassLabels) -> Result<Option<ModelError>, ModelError> {
     let has_base = !numbers(w, "base_values")?.0.is_empty();
     let positive = forest.leaves.iter().flatten().all(|(_, weight)| *weight >= 0.0);
     let always = |class: usize| forest.always_weighs(class);
@@ -108,7 +108,7 @@ fn of_two(
     w: &mut Writer<'_>,
     scores: &str,
     forest: &Forest,
-    labels: &Labels,
+    labels: &ClassLabels,
     (is_second, positive): (bool, bool),
 ) -> Result<String, ModelError> {
     let base = numbers(w, "base_values")?.0;
@@ -128,7 +128,7 @@ fn of_two(
         // The column of the class without weights stays 0.
         return finished(w, scores);
     }
-    two_columns(w, &score, if positive { Second::Complement } else { Second::Opposite })
+    two_columns(w, &score, if positive { SecondScore::Complement } else { SecondScore::Opposite })
 }
 
 /// Numbers with the base values added, if there are any.
@@ -186,12 +186,12 @@ fn older(w: &Writer<'_>, what: &str, count: usize) -> Result<Forest, ModelError>
     };
     let mut splits = Vec::with_capacity(inner.len());
     for at in inner {
-        let mode = MODES.iter().position(|name| *name == modes[at]).map(|place| Mode::ALL[place]);
-        let mode = mode.filter(|mode| *mode != Mode::Member);
+        let mode = MODES.iter().position(|name| *name == modes[at]).map(|place| SplitMode::ALL[place]);
+        let mode = mode.filter(|mode| *mode != SplitMode::Member);
         let mode = mode.ok_or_else(|| w.error(format!("the comparison {} does not exist", modes[at])))?;
         let (yes, no) = (child(at, yes[at])?, child(at, no[at])?);
         let (feature, threshold) = (features[at], thresholds[at]);
-        splits.push(Split { feature, mode, threshold, members: Vec::new(), yes, no });
+        splits.push(TreeSplit { feature, mode, threshold, members: Vec::new(), yes, no });
     }
     let roots = (0..trees.len()).filter(|&at| !is_child[at]).map(|at| children[at]).collect();
     let mut forest = Forest {
@@ -273,7 +273,7 @@ fn tensor<'a>(w: &Writer<'a>, name: &str) -> Result<&'a Tensor, ModelError> {
 }
 
 /// The nodes of version 5 that decide, and whether their thresholds are in double precision.
-fn splits(w: &Writer<'_>, leaves: usize) -> Result<(Vec<Split>, bool), ModelError> {
+fn splits(w: &Writer<'_>, leaves: usize) -> Result<(Vec<TreeSplit>, bool), ModelError> {
     let (modes, thresholds) = (tensor(w, "nodes_modes")?.to_f64(), tensor(w, "nodes_splits")?);
     let double = thresholds.element == ElementType::Float64;
     let thresholds = thresholds.to_f64();
@@ -295,12 +295,19 @@ fn splits(w: &Writer<'_>, leaves: usize) -> Result<(Vec<Split>, bool), ModelErro
     let mut sets = members(w)?.into_iter();
     let mut splits = Vec::with_capacity(modes.len());
     for (at, &mode) in modes.iter().enumerate() {
-        let mode = Mode::ALL.get(mode as usize).copied();
+        let mode = SplitMode::ALL.get(mode as usize).copied();
         let mode = mode.ok_or_else(|| w.error(format!("the comparison {} does not exist", modes[at])))?;
         let missing = || w.error("its attribute membership_values does not have a set for each node");
-        let members = if mode == Mode::Member { sets.next().ok_or_else(missing)? } else { Vec::new() };
+        let members = if mode == SplitMode::Member { sets.next().ok_or_else(missing)? } else { Vec::new() };
         let (feature, threshold) = (features[at], thresholds[at]);
-        splits.push(Split { feature, mode, threshold, members, yes: child(yes, at)?, no: child(no, at)? });
+        splits.push(TreeSplit {
+            feature,
+            mode,
+            threshold,
+            members,
+            yes: child(yes, at)?,
+            no: child(no, at)?,
+        });
     }
     Ok((splits, double))
 }

@@ -5,7 +5,7 @@
 use super::classical::{numbers, points};
 use super::coupling;
 use super::scores::{
-    Labels, Second, along_last, contradicted, finished, first_largest, transform, two_columns,
+    ClassLabels, SecondScore, along_last, contradicted, finished, first_largest, transform, two_columns,
 };
 use super::writer::Writer;
 use super::{CLASSICAL, Entry};
@@ -49,7 +49,7 @@ fn regressor(w: &mut Writer<'_>) -> Result<(), ModelError> {
 }
 
 fn classifier(w: &mut Writer<'_>) -> Result<(), ModelError> {
-    let labels = Labels::of(w, "classlabels_ints", "classlabels_strings")?;
+    let labels = ClassLabels::of(w, "classlabels_ints", "classlabels_strings")?;
     let sizes = w.node.ints("vectors_per_class")?.unwrap_or_default().to_vec();
     let sizes: Option<Vec<usize>> = sizes.iter().map(|&size| usize::try_from(size).ok()).collect();
     let sizes = sizes.ok_or_else(|| w.error("its attribute vectors_per_class holds a negative number"))?;
@@ -69,7 +69,7 @@ fn classifier(w: &mut Writer<'_>) -> Result<(), ModelError> {
     } else if machine.classes > 2 {
         finished(w, &scores)?
     } else if transform(w)? == "NONE" {
-        two_columns(w, &scores, Second::Opposite)?
+        two_columns(w, &scores, SecondScore::Opposite)?
     } else {
         return Err(contradicted(w, "post_transform of the single score of two classes"));
     };
@@ -78,7 +78,7 @@ fn classifier(w: &mut Writer<'_>) -> Result<(), ModelError> {
 }
 
 /// A linear machine: one row of coefficients a class.
-fn without_vectors(w: &mut Writer<'_>, labels: &Labels) -> Result<(), ModelError> {
+fn without_vectors(w: &mut Writer<'_>, labels: &ClassLabels) -> Result<(), ModelError> {
     let x = points(w)?;
     let (coefficients, rho) = (numbers(w, "coefficients")?, numbers(w, "rho")?);
     let classes = labels.count;
@@ -129,7 +129,7 @@ struct Pairs {
 }
 
 impl Pairs {
-    fn of(w: &Writer<'_>, labels: &Labels, sizes: &[usize]) -> Result<Self, ModelError> {
+    fn of(w: &Writer<'_>, labels: &ClassLabels, sizes: &[usize]) -> Result<Self, ModelError> {
         let (coefficients, rho) = (numbers(w, "coefficients")?, numbers(w, "rho")?);
         let vectors = numbers(w, "support_vectors")?;
         let classes = labels.count;

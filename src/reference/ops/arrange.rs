@@ -6,7 +6,7 @@ use super::super::array::{self, broadcast, moved};
 use super::super::call::{Call, Results};
 use super::Entry;
 use super::shape::{from_operand, index};
-use crate::onnx::{Data, Sparse, Tensor};
+use crate::onnx::{Data, SparseValues, Tensor};
 
 pub(super) const OPERATORS: &[Entry] = &[
     ("Concat", concat),
@@ -84,13 +84,13 @@ fn sparse_transpose(x: &Tensor) -> Option<Tensor> {
     Some(Tensor { element: x.element, shape: vec![columns, rows], data })
 }
 
-fn turned<T: Copy>(entries: &Sparse<T>, rows: usize, columns: usize) -> Sparse<T> {
+fn turned<T: Copy>(entries: &SparseValues<T>, rows: usize, columns: usize) -> SparseValues<T> {
     let place = |&at: &usize| at % columns * rows + at / columns;
     let mut pairs: Vec<(usize, T)> =
         entries.indices.iter().map(place).zip(entries.values.iter().copied()).collect();
     pairs.sort_unstable_by_key(|(at, _)| *at);
     let (indices, values) = pairs.into_iter().unzip();
-    Sparse { indices, values }
+    SparseValues { indices, values }
 }
 
 fn expand(call: &Call<'_>) -> Results {

@@ -6,7 +6,7 @@
 use super::super::array::{self, same_element};
 use super::super::call::{Call, Results};
 use super::Entry;
-use super::linear::{Fused, Real, Sizes, centred, product, widened};
+use super::linear::{Fused, RealValue, Sizes, centred, product, widened};
 use super::window::{self, Window};
 use crate::onnx::{Data, ElementType, Tensor};
 
@@ -108,7 +108,7 @@ fn add_bias(values: &mut [f64], bias: Option<&Tensor>, filters: usize, plane: us
     Ok(())
 }
 
-fn columns_product<T: Real>(
+fn columns_product<T: RealValue>(
     x: &[T],
     w: &[T],
     channels: Channels,
@@ -235,7 +235,7 @@ fn transposed_axes(
     Ok(axes)
 }
 
-fn scattered_product<T: Real>(
+fn scattered_product<T: RealValue>(
     x: &[T],
     w: &[T],
     channels: Channels,

@@ -6,7 +6,7 @@ use std::ops::{AddAssign, Mul};
 use super::super::array::{self, Held, broadcast, combined, floats, integers, same_element, view};
 use super::super::call::{Call, Results};
 use super::Entry;
-use crate::onnx::{Data, ElementType, Sparse, Tensor};
+use crate::onnx::{Data, ElementType, SparseValues, Tensor};
 
 pub(super) const OPERATORS: &[Entry] =
     &[("Det", det), ("Gemm", gemm), ("MatMul", matmul), ("MatMulInteger", matmul_integer)];
@@ -18,7 +18,7 @@ const BLOCK: usize = 128;
 const STRIP: usize = 128;
 
 /// The types that products are computed in.
-pub(super) trait Real:
+pub(super) trait RealValue:
     Copy + Default + AddAssign + Mul<Output = Self> + Into<f64> + From<f32>
 {
     /// Partial sums of a dot product; at most 16.
@@ -33,20 +33,20 @@ pub(super) trait Real:
     fn entries(tensor: &Tensor) -> Option<(&[usize], Cow<'_, [Self]>)>;
 }
 
-impl Real for f32 {
+impl RealValue for f32 {
     fn read(tensor: &Tensor) -> Cow<'_, [f32]> {
         Self::values(tensor)
     }
 
     fn entries(tensor: &Tensor) -> Option<(&[usize], Cow<'_, [f32]>)> {
         match &tensor.data {
-            Data::SparseF32(Sparse { indices, values }) => Some((indices, Cow::Borrowed(values))),
+            Data::SparseF32(SparseValues { indices, values }) => Some((indices, Cow::Borrowed(values))),
             _ => None,
         }
     }
 }
 
-impl Real for f64 {
+impl RealValue for f64 {
     fn read(tensor: &Tensor) -> Cow<'_, [f64]> {
         floats(tensor)
     }
@@ -89,7 +89,7 @@ impl From<Fused> for f64 {
     }
 }
 
-impl Real for Fused {
+impl RealValue for Fused {
     const LANES: usize = 1;
 
     fn add_product(&mut self, a: Self, b: Self) {
@@ -116,7 +116,7 @@ pub(in crate::reference) struct Sizes {
 
 /// `a × b`, both row-major. A strip of `b` that the cache holds is used for all rows of `a` before the next one; the order
 /// in which terms are added up does not depend on the strips.
-pub(super) fn product<T: Real, S: Copy + Into<T>>(a: &[T], b: &[S], Sizes { m, k, n }: Sizes) -> Vec<T> {
+pub(super) fn product<T: RealValue, S: Copy + Into<T>>(a: &[T], b: &[S], Sizes { m, k, n }: Sizes) -> Vec<T> {
     let mut out = vec![T::default(); m * n];
     let mut strip = Vec::new();
     let mut partial = [T::default(); STRIP];
@@ -140,7 +140,7 @@ pub(super) fn product<T: Real, S: Copy + Into<T>>(a: &[T], b: &[S], Sizes { m, k
 }
 
 /// `a × bᵀ`: `b` holds a column of the product's right side in each row.
-fn product_transposed<T: Real, S: Copy + Into<T>>(a: &[T], b: &[S], Sizes { m, k, n }: Sizes) -> Vec<T> {
+fn product_transposed<T: RealValue, S: Copy + Into<T>>(a: &[T], b: &[S], Sizes { m, k, n }: Sizes) -> Vec<T> {
     const LANES: usize = 16;
     let count = T::LANES.min(LANES);
     let mut out = Vec::with_capacity(m * n);
@@ -159,12 +159,12 @@ fn product_transposed<T: Real, S: Copy + Into<T>>(a: &[T], b: &[S], Sizes { m, k
 
 /// The values of the right side of a product. Those in single precision are widened one at a time: a large matrix in
 /// double precision would take twice the memory of the model.
-enum Right<'t, T: Real> {
+enum Right<'t, T: RealValue> {
     Single(&'t [f32]),
     Own(Cow<'t, [T]>),
 }
 
-impl<'t, T: Real> Right<'t, T> {
+impl<'t, T: RealValue> Right<'t, T> {
     fn read(tensor: &'t Tensor) -> Self {
         match &tensor.data {
             Data::F32(values) => Self::Single(values),
@@ -188,7 +188,11 @@ impl<'t, T: Real> Right<'t, T> {
 }
 
 /// `a × b` with few entries in `b`.
-fn product_sparse<T: Real>(a: &[T], (indices, values): (&[usize], &[T]), Sizes { m, k, n }: Sizes) -> Vec<T> {
+fn product_sparse<T: RealValue>(
+    a: &[T],
+    (indices, values): (&[usize], &[T]),
+    Sizes { m, k, n }: Sizes,
+) -> Vec<T> {
     let mut out = vec![T::default(); m * n];
     for i in 0..m {
         for (&at, &value) in indices.iter().zip(values) {
@@ -199,7 +203,11 @@ fn product_sparse<T: Real>(a: &[T], (indices, values): (&[usize], &[T]), Sizes {
 }
 
 /// `a × b` with few entries in `a`.
-fn sparse_product<T: Real>((indices, values): (&[usize], &[T]), b: &[T], Sizes { m, k, n }: Sizes) -> Vec<T> {
+fn sparse_product<T: RealValue>(
+    (indices, values): (&[usize], &[T]),
+    b: &[T],
+    Sizes { m, k, n }: Sizes,
+) -> Vec<T> {
     let mut out = vec![T::default(); m * n];
     for (&at, &value) in indices.iter().zip(values) {
         let (row, column) = (at / k, at % k);
@@ -209,7 +217,7 @@ fn sparse_product<T: Real>((indices, values): (&[usize], &[T]), b: &[T], Sizes {
     out
 }
 
-pub(super) fn widened<T: Real>(values: Vec<T>) -> Vec<f64> {
+pub(super) fn widened<T: RealValue>(values: Vec<T>) -> Vec<f64> {
     values.into_iter().map(Into::into).collect()
 }
 
@@ -265,7 +273,7 @@ impl Plan {
         Ok(Self { sizes, pairs, shape })
     }
 
-    fn floats<T: Real>(&self, a: &Tensor, b: &Tensor) -> Vec<T> {
+    fn floats<T: RealValue>(&self, a: &Tensor, b: &Tensor) -> Vec<T> {
         let Sizes { m, k, n } = self.sizes;
         if let ([_], Some((indices, values))) = (self.pairs.as_slice(), T::entries(b)) {
             return product_sparse(&T::read(a), (indices, &values), self.sizes);
@@ -338,7 +346,7 @@ pub(in crate::reference) fn gemm_sizes(call: &Call<'_>) -> Result<Sizes, String>
     Ok(Sizes { m, k, n })
 }
 
-fn gemm_product<T: Real>(call: &Call<'_>) -> Result<Vec<T>, String> {
+fn gemm_product<T: RealValue>(call: &Call<'_>) -> Result<Vec<T>, String> {
     let sizes = gemm_sizes(call)?;
     let Sizes { m, k, n } = sizes;
     let mut left = T::read(call.input(0)?);

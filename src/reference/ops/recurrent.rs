@@ -42,7 +42,7 @@ impl Kind {
 type Activation = Box<dyn Fn(f64) -> f64>;
 
 /// One direction's weights, and how they are used.
-struct Cell {
+struct RecurrentCell {
     kind: Kind,
     input: usize,
     hidden: usize,
@@ -60,7 +60,7 @@ struct Cell {
     input_forget: bool,
 }
 
-impl Cell {
+impl RecurrentCell {
     fn dot(row: &[f64], x: &[f64]) -> f64 {
         row.iter().zip(x).map(|(w, x)| w * x).sum()
     }
@@ -113,7 +113,7 @@ impl Cell {
 }
 
 /// Sizes of the operands, and where their values are.
-struct Sizes {
+struct RecurrentSizes {
     time: usize,
     batch: usize,
     input: usize,
@@ -122,7 +122,7 @@ struct Sizes {
     batch_first: bool,
 }
 
-impl Sizes {
+impl RecurrentSizes {
     fn new(call: &Call<'_>) -> Result<Self, String> {
         let (x, r) = (call.input(0)?, call.input(2)?);
         let batch_first = call.flag("layout", false)?;
@@ -165,7 +165,7 @@ impl Sizes {
 }
 
 fn recurrent(call: &Call<'_>, kind: Kind) -> Results {
-    let sizes = Sizes::new(call)?;
+    let sizes = RecurrentSizes::new(call)?;
     let x = call.input(0)?;
     let values = floats(x);
     let state = array::len(&sizes.state_shape())?;
@@ -216,7 +216,7 @@ fn expect(tensor: &Tensor, i: usize, len: usize) -> Result<Vec<f64>, String> {
     Ok(floats(tensor).into_owned())
 }
 
-fn lengths(call: &Call<'_>, sizes: &Sizes) -> Result<Vec<usize>, String> {
+fn lengths(call: &Call<'_>, sizes: &RecurrentSizes) -> Result<Vec<usize>, String> {
     let Some(given) = call.integers(4)? else { return Ok(vec![sizes.time; sizes.batch]) };
     let lengths: Vec<usize> =
         given.iter().filter_map(|&n| usize::try_from(n).ok()).filter(|&n| n <= sizes.time).collect();
@@ -226,12 +226,12 @@ fn lengths(call: &Call<'_>, sizes: &Sizes) -> Result<Vec<usize>, String> {
     Ok(lengths)
 }
 
-fn cell(call: &Call<'_>, kind: Kind, sizes: &Sizes, d: usize) -> Result<Cell, String> {
+fn cell(call: &Call<'_>, kind: Kind, sizes: &RecurrentSizes, d: usize) -> Result<RecurrentCell, String> {
     let (directions, rows) = (sizes.directions, kind.gates() * sizes.hidden);
     let part = |all: Vec<f64>| all[d * all.len() / directions..][..all.len() / directions].to_vec();
     let peepholes =
         if kind == Kind::Lstm { operand(call, 7, directions * 3 * sizes.hidden)? } else { Vec::new() };
-    Ok(Cell {
+    Ok(RecurrentCell {
         kind,
         input: sizes.input,
         hidden: sizes.hidden,

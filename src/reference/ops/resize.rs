@@ -11,7 +11,7 @@ pub(super) const OPERATORS: &[Entry] = &[("Resize", resize), ("Upsample", upsamp
 
 /// How one axis is resized.
 #[derive(Debug, Clone, Copy)]
-struct Axis {
+struct ResizedAxis {
     input: usize,
     output: usize,
     scale: f32,
@@ -20,7 +20,7 @@ struct Axis {
 }
 
 /// What is the same for all axes.
-struct Method<'a> {
+struct ResizeMethod<'a> {
     mode: &'a str,
     coordinates: &'a str,
     nearest: &'a str,
@@ -47,10 +47,10 @@ fn upsample(call: &Call<'_>) -> Results {
 
 /// Before operator set 11 there is nothing to choose but the mode. ONNX does not say what the nearest position is; ONNX Runtime
 /// rounds up where the image shrinks, and down where it grows.
-fn plain<'a>(call: &'a Call<'_>) -> Result<Method<'a>, String> {
+fn plain<'a>(call: &'a Call<'_>) -> Result<ResizeMethod<'a>, String> {
     let mode = call.string("mode", "nearest")?;
     let (coordinates, nearest) = ("asymmetric", "simple");
-    Ok(Method {
+    Ok(ResizeMethod {
         mode,
         coordinates,
         nearest,
@@ -67,7 +67,7 @@ fn resize(call: &Call<'_>) -> Results {
     if call.opset < 11 {
         return interpolate(call, &scaled(shape, &list(1).ok_or("it has no scales")?)?, &plain(call)?);
     }
-    let method = Method {
+    let method = ResizeMethod {
         mode: call.string("mode", "nearest")?,
         coordinates: call.string("coordinate_transformation_mode", "half_pixel")?,
         nearest: call.string("nearest_mode", "round_prefer_floor")?,
@@ -96,27 +96,27 @@ fn resize(call: &Call<'_>) -> Results {
             }
         }
     }
-    let mut axes: Vec<Axis> = shape.iter().map(|&n| untouched(n)).collect();
+    let mut axes: Vec<ResizedAxis> = shape.iter().map(|&n| untouched(n)).collect();
     chosen.iter().zip(resized).for_each(|(&d, axis)| axes[d] = axis);
     interpolate(call, &axes, &method)
 }
 
-fn untouched(n: usize) -> Axis {
-    Axis { input: n, output: n, scale: 1.0, region: (0.0, 1.0) }
+fn untouched(n: usize) -> ResizedAxis {
+    ResizedAxis { input: n, output: n, scale: 1.0, region: (0.0, 1.0) }
 }
 
-fn scaled(shape: &[usize], scales: &[f64]) -> Result<Vec<Axis>, String> {
+fn scaled(shape: &[usize], scales: &[f64]) -> Result<Vec<ResizedAxis>, String> {
     if scales.len() != shape.len() || !scales.iter().all(|s| s.is_finite() && *s > 0.0) {
         return Err(format!("scales {scales:?} for shape {shape:?}"));
     }
     let axis = |(&n, &scale): (&usize, &f64)| {
         let scale = scale as f32;
-        Axis { output: (n as f32 * scale).floor() as usize, scale, ..untouched(n) }
+        ResizedAxis { output: (n as f32 * scale).floor() as usize, scale, ..untouched(n) }
     };
     Ok(shape.iter().zip(scales).map(axis).collect())
 }
 
-fn sized(shape: &[usize], sizes: &[f64], policy: &str) -> Result<Vec<Axis>, String> {
+fn sized(shape: &[usize], sizes: &[f64], policy: &str) -> Result<Vec<ResizedAxis>, String> {
     if sizes.len() != shape.len() || shape.contains(&0) || sizes.iter().any(|s| *s < 0.0) {
         return Err(format!("sizes {sizes:?} for shape {shape:?}"));
     }
@@ -128,13 +128,15 @@ fn sized(shape: &[usize], sizes: &[f64], policy: &str) -> Result<Vec<Axis>, Stri
         other => return Err(format!("its attribute keep_aspect_ratio_policy is {other:?}")),
     };
     let axis = |((&n, &size), ratio): ((&usize, &f64), f32)| match common {
-        Some(scale) => Axis { output: (n as f32 * scale + 0.5).floor() as usize, scale, ..untouched(n) },
-        None => Axis { output: size as usize, scale: ratio, ..untouched(n) },
+        Some(scale) => {
+            ResizedAxis { output: (n as f32 * scale + 0.5).floor() as usize, scale, ..untouched(n) }
+        }
+        None => ResizedAxis { output: size as usize, scale: ratio, ..untouched(n) },
     };
     Ok(shape.iter().zip(sizes).zip(ratios).map(axis).collect())
 }
 
-fn interpolate(call: &Call<'_>, axes: &[Axis], method: &Method<'_>) -> Results {
+fn interpolate(call: &Call<'_>, axes: &[ResizedAxis], method: &ResizeMethod<'_>) -> Results {
     let x = call.input(0)?;
     array::len(&axes.iter().map(|a| a.output).collect::<Vec<_>>())?;
     let mut shape = x.shape.clone();
@@ -167,7 +169,7 @@ fn interpolate(call: &Call<'_>, axes: &[Axis], method: &Method<'_>) -> Results {
     Ok(vec![call.store_integers(x.element, shape, values)])
 }
 
-fn source(i: usize, axis: &Axis, method: &Method<'_>) -> Result<Source, String> {
+fn source(i: usize, axis: &ResizedAxis, method: &ResizeMethod<'_>) -> Result<Source, String> {
     let n = axis.input;
     if n == 0 {
         return Err("nothing to interpolate between".into());
@@ -216,7 +218,7 @@ fn source(i: usize, axis: &Axis, method: &Method<'_>) -> Result<Source, String> 
 }
 
 /// The position in the input that position `i` of the result looks at.
-fn coordinate(i: f64, axis: &Axis, mode: &str) -> Result<f64, String> {
+fn coordinate(i: f64, axis: &ResizedAxis, mode: &str) -> Result<f64, String> {
     let (n, m, scale) = (axis.input as f64, axis.output as f64, f64::from(axis.scale));
     Ok(match mode {
         "half_pixel" => (i + 0.5) / scale - 0.5,
@@ -239,7 +241,7 @@ fn coordinate(i: f64, axis: &Axis, mode: &str) -> Result<f64, String> {
 }
 
 /// The same in single precision, where rounding decides between two pixels.
-fn coordinate_single(i: usize, axis: &Axis, mode: &str) -> Option<f32> {
+fn coordinate_single(i: usize, axis: &ResizedAxis, mode: &str) -> Option<f32> {
     let (i, n, m, scale) = (i as f32, axis.input as f32, axis.output as f32, axis.scale);
     let half = (i + 0.5) / scale;
     match mode {

@@ -11,18 +11,18 @@ pub(super) const OPERATORS: &[Entry] =
     &[("Scatter", scatter_elements), ("ScatterElements", scatter_elements), ("ScatterND", scatter_nd)];
 
 /// What becomes of the old value `a` and the new value `b`.
-struct Reduction {
+struct ScatterReduction {
     floats: fn(f64, f64) -> f64,
     integers: fn(i64, i64) -> i64,
 }
 
-fn reduction(call: &Call<'_>) -> Result<Reduction, String> {
+fn reduction(call: &Call<'_>) -> Result<ScatterReduction, String> {
     Ok(match call.string("reduction", "none")? {
-        "none" => Reduction { floats: |_, b| b, integers: |_, b| b },
-        "add" => Reduction { floats: |a, b| a + b, integers: i64::wrapping_add },
-        "mul" => Reduction { floats: |a, b| a * b, integers: i64::wrapping_mul },
-        "max" => Reduction { floats: maximum, integers: i64::max },
-        "min" => Reduction { floats: minimum, integers: i64::min },
+        "none" => ScatterReduction { floats: |_, b| b, integers: |_, b| b },
+        "add" => ScatterReduction { floats: |a, b| a + b, integers: i64::wrapping_add },
+        "mul" => ScatterReduction { floats: |a, b| a * b, integers: i64::wrapping_mul },
+        "max" => ScatterReduction { floats: maximum, integers: i64::max },
+        "min" => ScatterReduction { floats: minimum, integers: i64::min },
         other => return Err(format!("its attribute reduction is {other:?}")),
     })
 }

@@ -38,11 +38,11 @@ const MANY_INPUTS: usize = 40;
 const FEW_BOXES: usize = 16;
 
 /// Branch and bound over the input box.
-struct Split<T> {
+struct InputSplit<T> {
     free: Vec<usize>,
     costs: PseudoCosts,
     /// `None` until the region's box has been looked at.
-    waiting: Option<BinaryHeap<Part>>,
+    waiting: Option<BinaryHeap<BoxPart>>,
     looked_at: usize,
     /// The share of the region's box, by volume, that is excluded.
     excluded: f64,
@@ -65,7 +65,7 @@ enum Fate {
 }
 
 /// A box that cannot be excluded as a whole.
-struct Part {
+struct BoxPart {
     lower: Vec<f64>,
     upper: Vec<f64>,
     /// How often the region's box was halved to get it.
@@ -95,14 +95,14 @@ struct Half {
 }
 
 /// Why there are no bounds.
-enum Obstacle {
+enum BoundObstacle {
     /// Time is up, or a witness was found.
     Halt(Halt),
     /// They cannot be computed.
     Unbounded,
 }
 
-impl From<Halt> for Obstacle {
+impl From<Halt> for BoundObstacle {
     fn from(halt: Halt) -> Self {
         Self::Halt(halt)
     }
@@ -115,7 +115,7 @@ pub fn make<T: Real>(
     _seed: u64,
 ) -> Result<Box<dyn Falsifier<T>>, NotApplicable> {
     bounder(problem)?;
-    Ok(Box::new(Split {
+    Ok(Box::new(InputSplit {
         free: region.free().collect(),
         costs: PseudoCosts::new(region.lower.len()),
         waiting: None,
@@ -128,7 +128,7 @@ pub fn make<T: Real>(
     }))
 }
 
-impl<T: Real> Falsifier<T> for Split<T> {
+impl<T: Real> Falsifier<T> for InputSplit<T> {
     fn price(&self, problem: &Problem<T>) -> u64 {
         price_of_bounds(&problem.network)
     }
@@ -158,8 +158,8 @@ impl<T: Real> Falsifier<T> for Split<T> {
         let Ok(mut bounder) = problem.bounder() else { return Ok(Progress::Exhausted) };
         let progress = match self.cut_some(&mut bounder, oracle) {
             Ok(progress) => progress,
-            Err(Obstacle::Unbounded) => Progress::Exhausted,
-            Err(Obstacle::Halt(halt)) => return Err(halt),
+            Err(BoundObstacle::Unbounded) => Progress::Exhausted,
+            Err(BoundObstacle::Halt(halt)) => return Err(halt),
         };
         self.corners.flush(oracle)?;
         Ok(progress)
@@ -172,11 +172,11 @@ fn bound<T: Real>(
     (lower, upper): (&[f64], &[f64]),
     (open, known): (impl Iterator<Item = u32>, &Phases),
     oracle: &mut Oracle<'_, T>,
-) -> Result<Option<Rest>, Obstacle> {
+) -> Result<Option<Rest>, BoundObstacle> {
     let keep_going = || oracle.check().is_ok();
     if !bounder.intervals_within(known, lower, upper, Tightening::OpenPhases, &keep_going) {
         oracle.check()?;
-        return Err(Obstacle::Unbounded);
+        return Err(BoundObstacle::Unbounded);
     }
     oracle.tally.count_bounds(bounder.swept());
     if let Some(condition) = &oracle.region.condition {
@@ -219,13 +219,13 @@ pub(in crate::search) fn hope_of(
     Some(worst.unwrap_or((f64::INFINITY, LinearBound { least: f64::NEG_INFINITY, slopes: Vec::new() })))
 }
 
-impl<T: Real> Split<T> {
+impl<T: Real> InputSplit<T> {
     /// Cuts a few boxes, those with the most hope first.
     fn cut_some(
         &mut self,
         bounder: &mut Bounder<'_>,
         oracle: &mut Oracle<'_, T>,
-    ) -> Result<Progress, Obstacle> {
+    ) -> Result<Progress, BoundObstacle> {
         let end = self.looked_at + BOXES;
         while self.looked_at < end {
             let Some(waiting) = &mut self.waiting else {
@@ -246,7 +246,7 @@ impl<T: Real> Split<T> {
     }
 
     /// Looks at the region's box.
-    fn begin(&mut self, bounder: &mut Bounder<'_>, oracle: &mut Oracle<'_, T>) -> Result<(), Obstacle> {
+    fn begin(&mut self, bounder: &mut Bounder<'_>, oracle: &mut Oracle<'_, T>) -> Result<(), BoundObstacle> {
         let (lower, upper) = (oracle.region.hull_lower.clone(), oracle.region.hull_upper.clone());
         let all = 0..oracle.region.conjunctions.len() as u32;
         let rest = bound(bounder, (&lower, &upper), (all, &Phases::default()), oracle)?;
@@ -258,10 +258,10 @@ impl<T: Real> Split<T> {
     /// Notes the corner where the deciding row is best, and replaces the box by the halves that stay.
     fn cut(
         &mut self,
-        part: &Part,
+        part: &BoxPart,
         bounder: &mut Bounder<'_>,
         oracle: &mut Oracle<'_, T>,
-    ) -> Result<(), Obstacle> {
+    ) -> Result<(), BoundObstacle> {
         let ends = part.lower.iter().zip(&part.upper).enumerate();
         let corner = ends.map(|(i, (&low, &high))| if part.slope(i) >= 0.0 { low } else { high });
         self.corners.add(oracle, corner)?;
@@ -295,7 +295,7 @@ impl<T: Real> Split<T> {
     }
 
     /// Inputs along which a box may be cut, the most sensitive first (the smear rule of nnenum and ReluVal).
-    fn candidates(&self, part: &Part) -> Vec<usize> {
+    fn candidates(&self, part: &BoxPart) -> Vec<usize> {
         let smear = |i: usize| (part.slope(i).abs() + 1e-9) * (part.upper[i] - part.lower[i]);
         let can_be_cut = |&i: &usize| part.lower[i] < part.middle(i) && part.middle(i) < part.upper[i];
         let mut inputs: Vec<usize> = self.free.iter().copied().filter(can_be_cut).collect();
@@ -312,13 +312,13 @@ impl<T: Real> Split<T> {
     /// Both halves of a box cut along an input.
     fn try_out(
         &mut self,
-        part: &Part,
+        part: &BoxPart,
         input: usize,
         bounder: &mut Bounder<'_>,
         oracle: &mut Oracle<'_, T>,
-    ) -> Result<[Half; 2], Obstacle> {
+    ) -> Result<[Half; 2], BoundObstacle> {
         let cut = part.middle(input);
-        let mut half = |is_high: bool| -> Result<Half, Obstacle> {
+        let mut half = |is_high: bool| -> Result<Half, BoundObstacle> {
             let (mut lower, mut upper) = (part.lower.clone(), part.upper.clone());
             *(if is_high { &mut lower[input] } else { &mut upper[input] }) = cut;
             let open = part.rest.open.iter().copied();
@@ -336,7 +336,7 @@ impl<T: Real> Split<T> {
         let Half { lower, upper, rest } = half;
         match rest {
             None => self.excluded += 0.5_f64.powi(depth),
-            Some(rest) => waiting.push(Part { lower, upper, depth, place, rest }),
+            Some(rest) => waiting.push(BoxPart { lower, upper, depth, place, rest }),
         }
     }
 }
@@ -345,7 +345,7 @@ fn hopes(halves: &[Half; 2]) -> [Option<f64>; 2] {
     halves.each_ref().map(|half| half.rest.as_ref().map(|rest| rest.hope))
 }
 
-impl Part {
+impl BoxPart {
     fn middle(&self, input: usize) -> f64 {
         self.lower[input] * 0.5 + self.upper[input] * 0.5
     }
@@ -362,21 +362,21 @@ impl Part {
     }
 }
 
-impl PartialEq for Part {
+impl PartialEq for BoxPart {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Part {}
+impl Eq for BoxPart {}
 
-impl PartialOrd for Part {
+impl PartialOrd for BoxPart {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Part {
+impl Ord for BoxPart {
     fn cmp(&self, other: &Self) -> Ordering {
         self.rest.hope.total_cmp(&other.rest.hope)
     }

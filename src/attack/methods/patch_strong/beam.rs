@@ -38,14 +38,14 @@ impl BeamState {
 }
 
 /// A state with one more change, not yet made.
-struct Child {
+struct BeamChild {
     change: ValueChange,
     /// Of the parent's class, or of the class that it leads to.
     class: usize,
     lead: f32,
 }
 
-impl Child {
+impl BeamChild {
     fn made(&self, probe: &Probe<'_, '_, '_>, states: &[BeamState]) -> Spot {
         let ValueChange { parent, index, value } = self.change;
         probe.moved(&states[parent].spot, &[(index, value)])
@@ -98,7 +98,7 @@ pub(super) fn search_from(
 fn expand(
     probe: &mut Probe<'_, '_, '_>,
     states: &[BeamState],
-) -> Result<(Vec<Child>, Vec<Child>), StopReason> {
+) -> Result<(Vec<BeamChild>, Vec<BeamChild>), StopReason> {
     let task = probe.task;
     let evaluations = probe.effort().evaluations;
     let asked: Vec<(&Spot, usize)> = states.iter().map(|state| (&state.spot, state.aim)).collect();
@@ -116,10 +116,10 @@ fn expand(
         let (class, best) = task.lead(outputs);
         if task.success(outputs).is_some() {
             let saved = spare(probe, state, &slopes[change.parent], change, best);
-            results.push(Child { change, class, lead: saved });
+            results.push(BeamChild { change, class, lead: saved });
         }
         let lead = task.toward(outputs, state.aim);
-        children.push(Child { change, class: state.aim, lead });
+        children.push(BeamChild { change, class: state.aim, lead });
     }
     Ok((children, results))
 }
@@ -183,14 +183,18 @@ fn spare(
 }
 
 /// The results that keep the limits, those that may become shortest first.
-fn accepted(probe: &Probe<'_, '_, '_>, states: &[BeamState], mut results: Vec<Child>) -> Vec<FoolingInput> {
+fn accepted(
+    probe: &Probe<'_, '_, '_>,
+    states: &[BeamState],
+    mut results: Vec<BeamChild>,
+) -> Vec<FoolingInput> {
     results.sort_by(|a, b| b.lead.total_cmp(&a.lead));
-    let made = |child: &Child| {
+    let made = |child: &BeamChild| {
         let spot = child.made(probe, states);
         FoolingInput { spot, class: child.class }
     };
     let mut seen = HashSet::new();
-    let fresh = |child: &&Child| seen.insert(changed(&states[child.change.parent], child.change.index));
+    let fresh = |child: &&BeamChild| seen.insert(changed(&states[child.change.parent], child.change.index));
     let kept = |found: &FoolingInput| probe.task.keeps_limits(&found.spot.input);
     results.iter().filter(fresh).map(made).filter(kept).take(RESULTS).collect()
 }
@@ -199,7 +203,7 @@ fn accepted(probe: &Probe<'_, '_, '_>, states: &[BeamState], mut results: Vec<Ch
 fn select(
     probe: &Probe<'_, '_, '_>,
     states: &[BeamState],
-    mut children: Vec<Child>,
+    mut children: Vec<BeamChild>,
     aims: &[usize],
     width: usize,
 ) -> Vec<BeamState> {
@@ -207,7 +211,7 @@ fn select(
     let mut next = Vec::new();
     for &aim in aims {
         let mut seen = HashSet::new();
-        let state = |child: &Child| {
+        let state = |child: &BeamChild| {
             let changed = changed(&states[child.change.parent], child.change.index);
             if !seen.insert(changed.clone()) {
                 return None;

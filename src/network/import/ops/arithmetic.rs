@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::op::{Binary, BinaryFunction, Op, UnaryFunction};
 use crate::onnx::{ElementType, ModelError};
@@ -31,7 +31,7 @@ impl<T: Real> Importer<T> {
     ];
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     fn pair(&mut self, f: BinaryFunction) -> Built {
         let (a, b) = self.both()?;
         self.result(Op::Binary(Binary(f)), &[a, b])
@@ -67,24 +67,24 @@ impl<T: Real> Call<'_, T> {
     }
 }
 
-fn div<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn div<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let integers = !call.element(&call.operand(0)?).is_float();
     call.pair(if integers { BinaryFunction::IntegerDiv } else { BinaryFunction::Div })
 }
 
-fn mean<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn mean<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let count = call.count() as f64;
     let sum = call.joined(BinaryFunction::Add)?;
     Ok(vec![call.unary(UnaryFunction::Scale { scale: 1.0 / count, shift: 0.0 }, &sum)?])
 }
 
-fn modulo<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn modulo<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let truncated = call.node.flag("fmod", false)?;
     call.pair(if truncated { BinaryFunction::Remainder } else { BinaryFunction::Modulo })
 }
 
 /// The slope is broadcast to the operand's shape, never the other way round.
-fn prelu<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn prelu<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     call.floats_only()?;
     let (x, slope) = call.both()?;
     if let Operand::Constant(tensor) = &slope
@@ -96,7 +96,7 @@ fn prelu<T: Real>(call: &mut Call<'_, T>) -> Built {
     call.pair(BinaryFunction::PRelu)
 }
 
-fn pow<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn pow<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (base, exponent) = call.both()?;
     if let Operand::Constant(tensor) = &exponent
         && let Some(exponent) = tensor.scalar()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::op::{Integer, Op, Unary, UnaryFunction};
 use crate::network::shape;
@@ -24,7 +24,7 @@ impl<T: Real> Importer<T> {
     ];
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     fn type_attribute(&self, name: &str) -> Result<Option<ElementType>, ModelError> {
         let Some(code) = self.node.int(name)? else { return Ok(None) };
         let unsupported = || self.error(format!("element type {code} of attribute {name} is not supported"));
@@ -66,19 +66,19 @@ impl<T: Real> Call<'_, T> {
     }
 }
 
-fn cast<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn cast<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let to = call.type_attribute("to")?.ok_or_else(|| call.error("attribute `to` is missing"))?;
     Ok(vec![call.cast_to(&x, to)?])
 }
 
-fn cast_like<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn cast_like<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (x, like) = (call.operand(0)?, call.operand(1)?);
     let to = call.element(&like);
     Ok(vec![call.cast_to(&x, to)?])
 }
 
-fn constant<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn constant<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let node = call.node;
     let float = |shape, values: Vec<f64>| Arc::new(Tensor::rounded(ElementType::Float32, shape, &values));
     let tensor = if let Some(tensor) = node.tensor("value")? {
@@ -99,7 +99,7 @@ fn constant<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![Operand::Constant(tensor)])
 }
 
-fn constant_of_shape<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn constant_of_shape<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let shape = call.shape_from(&call.ints(0)?)?;
     let (element, value) = match call.node.tensor("value")? {
         None => (ElementType::Float32, 0.0),
@@ -113,7 +113,7 @@ fn constant_of_shape<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.literal(element, shape, &values)])
 }
 
-fn eye_like<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn eye_like<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let element = call.type_attribute("dtype")?.unwrap_or_else(|| call.element(&x));
     let shift = call.node.int("k")?.unwrap_or(0);
@@ -126,7 +126,7 @@ fn eye_like<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.literal(element, shape, &values)])
 }
 
-fn non_zero<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn non_zero<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let tensor = call.constant(0)?;
     // A scalar counts as a vector of length one.
     let rank = tensor.shape.len().max(1);
@@ -141,7 +141,7 @@ fn non_zero<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.literal(ElementType::Int64, vec![rank, places.len()], &values)])
 }
 
-fn range<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn range<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let element = call.element(&call.operand(0)?);
     let number = |i| {
         call.constant(i)?.scalar().ok_or_else(|| call.error(format!("operand {i} is not a single number")))
@@ -156,7 +156,7 @@ fn range<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// Known at import, even for values that are not.
-fn shape_of<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn shape_of<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let shape = call.shape(&call.operand(0)?);
     let rank = shape.len() as i64;
     let clamp = |at: i64| (if at < 0 { at + rank } else { at }).clamp(0, rank) as usize;
@@ -166,7 +166,7 @@ fn shape_of<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![Operand::Constant(Arc::new(Tensor::int64(dims)))])
 }
 
-fn size<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn size<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let len = shape::len(&call.shape(&call.operand(0)?)) as i64;
     Ok(vec![Operand::Constant(Arc::new(Tensor::int64(vec![len]).reshaped(vec![])))])
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::op::{Concat, Op};
 use crate::onnx::{ElementType, Graph, ModelError};
@@ -17,7 +17,7 @@ impl<T: Real> Importer<T> {
     pub(super) const CONTROL: &'static [Entry<T>] = &[("If", branch), ("Loop", rounds), ("Scan", scan)];
 }
 
-fn branch<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn branch<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let condition = call.constant(0)?;
     let Some(condition) = condition.scalar() else {
         return Err(call.error("the condition is not a single truth value"));
@@ -27,13 +27,13 @@ fn branch<T: Real>(call: &mut Call<'_, T>) -> Built {
     call.importer.inner_graph(&graph, Vec::new())
 }
 
-fn body<T: Real>(call: &Call<'_, T>, name: &str) -> Result<Arc<Graph>, ModelError> {
+fn body<T: Real>(call: &ImportCall<'_, T>, name: &str) -> Result<Arc<Graph>, ModelError> {
     call.node.graph(name)?.cloned().ok_or_else(|| call.error(format!("attribute {name} is missing")))
 }
 
 /// `Loop`: the body takes the round's number, the condition and the carried values; it gives the next condition, the next
 /// carried values, and a slice of each collected result.
-fn rounds<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn rounds<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let graph = body(call, "body")?;
     let limit = match call.optional_constant(0)? {
         Some(limit) => {
@@ -79,7 +79,7 @@ fn rounds<T: Real>(call: &mut Call<'_, T>) -> Built {
 
 /// `Scan` (from operator set 9 on): the body takes the states and a slice of each scanned operand; it gives the next
 /// states and a slice of each result.
-fn scan<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn scan<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let graph = body(call, "body")?;
     let scans = usize::try_from(call.node.int("num_scan_inputs")?.unwrap_or(0)).unwrap_or(0);
     if call.opset() < 9 || scans == 0 || scans > call.count() || graph.inputs.len() != call.count() {
@@ -136,7 +136,11 @@ fn scan<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// Slices joined along a new axis.
-fn stacked<T: Real>(call: &mut Call<'_, T>, slices: Vec<Operand>, axis: i64) -> Result<Operand, ModelError> {
+fn stacked<T: Real>(
+    call: &mut ImportCall<'_, T>,
+    slices: Vec<Operand>,
+    axis: i64,
+) -> Result<Operand, ModelError> {
     let Some(first) = slices.first() else {
         return Err(call.error("no round gives anything to be collected"));
     };
@@ -154,7 +158,7 @@ fn stacked<T: Real>(call: &mut Call<'_, T>, slices: Vec<Operand>, axis: i64) -> 
     call.concatenated(parts, axis)
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     /// Values joined along an axis.
     pub(super) fn concatenated(&mut self, parts: Vec<Operand>, axis: usize) -> Result<Operand, ModelError> {
         match parts.as_slice() {

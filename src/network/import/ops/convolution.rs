@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::op::windows::{WindowAxis, Windows};
 use crate::network::op::{Affine, BinaryFunction, Conv, MatMul, Op, Rearrange};
@@ -24,7 +24,7 @@ pub(super) struct Frame {
     upper: bool,
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     /// The window attributes for an image of `rank` axes.
     pub(super) fn frame(&self, rank: usize, kernel: Option<&[usize]>) -> Result<Frame, ModelError> {
         let list = |name: &str, len: usize, default: usize| -> Result<Vec<usize>, ModelError> {
@@ -122,12 +122,12 @@ impl Frame {
     }
 }
 
-fn groups<T: Real>(call: &Call<'_, T>) -> Result<usize, ModelError> {
+fn groups<T: Real>(call: &ImportCall<'_, T>) -> Result<usize, ModelError> {
     let groups = call.node.int("group")?.unwrap_or(1);
     usize::try_from(groups).ok().filter(|&g| g > 0).ok_or_else(|| call.error(format!("group is {groups}")))
 }
 
-fn bias<T: Real>(call: &Call<'_, T>, channels: usize) -> Result<Vec<T>, ModelError> {
+fn bias<T: Real>(call: &ImportCall<'_, T>, channels: usize) -> Result<Vec<T>, ModelError> {
     match call.optional_constant(2)? {
         None => Ok(vec![T::zero(); channels]),
         Some(bias) if bias.len() == channels => Ok(bias.values()),
@@ -135,7 +135,7 @@ fn bias<T: Real>(call: &Call<'_, T>, channels: usize) -> Result<Vec<T>, ModelErr
     }
 }
 
-fn conv<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn conv<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (x, w) = (call.operand(0)?, call.operand(1)?);
     let (_, channels, image) = call.image(&call.shape(&x))?;
     let (outputs, own, kernel) = call.image(&call.shape(&w))?;
@@ -165,7 +165,7 @@ fn conv<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// A window as large as the image is a dense layer.
-fn whole_image<T: Real>(call: &mut Call<'_, T>, x: &Operand, weights: &Tensor, bias: Vec<T>) -> Built {
+fn whole_image<T: Real>(call: &mut ImportCall<'_, T>, x: &Operand, weights: &Tensor, bias: Vec<T>) -> Built {
     let shape = call.shape(x);
     let (outputs, inputs) = (bias.len(), shape::len(&shape[1..]));
     let flat = call.reshape(x, vec![shape[0], inputs])?;
@@ -177,7 +177,7 @@ fn whole_image<T: Real>(call: &mut Call<'_, T>, x: &Operand, weights: &Tensor, b
 
 /// Weights that depend on the input: each window becomes a column, and a matrix product does the rest.
 fn varying_conv<T: Real>(
-    call: &mut Call<'_, T>,
+    call: &mut ImportCall<'_, T>,
     x: &Operand,
     w: &Operand,
     b: Option<Operand>,
@@ -217,7 +217,7 @@ fn varying_conv<T: Real>(
 }
 
 /// The transposed convolution: its operand are the windows, its result the image.
-fn conv_transpose<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn conv_transpose<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let weights = call.constant(1)?;
     let (_, outputs, counts) = call.image(&call.shape(&x))?;
@@ -240,7 +240,7 @@ fn conv_transpose<T: Real>(call: &mut Call<'_, T>) -> Built {
 
 /// Length of the image that a transposed convolution makes, and its padding, along each axis.
 fn transposed_axes<T: Real>(
-    call: &Call<'_, T>,
+    call: &ImportCall<'_, T>,
     frame: &Frame,
     counts: &[usize],
 ) -> Result<Vec<Result<WindowAxis, shape::ShapeError>>, ModelError> {

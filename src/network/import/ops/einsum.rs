@@ -3,7 +3,7 @@
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::op::{MatMul, Op, Rearrange, Reduction};
 use crate::network::shape;
@@ -15,7 +15,7 @@ impl<T: Real> Importer<T> {
 
 /// An axis is known by a letter, or by its distance from the end of the ellipsis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Label {
+enum SubscriptLabel {
     Ellipsis(usize),
     Letter(char),
 }
@@ -24,33 +24,33 @@ enum Label {
 #[derive(Debug, Clone)]
 struct Named {
     value: Operand,
-    labels: Vec<Label>,
+    labels: Vec<SubscriptLabel>,
 }
 
 /// Labels of a term for an operand with `rank` axes.
-fn labels(term: &str, rank: usize) -> Option<Vec<Label>> {
-    let letters = |text: &str| -> Option<Vec<Label>> {
-        text.chars().map(|c| c.is_ascii_alphabetic().then_some(Label::Letter(c))).collect()
+fn labels(term: &str, rank: usize) -> Option<Vec<SubscriptLabel>> {
+    let letters = |text: &str| -> Option<Vec<SubscriptLabel>> {
+        text.chars().map(|c| c.is_ascii_alphabetic().then_some(SubscriptLabel::Letter(c))).collect()
     };
     let Some((front, back)) = term.split_once("...") else {
         return letters(term).filter(|list| list.len() == rank);
     };
     let (front, back) = (letters(front)?, letters(back)?);
     let hidden = rank.checked_sub(front.len() + back.len())?;
-    let middle = (0..hidden).rev().map(Label::Ellipsis);
+    let middle = (0..hidden).rev().map(SubscriptLabel::Ellipsis);
     Some(front.into_iter().chain(middle).chain(back).collect())
 }
 
-impl<T: Real> Call<'_, T> {
-    fn len_of(&self, x: &Named, label: Label) -> usize {
+impl<T: Real> ImportCall<'_, T> {
+    fn len_of(&self, x: &Named, label: SubscriptLabel) -> usize {
         x.labels.iter().position(|&l| l == label).map_or(1, |axis| self.shape(&x.value)[axis])
     }
 
     /// A label that occurs twice in one operand means its diagonal.
-    fn diagonal(&mut self, value: &Operand, labels: &[Label]) -> Result<Named, ModelError> {
+    fn diagonal(&mut self, value: &Operand, labels: &[SubscriptLabel]) -> Result<Named, ModelError> {
         let shape = self.shape(value);
         let strides = shape::strides(&shape);
-        let mut unique: Vec<Label> = Vec::new();
+        let mut unique: Vec<SubscriptLabel> = Vec::new();
         for label in labels {
             if !unique.contains(label) {
                 unique.push(*label);
@@ -59,8 +59,9 @@ impl<T: Real> Call<'_, T> {
         if unique.len() == labels.len() {
             return Ok(Named { value: value.clone(), labels: unique });
         }
-        let of =
-            |label: Label| labels.iter().enumerate().filter(move |(_, l)| **l == label).map(|(axis, _)| axis);
+        let of = |label: SubscriptLabel| {
+            labels.iter().enumerate().filter(move |(_, l)| **l == label).map(|(axis, _)| axis)
+        };
         let to: Vec<usize> =
             unique.iter().map(|&l| of(l).map(|axis| shape[axis]).min().unwrap_or(1)).collect();
         let steps: Vec<isize> =
@@ -70,7 +71,7 @@ impl<T: Real> Call<'_, T> {
     }
 
     /// Sums over the labels that nobody else asks for.
-    fn sum_out(&mut self, x: Named, keep: impl Fn(&Label) -> bool) -> Result<Named, ModelError> {
+    fn sum_out(&mut self, x: Named, keep: impl Fn(&SubscriptLabel) -> bool) -> Result<Named, ModelError> {
         let axes: Vec<usize> = (0..x.labels.len()).filter(|&axis| !keep(&x.labels[axis])).collect();
         if axes.is_empty() {
             return Ok(x);
@@ -83,7 +84,7 @@ impl<T: Real> Call<'_, T> {
     }
 
     /// The value with its axes in this order, joined into groups; labels it lacks have length 1.
-    fn grouped(&mut self, x: &Named, groups: [&[Label]; 3]) -> Result<Operand, ModelError> {
+    fn grouped(&mut self, x: &Named, groups: [&[SubscriptLabel]; 3]) -> Result<Operand, ModelError> {
         let order: Vec<usize> = groups
             .iter()
             .flat_map(|group| group.iter())
@@ -95,12 +96,17 @@ impl<T: Real> Call<'_, T> {
     }
 
     /// The product of two values, summed over the labels that `keep` does not ask for.
-    fn contract(&mut self, a: &Named, b: &Named, keep: impl Fn(&Label) -> bool) -> Result<Named, ModelError> {
+    fn contract(
+        &mut self,
+        a: &Named,
+        b: &Named,
+        keep: impl Fn(&SubscriptLabel) -> bool,
+    ) -> Result<Named, ModelError> {
         // An axis of length 1 under a longer one of the same name is repeated along it: it need not be there.
-        let long = |call: &Self, x: &Named, other: &Named, l: &Label| {
+        let long = |call: &Self, x: &Named, other: &Named, l: &SubscriptLabel| {
             x.labels.contains(l) && (call.len_of(x, *l) != 1 || call.len_of(other, *l) == 1)
         };
-        let mut all: Vec<Label> = a.labels.clone();
+        let mut all: Vec<SubscriptLabel> = a.labels.clone();
         all.extend(b.labels.iter().filter(|l| !a.labels.contains(l)));
         let (mut batch, mut left, mut right, mut inner) = (vec![], vec![], vec![], vec![]);
         for label in all {
@@ -116,9 +122,10 @@ impl<T: Real> Call<'_, T> {
                 return Err(self.error("the lengths of axes of one name differ"));
             }
         }
-        let without = |call: &mut Self, x: &Named, gone: &[Label]| -> Result<Named, ModelError> {
+        let without = |call: &mut Self, x: &Named, gone: &[SubscriptLabel]| -> Result<Named, ModelError> {
             // Only axes of length 1 are dropped here.
-            let labels: Vec<Label> = x.labels.iter().copied().filter(|l| !gone.contains(l)).collect();
+            let labels: Vec<SubscriptLabel> =
+                x.labels.iter().copied().filter(|l| !gone.contains(l)).collect();
             let to = labels.iter().map(|&l| call.len_of(x, l)).collect();
             Ok(Named { value: call.reshape(&x.value, to)?, labels })
         };
@@ -133,11 +140,12 @@ impl<T: Real> Call<'_, T> {
     }
 }
 
-fn einsum<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn einsum<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let equation =
         call.node.string("equation")?.ok_or_else(|| call.error("attribute equation is missing"))?;
     let equation: String = equation.chars().filter(|c| !c.is_whitespace()).collect();
-    let bad = |call: &Call<'_, T>| call.error(format!("equation {equation:?} does not fit the operands"));
+    let bad =
+        |call: &ImportCall<'_, T>| call.error(format!("equation {equation:?} does not fit the operands"));
     let (left, right) = match equation.split_once("->") {
         Some((left, right)) => (left, Some(right)),
         None => (equation.as_str(), None),
@@ -152,7 +160,7 @@ fn einsum<T: Real>(call: &mut Call<'_, T>) -> Built {
         let names = labels(term, call.shape(operand).len()).ok_or_else(|| bad(call))?;
         values.push(call.diagonal(operand, &names)?);
     }
-    let ellipsis = values.iter().flat_map(|x| &x.labels).filter(|l| matches!(l, Label::Ellipsis(_)));
+    let ellipsis = values.iter().flat_map(|x| &x.labels).filter(|l| matches!(l, SubscriptLabel::Ellipsis(_)));
     let hidden = ellipsis.collect::<std::collections::BTreeSet<_>>().len();
     let output = match right {
         Some(term) => {
@@ -161,7 +169,7 @@ fn einsum<T: Real>(call: &mut Call<'_, T>) -> Built {
         }
         None => implicit_output(left, hidden),
     };
-    let known = |l: &Label| values.iter().any(|x| x.labels.contains(l));
+    let known = |l: &SubscriptLabel| values.iter().any(|x| x.labels.contains(l));
     if !output.iter().all(known) {
         return Err(bad(call));
     }
@@ -169,7 +177,7 @@ fn einsum<T: Real>(call: &mut Call<'_, T>) -> Built {
     let Some(mut sum) = rest.next() else { return Err(bad(call)) };
     let mut rest: std::collections::VecDeque<Named> = rest.collect();
     while let Some(next) = rest.pop_front() {
-        let keep = |l: &Label| output.contains(l) || rest.iter().any(|x| x.labels.contains(l));
+        let keep = |l: &SubscriptLabel| output.contains(l) || rest.iter().any(|x| x.labels.contains(l));
         let mine = sum.labels.clone();
         let next_labels = next.labels.clone();
         sum = call.sum_out(sum, |l| keep(l) || next_labels.contains(l))?;
@@ -183,13 +191,13 @@ fn einsum<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// Without an arrow: the ellipsis, then the letters that occur once, in alphabetical order.
-fn implicit_output(left: &str, hidden: usize) -> Vec<Label> {
+fn implicit_output(left: &str, hidden: usize) -> Vec<SubscriptLabel> {
     let mut letters: Vec<char> = left.chars().filter(char::is_ascii_alphabetic).collect();
     letters.sort_unstable();
     let once = |c: &char| letters.iter().filter(|l| *l == c).count() == 1;
     (0..hidden)
         .rev()
-        .map(Label::Ellipsis)
-        .chain(letters.iter().copied().filter(once).map(Label::Letter))
+        .map(SubscriptLabel::Ellipsis)
+        .chain(letters.iter().copied().filter(once).map(SubscriptLabel::Letter))
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::op::{BinaryFunction, Op, Unary, UnaryFunction};
 use crate::onnx::{ElementType, ModelError};
@@ -54,7 +54,7 @@ impl<T: Real> Importer<T> {
     ];
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     /// A function of the first operand.
     fn map(&mut self, f: UnaryFunction) -> Built {
         let x = self.operand(0)?;
@@ -78,17 +78,17 @@ impl<T: Real> Call<'_, T> {
     }
 }
 
-fn celu<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn celu<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let alpha = call.float_or("alpha", 1.0)?;
     call.map(UnaryFunction::Celu { alpha })
 }
 
-fn elu<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn elu<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let alpha = call.float_or("alpha", 1.0)?;
     call.map(UnaryFunction::Elu { alpha })
 }
 
-fn gelu<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn gelu<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     match call.node.string("approximate")? {
         None | Some("none") => call.map(UnaryFunction::Gelu),
         Some("tanh") => call.map(UnaryFunction::GeluTanh),
@@ -96,50 +96,50 @@ fn gelu<T: Real>(call: &mut Call<'_, T>) -> Built {
     }
 }
 
-fn hard_sigmoid<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn hard_sigmoid<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     // The standard's default is the float 0.2.
     let alpha = call.float_or("alpha", f64::from(0.2f32))?;
     let beta = call.float_or("beta", 0.5)?;
     call.map(UnaryFunction::HardSigmoid { alpha, beta })
 }
 
-fn is_inf<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn is_inf<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let negative = call.node.flag("detect_negative", true)?;
     let positive = call.node.flag("detect_positive", true)?;
     call.test(UnaryFunction::IsInf { negative, positive })
 }
 
-fn leaky_relu<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn leaky_relu<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let alpha = call.float_or("alpha", f64::from(0.01f32))?;
     call.map(UnaryFunction::LeakyRelu { alpha })
 }
 
-fn selu<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn selu<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let alpha = call.float_or("alpha", f64::from(1.673_263_2_f32))?;
     let gamma = call.float_or("gamma", f64::from(1.050_701_f32))?;
     call.map(UnaryFunction::Selu { alpha, gamma })
 }
 
-fn shrink<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn shrink<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     call.floats_only()?;
     let lambda = call.float_or("lambd", 0.5)?;
     let bias = call.float_or("bias", 0.0)?;
     call.map(UnaryFunction::Shrink { lambda, bias })
 }
 
-fn swish<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn swish<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let alpha = call.float_or("alpha", 1.0)?;
     call.map(UnaryFunction::Swish { alpha })
 }
 
-fn thresholded_relu<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn thresholded_relu<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let alpha = call.float_or("alpha", 1.0)?;
     call.map(UnaryFunction::ThresholdedRelu { alpha })
 }
 
 /// Bounds are attributes before operator set 11, operands after. Constant bounds make one piecewise-linear
 /// function; bounds that vary become a maximum and a minimum.
-fn clip<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn clip<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let varies = |bound: &Option<Operand>| matches!(bound, Some(Operand::Node(_)));
     if varies(&call.optional(1)) || varies(&call.optional(2)) {

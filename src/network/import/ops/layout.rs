@@ -3,7 +3,7 @@
 use super::Entry;
 use crate::network::Real;
 use crate::network::import::Importer;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::op::Rearrange;
 use crate::network::shape;
 use crate::onnx::ElementType;
@@ -25,7 +25,7 @@ impl<T: Real> Importer<T> {
 }
 
 /// At inference Dropout passes its operand on; the mask, if anybody wants it, is all true.
-fn dropout<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn dropout<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let training = call.optional_constant(2)?.and_then(|t| t.scalar()).unwrap_or(0.0) != 0.0;
     let ratio = call.optional_constant(1)?.and_then(|t| t.scalar()).unwrap_or(0.5);
@@ -39,7 +39,7 @@ fn dropout<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok([x].into_iter().chain(mask).collect())
 }
 
-fn flatten<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn flatten<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let shape = call.shape(&x);
     let axis = call.node.int("axis")?.unwrap_or(1);
@@ -50,7 +50,7 @@ fn flatten<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// 0 keeps a dimension (unless `allowzero`), one −1 takes what is left.
-fn reshape<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn reshape<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let from = call.shape(&x);
     let dims = call.ints(1)?;
@@ -80,7 +80,7 @@ fn reshape<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.reshape(&x, to)?])
 }
 
-fn squeeze<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn squeeze<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let shape = call.shape(&x);
     let axes = match call.ints_or_attribute(1, "axes")? {
@@ -94,7 +94,7 @@ fn squeeze<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.reshape(&x, to)?])
 }
 
-fn unsqueeze<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn unsqueeze<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let shape = call.shape(&x);
     let axes = call.ints_or_attribute(1, "axes")?.ok_or_else(|| call.error("axes are missing"))?;
@@ -105,7 +105,7 @@ fn unsqueeze<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.reshape(&x, to)?])
 }
 
-fn transpose<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn transpose<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let rank = call.shape(&x).len();
     let order = match call.node.ints("perm")? {
@@ -116,14 +116,14 @@ fn transpose<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// The result's shape is the operand's and the given one broadcast together: a 1 in either gives way.
-fn expand<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn expand<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let wanted = call.shape_from(&call.ints(1)?)?;
     let to = call.at(shape::broadcast(&[&call.shape(&x), &wanted]))?;
     Ok(vec![call.expand(&x, &to)?])
 }
 
-fn tile<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn tile<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let from = call.shape(&x);
     let repeats = call.shape_from(&call.ints(1)?)?;
@@ -140,7 +140,7 @@ fn tile<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// Block size and the four dimensions of the operand.
-fn blocks<T: Real>(call: &Call<'_, T>) -> Result<(usize, [usize; 4]), crate::onnx::ModelError> {
+fn blocks<T: Real>(call: &ImportCall<'_, T>) -> Result<(usize, [usize; 4]), crate::onnx::ModelError> {
     let size = call.node.int("blocksize")?.and_then(|b| usize::try_from(b).ok()).filter(|&b| b > 0);
     let size = size.ok_or_else(|| call.error("attribute blocksize is missing or not positive"))?;
     let shape = call.shape(&call.operand(0)?);
@@ -150,7 +150,7 @@ fn blocks<T: Real>(call: &Call<'_, T>) -> Result<(usize, [usize; 4]), crate::onn
     }
 }
 
-fn depth_to_space<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn depth_to_space<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (b, [n, c, h, w]) = blocks(call)?;
     let x = call.operand(0)?;
     let depth = c / b.saturating_mul(b).max(1);
@@ -167,7 +167,7 @@ fn depth_to_space<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.reshape(&x, vec![n, depth, h * b, w * b])?])
 }
 
-fn space_to_depth<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn space_to_depth<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (b, [n, c, h, w]) = blocks(call)?;
     let x = call.operand(0)?;
     if h % b != 0 || w % b != 0 {

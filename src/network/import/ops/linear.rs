@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::op::{Affine, BinaryFunction, MatMul, Op, UnaryFunction};
 use crate::network::shape;
@@ -12,7 +12,7 @@ impl<T: Real> Importer<T> {
     pub(super) const LINEAR: &'static [Entry<T>] = &[("Gemm", gemm), ("MatMul", mat_mul)];
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     /// `x` times the constant `[K, N]` (or, transposed, `[N, K]`) matrix along the last axis.
     fn times_constant(
         &mut self,
@@ -88,13 +88,13 @@ impl<T: Real> Call<'_, T> {
     }
 }
 
-fn mat_mul<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn mat_mul<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (a, b) = (call.operand(0)?, call.operand(1)?);
     Ok(vec![call.product(&a, &b)?])
 }
 
 /// `alpha · A' · B' + beta · C`
-fn gemm<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn gemm<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (a, b, c) = (call.operand(0)?, call.operand(1)?, call.optional(2));
     let alpha = call.node.float("alpha")?.unwrap_or(1.0);
     let beta = call.node.float("beta")?.unwrap_or(1.0);
@@ -136,12 +136,12 @@ fn row_bias<T: Real>(c: &Operand, beta: f64, columns: usize) -> Option<Vec<T>> {
     }
 }
 
-fn scaled<T: Real>(call: &mut Call<'_, T>, x: Operand, scale: f64) -> Result<Operand, ModelError> {
+fn scaled<T: Real>(call: &mut ImportCall<'_, T>, x: Operand, scale: f64) -> Result<Operand, ModelError> {
     if scale == 1.0 { Ok(x) } else { call.unary(UnaryFunction::Scale { scale, shift: 0.0 }, &x) }
 }
 
 fn add_scaled<T: Real>(
-    call: &mut Call<'_, T>,
+    call: &mut ImportCall<'_, T>,
     product: Operand,
     c: Option<Operand>,
     beta: f64,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::matrix::Matrix;
 use crate::network::op::{Affine, BinaryFunction, Op, UnaryFunction};
@@ -33,7 +33,7 @@ struct Standard {
     inverse_deviation: Operand,
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     /// `(x − mean) / sqrt(variance + epsilon)` along the axes.
     fn standardize(&mut self, x: &Operand, axes: &[usize], epsilon: f64) -> Result<Standard, ModelError> {
         let mean = self.mean(x, axes)?;
@@ -84,7 +84,7 @@ impl<T: Real> Call<'_, T> {
 }
 
 /// With constant statistics a scaling and a shift of each channel, computed in double precision.
-fn batch_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn batch_normalization<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     if call.node.flag("training_mode", false)? {
         return Err(call.error("training mode is not supported").help("export the network for inference"));
@@ -110,7 +110,7 @@ fn batch_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
     call.result(Op::Affine(Affine { matrix: Matrix::Diagonal(diagonal), bias: shifts, axis }), &[x])
 }
 
-fn instance_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn instance_normalization<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let rank = call.shape(&x).len();
     let epsilon = call.epsilon()?;
@@ -120,7 +120,7 @@ fn instance_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// Scale and bias have one number a group before operator set 21, one a channel after.
-fn group_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn group_normalization<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let shape = call.shape(&x);
     let groups = call.node.int("num_groups")?.and_then(|g| usize::try_from(g).ok()).unwrap_or(0);
@@ -131,7 +131,7 @@ fn group_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
     let grouped = call.reshape(&x, vec![shape[0], groups, each * shape::len(&shape[2..])])?;
     let epsilon = call.epsilon()?;
     let standard = call.standardize(&grouped, &[2], epsilon)?;
-    let per_channel = |call: &mut Call<'_, T>, i: usize| -> Result<Operand, ModelError> {
+    let per_channel = |call: &mut ImportCall<'_, T>, i: usize| -> Result<Operand, ModelError> {
         let list = call.operand(i)?;
         if shape::len(&call.shape(&list)) == shape[1] {
             return call.channelwise(i, shape.len());
@@ -146,7 +146,7 @@ fn group_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.scale_shift(&value, &scale, Some(&bias))?])
 }
 
-fn layer_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn layer_normalization<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let rank = call.shape(&x).len();
     let axis = call.axis(call.node.int("axis")?.unwrap_or(-1), rank)?;
@@ -157,7 +157,7 @@ fn layer_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![y, standard.mean, standard.inverse_deviation])
 }
 
-fn rms_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn rms_normalization<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let rank = call.shape(&x).len();
     let axis = call.axis(call.node.int("axis")?.unwrap_or(-1), rank)?;
@@ -169,7 +169,7 @@ fn rms_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// The standard's own definition adds 1e-9 to the deviation.
-fn mean_variance_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn mean_variance_normalization<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let rank = call.shape(&x).len();
     let axes = call.node.ints("axes")?.unwrap_or(&[0, 2, 3]).to_vec();
@@ -183,7 +183,7 @@ fn mean_variance_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.binary(BinaryFunction::Div, &centred, &deviation)?])
 }
 
-fn lp_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn lp_normalization<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let axis = call.axis(call.node.int("axis")?.unwrap_or(-1), call.shape(&x).len())?;
     let norm = match call.node.int("p")?.unwrap_or(2) {
@@ -205,7 +205,7 @@ fn lp_normalization<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// `x / (bias + alpha / size · Σ x²)^beta` over neighbouring channels: a banded matrix makes the sums.
-fn lrn<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn lrn<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let shape = call.shape(&x);
     let size = call.node.int("size")?.and_then(|s| usize::try_from(s).ok()).filter(|&s| s > 0);

@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::op::windows::Windows;
 use crate::network::op::{BinaryFunction, Conv, MaxPool, Op, Reduction, UnaryFunction};
@@ -20,7 +20,7 @@ impl<T: Real> Importer<T> {
     ];
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     /// The operand's windows, and how many axes its images have.
     fn pool(&self) -> Result<(Operand, Windows, usize), ModelError> {
         let x = self.operand(0)?;
@@ -67,13 +67,13 @@ impl<T: Real> Call<'_, T> {
     }
 }
 
-fn max_pool<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn max_pool<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (x, windows, rank) = call.pool()?;
     call.result(Op::MaxPool(MaxPool::new(windows, rank)), &[x])
 }
 
 /// The divisor is the number of taps inside the image, or inside image and padding.
-fn average_pool<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn average_pool<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (x, windows, rank) = call.pool()?;
     let image: Vec<usize> = windows.0[3 - rank..].iter().map(|axis| axis.image).collect();
     let with_padding = call.node.flag("count_include_pad", false)?;
@@ -106,7 +106,7 @@ fn average_pool<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.binary(BinaryFunction::Div, &sums, &divisors)?])
 }
 
-fn lp_pool<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn lp_pool<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (x, windows, rank) = call.pool()?;
     let exponent = call.power()?;
     let x = call.unary(UnaryFunction::Abs, &x)?;
@@ -115,7 +115,7 @@ fn lp_pool<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.unary(UnaryFunction::Power { exponent: 1.0 / exponent }, &sums)?])
 }
 
-fn global_lp_pool<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn global_lp_pool<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let exponent = call.power()?;
     let x = call.unary(UnaryFunction::Abs, &x)?;

@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::op::{BinaryFunction, UnaryFunction};
 use crate::onnx::{ElementType, ModelError};
@@ -12,7 +12,7 @@ impl<T: Real> Importer<T> {
         &[("DequantizeLinear", dequantize), ("QuantizeLinear", quantize)];
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     /// Operand `i`, one number or one along the quantisation axis, shaped to broadcast against `rank` axes.
     fn along_axis(&mut self, i: usize, rank: usize) -> Result<Option<Operand>, ModelError> {
         if self.node.int("block_size")?.unwrap_or(0) != 0 {
@@ -30,7 +30,7 @@ impl<T: Real> Call<'_, T> {
 }
 
 /// `(x − zero) · scale`
-fn dequantize<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn dequantize<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let rank = call.shape(&x).len();
     let scale = call.along_axis(1, rank)?.ok_or_else(|| call.error("the scale is missing"))?;
@@ -44,7 +44,7 @@ fn dequantize<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// `clip(round(x / scale) + zero)` to the range of the zero point's type.
-fn quantize<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn quantize<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let rank = call.shape(&x).len();
     let scale = call.along_axis(1, rank)?.ok_or_else(|| call.error("the scale is missing"))?;

@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::op::{BinaryFunction, UnaryFunction};
 use crate::network::shape;
@@ -10,20 +10,20 @@ use crate::onnx::ModelError;
 
 impl<T: Real> Importer<T> {
     pub(super) const RECURRENT: &'static [Entry<T>] = &[
-        ("GRU", |c| c.recurrent(Cell::Gru)),
-        ("LSTM", |c| c.recurrent(Cell::Lstm)),
-        ("RNN", |c| c.recurrent(Cell::Rnn)),
+        ("GRU", |c| c.recurrent(ImportedCell::Gru)),
+        ("LSTM", |c| c.recurrent(ImportedCell::Lstm)),
+        ("RNN", |c| c.recurrent(ImportedCell::Rnn)),
     ];
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Cell {
+enum ImportedCell {
     Rnn,
     Gru,
     Lstm,
 }
 
-impl Cell {
+impl ImportedCell {
     /// Gates of `hidden_size` rows each in the weight matrices.
     fn gates(self) -> usize {
         match self {
@@ -95,7 +95,7 @@ fn parameters(name: &str) -> (usize, usize) {
     }
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     /// `activation_alpha` and `activation_beta` of the activation behind `earlier` ones. Only those that have parameters
     /// consume some.
     fn parameters_of(&self, earlier: &[&str]) -> Result<(Option<f32>, Option<f32>), ModelError> {
@@ -175,11 +175,19 @@ impl<T: Real> Call<'_, T> {
         self.unary(UnaryFunction::Scale { scale: -1.0, shift: 1.0 }, x)
     }
 
-    fn step(&mut self, cell: Cell, d: &Direction, x: &Operand, s: &State) -> Result<State, ModelError> {
+    fn step(
+        &mut self,
+        cell: ImportedCell,
+        d: &Direction,
+        x: &Operand,
+        s: &State,
+    ) -> Result<State, ModelError> {
         match cell {
-            Cell::Rnn => Ok(State { h: self.gated(d, x, &s.h, 0, &d.activations[0], None)?, c: None }),
-            Cell::Gru => self.gru_step(d, x, &s.h),
-            Cell::Lstm => self.lstm_step(d, x, s),
+            ImportedCell::Rnn => {
+                Ok(State { h: self.gated(d, x, &s.h, 0, &d.activations[0], None)?, c: None })
+            }
+            ImportedCell::Gru => self.gru_step(d, x, &s.h),
+            ImportedCell::Lstm => self.lstm_step(d, x, s),
         }
     }
 
@@ -235,7 +243,7 @@ impl<T: Real> Call<'_, T> {
         self.reshape(&row, shape[1..].to_vec())
     }
 
-    fn direction(&mut self, cell: Cell, i: usize) -> Result<Direction, ModelError> {
+    fn direction(&mut self, cell: ImportedCell, i: usize) -> Result<Direction, ModelError> {
         let missing = |call: &Self| call.error("weights are missing");
         let w = self.row_of(1, i)?.ok_or_else(|| missing(self))?;
         let r = self.row_of(2, i)?.ok_or_else(|| missing(self))?;
@@ -250,7 +258,7 @@ impl<T: Real> Call<'_, T> {
             w_bias = Some(self.rows(&bias, 0, 0, 1, rows)?);
             r_bias = Some(self.rows(&bias, 0, rows as isize, 1, rows)?);
         }
-        let peephole = if cell == Cell::Lstm { self.row_of(7, i)? } else { None };
+        let peephole = if cell == ImportedCell::Lstm { self.row_of(7, i)? } else { None };
         let names = self.node.strings("activations")?;
         let count = cell.default_activations().len();
         let mut activations = Vec::new();
@@ -277,7 +285,7 @@ impl<T: Real> Call<'_, T> {
         })
     }
 
-    fn recurrent(&mut self, cell: Cell) -> Built {
+    fn recurrent(&mut self, cell: ImportedCell) -> Built {
         let mut x = self.operand(0)?;
         let batch_first = self.node.flag("layout", false)?;
         if batch_first {
@@ -308,7 +316,7 @@ impl<T: Real> Call<'_, T> {
                 call.row(&given, i)
             };
             let h = start(self, 5)?;
-            let c = if cell == Cell::Lstm { Some(start(self, 6)?) } else { None };
+            let c = if cell == ImportedCell::Lstm { Some(start(self, 6)?) } else { None };
             let mut state = State { h, c };
             let mut outputs = Vec::new();
             for t in 0..steps {

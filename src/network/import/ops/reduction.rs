@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::matrix::Matrix;
 use crate::network::op::{
@@ -35,7 +35,7 @@ impl<T: Real> Importer<T> {
     ];
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     /// As [`Call::reduce`], of floats: ONNX Runtime computes these of integers in a type of its own.
     fn reduce_floats(
         &mut self,
@@ -155,13 +155,17 @@ impl<T: Real> Call<'_, T> {
     }
 }
 
-fn reduce_l2<T: Real>(call: &mut Call<'_, T>, x: &Operand, axes: &[usize]) -> Result<Operand, ModelError> {
+fn reduce_l2<T: Real>(
+    call: &mut ImportCall<'_, T>,
+    x: &Operand,
+    axes: &[usize],
+) -> Result<Operand, ModelError> {
     let sum = call.norm_sum(x, axes, UnaryFunction::Power { exponent: 2.0 })?;
     call.unary(UnaryFunction::Sqrt, &sum)
 }
 
 fn reduce_log_sum<T: Real>(
-    call: &mut Call<'_, T>,
+    call: &mut ImportCall<'_, T>,
     x: &Operand,
     axes: &[usize],
 ) -> Result<Operand, ModelError> {
@@ -171,7 +175,7 @@ fn reduce_log_sum<T: Real>(
 
 /// The maximum is taken out so that no exponential overflows.
 fn reduce_log_sum_exp<T: Real>(
-    call: &mut Call<'_, T>,
+    call: &mut ImportCall<'_, T>,
     x: &Operand,
     axes: &[usize],
 ) -> Result<Operand, ModelError> {
@@ -183,7 +187,7 @@ fn reduce_log_sum_exp<T: Real>(
 }
 
 /// One where the first maximum is, zero elsewhere.
-fn hardmax<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn hardmax<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (x, axis, shape) = call.soft_axis()?;
     let element = call.element(&x);
     let flat = call.shape(&x);
@@ -195,7 +199,7 @@ fn hardmax<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.reshape(&y, shape)?])
 }
 
-fn top_k<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn top_k<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let shape = call.shape(&x);
     let axis = call.axis(call.node.int("axis")?.unwrap_or(-1), shape.len())?;
@@ -214,7 +218,7 @@ fn top_k<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// A triangular matrix along the axis.
-fn cum_sum<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn cum_sum<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let shape = call.shape(&x);
     let axis = call.constant(1)?.as_i64().and_then(|a| a.first().copied());

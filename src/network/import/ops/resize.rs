@@ -3,7 +3,7 @@
 use super::Entry;
 use crate::network::Real;
 use crate::network::import::Importer;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::matrix::Matrix;
 use crate::network::op::{Affine, Op};
 use crate::onnx::ModelError;
@@ -17,7 +17,7 @@ type Row = (Vec<(usize, f64)>, f64);
 
 /// How one axis is resized.
 #[derive(Debug, Clone)]
-struct Plan {
+struct ResizePlan {
     from: usize,
     to: usize,
     /// `to / from` as the node gives it; not exactly that where the result's length is rounded.
@@ -38,7 +38,7 @@ enum Interpolation {
     Cubic,
 }
 
-impl Plan {
+impl ResizePlan {
     /// The place in the operand that place `at` of the result shows.
     fn source(&self, at: usize) -> f64 {
         let (x, from, to) = (at as f64, self.from as f64, self.to as f64);
@@ -156,8 +156,8 @@ fn cubic(d: f64, a: f64) -> f64 {
     }
 }
 
-impl<T: Real> Call<'_, T> {
-    fn resized(&mut self, plans: &[(usize, Plan)]) -> Built {
+impl<T: Real> ImportCall<'_, T> {
+    fn resized(&mut self, plans: &[(usize, ResizePlan)]) -> Built {
         let mut y = self.operand(0)?;
         for (axis, plan) in plans {
             let unchanged = plan.from == plan.to && plan.scale == 1.0 && plan.crop.is_none();
@@ -207,7 +207,7 @@ impl<T: Real> Call<'_, T> {
 }
 
 /// Operands: data, region of interest, scales, sizes (from operator set 11); data, scales (10).
-fn resize<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn resize<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let shape = call.shape(&call.operand(0)?);
     let (scales, sizes) = if call.opset() < 11 { (1, 9) } else { (2, 3) };
     let axes = match call.node.ints("axes")? {
@@ -257,7 +257,7 @@ fn resize<T: Real>(call: &mut Call<'_, T>) -> Built {
     }
     let mut plans = Vec::new();
     for (i, (&axis, (to, scale))) in axes.iter().zip(targets).enumerate() {
-        let plan = Plan {
+        let plan = ResizePlan {
             from: shape[axis],
             to,
             scale,
@@ -278,7 +278,7 @@ fn resize<T: Real>(call: &mut Call<'_, T>) -> Built {
     call.resized(&plans)
 }
 
-fn upsample<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn upsample<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let shape = call.shape(&call.operand(0)?);
     let scales: Vec<f64> = match (call.optional_constant(1)?, call.node.floats("scales")?) {
         (Some(scales), _) => scales.to_f64(),
@@ -294,7 +294,7 @@ fn upsample<T: Real>(call: &mut Call<'_, T>) -> Built {
     };
     let mut plans = Vec::new();
     for (axis, &scale) in scales.iter().enumerate() {
-        let plan = Plan {
+        let plan = ResizePlan {
             from: shape[axis],
             to: call.scaled_len(shape[axis], scale)?,
             scale,

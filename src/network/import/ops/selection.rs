@@ -5,7 +5,7 @@
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::op::{BinaryFunction, Concat, Op, Pick, Rearrange, Select, UnaryFunction};
 use crate::network::shape;
@@ -26,7 +26,7 @@ impl<T: Real> Importer<T> {
     ];
 }
 
-fn gather<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn gather<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (x, which) = (call.operand(0)?, call.operand(1)?);
     let shape = call.shape(&x);
     let axis = call.axis(call.node.int("axis")?.unwrap_or(0), shape.len())?;
@@ -38,7 +38,7 @@ fn gather<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// All three operands are spread to one shape first.
-fn choose<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn choose<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let operands = [call.operand(0)?, call.operand(1)?, call.operand(2)?];
     let shapes = operands.each_ref().map(|operand| call.shape(operand));
     let to = call.at(shape::broadcast(&shapes.each_ref().map(Vec::as_slice)))?;
@@ -50,7 +50,7 @@ fn choose<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.apply_as(element, Op::Select(Select), &spread)?])
 }
 
-fn compress<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn compress<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let mut x = call.operand(0)?;
     let condition = call.constant(1)?.to_f64();
     let axis = match call.node.int("axis")? {
@@ -67,7 +67,7 @@ fn compress<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// `(indices == places) · (on − off) + off` along a new axis.
-fn one_hot<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn one_hot<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let indices = call.operand(0)?;
     let depth = call.constant(1)?.scalar().filter(|&d| d >= 0.0 && d < f64::from(1 << 24));
     let depth = depth.ok_or_else(|| call.error("depth is not a small number"))? as usize;
@@ -95,7 +95,7 @@ fn one_hot<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.apply_as(element, op, &[equal])?])
 }
 
-fn trilu<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn trilu<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let shape = call.shape(&x);
     let upper = call.node.flag("upper", true)?;
@@ -112,7 +112,7 @@ fn trilu<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.rearrange(&x, map)?])
 }
 
-fn gather_elements<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn gather_elements<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let places = element_places(call, &call.shape(&x))?;
     let to = call.constant(1)?.shape.clone();
@@ -126,7 +126,7 @@ fn flat_map(from: &[usize], to: &[usize], places: &[usize]) -> Result<Rearrange,
 }
 
 /// For each index of an element-wise gather or scatter, the flat place in the data that it means.
-fn element_places<T: Real>(call: &Call<'_, T>, data: &[usize]) -> Result<Vec<usize>, ModelError> {
+fn element_places<T: Real>(call: &ImportCall<'_, T>, data: &[usize]) -> Result<Vec<usize>, ModelError> {
     let axis = call.axis(call.node.int("axis")?.unwrap_or(0), data.len())?;
     let shape = call.constant(1)?.shape.clone();
     let fits = shape.len() == data.len() && (0..data.len()).all(|i| i == axis || shape[i] <= data[i]);
@@ -145,7 +145,7 @@ fn element_places<T: Real>(call: &Call<'_, T>, data: &[usize]) -> Result<Vec<usi
 /// For each index tuple of a gather or scatter of slices, the flat place where its slice begins, and the slices'
 /// shape. `batch` leading axes are common to data and indices.
 fn slice_places<T: Real>(
-    call: &Call<'_, T>,
+    call: &ImportCall<'_, T>,
     data: &[usize],
     batch: usize,
 ) -> Result<(Vec<usize>, Vec<usize>), ModelError> {
@@ -174,7 +174,7 @@ fn slice_places<T: Real>(
     Ok((places, data[batch + depth..].to_vec()))
 }
 
-fn gather_nd<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn gather_nd<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let data = call.shape(&x);
     let batch = call.node.int("batch_dims")?.unwrap_or(0);
@@ -188,13 +188,13 @@ fn gather_nd<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.rearrange(&x, map)?])
 }
 
-fn scatter_elements<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn scatter_elements<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let places = element_places(call, &call.shape(&x))?;
     scatter(call, &x, &places)
 }
 
-fn scatter_nd<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn scatter_nd<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let (places, slice) = slice_places(call, &call.shape(&x), 0)?;
     let len = shape::len(&slice);
@@ -204,7 +204,7 @@ fn scatter_nd<T: Real>(call: &mut Call<'_, T>) -> Built {
 
 /// Puts update `i` to place `places[i]`, or joins it with what is there. Updates to one place follow each other
 /// in rounds, so that within a round all places differ.
-fn scatter<T: Real>(call: &mut Call<'_, T>, x: &Operand, places: &[usize]) -> Built {
+fn scatter<T: Real>(call: &mut ImportCall<'_, T>, x: &Operand, places: &[usize]) -> Built {
     let updates = call.operand(2)?;
     let (data, count) = (call.shape(x), places.len());
     if shape::len(&call.shape(&updates)) != count {

@@ -3,7 +3,7 @@
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::onnx::ModelError;
 
@@ -20,7 +20,7 @@ impl<T: Real> Importer<T> {
     ];
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     fn list(&self, i: usize) -> Result<Vec<Operand>, ModelError> {
         match self.operand(i)? {
             Operand::List(elements) => Ok(elements.to_vec()),
@@ -39,18 +39,18 @@ impl<T: Real> Call<'_, T> {
     }
 }
 
-fn construct<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn construct<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     Ok(vec![Operand::list(call.all()?)])
 }
 
-fn at<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn at<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let list = call.list(0)?;
     let at = call.position(1, list.len(), 0)?;
     let missing = || call.error(format!("position {at} in a list of {}", list.len()));
     Ok(vec![list.get(at).cloned().ok_or_else(missing)?])
 }
 
-fn insert<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn insert<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let (mut list, x) = (call.list(0)?, call.operand(1)?);
     let at = call.position(2, list.len(), list.len())?;
     if at > list.len() {
@@ -60,7 +60,7 @@ fn insert<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![Operand::list(list)])
 }
 
-fn erase<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn erase<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let mut list = call.list(0)?;
     let at = call.position(1, list.len(), list.len().saturating_sub(1))?;
     if at >= list.len() {
@@ -70,12 +70,12 @@ fn erase<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![Operand::list(list)])
 }
 
-fn length<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn length<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let len = call.list(0)?.len();
     Ok(vec![call.literal(crate::onnx::ElementType::Int64, vec![], &[len as f64])])
 }
 
-fn concat<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn concat<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let list = call.list(0)?;
     let Some(first) = list.first() else { return Err(call.error("the list is empty")) };
     let fresh = call.node.flag("new_axis", false)?;
@@ -98,7 +98,7 @@ fn concat<T: Real>(call: &mut Call<'_, T>) -> Built {
 }
 
 /// Into parts of one size, of the given sizes, or of 1: then the axis is dropped unless `keepdims` says otherwise.
-fn split<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn split<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let shape = call.shape(&x);
     let axis = call.axis(call.node.int("axis")?.unwrap_or(0), shape.len())?;

@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::network::Real;
-use crate::network::import::call::{Built, Call};
+use crate::network::import::call::{Built, ImportCall};
 use crate::network::import::{Importer, Operand};
 use crate::network::op::{Concat, Op, Rearrange};
 use crate::network::shape;
@@ -18,14 +18,14 @@ impl<T: Real> Importer<T> {
     ];
 }
 
-fn concat<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn concat<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let operands = call.all()?;
     let axis = call.node.int("axis")?.ok_or_else(|| call.error("attribute axis is missing"))?;
     let axis = call.axis(axis, call.shape(&operands[0]).len())?;
     Ok(vec![call.join(&operands, axis)?])
 }
 
-impl<T: Real> Call<'_, T> {
+impl<T: Real> ImportCall<'_, T> {
     /// The operands one after the other along an axis.
     pub(super) fn join(&mut self, operands: &[Operand], axis: usize) -> Result<Operand, ModelError> {
         match operands {
@@ -103,7 +103,7 @@ fn clamp(len: usize, start: i64, end: i64, step: i64) -> (isize, isize, usize) {
 }
 
 /// Everything is an attribute before operator set 10 and an operand after.
-fn slice<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn slice<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let mut x = call.operand(0)?;
     let missing = |what: &str| call.error(format!("{what} are missing"));
     let starts = call.ints_or_attribute(1, "starts")?.ok_or_else(|| missing("starts"))?;
@@ -125,7 +125,7 @@ fn slice<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![x])
 }
 
-fn split<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn split<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let shape = call.shape(&x);
     let axis = call.axis(call.node.int("axis")?.unwrap_or(0), shape.len())?;
@@ -176,7 +176,7 @@ fn padded_place(at: i64, len: i64, mode: &str) -> Option<usize> {
 }
 
 /// Pads are an attribute before operator set 11 and an operand after; negative ones cut off.
-fn pad<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn pad<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let from = call.shape(&x);
     let pads = call.ints_or_attribute(1, "pads")?.ok_or_else(|| call.error("pads are missing"))?;
@@ -209,7 +209,7 @@ fn pad<T: Real>(call: &mut Call<'_, T>) -> Built {
     Ok(vec![call.rearrange(&x, map)?])
 }
 
-fn reverse_sequence<T: Real>(call: &mut Call<'_, T>) -> Built {
+fn reverse_sequence<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
     let x = call.operand(0)?;
     let shape = call.shape(&x);
     let batch_axis = call.axis(call.node.int("batch_axis")?.unwrap_or(1), shape.len())?;
