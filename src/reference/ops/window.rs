@@ -2,8 +2,6 @@
 //!
 //! Source: the ONNX specification of `Conv` and `MaxPool` (`auto_pad`, `ceil_mode`).
 
-use ndarray::{Dimension, IxDyn, indices};
-
 use super::super::array;
 use super::super::call::Call;
 
@@ -130,19 +128,48 @@ pub(in crate::reference) fn windows(axes: &[Axis]) -> Result<Vec<Window>, String
     if taps > MAX_TAPS {
         return Err(format!("windows {kernel:?} at {outputs:?} places have more than {MAX_TAPS} taps"));
     }
-    let inputs = array::numbers(&sizes(|a| a.input))?;
-    let window = |o: IxDyn| {
+    let (in_strides, kernel_strides) = (strides(&sizes(|a| a.input)), strides(&kernel));
+    let mut windows = Vec::new();
+    for_each_index(&outputs, |o| {
         let mut window = Window::default();
-        for (tap, k) in indices(kernel.as_slice()).into_iter().enumerate() {
-            let each = || axes.iter().zip(o.slice().iter().zip(k.slice()));
+        for_each_index(&kernel, |k| {
+            let each = || axes.iter().zip(o.iter().zip(k));
             window.padded += usize::from(each().all(|(axis, (&o, &k))| axis.is_padded(o, k)));
-            let mut source = IxDyn::zeros(axes.len());
-            let mut places = each().zip(source.slice_mut());
-            let inside =
-                places.try_for_each(|((axis, (&o, &k)), at)| axis.source(o, k).map(|source| *at = source));
-            window.taps.extend(inside.map(|()| (tap, inputs[source])));
-        }
-        window
-    };
-    Ok(indices(outputs.as_slice()).into_iter().map(window).collect())
+            let source: Option<Vec<usize>> = each().map(|(axis, (&o, &k))| axis.source(o, k)).collect();
+            if let Some(source) = source {
+                window.taps.push((flat(k, &kernel_strides), flat(&source, &in_strides)));
+            }
+        });
+        windows.push(window);
+    });
+    Ok(windows)
+}
+
+/// Row-major strides of `shape`.
+fn strides(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; shape.len()];
+    for i in (1..shape.len()).rev() {
+        strides[i - 1] = strides[i] * shape[i];
+    }
+    strides
+}
+
+/// Calls `visit` with each index of `shape` in row-major order. ndarray's own walk of indices of any rank takes a replay of
+/// convolutions 1.15 to 1.3 times as long.
+fn for_each_index(shape: &[usize], mut visit: impl FnMut(&[usize])) {
+    if shape.contains(&0) {
+        return;
+    }
+    let mut index = vec![0; shape.len()];
+    loop {
+        visit(&index);
+        let Some(d) = (0..shape.len()).rev().find(|&d| index[d] + 1 < shape[d]) else { return };
+        index[d] += 1;
+        index[d + 1..].fill(0);
+    }
+}
+
+/// Flat index of `index` with the given strides.
+fn flat(index: &[usize], strides: &[usize]) -> usize {
+    index.iter().zip(strides).map(|(i, s)| i * s).sum()
 }
