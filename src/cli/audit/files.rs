@@ -10,6 +10,7 @@ use vnnlib::Query;
 use crate::audit::AuditClaim;
 use crate::audit::claims::{self, ClaimsError};
 use crate::audit::examine::File;
+use crate::campaign::Digest;
 use crate::cli::input;
 use crate::cli::networks::Networks;
 use crate::onnx::Model;
@@ -116,6 +117,22 @@ fn exists(path: &Path) -> bool {
 }
 
 impl Instance {
+    /// What a journal knows the instance's files by: a digest of what they hold, witnesses included. A changed file is another
+    /// instance; what cannot be read is told from what can.
+    pub(super) fn mark(&self) -> String {
+        let networks = self.networks.files().into_iter().map(|(_, path)| path.to_path_buf());
+        let witnesses = self.entries.iter().filter_map(|entry| {
+            let name = entry.claim.witness.as_ref()?;
+            Some(find(&entry.folder, &entry.claim.benchmark, Path::new(name)))
+        });
+        let files = networks.chain([self.property.clone()]).chain(witnesses);
+        let mark = |path: PathBuf| match unpack::read(&path, unpack::limit::MODEL) {
+            Ok((_, bytes)) => Digest::of(&bytes).to_string(),
+            Err(_) => "unreadable".to_owned(),
+        };
+        Digest::of(files.map(mark).collect::<Vec<_>>().join(" ").as_bytes()).to_string()
+    }
+
     /// Reads the property and the networks; else says why that is not possible.
     pub(super) fn read(&self) -> Result<(Query, Vec<std::sync::Arc<Model>>), String> {
         let query = input::property(&self.property).map_err(|error| error.to_string())?;

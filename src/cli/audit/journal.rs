@@ -1,4 +1,4 @@
-//! The journal of an audit: which records belong to which claims.
+//! The journal of an audit: which records belong to which claims about which files, by what these hold.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,6 +18,13 @@ pub(super) struct Settings {
     pub(super) budget: f64,
 }
 
+/// A line: what was found, and a digest of the files that it was found of.
+#[derive(Serialize, Deserialize)]
+struct Noted<R> {
+    files: String,
+    record: R,
+}
+
 /// An open journal.
 pub(super) struct Journal {
     journal: journal::JournalFile,
@@ -27,41 +34,41 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens or begins one.
     pub(super) fn open(path: &Path, settings: Settings) -> Result<Self, JournalError> {
-        let (journal, records) = journal::JournalFile::open::<Settings, AuditRecord>(path, &settings)?;
-        Ok(Self { journal, known: records.into_iter().map(|record| (of_record(&record), record)).collect() })
+        let (journal, noted) = journal::JournalFile::open::<Settings, Noted<AuditRecord>>(path, &settings)?;
+        let known = noted.into_iter().map(|noted| (of_record(&noted.record, &noted.files), noted.record));
+        Ok(Self { journal, known: known.collect() })
     }
 
-    /// The record of an instance about which exactly these claims were noted.
-    pub(super) fn find(&self, claims: &[&AuditClaim]) -> Option<AuditRecord> {
-        self.known.get(&of_claims(claims)).cloned()
+    /// The record of an instance of these files about which exactly these claims were noted.
+    pub(super) fn find(&self, claims: &[&AuditClaim], files: &str) -> Option<AuditRecord> {
+        self.known.get(&of_claims(claims, files)).cloned()
     }
 
     /// Notes a record.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(super) fn note(&self, record: &AuditRecord) -> io::Result<()> {
-        self.journal.note(record)
+    pub(super) fn note(&self, record: &AuditRecord, files: &str) -> io::Result<()> {
+        self.journal.note(&Noted { files: files.to_owned(), record })
     }
 }
 
-fn of_record(record: &AuditRecord) -> String {
+fn of_record(record: &AuditRecord, files: &str) -> String {
     let claims = record.claims.iter().map(|claim| (&claim.tool, &claim.word, &claim.witness));
-    key(&record.network, &record.property, claims)
+    key([&record.network, &record.property, files], claims)
 }
 
-fn of_claims(claims: &[&AuditClaim]) -> String {
+fn of_claims(claims: &[&AuditClaim], files: &str) -> String {
     let (network, property) =
         claims.first().map_or(("", ""), |claim| (claim.network.as_str(), claim.property.as_str()));
-    key(network, property, claims.iter().map(|claim| (&claim.tool, &claim.word, &claim.witness)))
+    key([network, property, files], claims.iter().map(|claim| (&claim.tool, &claim.word, &claim.witness)))
 }
 
 fn key<'a>(
-    network: &str,
-    property: &str,
+    instance: [&str; 3],
     claims: impl Iterator<Item = (&'a String, &'a String, &'a Option<String>)>,
 ) -> String {
-    format!("{network:?} {property:?} {:?}", claims.collect::<Vec<_>>())
+    format!("{instance:?} {:?}", claims.collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -102,17 +109,18 @@ mod tests {
         let path = folder.path().join("journal");
         let settings = Settings { seed: 0, budget: 3.0 };
         let journal = Journal::open(&path, settings).unwrap();
-        journal.note(&record("unsat")).unwrap();
+        journal.note(&record("unsat"), "f").unwrap();
         let mut text = std::fs::read_to_string(&path).unwrap();
-        text.push_str("{\"benchmark\":\"b");
+        text.push_str("{\"files\":\"f\",\"rec");
         std::fs::write(&path, text).unwrap();
 
         let journal = Journal::open(&path, settings).unwrap();
-        assert_eq!(journal.find(&[&claim("unsat")]), Some(record("unsat")));
-        assert_eq!(journal.find(&[&claim("sat")]), None);
-        journal.note(&record("sat")).unwrap();
+        assert_eq!(journal.find(&[&claim("unsat")], "f"), Some(record("unsat")));
+        assert_eq!(journal.find(&[&claim("unsat")], "changed"), None);
+        assert_eq!(journal.find(&[&claim("sat")], "f"), None);
+        journal.note(&record("sat"), "f").unwrap();
         let journal = Journal::open(&path, settings).unwrap();
-        assert_eq!(journal.find(&[&claim("sat")]), Some(record("sat")));
+        assert_eq!(journal.find(&[&claim("sat")], "f"), Some(record("sat")));
 
         let other = Settings { budget: 10.0, ..settings };
         assert!(matches!(Journal::open(&path, other), Err(JournalError::Settings(_))));

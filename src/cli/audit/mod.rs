@@ -104,8 +104,10 @@ fn examine_all(
     (interrupt, budget): (&Interrupt, &Budget),
     show: bool,
 ) -> io::Result<Vec<AuditRecord>> {
-    let claims = |instance: &Instance| journal.and_then(|journal| journal.find(&claims_of(instance)));
-    let mut records: Vec<Option<AuditRecord>> = instances.iter().map(claims).collect();
+    let marks: Vec<String> =
+        journal.map_or_else(Vec::new, |_| instances.iter().map(Instance::mark).collect());
+    let known = |(at, instance): (usize, &Instance)| journal?.find(&claims_of(instance), &marks[at]);
+    let mut records: Vec<Option<AuditRecord>> = instances.iter().enumerate().map(known).collect();
     let open: Vec<usize> = (0..instances.len()).filter(|&at| records[at].is_none()).collect();
     let bar = show.then(|| Bar::start(instances.len() - open.len(), instances.len()));
     let (sender, results) = channel();
@@ -131,7 +133,7 @@ fn examine_all(
         while let Ok((at, record)) = results.recv() {
             // What a bug has kept from being examined is examined the next time.
             let bug = record.truth == InstanceTruth::Unusable(BUG.to_owned());
-            done = journal.filter(|_| !bug).map_or(Ok(()), |journal| journal.note(&record));
+            done = journal.filter(|_| !bug).map_or(Ok(()), |journal| journal.note(&record, &marks[at]));
             false_unsat += record.claims.iter().filter(|claim| claim.finding == Finding::FalseUnsat).count();
             if let Some(bar) = &bar {
                 bar.step(format!("{false_unsat} false unsat"));
