@@ -1,7 +1,7 @@
 //! The search for a counterexample: strategies, what they evaluate through, and the schedule that runs them.
 //!
 //! A [`Falsifier`] is one idea in one file. It evaluates points through an [`Oracle`], which counts, remembers the
-//! best point, and hands every point that seems to violate the property to a [`Judge`]. The [`portfolio`] shares the
+//! best point, and hands every point that seems to violate the property to a [`Judge`]. The [portfolio](schedule::portfolio) shares the
 //! time out.
 
 #[doc(hidden)]

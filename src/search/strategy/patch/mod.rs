@@ -14,7 +14,6 @@
 //! - [`pullback`]: `mod2adv`, from the first layer's new sums to an input.
 //! - [`journey`]: from a start to an input, once or until the property is violated.
 //! - [`views`]: the layers that it works on, seen from where it is.
-//! - [`encode`]: sums and activations as rows of a program, for the strategies built on this one.
 //! - [`strategy`]: the method as a strategy of the portfolio.
 //!
 //! What each reading finds is in `benchmarks/patching.md`. A patch has as many unknowns as edges, but all that it
