@@ -118,19 +118,21 @@ fn exists(path: &Path) -> bool {
 
 impl Instance {
     /// What a journal knows the instance's files by: a digest of what they hold, witnesses included. A changed file is another
-    /// instance; what cannot be read is told from what can.
-    pub(super) fn mark(&self) -> String {
+    /// instance; what cannot be read is told from what can. `known` are files that were read already: many instances share
+    /// a network.
+    pub(super) fn mark(&self, known: &mut HashMap<PathBuf, String>) -> String {
         let networks = self.networks.files().into_iter().map(|(_, path)| path.to_path_buf());
-        let witnesses = self.entries.iter().filter_map(|entry| {
-            let name = entry.claim.witness.as_ref()?;
-            Some(find(&entry.folder, &entry.claim.benchmark, Path::new(name)))
-        });
+        let witnesses = self.entries.iter().filter_map(Entry::witness);
         let files = networks.chain([self.property.clone()]).chain(witnesses);
-        let mark = |path: PathBuf| match unpack::read(&path, unpack::limit::MODEL) {
+        let read = |path: &PathBuf| match unpack::read(path, unpack::limit::MODEL) {
             Ok((_, bytes)) => Digest::of(&bytes).to_string(),
             Err(_) => "unreadable".to_owned(),
         };
-        Digest::of(files.map(mark).collect::<Vec<_>>().join(" ").as_bytes()).to_string()
+        let marks = files.map(|path| {
+            let mark = known.get(&path).cloned().unwrap_or_else(|| read(&path));
+            known.entry(path).or_insert(mark).clone()
+        });
+        Digest::of(marks.collect::<Vec<_>>().join(" ").as_bytes()).to_string()
     }
 
     /// Reads the property and the networks; else says why that is not possible.
@@ -146,11 +148,15 @@ impl Entry {
     /// What the claim's counterexample file says; `None` if none is named and none is where the competition publishes
     /// them. One that is named and missing is an error, as `check` would have it.
     pub(super) fn counterexample(&self) -> File {
-        let path = match &self.claim.witness {
-            Some(name) => find(&self.folder, &self.claim.benchmark, Path::new(name)),
-            None => self.published()?,
-        };
-        Some(read::read(&path))
+        self.witness().map(|path| read::read(&path))
+    }
+
+    /// Where that file is.
+    fn witness(&self) -> Option<PathBuf> {
+        match &self.claim.witness {
+            Some(name) => Some(find(&self.folder, &self.claim.benchmark, Path::new(name))),
+            None => self.published(),
+        }
     }
 
     /// Where the competition publishes them, beside `results.csv`: `CATEGORY/NETWORK_PROPERTY.counterexample`, the

@@ -4,6 +4,7 @@ mod files;
 mod journal;
 mod text;
 
+use std::collections::HashMap;
 use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -104,8 +105,9 @@ fn examine_all(
     (interrupt, budget): (&Interrupt, &Budget),
     show: bool,
 ) -> io::Result<Vec<AuditRecord>> {
-    let marks: Vec<String> =
-        journal.map_or_else(Vec::new, |_| instances.iter().map(Instance::mark).collect());
+    let mut files = HashMap::new();
+    let marks: Vec<String> = journal
+        .map_or_else(Vec::new, |_| instances.iter().map(|instance| instance.mark(&mut files)).collect());
     let known = |(at, instance): (usize, &Instance)| journal?.find(&claims_of(instance), &marks[at]);
     let mut records: Vec<Option<AuditRecord>> = instances.iter().enumerate().map(known).collect();
     let open: Vec<usize> = (0..instances.len()).filter(|&at| records[at].is_none()).collect();

@@ -126,8 +126,11 @@ impl Edges {
     /// These edges behind `first`: one map from the inputs of `first`.
     pub fn after(&self, first: &Edges) -> Edges {
         let mut weights = vec![0.0; self.outputs() * first.inputs];
+        // Behind a ReLU about half of the rows are zero.
+        let live: Vec<bool> =
+            (0..first.outputs()).map(|row| first.row(row).iter().any(|&w| w != 0.0)).collect();
         for (o, sums) in weights.chunks_exact_mut(first.inputs.max(1)).enumerate() {
-            for (middle, &w) in self.row(o).iter().enumerate().filter(|(_, w)| **w != 0.0) {
+            for (middle, &w) in self.row(o).iter().enumerate().filter(|&(m, &w)| w != 0.0 && live[m]) {
                 sums.iter_mut().zip(first.row(middle)).for_each(|(sum, &f)| *sum += w * f);
             }
         }

@@ -235,8 +235,9 @@ fn pieces_or_tangents(layered: &Layered, trace: &Trace) -> Vec<Vec<Piece>> {
         layered.layers.iter().zip(&trace.sums).filter_map(|(layer, sums)| Some((layer.activation?, sums)));
     let of = |function: UnaryFunction, z: f64| {
         piece(function, z).unwrap_or_else(|| {
-            let slope = tangent(|z| function.value(z), z);
-            Piece { from: f64::NEG_INFINITY, to: f64::INFINITY, slope, shift: function.value(z) - slope * z }
+            let value = function.value(z);
+            let slope = function.derivative(z, value);
+            Piece { from: f64::NEG_INFINITY, to: f64::INFINITY, slope, shift: value - slope * z }
         })
     };
     bent.map(|(function, sums)| sums.iter().map(|&z| of(function, z)).collect()).collect()
@@ -252,9 +253,4 @@ fn in_columns(first: &Edges, columns: &[usize], sums: &[f64]) -> Edges {
     let row = |neuron: usize| columns.iter().map(move |&i| first.row(neuron)[i]);
     let weights = (0..first.outputs()).flat_map(row).collect();
     Edges { weights, bias: sums.to_vec(), inputs: columns.len() }
-}
-
-fn tangent(f: impl Fn(f64) -> f64, z: f64) -> f64 {
-    let step = 1e-6 * (1.0 + z.abs());
-    (f(z + step) - f(z - step)) / (2.0 * step)
 }
