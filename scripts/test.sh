@@ -67,7 +67,20 @@ ignored_tests() {
     done
 }
 
-documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps; }
+# The pages of the library, and that its examples answer as they say.
+documentation() {
+    RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+    says 'sat: ' falsify
+    says correct check
+    says 'replayed: the property holds there' repair
+}
+
+# Runs an example; a line of what it prints begins with these words.
+says() {
+    local said
+    said=$(cargo run --locked --quiet --example "$2")
+    printf '%s\n' "$said" | grep -q "^$1" || die "the example $2 does not say \`$1\` but: $said"
+}
 
 # The Python package: lints, a wheel in the development profile, its tests in an environment of their own. In a shell of its
 # own, because the target folder is told to all cargos: what the main workspace has compiled need not be compiled again.

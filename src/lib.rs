@@ -26,6 +26,7 @@
 //! - A box of inputs and unsafe sets of outputs, without a file: [`Falsification::within`] a [`Within`](property::within::Within).
 //! - A point and how far inputs may be from it: [`Falsification::around`]; how far they may be at most:
 //!   [`pipeline::radius`]; the nearest counterexample: [`Falsification::nearest`].
+//! - The smallest change of weights with which a network does what it should at given points: [`pipeline::repair`].
 //! - Whether a counterexample of any tool holds: [`witness::read`] and [`witness::check`](mod@witness::check).
 //!
 //! A run counts its [`budget`](Falsification::budget) from its call, ends early when an [`Interrupt`] is raised from another thread,
@@ -42,7 +43,7 @@
 //!   questions turns it off (`default-features = false`), and compiles half as many crates.
 //! - `ort`: replays counterexamples in ONNX Runtime too, whose shared library is loaded at run time. Off by default.
 //!
-//! `examples/` has two whole programs. Modules that are not listed below are the inside of the engine: they are public for the
+//! `examples/` has three whole programs. Modules that are not listed below are the inside of the engine: they are public for the
 //! project's own tests and measurements, and change without notice.
 
 #![deny(unsafe_code)]

@@ -1,6 +1,5 @@
 //! What the command line means: numbers in their ranges, names that exist, files that are told apart.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use super::args;
 use super::networks::Networks;
 use super::second::Tool;
 use crate::pipeline::radius::RadiusWish;
+use crate::pipeline::repair::{LayerChoice, RepairWish};
 use crate::problem::names::Misnamed;
 use crate::property::around::{OutputRange, Violation};
 use crate::property::decision::Decision;
@@ -125,15 +125,8 @@ pub(super) enum UsageError {
     #[error("{0}: not a number above 0")]
     AboveZero(&'static str),
     /// A layer that does not exist.
-    #[error(
-        "there is no layer {layer} (help: the network ends in {layers} fully connected layers, counted from 0)"
-    )]
-    Layer {
-        /// What was typed.
-        layer: usize,
-        /// Number of layers.
-        layers: usize,
-    },
+    #[error(transparent)]
+    Layer(#[from] repair::NoSuchLayer),
     /// A second tool that cannot be run.
     #[error("the second tool {name}: {why} (help: name a program that exists and may be run)")]
     SecondTool {
@@ -283,42 +276,12 @@ impl TryFrom<&args::CheckArgs> for CheckConfig {
 /// The meaning of `repair`'s arguments.
 #[derive(Debug)]
 pub(super) struct RepairConfig {
-    /// Which layers change.
-    pub(super) layers: Layers,
-    /// How the repair is looked for.
-    pub(super) settings: repair::RepairSettings,
+    /// What is wanted.
+    pub(super) wish: RepairWish,
     /// How decisions are compared.
     pub(super) decision: Decision,
     /// The time limit.
     pub(super) timeout: Duration,
-}
-
-/// Which layers change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Layers {
-    /// The last one.
-    Last,
-    /// Each alone, one after the other.
-    Each,
-    /// These together.
-    Together(Vec<usize>),
-}
-
-impl Layers {
-    /// The layers of each attempt (ascending, each once), of a network with this number of layers.
-    ///
-    /// # Errors
-    /// If there is no such layer.
-    pub(super) fn attempts(&self, layers: usize) -> Result<Vec<Vec<usize>>, UsageError> {
-        match self {
-            Self::Last => Ok(vec![vec![layers.saturating_sub(1)]]),
-            Self::Each => Ok((0..layers).map(|layer| vec![layer]).collect()),
-            Self::Together(chosen) => match chosen.iter().find(|&&layer| layer >= layers) {
-                Some(&layer) => Err(UsageError::Layer { layer, layers }),
-                None => Ok(vec![chosen.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()]),
-            },
-        }
-    }
 }
 
 impl TryFrom<&args::RepairArgs> for RepairConfig {
@@ -326,10 +289,10 @@ impl TryFrom<&args::RepairArgs> for RepairConfig {
 
     fn try_from(args: &args::RepairArgs) -> Result<Self, UsageError> {
         let layers = match (args.layer, args.layers.as_slice()) {
-            (Some(layer), _) => Layers::Together(vec![layer]),
-            (None, []) if args.all_layers => Layers::Each,
-            (None, []) => Layers::Last,
-            (None, layers) => Layers::Together(layers.to_vec()),
+            (Some(layer), _) => LayerChoice::Together(vec![layer]),
+            (None, []) if args.all_layers => LayerChoice::Each,
+            (None, []) => LayerChoice::Last,
+            (None, layers) => LayerChoice::Together(layers.to_vec()),
         };
         let norm = match args.norm {
             args::NormArg::L1 => ChangeNorm::Total,
@@ -343,7 +306,8 @@ impl TryFrom<&args::RepairArgs> for RepairConfig {
         let margin = positive("--margin", &args.margin)?;
         let limit = args.limit.as_deref().map_or(Ok(f64::INFINITY), |text| positive("--limit", text))?;
         let settings = repair::RepairSettings { norm, margin, limit, seed: args.seed, ..Default::default() };
-        Ok(Self { layers, settings, decision, timeout: seconds("timeout", &args.timeout)? })
+        let wish = RepairWish { layers, settings };
+        Ok(Self { wish, decision, timeout: seconds("timeout", &args.timeout)? })
     }
 }
 

@@ -2,13 +2,11 @@
 //! at the points out. What is written was read back and replayed by the reference engine.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
-use vnnlib::Query;
 
 use super::config;
 use super::exit::Exit;
@@ -16,13 +14,13 @@ use super::failure::{Failing, Failure};
 use super::output::OutputFile;
 use super::terminal;
 use super::{args, input};
-use crate::budget::{Budget, Interrupt, Stopwatch};
+use crate::budget::{Budget, Interrupt};
 use crate::error::Error;
 use crate::onnx;
-use crate::problem::{ModelsError, fit};
-use crate::repair::{Job, JobError, Patch, RepairOutcome, repair};
+use crate::pipeline;
+use crate::repair::{Job, JobError};
 use crate::report::Repairs;
-use crate::report::repair::{Attempt, RepairEnding, Sample, Written};
+use crate::report::repair::{Attempt, RepairEnding, Sample};
 
 /// Runs the command.
 pub(super) fn run(args: &args::RepairArgs) -> Exit {
@@ -42,63 +40,23 @@ fn report(args: &args::RepairArgs) -> Result<Repairs, Failure> {
     let query = input::property(&args.property)?;
     let points = input::points(&args.points, &query)?;
     let sample = args.sample.as_deref().map(|path| input::points(path, &query)).transpose()?;
-    let model = fitted(&query, model)?;
+    let model = pipeline::repair::fitted(&query, model)?;
     let path = model.path.clone();
     let unusable = |source: JobError| Error::Repair { path: path.clone(), source: source.into() };
     let job = Job::new(model, bytes, query, &points).map_err(unusable)?;
-    let attempts = config.layers.attempts(job.tail().layers.len()).map_err(Failure::Usage)?;
+    // Before the output's file is made.
+    config.wish.layers.attempts(job.tail().layers.len()).map_err(|error| Failure::Usage(error.into()))?;
     let output = OutputFile::prepare(&args.output).map_err(Error::from)?;
-
-    let (mut tried, mut found) = (Vec::new(), Vec::new());
-    for (index, layers) in attempts.iter().enumerate() {
-        let left = u32::try_from(attempts.len() - index).unwrap_or(u32::MAX);
-        let slice = budget.slice(budget.remaining().unwrap_or(config.timeout) / left);
-        let watch = Stopwatch::start();
-        let outcome = repair(&job.task(), layers, &config.settings, &slice)?;
-        tried.push(Attempt::new(layers.clone(), job.tail(), &outcome, watch.elapsed()));
-        if let RepairOutcome::Repaired(repair) = outcome {
-            found.push((index, repair.patches));
-        }
-    }
-    let norm = config.settings.norm;
-    found.sort_by(|(_, a), (_, b)| norm.of(a).total_cmp(&norm.of(b)));
-    let mut report = Repairs { points: points.len(), attempts: tried, written: None, sample: None };
-    let Some(copy) = write(&job, &found, output, &args.output, &mut report)? else { return Ok(report) };
+    let read_back = |bytes: &[u8]| Ok(onnx::read(output.write(bytes)?)?);
+    let answer = pipeline::repair::repair(&job, &config.wish, &budget, read_back)?;
+    let mut report = Repairs::new(points.len(), &answer, job.tail(), args.output.clone());
+    let Some(copy) = &answer.copy else { return Ok(report) };
+    output.publish().map_err(Error::from)?;
     if let Some(sample) = sample {
-        let different = job.differences(&copy, config.decision, &sample).map_err(unusable)?;
+        let different = job.differences(&copy.model, config.decision, &sample).map_err(unusable)?;
         report.sample = Some(Sample { inputs: sample.len(), different });
     }
     Ok(report)
-}
-
-/// The model with its open dimensions as the property has them.
-fn fitted(query: &Query, model: onnx::Model) -> Result<onnx::Model, Error> {
-    let fitted = fit::models(query, &[Arc::new(model)], &fit::Named::new())?;
-    let model = fitted.into_iter().next().map(|fitted| Arc::unwrap_or_clone(fitted.model));
-    model.ok_or_else(|| ModelsError::Unassigned { network: String::new() }.into())
-}
-
-/// Writes the first repair that also holds in the file's own precision, and gives the copy as read back.
-fn write(
-    job: &Job,
-    found: &[(usize, Vec<Patch>)],
-    output: OutputFile,
-    path: &Path,
-    report: &mut Repairs,
-) -> Result<Option<Arc<onnx::Model>>, Error> {
-    let unusable = |source: JobError| Error::Repair { path: path.to_path_buf(), source: source.into() };
-    for (attempt, patches) in found {
-        let bytes = job.rewritten(patches).map_err(unusable)?;
-        let copy = Arc::new(fitted(job.query(), onnx::read(output.write(&bytes)?)?)?);
-        let margins = job.replayed(Arc::clone(&copy)).map_err(unusable)?;
-        if margins.model > 0.0 && margins.double > 0.0 {
-            output.publish()?;
-            report.written = Some(Written::new(path.to_path_buf(), *attempt, margins));
-            return Ok(Some(copy));
-        }
-        report.attempts[*attempt].outcome = RepairEnding::LostToRounding;
-    }
-    Ok(None)
 }
 
 /// A flag that the first signal raises; the second one ends the process.

@@ -4,6 +4,7 @@ pub mod cells;
 pub mod nearest;
 pub mod point;
 pub mod radius;
+pub mod repair;
 mod transcript;
 
 use std::cmp::Reverse;

@@ -4,6 +4,7 @@
 //! read as any other model and replayed by the reference engine.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use vnnlib::{Query, Role, Tensor};
@@ -11,7 +12,7 @@ use vnnlib::{Query, Role, Tensor};
 use super::compare;
 use super::demand::{self, Demand, DemandError};
 use super::tail::{NotDense, Tail};
-use super::{Patch, RepairTask};
+use super::{NoSuchLayer, Patch, RepairTask};
 use crate::network::{self, ImportError, Network, Real};
 use crate::onnx::write::{self, Edit, Weights};
 use crate::onnx::{ElementType, Model, ModelError, ValueInfo};
@@ -62,6 +63,9 @@ pub enum JobError {
     /// The copy cannot be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The network has no such layer.
+    #[error(transparent)]
+    NoSuchLayer(#[from] NoSuchLayer),
 }
 
 /// By how much a written copy satisfies the demands: the least over all points, in units of the property's rows.
@@ -74,6 +78,11 @@ pub struct Margins {
 }
 
 impl Job {
+    /// The network's file.
+    pub fn path(&self) -> &Path {
+        &self.model.path
+    }
+
     /// The property.
     pub fn query(&self) -> &Query {
         &self.query

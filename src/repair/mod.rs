@@ -12,6 +12,7 @@
 //! should do is what a VNN-LIB property says a counterexample is not ([`demand`]). [`job`] goes from files to all that
 //! and back.
 
+pub mod answer;
 pub mod compare;
 pub mod job;
 pub mod points;
@@ -19,6 +20,8 @@ mod several;
 pub mod tail;
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use crate::budget::{Budget, StopReason};
 use crate::lp::LpError;
@@ -48,6 +51,47 @@ pub struct RepairSettings {
 impl Default for RepairSettings {
     fn default() -> Self {
         Self { norm: ChangeNorm::Total, margin: 1e-3, limit: f64::INFINITY, patience: 40, seed: 0 }
+    }
+}
+
+/// Which of the fully connected layers at the network's end may change, counted from 0.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum LayerChoice {
+    /// The last one.
+    #[default]
+    Last,
+    /// One of them: each is tried alone, and the smallest repair counts.
+    Each,
+    /// These together.
+    Together(Vec<usize>),
+}
+
+/// A layer that the network does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "there is no layer {layer} (help: the network ends in {layers} fully connected layers, counted from 0)"
+)]
+pub struct NoSuchLayer {
+    /// The layer that was asked for.
+    pub layer: usize,
+    /// How many there are.
+    pub layers: usize,
+}
+
+impl LayerChoice {
+    /// The layers of each attempt (ascending, each once), of a network with this number of layers.
+    ///
+    /// # Errors
+    /// If there is no such layer.
+    pub fn attempts(&self, layers: usize) -> Result<Vec<Vec<usize>>, NoSuchLayer> {
+        match self {
+            Self::Last => Ok(vec![vec![layers.saturating_sub(1)]]),
+            Self::Each => Ok((0..layers).map(|layer| vec![layer]).collect()),
+            Self::Together(chosen) => match chosen.iter().find(|&&layer| layer >= layers) {
+                Some(&layer) => Err(NoSuchLayer { layer, layers }),
+                None => Ok(vec![chosen.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()]),
+            },
+        }
     }
 }
 

@@ -2,12 +2,11 @@
 //! stands.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::budget::StopReason;
-use crate::repair::job::Margins;
+use crate::repair::answer::{RepairAnswer, RepairAttempt, RepairedCopy};
 use crate::repair::{ChangeNorm, Patch, RepairOutcome, Tail};
 
 /// The report of a run.
@@ -96,25 +95,35 @@ pub struct Sample {
     pub different: usize,
 }
 
+impl Repairs {
+    /// Describes an answer; the copy that holds is in this file.
+    pub fn new(points: usize, answer: &RepairAnswer, tail: &Tail, file: PathBuf) -> Self {
+        let attempts = answer.attempts.iter().map(|attempt| Attempt::new(attempt, tail)).collect();
+        let written = answer.copy.as_ref().map(|copy| Written::new(file, copy));
+        Self { points, attempts, written, sample: None }
+    }
+}
+
 impl Attempt {
-    /// Describes an outcome.
-    pub fn new(layers: Vec<usize>, tail: &Tail, outcome: &RepairOutcome, time: Duration) -> Self {
-        let (outcome, patches, optimal) = match outcome {
+    fn new(attempt: &RepairAttempt, tail: &Tail) -> Self {
+        let (outcome, patches, optimal) = match &attempt.outcome {
             RepairOutcome::Repaired(repair) => {
-                (RepairEnding::Repaired, repair.patches.as_slice(), repair.optimal)
+                let ending =
+                    if attempt.is_lost { RepairEnding::LostToRounding } else { RepairEnding::Repaired };
+                (ending, repair.patches.as_slice(), repair.optimal)
             }
             RepairOutcome::Impossible => (RepairEnding::Impossible, [].as_slice(), false),
             RepairOutcome::NotFound(reason) => (RepairEnding::NotFound(why(*reason)), [].as_slice(), false),
         };
         let changed = patches.iter().filter(|patch| !patch.changes.is_empty());
         Self {
-            layers,
+            layers: attempt.layers.clone(),
             outcome,
             optimal,
             weights: patches.iter().map(|patch| patch.changes.len()).sum(),
             total: ChangeNorm::Total.of(patches),
             largest: ChangeNorm::Largest.of(patches),
-            seconds: time.as_secs_f64(),
+            seconds: attempt.time.as_secs_f64(),
             patches: changed.map(|patch| Changed::new(patch, tail)).collect(),
         }
     }
@@ -142,9 +151,9 @@ impl Changed {
 }
 
 impl Written {
-    /// The copy that an attempt has led to.
-    pub fn new(file: PathBuf, attempt: usize, margins: Margins) -> Self {
+    fn new(file: PathBuf, copy: &RepairedCopy) -> Self {
         let finite = |margin: f64| margin.is_finite().then_some(margin);
-        Self { file, attempt, margin: finite(margins.model), margin_double: finite(margins.double) }
+        let (margin, margin_double) = (finite(copy.margins.model), finite(copy.margins.double));
+        Self { file, attempt: copy.attempt, margin, margin_double }
     }
 }
