@@ -147,12 +147,7 @@ fn search(
             &listeners,
         )?));
     };
-    let wish = NearestWish {
-        point: nominal(point, &query)?,
-        norm: args.norm.into(),
-        gap: config.gap,
-        accept_thin: args.accept_thin,
-    };
+    let wish = NearestWish { point: nominal(point, &query)?, norm: args.norm.into(), gap: config.gap };
     let (verdict, answer) =
         pipeline::nearest::nearest(query, models, &wish, &config.search, budget, &listeners)?;
     if let Some(answer) = answer.filter(|_| !args.quiet) {
