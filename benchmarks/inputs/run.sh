@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 folder=${1:-build/inputs}
 declare -rA PACKAGES=(
     [torch]='torch onnx onnxscript onnxruntime' [classical]='skl2onnx onnx onnxruntime' [rewritten]='onnx onnxruntime sympy'
-    [keras]='tensorflow-cpu tf2onnx onnx' [jax]='jax2onnx jax flax onnx' [paddle]='paddlepaddle paddle2onnx onnx'
+    [keras]='tensorflow-cpu tf2onnx onnx' [jax]='jax2onnx jax flax onnx' [paddle]='paddlepaddle paddle2onnx onnx packaging'
 )
 for cases in torch classical rewritten keras jax paddle; do
     environment=$folder/environments/$cases
