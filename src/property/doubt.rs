@@ -66,7 +66,10 @@ impl<'q> TightestEnds<'q> {
     }
 }
 
-type Bounds<'q> = BTreeMap<(usize, usize), TightestEnds<'q>>;
+/// A tensor and an element of it, by their positions.
+type Element = (usize, usize);
+
+type Bounds<'q> = BTreeMap<Element, TightestEnds<'q>>;
 
 /// All doubts about a query.
 pub fn doubts(query: &Query) -> Vec<Doubt> {
@@ -112,7 +115,7 @@ fn contradictions(query: &Query, bounds: &Bounds<'_>) -> Vec<Doubt> {
     const SHOWN: usize = 5;
     let found = bounds.iter().filter_map(|(&key, ends)| {
         let (lower, upper) = ends.contradiction()?;
-        Some(contradiction(query, &name(query, key), lower, upper))
+        Some(contradiction(query, &variable_name(query, key), lower, upper))
     });
     found.take(SHOWN).collect()
 }
@@ -161,7 +164,7 @@ fn empty_disjunction<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[For
                 all.contradiction().map(|(lower, upper)| (*key, lower, upper))
             });
             let (key, lower, upper) = found?;
-            first.get_or_insert_with(|| contradiction(query, &name(query, key), lower, upper));
+            first.get_or_insert_with(|| contradiction(query, &variable_name(query, key), lower, upper));
         }
         first
     })
@@ -171,16 +174,6 @@ fn empty_disjunction<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[For
 fn without_bounds<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[Formula<'q>]) -> Option<Doubt> {
     const SHOWN: usize = 3;
     let mut bounds = common.clone();
-    let related = query.assertions().any(|assertion| {
-        let coupled = |event| matches!(event, Event::Variable(v) if is_input(query, v));
-        !matches!(assertion.formula(), Formula::Compare(c) if c.as_bound().is_some())
-            && !matches!(assertion.formula(), Formula::And(_) | Formula::Or(_))
-            && assertion.formula().events().filter(|event| coupled(*event)).count() > 1
-    });
-    if related {
-        // Equal inputs bound each other; only the search knows which of them are left open.
-        return None;
-    }
     for disjunction in disjunctions {
         if let Formula::Or(mut cases) = *disjunction
             && let Some(case) = cases.next()
@@ -188,6 +181,7 @@ fn without_bounds<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[Formul
             collect(case, &mut bounds, &mut Vec::new());
         }
     }
+    share_between_equals(query, &mut bounds);
     let mut open = Vec::new();
     for (at, tensor) in query.tensors().iter().enumerate().filter(|(_, tensor)| tensor.role() == Role::Input)
     {
@@ -199,7 +193,7 @@ fn without_bounds<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[Formul
                 (Some(_), None) => "upper bound",
                 (None, None) => "bounds",
             };
-            open.push((name(query, (at, element)), missing));
+            open.push((variable_name(query, (at, element)), missing));
         }
     }
     let (first, missing) = open.first()?.clone();
@@ -216,12 +210,63 @@ fn without_bounds<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[Formul
     Some(Doubt { variable: Some(first), lines: Vec::new(), text })
 }
 
+/// Inputs that every case sets equal have each other's bounds: to the search they are one input.
+fn share_between_equals(query: &Query, bounds: &mut Bounds<'_>) {
+    let mut classes: BTreeMap<Element, Vec<Element>> = BTreeMap::new();
+    let mut leaders: BTreeMap<Element, Element> = BTreeMap::new();
+    for (a, b) in equal_inputs(query) {
+        let leader = |element: Element| leaders.get(&element).copied().unwrap_or(element);
+        let (a, b) = (leader(a), leader(b));
+        if a == b {
+            continue;
+        }
+        let mut moved = classes.remove(&b).unwrap_or_else(|| vec![b]);
+        leaders.extend(moved.iter().map(|&element| (element, a)));
+        classes.entry(a).or_insert_with(|| vec![a]).append(&mut moved);
+    }
+    for class in classes.values() {
+        let ends: Vec<_> = class.iter().filter_map(|element| bounds.get(element).copied()).collect();
+        let lower = ends.iter().find_map(|ends| ends.lower);
+        let upper = ends.iter().find_map(|ends| ends.upper);
+        for &element in class {
+            let own = bounds.entry(element).or_default();
+            (own.lower, own.upper) = (own.lower.or(lower), own.upper.or(upper));
+        }
+    }
+}
+
+/// Pairs of inputs that the query sets equal in any case.
+fn equal_inputs(query: &Query) -> Vec<(Element, Element)> {
+    let mut open: Vec<Formula<'_>> = query.assertions().map(|assertion| assertion.formula()).collect();
+    let mut pairs = Vec::new();
+    while let Some(formula) = open.pop() {
+        match formula {
+            Formula::And(operands) => open.extend(operands),
+            Formula::Or(_) => {}
+            Formula::Compare(comparison) => pairs.extend(equality(query, comparison)),
+        }
+    }
+    pairs
+}
+
+/// The two inputs that a comparison sets equal.
+fn equality(query: &Query, comparison: Comparison<'_>) -> Option<(Element, Element)> {
+    if comparison.relation() != Relation::Equal || comparison.as_bound().is_some() {
+        return None;
+    }
+    let row = comparison.linear().ok()?;
+    let [(a, one), (b, other)] = row.terms.as_slice() else { return None };
+    let is_equality = one.value == -other.value && row.constant.value == 0.0;
+    let element = |variable: &Variable| (variable.tensor().index(), variable.element());
+    (is_equality && is_input(query, *a) && is_input(query, *b)).then(|| (element(a), element(b)))
+}
+
 fn is_input(query: &Query, variable: Variable) -> bool {
     query.tensors().get(variable.tensor().index()).is_some_and(|tensor| tensor.role() == Role::Input)
 }
 
-/// A variable as the query writes it.
-fn name(query: &Query, (tensor, element): (usize, usize)) -> String {
+/// A variable as the query writes it: an element of a tensor, both by their positions.
+pub(crate) fn variable_name(query: &Query, (tensor, element): Element) -> String {
     let Some(tensor) = query.tensors().get(tensor) else { return String::new() };
     if query.version() == Version::V1 {
         return format!("{}_{element}", tensor.name());
@@ -284,6 +329,31 @@ mod tests {
             &format!("{fine}(assert (>= Y_0 1))\n(assert (= X_0 0))"),
             &[("Y_0", &[4, 4], "no Y_0 satisfies")],
         );
+    }
+
+    #[test]
+    fn equal_inputs_share_their_bounds() {
+        let check = |assertions: &str, want: Option<&str>| {
+            let text = format!(
+                "(vnnlib-version <2.0>)(declare-network f (declare-input X float32 [2]) (declare-output Y float32 [1]))\
+                 (declare-network g (declare-input U float32 [2]) (declare-output V float32 [1]))\
+                 (assert (and (<= X[0] 1.0) (>= X[0] 0.0) (<= X[1] 1.0)))(assert (>= V[0] Y[0])){assertions}"
+            );
+            let found = doubts(&vnnlib::parse(text).unwrap());
+            let said = found.first().map(|doubt| doubt.text.as_str());
+            assert_eq!(said.is_some(), want.is_some(), "{assertions}: {said:?}");
+            let said = said.unwrap_or_default();
+            assert!(said.starts_with(want.unwrap_or_default()), "{assertions}: {said}");
+        };
+        let tied = "(assert (and (== X[0] U[0]) (== U[1] X[1])))";
+        check(&format!("{tied}(assert (>= U[1] 0.0))"), None);
+        check("(assert (== X[0] U[0]))(assert (== X[1] U[1]))(assert (>= X[1] 0.0))", None);
+        check("(assert (== X[0] U[0]))(assert (== X[0] X[1]))(assert (== U[1] X[1]))", None);
+        check(tied, Some("2 inputs have no lower or no upper bound: X[1], U[1]"));
+        check("(assert (== X[0] U[0]))(assert (>= X[1] 0.0))", Some("input U[1] has no bounds"));
+        let or = "(assert (>= X[1] 0.0))(assert (== X[0] U[0]))(assert (or (== X[1] U[1]) (<= Y[0] 0.0)))";
+        check(or, Some("input U[1] has no bounds"));
+        check(&format!("{tied}(assert (<= X[1] (+ U[0] 0.5)))"), Some("2 inputs"));
     }
 
     #[test]
