@@ -103,5 +103,5 @@ pub mod witness;
 pub use budget::{Interrupt, StopReason};
 pub use counterexample::{Counterexample, NamedArray};
 pub use error::Error;
-pub use falsification::{Conclusion, Falsification};
+pub use falsification::{Conclusion, Falsification, Gathered};
 pub use {ndarray, vnnlib};

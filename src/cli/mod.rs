@@ -117,9 +117,11 @@ fn misunderstood(invocation: &Invocation, why: &clap::Error) -> Exit {
     let matches = Arguments::command().ignore_errors(true).try_get_matches_from(invocation.line());
     if invocation.arguments.iter().any(|argument| argument == "--json") {
         let command = matches.as_ref().ok().and_then(|matches| Origin::named(matches.subcommand_name()?));
+        // What follows after a blank line is the command's usage.
         let said = why.to_string();
-        let said = said.lines().next().unwrap_or_default();
-        let said = said.strip_prefix("error: ").unwrap_or(said);
+        let said: Vec<&str> = said.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+        let said = said.join(" ");
+        let said = said.strip_prefix("error: ").unwrap_or(&said);
         // The exit status says what is wrong, whether or not anybody reads this.
         let _ = command.map(|origin| terminal::print_json(&origin.error(said, Exit::Usage)));
     }
