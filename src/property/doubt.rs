@@ -181,17 +181,18 @@ fn without_bounds<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[Formul
             collect(case, &mut bounds, &mut Vec::new());
         }
     }
-    share_between_equals(query, &mut bounds);
+    let ends = bounds.iter().map(|(&at, ends)| (at, [ends.lower.is_some(), ends.upper.is_some()])).collect();
+    let mut there = EndsThere { query, ends };
+    there.share();
     let mut open = Vec::new();
     for (at, tensor) in query.tensors().iter().enumerate().filter(|(_, tensor)| tensor.role() == Role::Input)
     {
         for element in 0..tensor.len() {
-            let ends = bounds.get(&(at, element)).copied().unwrap_or_default();
-            let missing = match (ends.lower, ends.upper) {
-                (Some(_), Some(_)) => continue,
-                (None, Some(_)) => "lower bound",
-                (Some(_), None) => "upper bound",
-                (None, None) => "bounds",
+            let missing = match there.has((at, element)) {
+                [true, true] => continue,
+                [false, true] => "lower bound",
+                [true, false] => "upper bound",
+                [false, false] => "bounds",
             };
             open.push((variable_name(query, (at, element)), missing));
         }
@@ -210,55 +211,87 @@ fn without_bounds<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[Formul
     Some(Doubt { variable: Some(first), lines: Vec::new(), text })
 }
 
-/// Inputs that every case sets equal have each other's bounds: to the search they are one input.
-fn share_between_equals(query: &Query, bounds: &mut Bounds<'_>) {
-    let mut classes: BTreeMap<Element, Vec<Element>> = BTreeMap::new();
-    let mut leaders: BTreeMap<Element, Element> = BTreeMap::new();
-    for (a, b) in equal_inputs(query) {
-        let leader = |element: Element| leaders.get(&element).copied().unwrap_or(element);
-        let (a, b) = (leader(a), leader(b));
-        if a == b {
-            continue;
-        }
-        let mut moved = classes.remove(&b).unwrap_or_else(|| vec![b]);
-        leaders.extend(moved.iter().map(|&element| (element, a)));
-        classes.entry(a).or_insert_with(|| vec![a]).append(&mut moved);
+/// Looks through the rows that compare inputs, at most so often: each look carries bounds one input further.
+const MOST_LOOKS: usize = 16;
+
+/// Which inputs have a lower and an upper end.
+struct EndsThere<'q> {
+    query: &'q Query,
+    ends: BTreeMap<Element, [bool; 2]>,
+}
+
+impl EndsThere<'_> {
+    fn has(&self, element: Element) -> [bool; 2] {
+        self.ends.get(&element).copied().unwrap_or_default()
     }
-    for class in classes.values() {
-        let ends: Vec<_> = class.iter().filter_map(|element| bounds.get(element).copied()).collect();
-        let lower = ends.iter().find_map(|ends| ends.lower);
-        let upper = ends.iter().find_map(|ends| ends.upper);
-        for &element in class {
-            let own = bounds.entry(element).or_default();
-            (own.lower, own.upper) = (own.lower.or(lower), own.upper.or(upper));
+
+    /// Inputs that are tied to others in any case, by `x = y` or `x ≤ y + 1`, are bounded where those are.
+    fn share(&mut self) {
+        let rows = input_rows(self.query);
+        for _ in 0..MOST_LOOKS {
+            let before = self.ends.clone();
+            rows.iter().for_each(|row| self.share_in(row));
+            if self.ends == before {
+                break;
+            }
+        }
+    }
+
+    /// A sum that may not rise above a number bounds a term upwards where all others are bounded downwards.
+    fn share_in(&mut self, row: &InputRow) {
+        let sides = [(row.below, true), (row.above, false)];
+        for (_, upwards) in sides.into_iter().filter(|(stated, _)| *stated) {
+            // By the sign of its coefficient: the end of the input that keeps its term on the other side.
+            let end = |rises: bool| usize::from(rises != upwards);
+            let open: Vec<_> = row.terms.iter().filter(|&&(at, rises)| !self.has(at)[end(rises)]).collect();
+            let bounded: Vec<_> = match open[..] {
+                [] => row.terms.iter().collect(),
+                [only] => vec![only],
+                _ => continue,
+            };
+            for &(at, rises) in bounded {
+                self.ends.entry(at).or_default()[1 - end(rises)] = true;
+            }
         }
     }
 }
 
-/// Pairs of inputs that the query sets equal in any case.
-fn equal_inputs(query: &Query) -> Vec<(Element, Element)> {
+/// A comparison of a sum of inputs with a number.
+struct InputRow {
+    /// Each input, and whether the sum rises with it.
+    terms: Vec<(Element, bool)>,
+    /// Whether the sum has to stay below the number, or above it; both where it has to be equal.
+    below: bool,
+    above: bool,
+}
+
+/// The rows of several inputs that hold in any case.
+fn input_rows(query: &Query) -> Vec<InputRow> {
     let mut open: Vec<Formula<'_>> = query.assertions().map(|assertion| assertion.formula()).collect();
-    let mut pairs = Vec::new();
+    let mut rows = Vec::new();
     while let Some(formula) = open.pop() {
         match formula {
             Formula::And(operands) => open.extend(operands),
             Formula::Or(_) => {}
-            Formula::Compare(comparison) => pairs.extend(equality(query, comparison)),
+            Formula::Compare(comparison) => rows.extend(input_row(query, comparison)),
         }
     }
-    pairs
+    rows
 }
 
-/// The two inputs that a comparison sets equal.
-fn equality(query: &Query, comparison: Comparison<'_>) -> Option<(Element, Element)> {
-    if comparison.relation() != Relation::Equal || comparison.as_bound().is_some() {
-        return None;
-    }
-    let row = comparison.linear().ok()?;
-    let [(a, one), (b, other)] = row.terms.as_slice() else { return None };
-    let is_equality = one.value == -other.value && row.constant.value == 0.0;
-    let element = |variable: &Variable| (variable.tensor().index(), variable.element());
-    (is_equality && is_input(query, *a) && is_input(query, *b)).then(|| (element(a), element(b)))
+fn input_row(query: &Query, comparison: Comparison<'_>) -> Option<InputRow> {
+    let is_alone = comparison.as_bound().is_some();
+    let row = if is_alone { return None } else { comparison.linear().ok()? };
+    let term = |(variable, coefficient): &(Variable, vnnlib::Coefficient)| {
+        let at = (variable.tensor().index(), variable.element());
+        is_input(query, *variable).then_some((at, coefficient.value > 0.0))
+    };
+    let relation = comparison.relation();
+    Some(InputRow {
+        terms: row.terms.iter().map(term).collect::<Option<_>>()?,
+        below: matches!(relation, Relation::LessEqual | Relation::Less | Relation::Equal),
+        above: matches!(relation, Relation::GreaterEqual | Relation::Greater | Relation::Equal),
+    })
 }
 
 fn is_input(query: &Query, variable: Variable) -> bool {
@@ -332,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_inputs_share_their_bounds() {
+    fn inputs_that_are_tied_to_others_share_their_bounds() {
         let check = |assertions: &str, want: Option<&str>| {
             let text = format!(
                 "(vnnlib-version <2.0>)(declare-network f (declare-input X float32 [2]) (declare-output Y float32 [1]))\
@@ -354,6 +387,11 @@ mod tests {
         let or = "(assert (>= X[1] 0.0))(assert (== X[0] U[0]))(assert (or (== X[1] U[1]) (<= Y[0] 0.0)))";
         check(or, Some("input U[1] has no bounds"));
         check(&format!("{tied}(assert (<= X[1] (+ U[0] 0.5)))"), Some("2 inputs"));
+        // A sum or a difference that is bounded bounds one input by the others.
+        check(&format!("{tied}(assert (>= X[1] (- U[0] 0.5)))"), None);
+        let apart = "(assert (and (<= (- U[0] X[0]) 0.1) (>= (- U[0] X[0]) -0.1) (>= (+ X[1] U[1]) -1.0)))";
+        check(&format!("{apart}(assert (<= U[1] 2.0))"), None);
+        check(apart, Some("2 inputs have no lower or no upper bound: X[1], U[1]"));
     }
 
     #[test]
