@@ -339,7 +339,7 @@ def repair(
         numbers=together,
         norm=norm,
         margin=arguments.positive("margin", margin),
-        limit=float("inf") if limit is None else arguments.positive("limit", limit),
+        limit=arguments.limit("limit", limit),
     )
     if options.layers not in ("last", "each", "together"):
         raise InputError(f"layers={layers}: no such choice (help: give last, each, a number, or several)")
@@ -409,12 +409,19 @@ def attack(
     """
     sizes, values, are_bytes, classes = arguments.pictures(images, labels)
     limits = Limits(timeout, threads, seed, False)
-    bounds = [float("inf") if bound is None else arguments.positive(name, bound) for name, bound in (("linf", linf), ("l2", l2))]
     known = attack_images(
         arguments.one_network(network),
         Pictures(sizes=sizes, values=values, bytes=bool(are_bytes), labels=classes),
         ReadingOptions(layout=layout, mean=arguments.per_channel(mean), std=arguments.per_channel(std)),
-        AttackOptions(list(methods), *bounds, pixels, timeout, limits.threads, seed),
+        AttackOptions(
+            methods=list(methods),
+            linf=arguments.limit("linf", linf),
+            l2=arguments.limit("l2", l2),
+            pixels=pixels,
+            seconds=timeout,
+            threads=limits.threads,
+            seed=seed,
+        ),
         dict(dims or {}),
     )
     shape = known["sizes"]

@@ -116,6 +116,11 @@ def positive(name: str, value: float) -> float:
     return float(value)
 
 
+def limit(name: str, value: Optional[float]) -> float:
+    """How far something may go, checked; infinite where nothing is said."""
+    return math.inf if value is None else positive(name, value)
+
+
 def networks(network: Network) -> list[Given]:
     """All networks, with their names where they have some."""
     if isinstance(network, Mapping):
