@@ -25,14 +25,14 @@ pub(super) enum Style {
 }
 
 /// A verdict, and what is told of it where it is told as JSON.
-pub(super) struct Told<'a> {
+pub(super) struct ToldVerdict<'a> {
     /// The verdict.
     pub(super) answer: Answer<'a>,
     /// Further fields of its object.
     pub(super) fields: Map<String, Value>,
 }
 
-impl<'a> From<Answer<'a>> for Told<'a> {
+impl<'a> From<Answer<'a>> for ToldVerdict<'a> {
     fn from(answer: Answer<'a>) -> Self {
         Self { answer, fields: Map::new() }
     }
@@ -56,8 +56,8 @@ impl Delivery {
     }
 
     /// Delivers a verdict, unless one was delivered before: then `None`.
-    pub(super) fn deliver<'a>(&self, told: impl Into<Told<'a>>) -> Option<Exit> {
-        let Told { answer, fields } = told.into();
+    pub(super) fn deliver<'a>(&self, told: impl Into<ToldVerdict<'a>>) -> Option<Exit> {
+        let ToldVerdict { answer, fields } = told.into();
         let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut *delivered, true) {
             return None;

@@ -10,9 +10,9 @@ use crate::budget;
 pub(super) const SCHEMA: &str = include_str!("schema.json");
 
 /// The commands that write objects.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 11] = [
     "verify", "pair", "check", "radius", "repair", "attack", "inspect", "audit", "campaign", "property",
-    "convert", "supports",
+    "convert",
 ];
 
 /// Who writes an object.

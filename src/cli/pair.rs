@@ -17,7 +17,7 @@ use vnnlib::Query;
 
 use super::NAME;
 use super::config::{self, RunOrder};
-use super::delivery::{Delivery, Style, Told};
+use super::delivery::{Delivery, Style, ToldVerdict};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::object::Origin;
@@ -103,7 +103,7 @@ fn pair(
         ("warnings".to_owned(), json!(doubts)),
         ("witnesses".to_owned(), Value::Array(found)),
     ]);
-    let exit = delivery.deliver(Told { answer, fields }).unwrap_or(Exit::Answered);
+    let exit = delivery.deliver(ToldVerdict { answer, fields }).unwrap_or(Exit::Answered);
     if !args.quiet && !verdict.is_open() {
         let by = if is_ours { "our search".to_owned() } else { config.second.name() };
         say!("note: {} by {by}, after {:.1} s", answer.word(), budget.elapsed().as_secs_f64());

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::delivery::{Delivery, Style, Told};
+use super::delivery::{Delivery, Style, ToldVerdict};
 use super::exit::Exit;
 use super::failure::{Failing, Failure};
 use super::object;
@@ -45,7 +45,7 @@ pub(super) fn run(
 fn deliver(failure: &Failure, delivery: &Delivery) -> Exit {
     let exit = failure.say();
     let fields = object::error(&failure.to_string(), exit);
-    match delivery.deliver(Told { answer: Answer::Error, fields }) {
+    match delivery.deliver(ToldVerdict { answer: Answer::Error, fields }) {
         Some(Exit::Answered) => exit,
         Some(other) => other,
         // The watchdog was faster, and its answer stands.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use vnnlib::Query;
 
 use super::config;
-use super::delivery::{Delivery, Style, Told};
+use super::delivery::{Delivery, Style, ToldVerdict};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::object::Origin;
@@ -95,7 +95,7 @@ fn verify(args: &args::VerifyArgs, signals: Signals, delivery: &Arc<Delivery>) -
         Some(Verdict::Unknown(_)) => Answer::Unknown,
         None => Answer::Timeout,
     };
-    let mut exit = delivery.deliver(Told { answer, fields }).unwrap_or(Exit::Answered);
+    let mut exit = delivery.deliver(ToldVerdict { answer, fields }).unwrap_or(Exit::Answered);
     // The verdict is out by now: a disk that is full here does not take it back.
     if let (Some(file), VerifyOutcome::Concluded { query, .. }, false) = (saved, &outcome, found.is_empty())
         && let Err(error) = file.save(&found, query, config.several.count > 1, origin(args))

@@ -16,7 +16,7 @@ use serde_json::Map;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
-use super::delivery::{Delivery, Told};
+use super::delivery::{Delivery, ToldVerdict};
 use crate::budget::{Budget, Interrupt, StopReason};
 use crate::witness::Answer;
 
@@ -90,7 +90,7 @@ impl<F: Fn() + Send + 'static> Watchdog<F> {
         };
         let reason = if signalled { StopReason::Interrupted } else { StopReason::TimeUp };
         let fields = Map::from_iter([("reason".to_owned(), reason.to_string().into())]);
-        if let Some(exit) = self.delivery.deliver(Told { answer, fields }) {
+        if let Some(exit) = self.delivery.deliver(ToldVerdict { answer, fields }) {
             (self.last_words)();
             process::exit(i32::from(exit as u8));
         }

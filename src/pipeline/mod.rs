@@ -26,7 +26,7 @@ use crate::search::proof::RegionProof;
 use crate::search::schedule::summary::SearchSummary;
 use crate::search::{self, Candidate, Config, Judge, Judgement};
 use crate::witness::{Certainty, Lost, Validation, Validator, Witness, WitnessTensor};
-use several::{KeptWitnesses, Places, Several};
+use several::{KeptWitnesses, Several, WitnessPlaces};
 
 /// The answer of a search.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ fn falsify_in<T: Real>(
     if let Some(proof) = prove_at_once(&query, &models, &problem, budget) {
         return Ok(Verdict::Unsat(proof).into());
     }
-    let places = Places::new(&problem, *several);
+    let places = WitnessPlaces::new(&problem, *several);
     let jury = Jury { problem: &problem, validator, observer, places, kept: Mutex::default() };
     let question = CertificateQuestion { query: &query, models: &models, problem: &problem };
     let summary = match searched(&question, &jury, config, budget, observer) {
@@ -278,7 +278,7 @@ struct Jury<'a, T> {
     problem: &'a Problem<T>,
     validator: Validator,
     observer: &'a dyn Observer,
-    places: Places<'a, T>,
+    places: WitnessPlaces<'a, T>,
     /// Held during a replay: two at a time would take twice the memory, and of a large network seconds that nobody needs
     /// once the first one is through.
     kept: Mutex<KeptWitnesses>,
@@ -287,7 +287,7 @@ struct Jury<'a, T> {
 impl<T: Real> Jury<'_, T> {
     fn validate(
         &self,
-        place: several::Place,
+        place: several::WitnessPlace,
         input: &[f64],
         literals: &BTreeMap<usize, String>,
     ) -> Judgement {
@@ -377,7 +377,7 @@ mod tests {
         let query = vnnlib::parse(text).unwrap();
         let problem = Problem::<f32>::of_models(query.clone(), std::slice::from_ref(&model)).unwrap();
         let validator = Validator::new(query, vec![model]).unwrap();
-        let places = Places::new(&problem, several);
+        let places = WitnessPlaces::new(&problem, several);
         let jury = Jury { problem: &problem, validator, observer: &Silent, places, kept: Mutex::default() };
         for &(input, expected) in cases {
             let candidate = Candidate { input: input.to_vec(), literals: BTreeMap::new() };

@@ -44,7 +44,7 @@ impl Default for Several {
 
 /// Where a counterexample lies, as far as it matters.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Place {
+pub(super) enum WitnessPlace {
     /// One is enough: all are alike.
     Anywhere,
     /// The digest of its activation pattern.
@@ -54,7 +54,7 @@ pub(super) enum Place {
 }
 
 /// Says of points whether they differ.
-pub(super) struct Places<'p, T> {
+pub(super) struct WitnessPlaces<'p, T> {
     problem: &'p Problem<T>,
     several: Several,
     /// Nodes with several pieces; those of `Problem::without_maxima`.
@@ -63,7 +63,7 @@ pub(super) struct Places<'p, T> {
     widths: Vec<f64>,
 }
 
-impl<'p, T: Real> Places<'p, T> {
+impl<'p, T: Real> WitnessPlaces<'p, T> {
     /// Looks at the network where more than one counterexample is wanted.
     pub(super) fn new(problem: &'p Problem<T>, several: Several) -> Self {
         let mut places = Self { problem, several, bends: Vec::new(), widths: Vec::new() };
@@ -84,12 +84,12 @@ impl<'p, T: Real> Places<'p, T> {
     }
 
     /// Where an input of the search lies.
-    pub(super) fn of(&self, input: &[T]) -> Place {
+    pub(super) fn of(&self, input: &[T]) -> WitnessPlace {
         let input: Vec<f64> = input.iter().map(|x| x.widen()).collect();
         match (self.count(), self.bends.is_empty()) {
-            (1, _) => Place::Anywhere,
-            (_, true) => Place::Point(input),
-            (_, false) => Place::Pattern(self.pattern(&input)),
+            (1, _) => WitnessPlace::Anywhere,
+            (_, true) => WitnessPlace::Point(input),
+            (_, false) => WitnessPlace::Pattern(self.pattern(&input)),
         }
     }
 
@@ -109,14 +109,14 @@ impl<'p, T: Real> Places<'p, T> {
     }
 
     /// Whether the two count as different.
-    pub(super) fn differ(&self, a: &Place, b: &Place) -> bool {
+    pub(super) fn differ(&self, a: &WitnessPlace, b: &WitnessPlace) -> bool {
         let apart = match self.several.distinction {
             Distinction::Apart(share) => share,
             Distinction::Pattern => SMOOTH,
         };
         match (a, b) {
-            (Place::Pattern(a), Place::Pattern(b)) => a != b,
-            (Place::Point(a), Place::Point(b)) => {
+            (WitnessPlace::Pattern(a), WitnessPlace::Pattern(b)) => a != b,
+            (WitnessPlace::Point(a), WitnessPlace::Point(b)) => {
                 let moved = a.iter().zip(b).zip(&self.widths);
                 moved.into_iter().any(|((a, b), width)| *width > 0.0 && (a - b).abs() >= apart * width)
             }
@@ -149,7 +149,7 @@ fn widths<T: Real>(problem: &Problem<T>) -> Vec<f64> {
 /// The counterexamples that are kept: each differs from all others.
 #[derive(Default)]
 pub(super) struct KeptWitnesses {
-    kept: Vec<(Place, Witness)>,
+    kept: Vec<(WitnessPlace, Witness)>,
     /// Whether as many as are wanted were confirmed.
     pub(super) confirmed: bool,
 }
@@ -172,16 +172,22 @@ impl KeptWitnesses {
     }
 
     /// Whether one that is an answer lies where this one does.
-    pub(super) fn has<T: Real>(&self, places: &Places<'_, T>, place: &Place) -> bool {
+    pub(super) fn has<T: Real>(&self, places: &WitnessPlaces<'_, T>, place: &WitnessPlace) -> bool {
         let is_answer = |witness: &Witness| witness.certainty() != Certainty::Thin;
         self.kept.iter().any(|(other, witness)| is_answer(witness) && !places.differ(place, other))
     }
 
     /// Keeps a witness if it differs from all others, or in the place of those from which it does not if it is better than each.
-    pub(super) fn offer<T: Real>(&mut self, places: &Places<'_, T>, place: Place, witness: Witness) {
+    pub(super) fn offer<T: Real>(
+        &mut self,
+        places: &WitnessPlaces<'_, T>,
+        place: WitnessPlace,
+        witness: Witness,
+    ) {
         let worth = |witness: &Witness| (rank(witness), witness.excess());
-        let beaten =
-            |(other, old): &(Place, Witness)| places.differ(&place, other) || worth(&witness) > worth(old);
+        let beaten = |(other, old): &(WitnessPlace, Witness)| {
+            places.differ(&place, other) || worth(&witness) > worth(old)
+        };
         if self.kept.iter().all(beaten) {
             let first = self.kept.iter().position(|(other, _)| !places.differ(&place, other));
             self.kept.retain(|(other, _)| places.differ(&place, other));
