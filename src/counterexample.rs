@@ -9,7 +9,7 @@ use ndarray::{ArrayD, IxDyn};
 use vnnlib::{Equivalence, Query, Role, Version};
 
 use crate::onnx::{ElementType, Model, ValueInfo};
-use crate::witness::{Answer, Certainty, Decimals, Witness};
+use crate::witness::{Answer, Certainty, Decimals, Witness, WitnessTensor};
 
 /// The numbers of one input or output.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,8 @@ pub struct NamedArray {
     pub element: ElementType,
     /// Its numbers as doubles. Those of the network's type are exact, up to integers beyond 2⁵³.
     pub values: ArrayD<f64>,
+    /// The decimals that count, row by row.
+    pub decimals: Vec<String>,
 }
 
 /// An input that violates the property, validated, and what the network computes there.
@@ -33,31 +35,7 @@ pub struct Counterexample {
 impl Counterexample {
     /// Of a witness of a query and its fitted models.
     pub fn new(witness: Witness, query: &Query, models: &[Arc<Model>]) -> Self {
-        let mut arrays = [Vec::new(), Vec::new()];
-        let owners = owners(query);
-        for (at, (tensor, listed)) in query.tensors().iter().zip(witness.tensors()).enumerate() {
-            let is_input = tensor.role() == Role::Input;
-            let model = owners.get(tensor.network()).and_then(|&owner| models.get(owner));
-            let infos: &[ValueInfo] = match (model, tensor.role()) {
-                (Some(model), Role::Input) => &model.graph.inputs,
-                (Some(model), Role::Output) => &model.graph.outputs,
-                _ => &[],
-            };
-            let own = &mut arrays[usize::from(!is_input)];
-            let split = match query.version() {
-                Version::V1 => of_network(infos, listed.values()),
-                Version::V2 { .. } => None,
-            };
-            own.extend(split.unwrap_or_else(|| {
-                let earlier = query.tensors().iter().take(at);
-                let place = earlier
-                    .filter(|other| other.network() == tensor.network() && other.role() == tensor.role());
-                let element = infos.get(place.count()).map_or(ElementType::Float64, |info| info.element);
-                let shape = tensor.shape().iter().map(|&size| size as usize).collect();
-                vec![array(tensor.name(), element, shape, listed.values().iter())]
-            }));
-        }
-        let [inputs, outputs] = arrays;
+        let [inputs, outputs] = arrays(witness.tensors(), query, models);
         Self { inputs, outputs, witness }
     }
 
@@ -101,6 +79,45 @@ impl Counterexample {
     }
 }
 
+/// The inputs of a query's tensors, as the network names and shapes them.
+pub(crate) fn named_inputs(
+    tensors: &[WitnessTensor],
+    query: &Query,
+    models: &[Arc<Model>],
+) -> Vec<NamedArray> {
+    let [inputs, _] = arrays(tensors, query, models);
+    inputs
+}
+
+/// The inputs, and what there is of outputs, of a query's tensors.
+fn arrays(tensors: &[WitnessTensor], query: &Query, models: &[Arc<Model>]) -> [Vec<NamedArray>; 2] {
+    let mut arrays = [Vec::new(), Vec::new()];
+    let owners = owners(query);
+    for (at, (tensor, listed)) in query.tensors().iter().zip(tensors).enumerate() {
+        let is_input = tensor.role() == Role::Input;
+        let model = owners.get(tensor.network()).and_then(|&owner| models.get(owner));
+        let infos: &[ValueInfo] = match (model, tensor.role()) {
+            (Some(model), Role::Input) => &model.graph.inputs,
+            (Some(model), Role::Output) => &model.graph.outputs,
+            _ => &[],
+        };
+        let own = &mut arrays[usize::from(!is_input)];
+        let split = match query.version() {
+            Version::V1 => of_network(infos, listed.values()),
+            Version::V2 { .. } => None,
+        };
+        own.extend(split.unwrap_or_else(|| {
+            let earlier = query.tensors().iter().take(at);
+            let place =
+                earlier.filter(|other| other.network() == tensor.network() && other.role() == tensor.role());
+            let element = infos.get(place.count()).map_or(ElementType::Float64, |info| info.element);
+            let shape = tensor.shape().iter().map(|&size| size as usize).collect();
+            vec![array(tensor.name(), element, shape, listed.values().iter())]
+        }));
+    }
+    arrays
+}
+
 /// The position of each declared network's model among the models given: a network that equals another one has its model.
 fn owners(query: &Query) -> Vec<usize> {
     let mut owners: Vec<usize> = Vec::new();
@@ -138,10 +155,11 @@ fn array<'d>(
     shape: Vec<usize>,
     decimals: impl Iterator<Item = &'d str>,
 ) -> NamedArray {
-    let numbers: Vec<f64> = decimals.map(|decimal| decimal.parse().unwrap_or(f64::NAN)).collect();
+    let decimals: Vec<String> = decimals.map(str::to_owned).collect();
+    let numbers: Vec<f64> = decimals.iter().map(|decimal| decimal.parse().unwrap_or(f64::NAN)).collect();
     let fits = shape.iter().product::<usize>() == numbers.len();
     let shape = if fits { shape } else { vec![numbers.len()] };
     // Cannot fail, as the shape is that of the numbers.
     let values = ArrayD::from_shape_vec(IxDyn(&shape), numbers).unwrap_or_default();
-    NamedArray { name: name.to_owned(), element, values }
+    NamedArray { name: name.to_owned(), element, values, decimals }
 }

@@ -13,12 +13,13 @@ use vnnlib::Query;
 
 use crate::budget::{Budget, Interrupt, StopReason};
 use crate::certificate::Proof;
-use crate::counterexample::Counterexample;
+use crate::counterexample::{Counterexample, NamedArray};
 use crate::error::Error;
 use crate::load;
 use crate::nearest::Nearest;
 use crate::onnx::Model;
-use crate::pipeline::{self, Verdict, nearest};
+use crate::pipeline::several::Several;
+use crate::pipeline::{self, Findings, Verdict, nearest};
 use crate::problem::{fit, names};
 use crate::property::around::Around;
 use crate::property::doubt::{Doubt, doubts};
@@ -81,6 +82,20 @@ impl fmt::Display for Conclusion {
     }
 }
 
+/// A conclusion, and what was found beside it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Gathered {
+    /// The conclusion; of several counterexamples it has the most certain, and of equals the first.
+    pub conclusion: Conclusion,
+    /// The other counterexamples, where [`Falsification::several`] has asked for them: as certain as its own, or less, and none of
+    /// them thin, unless it is.
+    pub others: Vec<Counterexample>,
+    /// Where nothing was concluded, the input that came nearest to a violation, as the network names and shapes it, with its margin:
+    /// a violation from 0 on.
+    pub nearest_miss: Option<(f64, Vec<NamedArray>)>,
+}
+
 /// A search for a counterexample, ready to run.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is searched before `run`"]
@@ -91,6 +106,7 @@ pub struct Falsification {
     config: Config,
     limit: Option<Duration>,
     interrupts: Vec<Interrupt>,
+    several: Several,
 }
 
 /// Where the question comes from.
@@ -105,6 +121,7 @@ impl Falsification {
             config: Config::default(),
             limit: None,
             interrupts: Vec::new(),
+            several: Several::default(),
         }
     }
 
@@ -186,6 +203,13 @@ impl Falsification {
         self
     }
 
+    /// How many counterexamples are wanted, and when two count as different; one, unless this is called. The search goes on until
+    /// there are as many or its time is up: [`gather`](Self::gather) gives all.
+    pub fn several(mut self, several: Several) -> Self {
+        self.several = several;
+        self
+    }
+
     /// The size of a dimension that a network leaves open, by its name (`batch`) or its place (`input[0]`).
     pub fn dim(mut self, name: impl Into<String>, size: usize) -> Self {
         self.dims.insert(name.into(), size);
@@ -242,10 +266,26 @@ impl Falsification {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_observed(&self, observer: &dyn Observer) -> Result<Conclusion, Error> {
+        Ok(self.gather(observer)?.conclusion)
+    }
+
+    /// Searches, tells how it goes, and gives all that was found.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn gather(&self, observer: &dyn Observer) -> Result<Gathered, Error> {
         let budget = self.budget_from_now();
         let models = self.models(observer)?;
-        let verdict = pipeline::falsify(self.query.clone(), models.clone(), &self.config, &budget, observer)?;
-        Ok(self.conclude(verdict, &models))
+        let (query, networks) = (self.query.clone(), models.clone());
+        let Findings { verdict, others, nearest_miss } =
+            pipeline::falsify_several(query, networks, &self.several, &self.config, &budget, observer)?;
+        let conclusion = self.conclude(verdict, &models);
+        let others = others.into_iter().filter(|_| conclusion.counterexample().is_some());
+        Ok(Gathered {
+            others: others.map(|witness| Counterexample::new(witness, &self.query, &models)).collect(),
+            nearest_miss: nearest_miss.map(|miss| (miss.margin, miss.inputs(&self.query, &models))),
+            conclusion,
+        })
     }
 
     /// Searches for the counterexample nearest to a point, one number for each declared input, or to the middle of the box; and
@@ -291,6 +331,7 @@ impl Falsification {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::several::Distinction;
     use crate::property::around::Violation;
     use crate::property::decision::Decision;
     use crate::property::within::HalfSpace;
@@ -337,6 +378,41 @@ mod tests {
         check(Falsification::within(model(), &within(-100.0)).unwrap(), "unsat");
         check(Falsification::around(model(), &around(0.0)).unwrap(), "unsat");
         check(Falsification::around(model(), &around(1.0)).unwrap(), "sat");
+    }
+
+    #[test]
+    fn several_counterexamples_lie_apart() {
+        let several = Several { count: 3, distinction: Distinction::Apart(0.1) };
+        let falsification =
+            Falsification::within(model(), &within(-0.1)).unwrap().threads(1).several(several);
+        let gathered = falsification.budget(Duration::from_secs(60)).gather(&Silent).unwrap();
+        let first = gathered.conclusion.counterexample().unwrap();
+        let all: Vec<_> =
+            std::iter::once(first).chain(&gathered.others).map(|found| &found.inputs()[0].values).collect();
+        assert_eq!(all.len(), 3);
+        for (at, a) in all.iter().enumerate() {
+            for b in &all[..at] {
+                assert!(a.iter().zip(b.iter()).any(|(a, b)| (a - b).abs() >= 0.1), "{a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_came_nearest_to_a_violation_is_known() {
+        let falsification = Falsification::within(model(), &within(-100.0)).unwrap().threads(1);
+        assert!(falsification.gather(&Silent).unwrap().nearest_miss.is_none(), "proved");
+        // Without a proof, nothing but samples.
+        let mut falsification = Falsification::within(model(), &within(-0.9)).unwrap().threads(1);
+        falsification.config.only = vec!["sample".into()];
+        falsification = falsification.budget(Duration::from_millis(200));
+        let gathered = falsification.gather(&Silent).unwrap();
+        match gathered.nearest_miss {
+            Some((margin, inputs)) => {
+                assert!(margin < 0.0 && gathered.conclusion.word() == "unknown");
+                assert_eq!((inputs[0].name.as_str(), inputs[0].values.shape()), ("input", &[1, 2][..]));
+            }
+            None => assert_eq!(gathered.conclusion.word(), "sat"),
+        }
     }
 
     #[test]

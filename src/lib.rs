@@ -103,7 +103,7 @@ pub mod witness;
 pub use budget::{Interrupt, StopReason};
 pub use counterexample::{Counterexample, NamedArray};
 pub use error::Error;
-pub use falsification::{Conclusion, Falsification};
+pub use falsification::{Conclusion, Falsification, Gathered};
 pub use {ndarray, vnnlib};
 
 /// The book's page for those who write Rust: its examples are tests.

@@ -8,37 +8,54 @@ It looks for an input that violates a property of an ONNX network, and proves th
 ...     print(verdict.witness.inputs)  # NumPy arrays by name
 
 The same questions without files: :func:`falsify` with ``box`` and ``unsafe``, :func:`robustness`, :func:`radius`,
-:func:`nearest`. :func:`check` judges a counterexample of any tool.
+:func:`nearest`. :func:`check` judges a counterexample of any tool, :func:`repair` changes a network so that it is none any more, and
+:func:`attack` changes images until a classifier takes them for something else.
 """
 
 from ._api import (
+    Adversarial,
+    Attacks,
+    Attempt,
+    Change,
     Counterexample,
     Judgement,
     Nearest,
+    NearestMiss,
     Radius,
+    Repair,
     Step,
     Verdict,
+    attack,
     check,
     falsify,
     nearest,
     radius,
+    repair,
     robustness,
 )
 from ._errors import Error, InputError, PropertyWarning
 
 __all__ = [
+    "Adversarial",
+    "Attacks",
+    "Attempt",
+    "Change",
     "Counterexample",
     "Error",
     "InputError",
     "Judgement",
     "Nearest",
+    "NearestMiss",
     "PropertyWarning",
     "Radius",
+    "Repair",
     "Step",
     "Verdict",
+    "attack",
     "check",
     "falsify",
     "nearest",
     "radius",
+    "repair",
     "robustness",
 ]

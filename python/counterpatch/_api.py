@@ -1,5 +1,6 @@
 """Questions and answers."""
 
+import json
 import os
 import warnings
 from dataclasses import dataclass, field
@@ -9,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _arguments as arguments
-from ._arguments import Limits, Network, OneNetwork, Property, Unsafe
+from ._arguments import (
+    AttackOptions, Limits, Network, OneNetwork, Pictures, Property, ReadingOptions, RepairOptions, Unsafe,
+)
 from ._errors import InputError, PropertyWarning
 from ._native import Task
+from ._native import attack as attack_images
 
 Array = npt.NDArray[Any]
 
@@ -39,6 +43,16 @@ class Counterexample:
 
 
 @dataclass(frozen=True, eq=False)
+class NearestMiss:
+    """The input that came nearest to a violation, where none was found."""
+
+    #: The largest margin that was reached: a violation from 0 on. One from 0 on did not hold when it was replayed.
+    margin: float
+    #: Its inputs by name, in the network's types and shapes.
+    inputs: dict[str, Array] = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
 class Verdict:
     """What a search has concluded. It is true if there is a counterexample."""
 
@@ -56,6 +70,10 @@ class Verdict:
     best_margin: Optional[float]
     #: What was decided on the way, such as sizes of open dimensions.
     notes: list[str] = field(repr=False)
+    #: All counterexamples, the first of which is ``witness``: as many as ``count`` has asked for and as were found.
+    witnesses: list[Counterexample] = field(repr=False, default_factory=list)
+    #: Of ``unknown``, the input that came nearest to a violation.
+    nearest_miss: Optional[NearestMiss] = field(repr=False, default=None)
 
     def __bool__(self) -> bool:
         return self.status == "sat"
@@ -129,6 +147,8 @@ def falsify(
     threads: Optional[int] = None,
     seed: int = 0,
     accept_thin: bool = False,
+    count: int = 1,
+    apart: Optional[float] = None,
     dims: Optional[Mapping[str, int]] = None,
 ) -> Verdict:
     """Looks for an input that violates a property.
@@ -143,10 +163,13 @@ def falsify(
     :param threads: as many as the process may use, unless given
     :param seed: of all randomness; one seed and one thread give one answer
     :param accept_thin: takes a counterexample for an answer that another runtime's rounding may hide
+    :param count: how many counterexamples to look for, each on another affine piece of the network; the search goes on until
+        there are as many or the time is up
+    :param apart: counterexamples differ if some input does by at least this part of its box's width, whatever piece they lie on
     :param dims: sizes of dimensions that the network leaves open, by name
     :raises InputError: if the network or the property cannot be used
     """
-    limits = Limits(timeout, threads, seed, accept_thin)
+    limits = Limits(timeout, threads, seed, accept_thin, count, apart)
     return _verdict(_task(network, property, box, unsafe, dims).falsify(limits))
 
 
@@ -236,6 +259,183 @@ def nearest(
     return Nearest(**{**known, "verdict": _verdict(known["verdict"])})
 
 
+@dataclass(frozen=True)
+class Change:
+    """A weight that :func:`repair` has changed."""
+
+    #: Its layer, counted from 0 at the input side of the fully connected layers that the network ends in.
+    layer: int
+    #: The value that it multiplies; the one behind the last is the bias.
+    source: int
+    #: The neuron that it goes into.
+    target: int
+    #: What was added to it.
+    by: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of changing some layers."""
+
+    #: The layers.
+    layers: list[int]
+    #: ``repaired``, ``impossible`` (proved), ``lost to rounding`` (raise the margin) or ``not found``, with the reason.
+    outcome: str
+    #: Whether it is proved that nothing smaller does.
+    optimal: bool
+    #: The time it took.
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Repair:
+    """What came of :func:`repair`. It is true if the network is repaired."""
+
+    #: The file of the repaired network: it was read back and replayed. It differs from the original in the changed weights only.
+    network: Optional[bytes] = field(repr=False)
+    #: The weights that were changed.
+    changes: list[Change]
+    #: By how much the repaired network satisfies the property at the points, in units of its rows.
+    margin: Optional[float]
+    #: One entry for each choice of layers.
+    attempts: list[Attempt]
+
+    def __bool__(self) -> bool:
+        return self.network is not None
+
+
+def repair(
+    network: OneNetwork,
+    property: Optional[Property] = None,
+    points: Sequence[npt.ArrayLike] = (),
+    *,
+    box: Optional[tuple[npt.ArrayLike, npt.ArrayLike]] = None,
+    unsafe: Optional[Unsafe] = None,
+    layers: Union[Literal["last", "each"], int, Sequence[int]] = "last",
+    norm: Literal["l1", "linf", "l0"] = "l1",
+    margin: float = 1e-3,
+    limit: Optional[float] = None,
+    timeout: Optional[float] = 60,
+    seed: int = 0,
+    dims: Optional[Mapping[str, int]] = None,
+) -> Repair:
+    """Changes as little as possible of a network's weights so that none of the points is a counterexample any more.
+
+    :param points: arrays of the network's inputs, such as ``verdict.witness.inputs["x"]``; one that lies outside of the property's
+        box is left free
+    :param layers: the last fully connected layer; ``each`` alone, of which the smallest repair is taken; the number of a layer; or
+        several together. They count from 0 at the input side of the fully connected layers that the network ends in
+    :param norm: what is to be small: the sum of all changes, the largest one, or their number
+    :param margin: by how much each point must satisfy the property
+    :param limit: no weight may change by more
+
+    The other parameters are those of :func:`falsify`. Weights must be in the network's file itself.
+    """
+    content = arguments.file_bytes(network)
+    task = _task(content, property, box, unsafe, dims)
+    together = [layers] if isinstance(layers, int) else [] if isinstance(layers, str) else list(layers)
+    options = RepairOptions(
+        layers=layers if isinstance(layers, str) else "together",
+        numbers=together,
+        norm=norm,
+        margin=arguments.positive("margin", margin),
+        limit=arguments.limit("limit", limit),
+    )
+    if options.layers not in ("last", "each", "together"):
+        raise InputError(f"layers={layers}: no such choice (help: give last, each, a number, or several)")
+    known = task.repair(content, arguments.points(points), options, Limits(timeout, None, seed, False))
+    changes = [Change(*change) for change in known["changes"]]
+    attempts = [Attempt(*attempt) for attempt in known["attempts"]]
+    return Repair(network=known["network"], changes=changes, margin=known["margin"], attempts=attempts)
+
+
+@dataclass(frozen=True, eq=False)
+class Adversarial:
+    """An image that a network takes for something else."""
+
+    #: The image's number.
+    image: int
+    #: The method that has found it.
+    method: str
+    #: The class that the network gives it.
+    label: int
+    #: Whether it lies within the valid range and the limits; methods that leave them as published are reported apart.
+    valid: bool
+    #: The image as the network reads it.
+    original: Array = field(repr=False)
+    #: The changed image as the network reads it.
+    adversarial: Array = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Attacks:
+    """What came of :func:`attack`."""
+
+    #: What was found, method by method.
+    found: list[Adversarial] = field(repr=False)
+    #: Every figure of ``counterpatch attack``, ``definitions`` among them: ``figures["methods"]`` has a dictionary a method.
+    figures: dict[str, Any]
+
+
+def attack(
+    network: OneNetwork,
+    images: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    methods: Sequence[str] = ("random-k", "greedy-pixel", "patch-strong"),
+    linf: Optional[float] = None,
+    l2: Optional[float] = None,
+    pixels: Optional[int] = None,
+    layout: Optional[Literal["nchw", "nhwc"]] = None,
+    mean: Union[None, float, Sequence[float]] = None,
+    std: Union[None, float, Sequence[float]] = None,
+    timeout: float = 10,
+    threads: Optional[int] = None,
+    seed: int = 0,
+    dims: Optional[Mapping[str, int]] = None,
+) -> Attacks:
+    """Changes images as little as possible until a classifier takes them for something else, by several methods beside each other.
+
+    Images that the network does not classify correctly are not attacked. What is found was confirmed by the reference engine.
+
+    :param images: ``[N,C,H,W]``, ``[N,H,W,C]`` or ``[N,H,W]``, of bytes, or of numbers from 0 to 1
+    :param labels: their classes, from 0
+    :param methods: names of ``counterpatch supports --attack-methods``
+    :param linf: no value moves by more, from black (0) to white (1); ``l2`` the same of the Euclidean length, ``pixels`` of the number
+        of changed pixels
+    :param layout: the order in the network's input, where it does not declare one
+    :param mean: the network reads ``(value - mean) / std``: one number, or one a channel
+    :param timeout: seconds of one method on one image
+    """
+    sizes, values, are_bytes, classes = arguments.pictures(images, labels)
+    limits = Limits(timeout, threads, seed, False)
+    known = attack_images(
+        arguments.one_network(network),
+        Pictures(sizes=sizes, values=values, bytes=bool(are_bytes), labels=classes),
+        ReadingOptions(layout=layout, mean=arguments.per_channel(mean), std=arguments.per_channel(std)),
+        AttackOptions(
+            methods=list(methods),
+            linf=arguments.limit("linf", linf),
+            l2=arguments.limit("l2", l2),
+            pixels=pixels,
+            seconds=timeout,
+            threads=limits.threads,
+            seed=seed,
+        ),
+        dict(dims or {}),
+    )
+    shape = known["sizes"]
+    arrays = ("original", "adversarial")
+    found = [
+        Adversarial(
+            image=one["image"], method=one["method"], label=one["class"], valid=one["valid"],
+            **{name: one[name].reshape(shape) for name in arrays},
+        )
+        for one in known["successes"]
+    ]
+    return Attacks(found=found, figures=json.loads(known["figures"]))
+
+
 def check(
     network: Network,
     property: Property,
@@ -297,7 +497,11 @@ def _around(
 
 def _verdict(answer: dict[str, Any]) -> Verdict:
     found = {name: _counterexample(answer[name]) for name in ("witness", "thin")}
-    return Verdict(**{**answer, **found})
+    others = [_counterexample(other) for other in answer.pop("others")]
+    witnesses = [witness for witness in [found["witness"], *others] if witness is not None]
+    miss = answer["nearest_miss"]
+    missed = miss and NearestMiss(miss["margin"], {name: _typed(*array) for name, *array in miss["inputs"]})
+    return Verdict(**{**answer, **found, "nearest_miss": missed}, witnesses=witnesses)
 
 
 def _counterexample(found: Optional[dict[str, Any]]) -> Optional[Counterexample]:

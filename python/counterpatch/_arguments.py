@@ -1,5 +1,6 @@
 """What callers give, in the shapes that the native part takes: paths, bytes and models; texts and files; arrays."""
 
+import gzip
 import math
 import os
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ Given = tuple[Optional[str], Union[bytes, str, "os.PathLike[str]"]]
 
 #: The most threads that a search is given.
 MOST_THREADS = 256
+#: The most counterexamples that are searched for.
+MOST_COUNT = 10_000
 #: The longest time limit in seconds, a year: more is a mistake.
 LONGEST = 366 * 24 * 3600
 
@@ -40,6 +43,8 @@ class Limits:
     threads: Optional[int]
     seed: int
     accept_thin: bool
+    count: int = 1
+    apart: Optional[float] = None
 
     def __post_init__(self) -> None:
         if self.timeout is not None:
@@ -48,6 +53,53 @@ class Limits:
             raise InputError(f"threads={self.threads}: not a number from 1 to {MOST_THREADS}")
         if not 0 <= self.seed < 2**64:
             raise InputError(f"seed={self.seed}: not a number from 0 to 2**64 - 1")
+        if not 1 <= self.count <= MOST_COUNT:
+            raise InputError(f"count={self.count}: not a number from 1 to {MOST_COUNT}")
+        if self.apart is not None:
+            positive("apart", self.apart)
+
+
+@dataclass(frozen=True)
+class RepairOptions:
+    """What is wanted of a repair."""
+
+    layers: str
+    numbers: list[int]
+    norm: str
+    margin: float
+    limit: float
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images and their classes."""
+
+    sizes: list[int]
+    values: npt.NDArray[np.float64]
+    bytes: bool
+    labels: list[int]
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How a network reads images."""
+
+    layout: Optional[str]
+    mean: list[float]
+    std: list[float]
+
+
+@dataclass(frozen=True)
+class AttackOptions:
+    """What attacks may do and spend."""
+
+    methods: list[str]
+    linf: float
+    l2: float
+    pixels: Optional[int]
+    seconds: float
+    threads: Optional[int]
+    seed: int
 
 
 def seconds(name: str, value: float) -> float:
@@ -62,6 +114,11 @@ def positive(name: str, value: float) -> float:
     if not 0 < value < math.inf:
         raise InputError(f"{name}={value}: not a finite number above 0")
     return float(value)
+
+
+def limit(name: str, value: Optional[float]) -> float:
+    """How far something may go, checked; infinite where nothing is said."""
+    return math.inf if value is None else positive(name, value)
 
 
 def networks(network: Network) -> list[Given]:
@@ -141,6 +198,45 @@ def rows(given: Any) -> list[tuple[list[float], float]]:
             "(help: give a row of coefficients, one for each output, for each bound)"
         )
     return list(zip(coefficients.tolist(), bounds.tolist()))
+
+
+def file_bytes(network: Any) -> bytes:
+    """The bytes of a network's file, unpacked."""
+    given = source(network)
+    if not isinstance(given, bytes):
+        try:
+            with open(given, "rb") as file:
+                given = file.read()
+        except OSError as error:
+            raise InputError(f"{os.fspath(network)}: {error.strerror} (help: check the path)") from error
+    return gzip.decompress(given) if given.startswith(b"\x1f\x8b") else given
+
+
+def points(given: Any) -> list[list[float]]:
+    """Points, each with all its numbers in one dimension."""
+    return [numbers(f"points[{at}]", point).tolist() for at, point in enumerate(given)]
+
+
+def pictures(images: npt.ArrayLike, labels: Any) -> tuple[list[int], npt.NDArray[np.float64], bool, list[int]]:
+    """Images in an array and their classes: sizes, numbers, whether they are bytes, classes."""
+    array = np.asarray(images)
+    if array.ndim < 2 or not (np.issubdtype(array.dtype, np.number) and np.isrealobj(array)):
+        raise InputError(
+            f"images: an array of {array.dtype} with the shape {array.shape} "
+            "(help: give numbers as [N,C,H,W], [N,H,W,C] or [N,H,W], bytes or from 0 to 1)"
+        )
+    classes = np.asarray(labels).ravel()
+    if classes.size != array.shape[0] or not np.issubdtype(classes.dtype, np.integer) or (classes < 0).any():
+        raise InputError(
+            f"labels: {classes.size} of {classes.dtype} for {array.shape[0]} images "
+            "(help: give one whole number an image, from 0)"
+        )
+    return list(array.shape), numbers("images", array), array.dtype == np.uint8, [int(label) for label in classes]
+
+
+def per_channel(given: Union[None, float, Sequence[float]]) -> list[float]:
+    """One number for all channels, or one for each."""
+    return [] if given is None else [float(number) for number in np.atleast_1d(np.asarray(given, dtype=np.float64))]
 
 
 def reach(given: npt.ArrayLike) -> list[float]:

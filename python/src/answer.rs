@@ -4,13 +4,18 @@ use std::sync::{Mutex, PoisonError};
 
 use counterpatch::pipeline::radius::{RadiusStep, StepAnswer};
 use counterpatch::search::observer::{Event, Observer};
-use counterpatch::{Conclusion, Counterexample};
+use counterpatch::{Conclusion, Counterexample, Gathered, NamedArray};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 
 /// A name, the network's type for it, its shape, and its numbers as doubles, row by row: so `numpy` may be built on another release
 /// of `ndarray` than the library.
 type Named<'py> = (String, &'static str, Vec<usize>, Bound<'py, PyArray1<f64>>);
+
+fn named<'py>(py: Python<'py>, array: &NamedArray) -> Named<'py> {
+    let numbers: Vec<f64> = array.values.iter().copied().collect();
+    (array.name.clone(), array.element.name(), array.values.shape().to_vec(), numbers.into_pyarray(py))
+}
 
 /// A counterexample.
 #[derive(IntoPyObject)]
@@ -25,14 +30,9 @@ pub(crate) struct Found<'py> {
 impl<'py> Found<'py> {
     /// The same for the interpreter.
     pub(crate) fn new(py: Python<'py>, counterexample: &Counterexample) -> Self {
-        let named = |array: &counterpatch::NamedArray| {
-            let numbers: Vec<f64> = array.values.iter().copied().collect();
-            let shape = array.values.shape().to_vec();
-            (array.name.clone(), array.element.name(), shape, numbers.into_pyarray(py))
-        };
         Self {
-            inputs: counterexample.inputs().iter().map(named).collect(),
-            outputs: counterexample.outputs().iter().map(named).collect(),
+            inputs: counterexample.inputs().iter().map(|array| named(py, array)).collect(),
+            outputs: counterexample.outputs().iter().map(|array| named(py, array)).collect(),
             certainty: counterexample.certainty().to_string(),
             excess: counterexample.excess(),
             text: counterexample.text(),
@@ -50,6 +50,15 @@ pub(crate) struct Concluded<'py> {
     seconds: f64,
     best_margin: Option<f64>,
     notes: Vec<String>,
+    others: Vec<Found<'py>>,
+    nearest_miss: Option<Missed<'py>>,
+}
+
+/// The input that came nearest to a violation.
+#[derive(IntoPyObject)]
+struct Missed<'py> {
+    margin: f64,
+    inputs: Vec<Named<'py>>,
 }
 
 impl<'py> Concluded<'py> {
@@ -68,6 +77,21 @@ impl<'py> Concluded<'py> {
             seconds,
             best_margin: heard.best_margin,
             notes: heard.notes,
+            others: Vec::new(),
+            nearest_miss: None,
+        }
+    }
+
+    /// The same with what was found beside the conclusion.
+    pub(crate) fn with(self, py: Python<'py>, gathered: &Gathered) -> Self {
+        let miss = gathered.nearest_miss.as_ref();
+        Self {
+            others: gathered.others.iter().map(|found| Found::new(py, found)).collect(),
+            nearest_miss: miss.map(|(margin, inputs)| Missed {
+                margin: *margin,
+                inputs: inputs.iter().map(|array| named(py, array)).collect(),
+            }),
+            ..self
         }
     }
 }

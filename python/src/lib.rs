@@ -2,7 +2,9 @@
 //! (`counterpatch/_api.py`); here are conversions, the search without the interpreter's lock, and errors as exceptions.
 
 mod answer;
+mod attack;
 mod errors;
+mod repair;
 mod task;
 mod waiting;
 
@@ -13,6 +15,8 @@ use pyo3::prelude::*;
 /// The native part of the package `counterpatch`.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::attack::attack;
     #[pymodule_export]
     use super::command_line;
     #[pymodule_export]

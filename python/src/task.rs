@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use counterpatch::budget::Budget;
 use counterpatch::nearest::Norm;
 use counterpatch::onnx::Model;
-use counterpatch::pipeline::{nearest, point, radius};
+use counterpatch::pipeline::several::{Distinction, Several};
+use counterpatch::pipeline::{nearest, point, radius, repair};
 use counterpatch::problem::{ModelsError, fit};
 use counterpatch::property::around::{Around, Violation};
 use counterpatch::property::decision::Decision;
@@ -24,11 +25,12 @@ use pyo3::prelude::*;
 
 use crate::answer::{Concluded, Found, FromBothSides, Heard, Judged, Near, step};
 use crate::errors::{raised, unfit};
+use crate::repair::{RepairOptions, Repaired};
 use crate::waiting::interruptible;
 
 /// A file's path, or what a file would hold.
 #[derive(FromPyObject)]
-enum Source {
+pub(crate) enum Source {
     /// The content of a network's file.
     Bytes(Vec<u8>),
     /// A path.
@@ -44,6 +46,9 @@ pub(crate) struct Limits {
     threads: Option<usize>,
     seed: u64,
     accept_thin: bool,
+    /// Counterexamples that are wanted, and how far apart they have to be; `None` for those of other activation patterns.
+    count: usize,
+    apart: Option<f64>,
 }
 
 impl Limits {
@@ -54,7 +59,9 @@ impl Limits {
 
     /// The same question with these limits.
     fn of(&self, falsification: &Falsification) -> PyResult<Falsification> {
-        let limited = falsification.clone().seed(self.seed);
+        let distinction = self.apart.map_or(Distinction::Pattern, Distinction::Apart);
+        let several = Several { count: self.count, distinction };
+        let limited = falsification.clone().seed(self.seed).several(several);
         let limited = self.duration()?.into_iter().fold(limited, Falsification::budget);
         let limited = self.threads.into_iter().fold(limited, Falsification::threads);
         Ok(if self.accept_thin { limited.accept_thin() } else { limited })
@@ -67,9 +74,10 @@ impl Limits {
 }
 
 /// A network with the name that the property declares for it, where it was given one.
-type Given = (Option<String>, Source);
+pub(crate) type Given = (Option<String>, Source);
 
-fn model((name, source): &Given) -> Result<Model, Error> {
+/// Reads it.
+pub(crate) fn model((name, source): &Given) -> Result<Model, Error> {
     match source {
         Source::Path(path) => load::network(path),
         Source::Bytes(bytes) => load::network_of_bytes(name.as_deref().unwrap_or("network"), bytes),
@@ -181,9 +189,30 @@ impl Task {
     /// Searches for a counterexample.
     fn falsify<'py>(&self, py: Python<'py>, limits: Limits) -> PyResult<Concluded<'py>> {
         let (limited, heard, start) = (limits.of(&self.falsification)?, Heard::default(), Instant::now());
-        let concluded = interruptible(py, |interrupt| limited.interrupt(interrupt).run_observed(&heard))?;
+        let gathered = interruptible(py, |interrupt| limited.interrupt(interrupt).gather(&heard))?;
         let seconds = start.elapsed().as_secs_f64();
-        Ok(Concluded::new(py, &concluded.map_err(raised)?, heard, seconds))
+        let gathered = gathered.map_err(raised)?;
+        Ok(Concluded::new(py, &gathered.conclusion, heard, seconds).with(py, &gathered))
+    }
+
+    /// Changes as little as possible of a network's weights so that none of the points is a counterexample of the property any more.
+    /// `bytes` is the file of its one network.
+    fn repair<'py>(
+        &self,
+        py: Python<'py>,
+        bytes: Vec<u8>,
+        points: Vec<Vec<f64>>,
+        options: RepairOptions,
+        limits: Limits,
+    ) -> PyResult<Repaired<'py>> {
+        let (wish, limit) = (options.wish(limits.seed)?, limits.duration()?);
+        let query = self.falsification.query().clone();
+        let answer = interruptible(py, |interrupt| {
+            let unlimited = Budget::unlimited().with_interrupt(interrupt.clone());
+            let budget = limit.map_or_else(|| unlimited.clone(), |limit| unlimited.slice(limit));
+            repair::of_bytes("network", bytes, query, &points, &wish, &budget)
+        })?;
+        Ok(Repaired::new(py, &answer.map_err(raised)?))
     }
 
     /// Searches for the counterexample nearest to a point, or to the middle of the box.

@@ -108,6 +108,20 @@ pub(super) struct VerifyArgs {
     /// `unknown`, and the counterexample goes to FILE.thin beside the results file
     #[arg(long)]
     pub(super) accept_thin: bool,
+    /// Search on until there are so many counterexamples (up to 10000), each on another affine piece of the network: some neuron
+    /// with a piecewise-linear activation, or some maximum, is elsewhere. Of networks without any, 0.01 apart. The results
+    /// file has the most certain one, and of equals the first; --json and --save have all
+    #[arg(long, value_name = "K", default_value_t = 1, conflicts_with = "nearest",
+          value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(super) count: u16,
+    /// Counterexamples differ if some input does by at least this part of its box's width, above 0; whatever piece they lie on
+    #[arg(long, value_name = "D", requires = "count", allow_hyphen_values = true)]
+    pub(super) apart: Option<String>,
+    /// Write the counterexamples to this file: .json (numbers, and the decimals that count), .csv (a row a variable, a column a
+    /// counterexample) or .npz (arrays by the network's names; with --count above 1 along a first axis). Nothing is written
+    /// where there are none
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
     /// Write the proof behind `unsat` to this file, for `check`
     #[arg(long, value_name = "FILE")]
     pub(super) certificate: Option<PathBuf>,
@@ -209,6 +223,9 @@ pub(super) struct PairArgs {
     /// Threads of our search, 1 to 256 [default: as many as this process may use]
     #[arg(short = 'j', long, value_name = "N")]
     pub(super) threads: Option<usize>,
+    /// Write the verdict to standard output as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
     /// Say nothing on standard error but errors and warnings
     #[arg(short = 'q', long)]
     pub(super) quiet: bool,
@@ -406,6 +423,9 @@ pub(super) struct Convert {
     /// Where to write the property [default: standard output]
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    /// Write one JSON object to standard output, with the property in it
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `counterpatch audit`
@@ -498,4 +518,7 @@ pub(super) struct Supports {
     /// Names of the methods of `attack`, one a line
     #[arg(long)]
     pub(super) attack_methods: bool,
+    /// The JSON Schema (draft 2020-12) of what all commands write with --json
+    #[arg(long)]
+    pub(super) json_schema: bool,
 }

@@ -9,6 +9,7 @@ use vnnlib::Query;
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::object::Origin;
 use super::terminal;
 use crate::certificate::{self, Certificate, CertificateError, Enclosure, Mending, Proof, Token};
 use crate::error::Error;
@@ -38,7 +39,7 @@ pub(super) fn text_of(path: &Path) -> Option<Vec<u8>> {
 }
 
 /// Checks the text of a certificate, prints what came of it.
-pub(super) fn check(text: &[u8], query: &Query, models: &[Arc<Model>], as_json: bool) -> Exit {
+pub(super) fn check(text: &[u8], query: &Query, models: &[Arc<Model>], origin: Option<Origin>) -> Exit {
     let (word, details, exit) = match Certificate::parse(text) {
         Ok(certificate) => match judge(&certificate, query, models) {
             Ok(proof) => ("unsat:checked", vec![proof.ground().to_string()], Exit::Answered),
@@ -46,10 +47,9 @@ pub(super) fn check(text: &[u8], query: &Query, models: &[Arc<Model>], as_json: 
         },
         Err(error) => ("incorrect:malformed_certificate", faults(&error, query, models), Exit::Incorrect),
     };
-    let written = if as_json {
-        terminal::print_json(&format!("{}\n", json!({ "verdict": word, "details": details })))
-    } else {
-        terminal::print(&format!("{word}\n  {}\n", details.join("\n  ")))
+    let written = match origin {
+        Some(origin) => terminal::print_json(&origin.line(json!({ "verdict": word, "details": details }))),
+        None => terminal::print(&format!("{word}\n  {}\n", details.join("\n  "))),
     };
     terminal::ended(written, exit)
 }

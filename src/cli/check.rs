@@ -14,6 +14,7 @@ use super::config;
 use super::exit::Exit;
 use super::failure::{Failing, Failure};
 use super::input;
+use super::object::Origin;
 use super::terminal;
 use crate::error::Error;
 use crate::escape::escaped;
@@ -39,25 +40,26 @@ enum MendingOutcome {
 
 /// Runs the command.
 pub(super) fn run(args: &args::CheckArgs) -> Exit {
+    let json = args.json.then_some(Origin::of("check"));
     let config = match config::CheckConfig::try_from(args) {
         Ok(config) => config,
-        Err(error) => return Failure::Usage(error).say(),
+        Err(error) => return Failure::Usage(error).tell(json),
     };
     if let Some(text) = certificate::text_of(&config.results) {
-        return proof(&config, &text, args.json).unwrap_or_else(|failure| failure.say());
+        return proof(&config, &text, json).unwrap_or_else(|failure| failure.tell(json));
     }
     match judge(&config, args.rules, args.repair.as_deref()) {
-        Ok(judged) => terminal::ended(print(&judged, args.json), exit(&judged)),
-        Err(failure) => failure.say(),
+        Ok(judged) => terminal::ended(print(&judged, json), exit(&judged)),
+        Err(failure) => failure.tell(json),
     }
 }
 
 /// Checks a certificate of `unsat`.
-fn proof(config: &config::CheckConfig, text: &[u8], as_json: bool) -> Result<Exit, Failure> {
+fn proof(config: &config::CheckConfig, text: &[u8], json: Option<Origin>) -> Result<Exit, Failure> {
     let query = input::property(&config.property)?;
     let files = config.networks.files_for(&query).map_err(Failure::Usage)?;
     let (models, _) = input::models(&files, &query, &config.dims)?;
-    Ok(certificate::check(text, &query, &models, as_json))
+    Ok(certificate::check(text, &query, &models, json))
 }
 
 fn judge(
@@ -132,7 +134,7 @@ fn exit(judged: &JudgedFile) -> Exit {
     }
 }
 
-fn print(judged: &JudgedFile, as_json: bool) -> io::Result<()> {
+fn print(judged: &JudgedFile, origin: Option<Origin>) -> io::Result<()> {
     let (word, details) = match judged {
         JudgedFile::Malformed(malformed) => {
             ("incorrect:malformed_ce".to_owned(), vec![malformed.to_string()])
@@ -145,8 +147,8 @@ fn print(judged: &JudgedFile, as_json: bool) -> io::Result<()> {
             )
         }
     };
-    if as_json {
-        return terminal::print_json(&format!("{}\n", json(judged, &word, &details)));
+    if let Some(origin) = origin {
+        return terminal::print_json(&origin.line(json(judged, &word, &details)));
     }
     let lines = details.iter().map(|detail| format!("  {}\n", escaped(detail)));
     terminal::print(&format!("{word}\n{}", lines.collect::<String>()))

@@ -8,6 +8,7 @@ use super::networks::Networks;
 use super::second::Tool;
 use crate::pipeline::radius::RadiusWish;
 use crate::pipeline::repair::{LayerChoice, RepairWish};
+use crate::pipeline::several::{Distinction, Several};
 use crate::problem::names::Misnamed;
 use crate::property::around::{OutputRange, Violation};
 use crate::property::decision::Decision;
@@ -101,6 +102,9 @@ pub(super) enum UsageError {
         "--eps {0}: not a number from 0 on (help: write for instance 0.03, 8/255, or one number an input: 0.1,0.1,0.5)"
     )]
     Eps(String),
+    /// A file whose form is not known.
+    #[error("--save {}: its ending says nothing of its form (help: let it end in .json, .csv or .npz)", .0.display())]
+    Save(PathBuf),
     /// A range that is none.
     #[error("--clip {0}: not two numbers in their order (help: write for instance 0,1)")]
     Clip(String),
@@ -167,6 +171,8 @@ pub(super) struct VerifyConfig {
     pub(super) timeout: Option<Duration>,
     /// Settings of the search.
     pub(super) search: Config,
+    /// How many counterexamples are wanted.
+    pub(super) several: Several,
     /// The part of the distance by which the nearest counterexample's bound may be below it.
     pub(super) gap: f64,
 }
@@ -188,7 +194,10 @@ impl TryFrom<&args::VerifyArgs> for VerifyConfig {
         };
         check_strategies(&search)?;
         let gap = positive("--gap", &args.gap)?;
-        Ok(Self { networks, property, timeout, search, gap })
+        let apart = args.apart.as_deref().map(|text| positive("--apart", text)).transpose()?;
+        let distinction = apart.map_or(Distinction::Pattern, Distinction::Apart);
+        let several = Several { count: args.count.into(), distinction };
+        Ok(Self { networks, property, timeout, search, several, gap })
     }
 }
 

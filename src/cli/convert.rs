@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use serde_json::json;
 use vnnlib::{Query, Signature};
 
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failing, Failure};
 use super::input;
-use super::terminal::{self, say};
+use super::object::Origin;
+use super::terminal;
 use crate::error::Error;
 use crate::onnx::{self, Dim, ValueInfo};
 use crate::pack;
@@ -16,26 +18,30 @@ use crate::witness::write::WriteError;
 
 /// Runs the command.
 pub(super) fn run(args: &args::Convert) -> Exit {
+    let json = args.json.then_some(Origin::of("convert"));
     let converted = match convert(args) {
         Ok(converted) => converted.to_string(),
-        Err(error) => {
-            say!("error: {error}");
-            return Exit::BadInput;
-        }
+        Err(error) => return Failure::from(error).tell(json),
     };
-    deliver(&converted, args.output.as_deref())
+    deliver(&converted, args.output.as_deref(), json)
 }
 
-/// Writes a property to a file, or to standard output.
-pub(super) fn deliver(property: &str, output: Option<&Path>) -> Exit {
-    let Some(path) = output else {
-        return terminal::ended(terminal::print(property), Exit::Answered);
-    };
-    let written = pack::write_bytes(path, property.as_bytes());
-    match written.map_err(|source| WriteError { path: path.to_path_buf(), source }) {
-        Ok(()) => Exit::Answered,
-        Err(error) => Failure::from(error).say(),
+/// Writes a property to a file, or to standard output: there as a field of an object, if one was asked for.
+pub(super) fn deliver(property: &str, output: Option<&Path>, json: Option<Origin>) -> Exit {
+    if let Some(path) = output {
+        let written = pack::write_bytes(path, property.as_bytes());
+        if let Err(source) = written {
+            return Failure::from(WriteError { path: path.to_path_buf(), source }).tell(json);
+        }
     }
+    let printed = match (json, output) {
+        (Some(origin), _) => {
+            terminal::print_json(&origin.line(json!({ "property": property, "file": output })))
+        }
+        (None, Some(_)) => Ok(()),
+        (None, None) => terminal::print(property),
+    };
+    terminal::ended(printed, Exit::Answered)
 }
 
 fn convert(args: &args::Convert) -> Result<Query, Error> {

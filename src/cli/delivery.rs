@@ -5,7 +5,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use serde_json::{Map, Value};
+
 use super::exit::Exit;
+use super::object::Origin;
 use super::panics;
 use super::terminal::{self, say};
 use crate::report::json;
@@ -17,8 +20,22 @@ use crate::witness::{Answer, ResultsFile};
 pub(super) enum Style {
     /// The verdict, and the counterexample if there is no results file for it.
     Text,
-    /// One JSON object a line.
-    Json,
+    /// One JSON object a line, of this command.
+    Json(Origin),
+}
+
+/// A verdict, and what is told of it where it is told as JSON.
+pub(super) struct ToldVerdict<'a> {
+    /// The verdict.
+    pub(super) answer: Answer<'a>,
+    /// Further fields of its object.
+    pub(super) fields: Map<String, Value>,
+}
+
+impl<'a> From<Answer<'a>> for ToldVerdict<'a> {
+    fn from(answer: Answer<'a>) -> Self {
+        Self { answer, fields: Map::new() }
+    }
 }
 
 /// Takes the verdict of a run.
@@ -39,7 +56,8 @@ impl Delivery {
     }
 
     /// Delivers a verdict, unless one was delivered before: then `None`.
-    pub(super) fn deliver(&self, answer: Answer<'_>) -> Option<Exit> {
+    pub(super) fn deliver<'a>(&self, told: impl Into<ToldVerdict<'a>>) -> Option<Exit> {
+        let ToldVerdict { answer, fields } = told.into();
         let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut *delivered, true) {
             return None;
@@ -51,7 +69,7 @@ impl Delivery {
             say!("error: {error}");
             return Some(Exit::CannotWrite);
         }
-        match self.print(answer) {
+        match self.print(answer, fields) {
             Ok(()) => Some(exit),
             // The answer is whole in the results file: that is what the caller asked for.
             Err(_) if self.file.is_some() => Some(exit),
@@ -66,9 +84,13 @@ impl Delivery {
         self.file.as_ref().map_or(Ok(()), |file| file.write(answer))
     }
 
-    fn print(&self, answer: Answer<'_>) -> io::Result<()> {
+    fn print(&self, answer: Answer<'_>, fields: Map<String, Value>) -> io::Result<()> {
         match (self.style, answer) {
-            (Style::Json, _) => terminal::print_json(&format!("{}\n", json::verdict(answer))),
+            (Style::Json(origin), _) => {
+                let mut line = json::verdict(answer);
+                line.as_object_mut().into_iter().for_each(|line| line.extend(fields.clone()));
+                terminal::print_json(&origin.line(line))
+            }
             // Nothing but a verdict may stand on standard output.
             (Style::Text, Answer::Error) => Ok(()),
             // The standard's word; the competition's is `timeout`.

@@ -16,7 +16,7 @@ pub enum Exit {
     Usage = 2,
     /// A file cannot be read, or what it says cannot be used. The results file says `error`.
     BadInput = 3,
-    /// The results file, the repaired network, or standard output, cannot be written.
+    /// The results file, a file of counterexamples, the repaired network, or standard output, cannot be written.
     CannotWrite = 4,
     /// A bug in this program. The results file says `error`.
     Bug = 5,
@@ -40,7 +40,7 @@ Exit status:
       campaign run: every unit has a result, or is being run by another process
   2   the command line is wrong
   3   a file cannot be read, or what it says cannot be used
-  4   the results file, the repaired network or standard output cannot be written
+  4   the results file, a file of --save, the repaired network or standard output cannot be written
   5   a bug in this program
   10  check: the counterexample holds within tolerance only
   11  check: the counterexample is wrong

@@ -5,7 +5,8 @@ use std::io;
 
 use super::config::UsageError;
 use super::exit::Exit;
-use super::terminal::say;
+use super::object::Origin;
+use super::terminal::{self, say};
 use crate::error::Error;
 
 /// Why there is no answer: what is said is how it is shown. Three commands have reasons of their own.
@@ -17,6 +18,17 @@ pub(super) trait Failing: Display {
     fn say(&self) -> Exit {
         say!("error: {self}");
         self.exit()
+    }
+
+    /// The same, and on standard output as an object, if the command was asked for one.
+    fn tell(&self, json: Option<Origin>) -> Exit {
+        let exit = self.say();
+        match json {
+            Some(origin) => {
+                terminal::ended(terminal::print_json(&origin.error(&self.to_string(), exit)), exit)
+            }
+            None => exit,
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use vnnlib::Query;
 
 use super::args;
 use super::exit::Exit;
-use super::terminal::{self, say};
+use super::failure::{Failing, Failure};
+use super::object::Origin;
+use super::terminal;
 use crate::budget::Budget;
 use crate::error::Error;
 use crate::escape::escaped;
@@ -20,16 +22,14 @@ use crate::report::inspection::{Computation, Dimension, InspectedValue};
 
 /// Runs the command. A network that no search can run on is bad input, and described all the same.
 pub(super) fn run(args: &args::Inspect) -> Exit {
+    let json = args.json.then_some(Origin::of("inspect"));
     let inspection = match inspected(args) {
         Ok(inspection) => inspection,
-        Err(error) => {
-            say!("error: {error}");
-            return Exit::BadInput;
-        }
+        Err(error) => return Failure::from(error).tell(json),
     };
-    let written = match args.json {
-        true => terminal::print_json(&json(&inspection)),
-        false => terminal::print(&text(&inspection)),
+    let written = match json {
+        Some(origin) => terminal::print_json(&origin.line(serde_json::json!(inspection))),
+        None => terminal::print(&text(&inspection)),
     };
     terminal::ended(written, if inspection.is_usable() { Exit::Answered } else { Exit::BadInput })
 }
@@ -66,11 +66,6 @@ fn computed(query: &Query, models: &[Arc<Model>]) -> String {
             "indices, sizes or conditions are computed from the inputs and cannot be enumerated ({why}): searched point by point, without a proof"
         ),
     }
-}
-
-/// The description as one line of JSON.
-fn json(inspection: &Inspection) -> String {
-    format!("{}\n", serde_json::json!(inspection))
 }
 
 /// The description in words, one thing a line.

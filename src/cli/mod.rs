@@ -17,12 +17,14 @@ mod journal;
 mod manual;
 mod near;
 mod networks;
+mod object;
 mod output;
 mod pair;
 mod panics;
 mod property;
 mod radius;
 mod repair;
+mod save;
 mod second;
 mod session;
 mod supports;
@@ -39,6 +41,7 @@ use clap::{CommandFactory, Parser};
 use args::{Arguments, Command};
 use exit::Exit;
 use failure::{Failing, Failure};
+use object::Origin;
 use terminal::say;
 
 use crate::witness::{Answer, ResultsFile};
@@ -84,7 +87,7 @@ fn dispatch(invocation: &Invocation) -> Exit {
             if error.use_stderr() {
                 // Nothing can be done about a closed terminal.
                 let _ = error.print();
-                return misunderstood(invocation);
+                return misunderstood(invocation, &error);
             }
             return terminal::ended(error.print(), Exit::Answered);
         }
@@ -109,9 +112,19 @@ fn dispatch(invocation: &Invocation) -> Exit {
     }
 }
 
-/// A results file that was asked for says `error`, whatever else was wrong with the command line.
-fn misunderstood(invocation: &Invocation) -> Exit {
+/// A results file that was asked for says `error`, and so does an object of JSON, whatever else was wrong with the command line.
+fn misunderstood(invocation: &Invocation, why: &clap::Error) -> Exit {
     let matches = Arguments::command().ignore_errors(true).try_get_matches_from(invocation.line());
+    if invocation.arguments.iter().any(|argument| argument == "--json") {
+        let command = matches.as_ref().ok().and_then(|matches| Origin::named(matches.subcommand_name()?));
+        // What follows after a blank line is the command's usage.
+        let said = why.to_string();
+        let said: Vec<&str> = said.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+        let said = said.join(" ");
+        let said = said.strip_prefix("error: ").unwrap_or(&said);
+        // The exit status says what is wrong, whether or not anybody reads this.
+        let _ = command.map(|origin| terminal::print_json(&origin.error(said, Exit::Usage)));
+    }
     let file = matches.ok().and_then(|matches| {
         let (_, owing) = matches.subcommand().filter(|(name, _)| matches!(*name, "verify" | "pair"))?;
         owing.get_one::<PathBuf>("results_file").cloned()

@@ -12,12 +12,15 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
+use serde_json::{Map, Value, json};
 use vnnlib::Query;
 
+use super::NAME;
 use super::config::{self, RunOrder};
-use super::delivery::{Delivery, Style};
+use super::delivery::{Delivery, Style, ToldVerdict};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::object::Origin;
 use super::second::{self, Adopted, ToolQuestion};
 use super::session::{self, Outlets};
 use super::terminal::say;
@@ -25,10 +28,11 @@ use super::verify::doubts;
 use super::watchdog::{Signals, Watchdog};
 use super::{args, input};
 use crate::budget::{self, Budget, Interrupt};
+use crate::counterexample::Counterexample;
 use crate::error::Error;
 use crate::onnx::Model;
 use crate::pipeline::{self, Verdict};
-use crate::report::Statistics;
+use crate::report::{Statistics, json};
 use crate::search::Config;
 use crate::unpack;
 use crate::witness::check::listed_inputs;
@@ -41,7 +45,8 @@ const KEPT: Duration = Duration::from_millis(300);
 
 /// Runs the command.
 pub(super) fn run(args: &args::PairArgs, itself: &[OsString]) -> Exit {
-    let outlets = Outlets { results_file: args.results_file.as_deref(), folder: None, style: Style::Text };
+    let style = if args.json { Style::Json(Origin::seeded("pair", args.seed)) } else { Style::Text };
+    let outlets = Outlets { results_file: args.results_file.as_deref(), folder: None, style };
     session::run(outlets, |signals, delivery| pair(args, itself, signals, delivery))
 }
 
@@ -67,7 +72,7 @@ fn pair(
     };
     watchdog.start(signals, &budget, budget::reserve(config.timeout) / 2).map_err(Failure::System)?;
     let query = input::property(&config.property)?;
-    doubts(&query);
+    let doubts: Vec<String> = doubts(&query).into_iter().map(|doubt| doubt.text).collect();
     let (models, notes) = input::models(&config.networks.files_for(&query)?, &query, &args.dims)?;
     if !args.quiet {
         notes.iter().for_each(|note| say!("note: {note}"));
@@ -84,9 +89,23 @@ fn pair(
         Settled::Unsat(by) => (Answer::Unsat, *by),
         Settled::Doubtful | Settled::Open => (Answer::Unknown, PairSide::Ours),
     };
-    let exit = delivery.deliver(answer).unwrap_or(Exit::Answered);
+    let is_ours = by == PairSide::Ours;
+    let name = if is_ours { NAME.to_owned() } else { config.second.name() };
+    let found = match answer {
+        Answer::Sat(witness) if args.json => {
+            vec![json::counterexample(&Counterexample::new(witness.clone(), &pair.query, &pair.models))]
+        }
+        _ => Vec::new(),
+    };
+    let fields = Map::from_iter([
+        ("by".to_owned(), json!((!verdict.is_open()).then_some(name))),
+        ("second".to_owned(), json!(config.second.name())),
+        ("warnings".to_owned(), json!(doubts)),
+        ("witnesses".to_owned(), Value::Array(found)),
+    ]);
+    let exit = delivery.deliver(ToldVerdict { answer, fields }).unwrap_or(Exit::Answered);
     if !args.quiet && !verdict.is_open() {
-        let by = if by == PairSide::Ours { "our search".to_owned() } else { config.second.name() };
+        let by = if is_ours { "our search".to_owned() } else { config.second.name() };
         say!("note: {} by {by}, after {:.1} s", answer.word(), budget.elapsed().as_secs_f64());
     }
     Ok(exit)

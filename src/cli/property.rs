@@ -4,15 +4,17 @@ use super::args::{self, Language};
 use super::convert::{deliver, signature};
 use super::exit::Exit;
 use super::failure::{Failing, Failure};
+use super::object::Origin;
 use super::{config, near};
 use crate::error::Error;
 use crate::onnx::Model;
 
 /// Runs the command.
 pub(super) fn run(args: &args::PropertyArgs) -> Exit {
+    let json = args.json.then_some(Origin::of("property"));
     match property(args) {
-        Ok(text) => deliver(&text, args.output.as_deref()),
-        Err(failure) => failure.say(),
+        Ok(text) => deliver(&text, args.output.as_deref(), json),
+        Err(failure) => failure.tell(json),
     }
 }
 

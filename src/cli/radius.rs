@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::failure::{Failing, Failure};
+use super::object::Origin;
 use super::repair::interrupt;
 use super::terminal::{self, say};
 use super::{args, config, near};
@@ -17,15 +18,16 @@ use crate::witness::{Witness, write};
 
 /// Runs the command.
 pub(super) fn run(args: &args::RadiusArgs) -> Exit {
+    let json = args.json.then_some(Origin::seeded("radius", args.seed));
     match measured(args) {
         Ok(radius) => {
-            let written = match args.json {
-                true => terminal::print_json(&format!("{}\n", in_json(&radius))),
-                false => terminal::print(&in_words(&radius)),
+            let written = match json {
+                Some(origin) => terminal::print_json(&origin.line(in_json(&radius))),
+                None => terminal::print(&in_words(&radius)),
             };
             terminal::ended(written, Exit::Answered)
         }
-        Err(failure) => failure.say(),
+        Err(failure) => failure.tell(json),
     }
 }
 

@@ -11,6 +11,7 @@ use signal_hook::flag;
 use super::config;
 use super::exit::Exit;
 use super::failure::{Failing, Failure};
+use super::object::Origin;
 use super::output::OutputFile;
 use super::terminal;
 use super::{args, input};
@@ -24,12 +25,13 @@ use crate::report::repair::{Attempt, RepairEnding, Sample};
 
 /// Runs the command.
 pub(super) fn run(args: &args::RepairArgs) -> Exit {
+    let json = args.json.then_some(Origin::seeded("repair", args.seed));
     match report(args) {
         Ok(report) => {
             let exit = if report.written.is_some() { Exit::Answered } else { Exit::NotRepaired };
-            terminal::ended(print(&report, args), exit)
+            terminal::ended(print(&report, json), exit)
         }
-        Err(failure) => failure.say(),
+        Err(failure) => failure.tell(json),
     }
 }
 
@@ -70,9 +72,9 @@ pub(super) fn interrupt() -> io::Result<Interrupt> {
     Ok(interrupt)
 }
 
-fn print(report: &Repairs, args: &args::RepairArgs) -> io::Result<()> {
-    if args.json {
-        return terminal::print_json(&format!("{}\n", serde_json::to_string(report)?));
+fn print(report: &Repairs, json: Option<Origin>) -> io::Result<()> {
+    if let Some(origin) = json {
+        return terminal::print_json(&origin.line(serde_json::to_value(report)?));
     }
     let lines = report.attempts.iter().map(of_attempt).chain(of_written(report));
     terminal::print(&lines.map(|line| format!("{line}\n")).collect::<String>())

@@ -4,9 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::delivery::{Delivery, Style};
+use super::delivery::{Delivery, Style, ToldVerdict};
 use super::exit::Exit;
 use super::failure::{Failing, Failure};
+use super::object;
 use super::terminal::say;
 use super::watchdog::Signals;
 use crate::witness::{Answer, ResultsFile};
@@ -43,7 +44,8 @@ pub(super) fn run(
 /// Says what is wrong on standard error, and `error` in the results file.
 fn deliver(failure: &Failure, delivery: &Delivery) -> Exit {
     let exit = failure.say();
-    match delivery.deliver(Answer::Error) {
+    let fields = object::error(&failure.to_string(), exit);
+    match delivery.deliver(ToldVerdict { answer: Answer::Error, fields }) {
         Some(Exit::Answered) => exit,
         Some(other) => other,
         // The watchdog was faster, and its answer stands.

@@ -2,6 +2,7 @@
 
 use super::args;
 use super::exit::Exit;
+use super::object;
 use super::terminal;
 use crate::attack::methods;
 use crate::onnx::ElementType;
@@ -11,6 +12,9 @@ use crate::{onnx, reference};
 
 /// Runs the command.
 pub(super) fn run(args: &args::Supports) -> Exit {
+    if args.json_schema {
+        return terminal::ended(terminal::print_json(object::SCHEMA), Exit::Answered);
+    }
     let lines: String = answer(args).iter().flat_map(|line| [line, "\n"]).collect();
     terminal::ended(terminal::print(&lines), Exit::Answered)
 }

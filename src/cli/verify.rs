@@ -6,24 +6,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde_json::{Map, Value, json};
 use vnnlib::Query;
 
 use super::config;
-use super::delivery::{Delivery, Style};
+use super::delivery::{Delivery, Style, ToldVerdict};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::object::Origin;
+use super::save::SavedFile;
 use super::session::{self, Outlets};
 use super::terminal::{self, say};
 use super::watchdog::{Signals, Watchdog};
 use super::{args, certificate, input};
 use crate::budget::{self, Budget};
+use crate::counterexample::{Counterexample, NamedArray};
 use crate::error::Error;
 use crate::nearest::{Nearest, Norm};
+use crate::onnx::Model;
 use crate::pipeline::nearest::NearestWish;
-use crate::pipeline::{self, Verdict};
+use crate::pipeline::several::Distinction;
+use crate::pipeline::{self, Findings, Verdict};
 use crate::property::doubt::{self, Doubt};
 use crate::repair::points::PointsError;
-use crate::report::{JsonLines, ProgressLine, Statistics};
+use crate::report::{JsonLines, ProgressLine, Statistics, json};
 use crate::search::observer::{Event, Listeners, Observer};
 use crate::witness::{Answer, Certainty, Lost, Witness, write};
 
@@ -32,7 +38,7 @@ const GRACE: Duration = Duration::from_millis(300);
 
 /// Runs the command.
 pub(super) fn run(args: &args::VerifyArgs) -> Exit {
-    let style = if args.json { Style::Json } else { Style::Text };
+    let style = if args.json { Style::Json(origin(args)) } else { Style::Text };
     let outlets = Outlets {
         results_file: args.results_file.as_deref(),
         folder: args.serialise_assignments.as_deref(),
@@ -41,9 +47,14 @@ pub(super) fn run(args: &args::VerifyArgs) -> Exit {
     session::run(outlets, |signals, delivery| verify(args, signals, delivery))
 }
 
+fn origin(args: &args::VerifyArgs) -> Origin {
+    Origin::seeded("verify", args.seed)
+}
+
 /// Searches, and delivers what comes of it.
 fn verify(args: &args::VerifyArgs, signals: Signals, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
     let config = config::VerifyConfig::try_from(args)?;
+    let saved = args.save.as_deref().map(SavedFile::prepare).transpose()?;
     let budget = config.timeout.map_or_else(Budget::unlimited, Budget::of_process);
     let budget = budget.with_interrupt(signals.interrupt());
     let statistics = Arc::new(Statistics::default());
@@ -65,29 +76,40 @@ fn verify(args: &args::VerifyArgs, signals: Signals, delivery: &Arc<Delivery>) -
     let delay = config.timeout.map(budget::reserve).unwrap_or_default() / 2;
     watchdog.start(signals, &budget, delay).map_err(Failure::System)?;
 
-    let verdict = search(args, &config, &budget, &statistics, &searching)?;
-    if let (VerifyOutcome::Verdict(Verdict::Unsat(proof)), Some(path)) = (&verdict, &args.certificate) {
+    let outcome = search(args, &config, &budget, &statistics, &searching)?;
+    let verdict = outcome.verdict();
+    if let (Some(Verdict::Unsat(proof)), Some(path)) = (verdict, &args.certificate) {
         certificate::save(path, proof)?;
     }
-    let exit = match &verdict {
-        VerifyOutcome::Verdict(Verdict::Sat(witness)) if is_withheld(args, witness) => {
+    let found = if args.json || saved.is_some() { outcome.counterexamples(args) } else { Vec::new() };
+    let fields = if args.json { fields(args, &config, &outcome, &found, &statistics) } else { Map::new() };
+    let answer = match verdict {
+        Some(Verdict::Sat(witness)) if is_withheld(args, witness) => {
             if let Some(results) = &args.results_file {
                 write::save(&beside(results), witness).map_err(Error::from)?;
             }
-            delivery.deliver(Answer::Unknown)
+            Answer::Unknown
         }
-        VerifyOutcome::Verdict(Verdict::Sat(witness)) => delivery.deliver(Answer::Sat(witness)),
-        VerifyOutcome::Verdict(Verdict::Unsat(_)) => delivery.deliver(Answer::Unsat),
-        VerifyOutcome::Verdict(Verdict::Unknown(_)) => delivery.deliver(Answer::Unknown),
-        VerifyOutcome::OutOfTime => delivery.deliver(Answer::Timeout),
+        Some(Verdict::Sat(witness)) => Answer::Sat(witness),
+        Some(Verdict::Unsat(_)) => Answer::Unsat,
+        Some(Verdict::Unknown(_)) => Answer::Unknown,
+        None => Answer::Timeout,
     };
+    let mut exit = delivery.deliver(ToldVerdict { answer, fields }).unwrap_or(Exit::Answered);
+    // The verdict is out by now: a disk that is full here does not take it back.
+    if let (Some(file), VerifyOutcome::Concluded { query, .. }, false) = (saved, &outcome, found.is_empty())
+        && let Err(error) = file.save(&found, query, config.several.count > 1, origin(args))
+    {
+        say!("error: {error}");
+        exit = Exit::CannotWrite;
+    }
     if !args.quiet {
-        explain(args, &verdict, &statistics);
+        explain(args, &config, &outcome, &statistics);
     }
     if args.stats {
         terminal::tell(format_args!("{}", statistics.table(budget.elapsed())));
     }
-    Ok(exit.unwrap_or(Exit::Answered))
+    Ok(exit)
 }
 
 /// Whether a witness is no answer by itself.
@@ -104,9 +126,70 @@ fn beside(results: &Path) -> PathBuf {
 
 /// What came of it.
 enum VerifyOutcome {
-    Verdict(Verdict),
+    Concluded {
+        findings: Box<Findings>,
+        query: Query,
+        models: Vec<Arc<Model>>,
+    },
     /// The time was up before the search could begin.
     OutOfTime,
+}
+
+impl VerifyOutcome {
+    fn verdict(&self) -> Option<&Verdict> {
+        match self {
+            Self::Concluded { findings, .. } => Some(&findings.verdict),
+            Self::OutOfTime => None,
+        }
+    }
+
+    /// All counterexamples that are answers.
+    fn counterexamples(&self, args: &args::VerifyArgs) -> Vec<Counterexample> {
+        let Self::Concluded { findings, query, models } = self else { return Vec::new() };
+        let Verdict::Sat(first) = &findings.verdict else { return Vec::new() };
+        let answers =
+            std::iter::once(first).chain(&findings.others).filter(|witness| !is_withheld(args, witness));
+        answers.map(|witness| Counterexample::new(witness.clone(), query, models)).collect()
+    }
+
+    /// The input that came nearest to a violation, and its margin.
+    fn nearest_miss(&self) -> Option<(f64, Vec<NamedArray>)> {
+        let Self::Concluded { findings, query, models } = self else { return None };
+        let miss = findings.nearest_miss.as_ref()?;
+        Some((miss.margin, miss.inputs(query, models)))
+    }
+}
+
+/// What the verdict's object has beside the verdict and the counterexample that is in the results file.
+fn fields(
+    args: &args::VerifyArgs,
+    config: &config::VerifyConfig,
+    outcome: &VerifyOutcome,
+    found: &[Counterexample],
+    statistics: &Statistics,
+) -> Map<String, Value> {
+    let reason = match outcome.verdict() {
+        Some(Verdict::Sat(witness)) if is_withheld(args, witness) => {
+            "a counterexample that another engine's rounding may hide".to_owned()
+        }
+        Some(Verdict::Sat(witness)) => format!("a counterexample, {}", witness.certainty()),
+        Some(Verdict::Unsat(proof)) => proof.ground().to_string(),
+        Some(Verdict::Unknown(reason)) => reason.to_string(),
+        None => "the time was up before the search could begin".to_owned(),
+    };
+    let miss = outcome.nearest_miss();
+    let miss = miss.map(|(margin, inputs)| json!({ "margin": margin, "inputs": json::arrays(&inputs) }));
+    let distinct = match config.several.distinction {
+        Distinction::Pattern => json!("pattern"),
+        Distinction::Apart(share) => json!(share),
+    };
+    Map::from_iter([
+        ("reason".to_owned(), json!(reason)),
+        ("strategies".to_owned(), json!(statistics.used())),
+        ("witnesses".to_owned(), found.iter().map(json::counterexample).collect()),
+        ("wanted".to_owned(), json!({ "count": config.several.count, "distinct": distinct })),
+        ("nearest_miss".to_owned(), json!(miss)),
+    ])
 }
 
 fn search(
@@ -138,22 +221,25 @@ fn search(
         listeners.event(&Event::Warning { variable: variable.as_deref(), lines, text });
     }
     notes.iter().for_each(|note| listeners.event(&Event::Note(note)));
+    let (question, networks) = (query.clone(), models.clone());
     let Some(point) = &args.nearest else {
-        return Ok(VerifyOutcome::Verdict(pipeline::falsify(
-            query,
-            models,
+        let findings = pipeline::falsify_several(
+            question,
+            networks,
+            &config.several,
             &config.search,
             budget,
             &listeners,
-        )?));
+        )?;
+        return Ok(VerifyOutcome::Concluded { findings: findings.into(), query, models });
     };
     let wish = NearestWish { point: nominal(point, &query)?, norm: args.norm.into(), gap: config.gap };
     let (verdict, answer) =
-        pipeline::nearest::nearest(query, models, &wish, &config.search, budget, &listeners)?;
+        pipeline::nearest::nearest(question, networks, &wish, &config.search, budget, &listeners)?;
     if let Some(answer) = answer.filter(|_| !args.quiet) {
         say!("nearest: {}", in_words(wish.norm, point, &answer));
     }
-    Ok(VerifyOutcome::Verdict(verdict))
+    Ok(VerifyOutcome::Concluded { findings: Box::new(verdict.into()), query, models })
 }
 
 /// The point of `--nearest`; `None` for the middle of the box.
@@ -201,12 +287,23 @@ pub(super) fn doubts(query: &Query) -> Vec<Doubt> {
 }
 
 /// One line on standard error that says what the verdict rests on.
-fn explain(args: &args::VerifyArgs, found: &VerifyOutcome, statistics: &Statistics) {
-    if let VerifyOutcome::Verdict(Verdict::Sat(witness)) = found {
+fn explain(
+    args: &args::VerifyArgs,
+    config: &config::VerifyConfig,
+    outcome: &VerifyOutcome,
+    statistics: &Statistics,
+) {
+    if let VerifyOutcome::Concluded { findings, .. } = outcome
+        && let Verdict::Sat(witness) = &findings.verdict
+    {
         tell_where_it_is_lost(witness);
+        let (kept, wanted) = (1 + findings.others.len(), config.several.count);
+        if kept < wanted {
+            say!("note: {kept} of {wanted} different counterexamples were found");
+        }
     }
-    match found {
-        VerifyOutcome::Verdict(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
+    match outcome.verdict() {
+        Some(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
             let what =
                 if args.accept_thin { "the counterexample" } else { "a counterexample was found that" };
             say!(
@@ -216,12 +313,13 @@ fn explain(args: &args::VerifyArgs, found: &VerifyOutcome, statistics: &Statisti
                 if args.accept_thin { "" } else { "; --accept-thin takes it for an answer" }
             );
         }
-        VerifyOutcome::Verdict(Verdict::Sat(witness)) if args.stats => say!("note: {}", witness.certainty()),
-        VerifyOutcome::Verdict(Verdict::Sat(_)) => {}
-        VerifyOutcome::Verdict(Verdict::Unsat(proof)) => say!("note: {}", proof.ground()),
-        VerifyOutcome::Verdict(Verdict::Unknown(reason)) => {
+        Some(Verdict::Sat(witness)) if args.stats => say!("note: {}", witness.certainty()),
+        Some(Verdict::Sat(_)) => {}
+        Some(Verdict::Unsat(proof)) => say!("note: {}", proof.ground()),
+        Some(Verdict::Unknown(reason)) => {
+            let at = outcome.nearest_miss().map(|(_, inputs)| place(&inputs)).unwrap_or_default();
             match statistics.best_margin() {
-                Some(margin) => say!("note: {reason}; the best margin was {margin:.3e}, 0 is needed"),
+                Some(margin) => say!("note: {reason}; the best margin was {margin:.3e}{at}, 0 is needed"),
                 None => say!("note: {reason}"),
             }
             // Who asks for a strategy by name wants to know why it has done nothing.
@@ -232,8 +330,20 @@ fn explain(args: &args::VerifyArgs, found: &VerifyOutcome, statistics: &Statisti
             let notes = if args.stats { Vec::new() } else { statistics.notes() };
             notes.iter().for_each(|note| say!("note: {note}"));
         }
-        VerifyOutcome::OutOfTime => say!("note: the time was up before the search could begin"),
+        None => say!("note: the time was up before the search could begin"),
     }
+}
+
+/// Where a point lies, as far as a line has room for it.
+fn place(inputs: &[NamedArray]) -> String {
+    const SHOWN: usize = 4;
+    let of_array = |array: &NamedArray| {
+        let shown: Vec<String> = array.values.iter().take(SHOWN).map(|x| format!("{x:.6}")).collect();
+        let more = if array.values.len() > SHOWN { ", ..." } else { "" };
+        format!("{} = ({}{more})", array.name, shown.join(", "))
+    };
+    let arrays: Vec<String> = inputs.iter().take(SHOWN).map(of_array).collect();
+    if arrays.is_empty() { String::new() } else { format!(" at {}", arrays.join(", ")) }
 }
 
 /// Says in which kernels for bytes a counterexample is none.

@@ -12,11 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Map;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
-use super::delivery::Delivery;
-use crate::budget::{Budget, Interrupt};
+use super::delivery::{Delivery, ToldVerdict};
+use crate::budget::{Budget, Interrupt, StopReason};
 use crate::witness::Answer;
 
 /// Signals that ask the program to end. To be installed before anything is written: one that comes earlier than the
@@ -87,7 +88,9 @@ impl<F: Fn() + Send + 'static> Watchdog<F> {
         } else {
             Answer::Timeout
         };
-        if let Some(exit) = self.delivery.deliver(answer) {
+        let reason = if signalled { StopReason::Interrupted } else { StopReason::TimeUp };
+        let fields = Map::from_iter([("reason".to_owned(), reason.to_string().into())]);
+        if let Some(exit) = self.delivery.deliver(ToldVerdict { answer, fields }) {
             (self.last_words)();
             process::exit(i32::from(exit as u8));
         }

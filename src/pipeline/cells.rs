@@ -227,7 +227,7 @@ impl<T: Real> Settling<'_, T> {
         let config = Config { seed: self.config.seed.wrapping_add(u64::from(turn)), ..self.config.clone() };
         let work = FIRST_WORK * GROWTH.pow(turn);
         let summary = search::falsify_briefly(&problem, &config, self.budget, work, self.jury, &Silent);
-        if self.jury.has_answer() {
+        if self.jury.is_complete() {
             return CellState::Found;
         }
         let proved = (summary.ending == Ending::Proved)

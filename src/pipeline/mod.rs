@@ -1,29 +1,32 @@
-//! The whole way from models and a query to a verdict, as one function.
+//! The whole way from models and a query to a verdict, as one function; to several counterexamples, where they are asked for.
 
 pub mod cells;
 pub mod nearest;
 pub mod point;
 pub mod radius;
 pub mod repair;
+pub mod several;
 mod transcript;
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vnnlib::Query;
 
 use crate::budget::{Budget, StopReason};
 use crate::certificate::{self, Certificate, Enclosure, Mending, Proof, Refusal, Token};
+use crate::counterexample::{NamedArray, named_inputs};
 use crate::error::Error;
 use crate::network::{Network, Node, Real};
 use crate::onnx::Model;
 use crate::problem::{Problem, need_double};
+use crate::search::kernel::oracle::Best;
 use crate::search::observer::{Event, Observer};
 use crate::search::proof::RegionProof;
 use crate::search::schedule::summary::SearchSummary;
 use crate::search::{self, Candidate, Config, Judge, Judgement};
-use crate::witness::{Certainty, Lost, Validation, Validator, Witness};
+use crate::witness::{Certainty, Lost, Validation, Validator, Witness, WitnessTensor};
+use several::{KeptWitnesses, Several, WitnessPlaces};
 
 /// The answer of a search.
 #[derive(Debug)]
@@ -34,6 +37,39 @@ pub enum Verdict {
     Unsat(Proof),
     /// None was found.
     Unknown(StopReason),
+}
+
+/// What a search has found, whatever the verdict.
+#[derive(Debug)]
+pub struct Findings {
+    /// The verdict; of several counterexamples it has the most certain, and of equals the first.
+    pub verdict: Verdict,
+    /// The other counterexamples, where several were asked for.
+    pub others: Vec<Witness>,
+    /// The input that came nearest to a violation, where no counterexample was found and the search has kept it.
+    pub nearest_miss: Option<NearestMiss>,
+}
+
+/// The input that came nearest to a violation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NearestMiss {
+    /// The largest margin that was reached: a violation from 0 on. One from 0 on did not hold when it was replayed.
+    pub margin: f64,
+    /// The tensors of the query in declaration order; those of outputs are empty.
+    pub tensors: Vec<WitnessTensor>,
+}
+
+impl NearestMiss {
+    /// Its inputs, as the network names and shapes them.
+    pub fn inputs(&self, query: &Query, models: &[Arc<Model>]) -> Vec<NamedArray> {
+        named_inputs(&self.tensors, query, models)
+    }
+}
+
+impl From<Verdict> for Findings {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, others: Vec::new(), nearest_miss: None }
+    }
 }
 
 /// Searches for a counterexample. `models` are those of the query's networks that need one of their own, in
@@ -48,10 +84,26 @@ pub fn falsify(
     budget: &Budget,
     observer: &dyn Observer,
 ) -> Result<Verdict, Error> {
+    Ok(falsify_several(query, models, &Several::default(), config, budget, observer)?.verdict)
+}
+
+/// Searches on until there are as many counterexamples as are wanted, each different from all others, or the budget is used up, or
+/// nothing is left to try.
+///
+/// # Errors
+/// As [`falsify`].
+pub fn falsify_several(
+    query: Query,
+    models: Vec<Arc<Model>>,
+    several: &Several,
+    config: &Config,
+    budget: &Budget,
+    observer: &dyn Observer,
+) -> Result<Findings, Error> {
     if need_double(&models) {
-        falsify_in::<f64>(query, models, config, budget, observer)
+        falsify_in::<f64>(query, models, several, config, budget, observer)
     } else {
-        falsify_in::<f32>(query, models, config, budget, observer)
+        falsify_in::<f32>(query, models, several, config, budget, observer)
     }
 }
 
@@ -59,13 +111,14 @@ pub fn falsify(
 fn falsify_in<T: Real>(
     query: Query,
     models: Vec<Arc<Model>>,
+    several: &Several,
     config: &Config,
     budget: &Budget,
     observer: &dyn Observer,
-) -> Result<Verdict, Error> {
+) -> Result<Findings, Error> {
     let problem = Problem::<T>::of_models(query.clone(), &models)?;
     if problem.property.has_no_inputs() {
-        return Ok(prove_emptiness(&query, &models, budget));
+        return Ok(prove_emptiness(&query, &models, budget).into());
     }
     if let Some(why) = problem.property.numberless() {
         observer.event(&Event::Note(&why));
@@ -76,7 +129,7 @@ fn falsify_in<T: Real>(
         )));
     }
     if problem.property.region_count() == 0 {
-        return Ok(Verdict::Unknown(StopReason::NoNumbers));
+        return Ok(Verdict::Unknown(StopReason::NoNumbers).into());
     }
     // A search skips regions that it cannot use. If the first is one, all will be.
     problem.property.region(0)?;
@@ -84,38 +137,46 @@ fn falsify_in<T: Real>(
     let validator =
         Validator::new(query.clone(), models.clone()).map_err(|source| Error::replay(path, source))?;
     if let Some(proof) = prove_at_once(&query, &models, &problem, budget) {
-        return Ok(Verdict::Unsat(proof));
+        return Ok(Verdict::Unsat(proof).into());
     }
-    let jury = Jury { problem: &problem, validator, observer, kept: Mutex::default() };
+    let places = WitnessPlaces::new(&problem, *several);
+    let jury = Jury { problem: &problem, validator, observer, places, kept: Mutex::default() };
     let question = CertificateQuestion { query: &query, models: &models, problem: &problem };
     let summary = match searched(&question, &jury, config, budget, observer) {
         Ok(summary) => summary,
-        Err(cells::CellsOutcome::Proved(proof)) => return Ok(Verdict::Unsat(proof)),
+        Err(cells::CellsOutcome::Proved(proof)) => return Ok(Verdict::Unsat(proof).into()),
         Err(cells::CellsOutcome::Left(reason)) => return Ok(jury.answer(reason)),
         Err(_) => return Ok(jury.answer(StopReason::Exhausted)),
     };
-    if let Some(why) = jury.validator.replay().runtime_missing() {
-        observer.event(&Event::Note(&why));
-    }
     if let Some(reach) = summary.reach {
         observer.event(&Event::Note(&format!(
             "inputs without a bound were searched as far as {reach:e} times the size of their other bound, or of 1"
         )));
     }
-    Ok(match (jury.verdict(), summary.ending) {
-        // Replayed by a second engine, it outweighs every proof.
-        (Some(witness), _) => Verdict::Sat(witness),
-        (None, search::Ending::Proved) => match question.judge(&summary.proofs, config.threads, budget) {
-            Ok(proof) => Verdict::Unsat(proof),
+    let judged = || question.judge(&summary.proofs, config.threads, budget);
+    let nearest_miss = summary.best.as_ref().map(|best| nearest_miss(&problem, best));
+    let findings = match summary.ending {
+        // The jury keeps whatever it confirms.
+        search::Ending::Found => jury.answer(StopReason::Exhausted),
+        search::Ending::Stopped(reason) => jury.answer(reason),
+        // Replayed by a second engine, a witness outweighs every proof.
+        search::Ending::Proved if jury.has_witness() => jury.answer(StopReason::Exhausted),
+        search::Ending::Proved => match judged() {
+            Ok(proof) => Verdict::Unsat(proof).into(),
             Err((reason, why)) => {
                 observer.event(&Event::Note(&format!("a proof of the search was not confirmed: {why}")));
-                Verdict::Unknown(reason)
+                Verdict::Unknown(reason).into()
             }
         },
-        (None, search::Ending::Stopped(reason)) => Verdict::Unknown(reason),
-        // The jury keeps whatever it confirms.
-        (None, search::Ending::Found) => Verdict::Unknown(StopReason::Exhausted),
-    })
+    };
+    let is_open = matches!(findings.verdict, Verdict::Unknown(_));
+    Ok(Findings { nearest_miss: nearest_miss.filter(|_| is_open), ..findings })
+}
+
+/// The best point of a search, as the query declares inputs.
+fn nearest_miss<T: Real>(problem: &Problem<T>, best: &Best<T>) -> NearestMiss {
+    let (inputs, _) = problem.declared_inputs(&best.input, &BTreeMap::new());
+    NearestMiss { margin: best.margin.widen(), tensors: WitnessTensor::of_inputs(&problem.query, &inputs) }
 }
 
 /// Searches the networks as they are, or cell by cell where that settles it.
@@ -131,7 +192,7 @@ fn searched<T: Real>(
     if help == cells::Help::Some {
         let brief = search::falsify_briefly(problem, config, budget, cells::WORK_BEFORE, jury, observer);
         // Its own ending counts a thin witness as found, which for the jury is no answer.
-        if brief.ending == search::Ending::Proved || jury.has_answer() || budget.check().is_err() {
+        if brief.ending == search::Ending::Proved || jury.is_complete() || budget.check().is_err() {
             return Ok(brief);
         }
     }
@@ -212,46 +273,42 @@ fn prove_emptiness(query: &Query, models: &[Arc<Model>], budget: &Budget) -> Ver
     proof.map_or(Verdict::Unknown(StopReason::Unconfirmed), Verdict::Unsat)
 }
 
-/// Validates candidates and keeps the best witness.
+/// Validates candidates and keeps the best witness, or the best of each place where several are wanted.
 struct Jury<'a, T> {
     problem: &'a Problem<T>,
     validator: Validator,
     observer: &'a dyn Observer,
+    places: WitnessPlaces<'a, T>,
     /// Held during a replay: two at a time would take twice the memory, and of a large network seconds that nobody needs
     /// once the first one is through.
-    kept: Mutex<KeptWitness>,
-}
-
-/// The best witness so far.
-#[derive(Default)]
-struct KeptWitness {
-    witness: Option<Witness>,
-    /// Whether one was confirmed.
-    confirmed: bool,
+    kept: Mutex<KeptWitnesses>,
 }
 
 impl<T: Real> Jury<'_, T> {
-    fn validate(&self, input: &[f64], literals: &BTreeMap<usize, String>) -> Judgement {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    fn validate(
+        &self,
+        place: several::WitnessPlace,
+        input: &[f64],
+        literals: &BTreeMap<usize, String>,
+    ) -> Judgement {
+        let mut kept = self.lock();
         if kept.confirmed {
             return Judgement::Late;
         }
-        match self.validator.validate(input, literals) {
-            Validation::Confirmed(witness)
-                if witness.lost() != Lost::Nowhere
-                    || witness.certainty() == Certainty::Replayed && self.validator.can_certify() =>
-            {
-                kept.offer(witness);
-                Judgement::Held
-            }
+        let alone = self.places.count() == 1;
+        if !alone && kept.has(&self.places, &place) {
+            return Judgement::Known;
+        }
+        let judgement = match self.validator.validate(input, literals) {
             Validation::Confirmed(witness) => {
-                kept.confirmed = true;
-                kept.offer(witness);
-                Judgement::Confirmed
+                let may_improve = witness.lost() != Lost::Nowhere
+                    || witness.certainty() == Certainty::Replayed && self.validator.can_certify();
+                kept.offer(&self.places, place, witness);
+                if alone && may_improve { Judgement::Held } else { Judgement::Confirmed }
             }
             Validation::Thin(witness) => {
                 self.observer.event(&Event::ThinWitness { short_by: -witness.excess() });
-                kept.offer(witness);
+                kept.offer(&self.places, place, witness);
                 Judgement::Thin
             }
             Validation::Rejected(rejection) => {
@@ -260,45 +317,50 @@ impl<T: Real> Jury<'_, T> {
                 }
                 Judgement::Rejected
             }
+        };
+        match judgement {
+            Judgement::Confirmed if kept.answers() < self.places.count() => Judgement::Kept,
+            // Its time to be improved is no reason to end a search for several.
+            Judgement::Thin if !alone => Judgement::Kept,
+            Judgement::Confirmed => {
+                kept.confirmed = true;
+                Judgement::Confirmed
+            }
+            other => other,
         }
     }
 
-    /// Whether it holds a witness that ends the search.
-    fn has_answer(&self) -> bool {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.witness.as_ref().is_some_and(|witness| witness.certainty() != Certainty::Thin)
+    fn lock(&self) -> MutexGuard<'_, KeptWitnesses> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The witness, or why there is none.
-    fn answer(self, reason: StopReason) -> Verdict {
+    /// Whether it holds as many witnesses as are wanted that would end a search.
+    fn is_complete(&self) -> bool {
+        self.lock().answers() >= self.places.count()
+    }
+
+    /// Whether it holds one, if only a thin one.
+    fn has_witness(&self) -> bool {
+        !self.lock().is_empty()
+    }
+
+    /// The witnesses, or why there is none.
+    fn answer(self, reason: StopReason) -> Findings {
         if let Some(why) = self.validator.replay().runtime_missing() {
             self.observer.event(&Event::Note(&why));
         }
-        self.verdict().map_or(Verdict::Unknown(reason), Verdict::Sat)
-    }
-
-    fn verdict(self) -> Option<Witness> {
-        self.kept.into_inner().unwrap_or_else(PoisonError::into_inner).witness
-    }
-}
-
-impl KeptWitness {
-    fn offer(&mut self, witness: Witness) {
-        let rank = |witness: &Witness| {
-            let (certainty, lost) = (witness.certainty(), Reverse(witness.lost()));
-            // A thin one is no answer: one that a runtime's kernels for bytes lose is better than that.
-            (certainty != Certainty::Thin, lost, certainty == Certainty::Certified, witness.excess())
-        };
-        if self.witness.as_ref().is_none_or(|old| rank(&witness) > rank(old)) {
-            self.witness = Some(witness);
-        }
+        let count = self.places.count();
+        let kept = self.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut witnesses = kept.into_witnesses(count).into_iter();
+        let verdict = witnesses.next().map_or(Verdict::Unknown(reason), Verdict::Sat);
+        Findings { others: witnesses.collect(), ..verdict.into() }
     }
 }
 
 impl<T: Real> Judge<T> for Jury<'_, T> {
     fn judge(&self, candidate: &Candidate<T>) -> Judgement {
         let (input, literals) = self.problem.declared_inputs(&candidate.input, &candidate.literals);
-        self.validate(&input, &literals)
+        self.validate(self.places.of(&candidate.input), &input, &literals)
     }
 }
 
@@ -307,25 +369,49 @@ mod tests {
     use super::*;
     use crate::search::observer::Silent;
 
-    #[test]
-    fn what_comes_after_a_confirmed_witness_is_late() {
+    /// What the jury says of points, one after the other, and how many witnesses it keeps.
+    fn check(several: Several, cases: &[([f32; 2], Judgement)], kept: usize) {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
         let model = Arc::new(crate::onnx::read(&folder.join("toy.onnx")).unwrap());
         let text = std::fs::read_to_string(folder.join("toy.vnnlib")).unwrap();
         let query = vnnlib::parse(text).unwrap();
         let problem = Problem::<f32>::of_models(query.clone(), std::slice::from_ref(&model)).unwrap();
         let validator = Validator::new(query, vec![model]).unwrap();
-        let jury = Jury { problem: &problem, validator, observer: &Silent, kept: Mutex::default() };
+        let places = WitnessPlaces::new(&problem, several);
+        let jury = Jury { problem: &problem, validator, observer: &Silent, places, kept: Mutex::default() };
+        for &(input, expected) in cases {
+            let candidate = Candidate { input: input.to_vec(), literals: BTreeMap::new() };
+            assert_eq!(jury.judge(&candidate), expected, "{input:?}");
+        }
+        let findings = jury.answer(StopReason::Exhausted);
+        assert!(matches!(findings.verdict, Verdict::Sat(_)));
+        assert_eq!(findings.others.len() + 1, kept);
+    }
+
+    #[test]
+    fn what_comes_after_a_confirmed_witness_is_late() {
         let cases = [
             ([1.0, 1.0], Judgement::Rejected),
             ([1.0, 0.02], Judgement::Confirmed),
             ([1.0, 0.02], Judgement::Late),
             ([1.0, 1.0], Judgement::Late),
         ];
-        for (input, expected) in cases {
-            let candidate = Candidate { input: input.to_vec(), literals: BTreeMap::new() };
-            assert_eq!(jury.judge(&candidate), expected, "{input:?}");
-        }
-        assert!(jury.verdict().is_some());
+        check(Several::default(), &cases, 1);
+    }
+
+    #[test]
+    fn of_several_witnesses_each_lies_elsewhere() {
+        let apart = Several { count: 2, distinction: several::Distinction::Apart(0.01) };
+        let cases = [
+            ([1.0, 0.02], Judgement::Kept),
+            ([1.0, 0.021], Judgement::Known),
+            ([1.0, 1.0], Judgement::Rejected),
+            ([0.9, 0.02], Judgement::Confirmed),
+            ([0.8, 0.02], Judgement::Late),
+        ];
+        check(apart, &cases, 2);
+        // Both lie on one affine piece.
+        let pattern = Several { count: 2, ..Several::default() };
+        check(pattern, &[([1.0, 0.02], Judgement::Kept), ([1.0, 0.021], Judgement::Known)], 1);
     }
 }

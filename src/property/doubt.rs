@@ -66,7 +66,10 @@ impl<'q> TightestEnds<'q> {
     }
 }
 
-type Bounds<'q> = BTreeMap<(usize, usize), TightestEnds<'q>>;
+/// A tensor and an element of it, by their positions.
+type Element = (usize, usize);
+
+type Bounds<'q> = BTreeMap<Element, TightestEnds<'q>>;
 
 /// All doubts about a query.
 pub fn doubts(query: &Query) -> Vec<Doubt> {
@@ -112,7 +115,7 @@ fn contradictions(query: &Query, bounds: &Bounds<'_>) -> Vec<Doubt> {
     const SHOWN: usize = 5;
     let found = bounds.iter().filter_map(|(&key, ends)| {
         let (lower, upper) = ends.contradiction()?;
-        Some(contradiction(query, &name(query, key), lower, upper))
+        Some(contradiction(query, &variable_name(query, key), lower, upper))
     });
     found.take(SHOWN).collect()
 }
@@ -161,7 +164,7 @@ fn empty_disjunction<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[For
                 all.contradiction().map(|(lower, upper)| (*key, lower, upper))
             });
             let (key, lower, upper) = found?;
-            first.get_or_insert_with(|| contradiction(query, &name(query, key), lower, upper));
+            first.get_or_insert_with(|| contradiction(query, &variable_name(query, key), lower, upper));
         }
         first
     })
@@ -171,16 +174,6 @@ fn empty_disjunction<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[For
 fn without_bounds<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[Formula<'q>]) -> Option<Doubt> {
     const SHOWN: usize = 3;
     let mut bounds = common.clone();
-    let related = query.assertions().any(|assertion| {
-        let coupled = |event| matches!(event, Event::Variable(v) if is_input(query, v));
-        !matches!(assertion.formula(), Formula::Compare(c) if c.as_bound().is_some())
-            && !matches!(assertion.formula(), Formula::And(_) | Formula::Or(_))
-            && assertion.formula().events().filter(|event| coupled(*event)).count() > 1
-    });
-    if related {
-        // Equal inputs bound each other; only the search knows which of them are left open.
-        return None;
-    }
     for disjunction in disjunctions {
         if let Formula::Or(mut cases) = *disjunction
             && let Some(case) = cases.next()
@@ -188,18 +181,20 @@ fn without_bounds<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[Formul
             collect(case, &mut bounds, &mut Vec::new());
         }
     }
+    let ends = bounds.iter().map(|(&at, ends)| (at, [ends.lower.is_some(), ends.upper.is_some()])).collect();
+    let mut there = EndsThere { query, ends };
+    there.share();
     let mut open = Vec::new();
     for (at, tensor) in query.tensors().iter().enumerate().filter(|(_, tensor)| tensor.role() == Role::Input)
     {
         for element in 0..tensor.len() {
-            let ends = bounds.get(&(at, element)).copied().unwrap_or_default();
-            let missing = match (ends.lower, ends.upper) {
-                (Some(_), Some(_)) => continue,
-                (None, Some(_)) => "lower bound",
-                (Some(_), None) => "upper bound",
-                (None, None) => "bounds",
+            let missing = match there.has((at, element)) {
+                [true, true] => continue,
+                [false, true] => "lower bound",
+                [true, false] => "upper bound",
+                [false, false] => "bounds",
             };
-            open.push((name(query, (at, element)), missing));
+            open.push((variable_name(query, (at, element)), missing));
         }
     }
     let (first, missing) = open.first()?.clone();
@@ -216,12 +211,95 @@ fn without_bounds<'q>(query: &Query, common: &Bounds<'q>, disjunctions: &[Formul
     Some(Doubt { variable: Some(first), lines: Vec::new(), text })
 }
 
+/// Looks through the rows that compare inputs, at most so often: each look carries bounds one input further.
+const MOST_LOOKS: usize = 16;
+
+/// Which inputs have a lower and an upper end.
+struct EndsThere<'q> {
+    query: &'q Query,
+    ends: BTreeMap<Element, [bool; 2]>,
+}
+
+impl EndsThere<'_> {
+    fn has(&self, element: Element) -> [bool; 2] {
+        self.ends.get(&element).copied().unwrap_or_default()
+    }
+
+    /// Inputs that are tied to others in any case, by `x = y` or `x ≤ y + 1`, are bounded where those are.
+    fn share(&mut self) {
+        let rows = input_rows(self.query);
+        for _ in 0..MOST_LOOKS {
+            let before = self.ends.clone();
+            rows.iter().for_each(|row| self.share_in(row));
+            if self.ends == before {
+                break;
+            }
+        }
+    }
+
+    /// A sum that may not rise above a number bounds a term upwards where all others are bounded downwards.
+    fn share_in(&mut self, row: &InputRow) {
+        let sides = [(row.below, true), (row.above, false)];
+        for (_, upwards) in sides.into_iter().filter(|(stated, _)| *stated) {
+            // By the sign of its coefficient: the end of the input that keeps its term on the other side.
+            let end = |rises: bool| usize::from(rises != upwards);
+            let open: Vec<_> = row.terms.iter().filter(|&&(at, rises)| !self.has(at)[end(rises)]).collect();
+            let bounded: Vec<_> = match open[..] {
+                [] => row.terms.iter().collect(),
+                [only] => vec![only],
+                _ => continue,
+            };
+            for &(at, rises) in bounded {
+                self.ends.entry(at).or_default()[1 - end(rises)] = true;
+            }
+        }
+    }
+}
+
+/// A comparison of a sum of inputs with a number.
+struct InputRow {
+    /// Each input, and whether the sum rises with it.
+    terms: Vec<(Element, bool)>,
+    /// Whether the sum has to stay below the number, or above it; both where it has to be equal.
+    below: bool,
+    above: bool,
+}
+
+/// The rows of several inputs that hold in any case.
+fn input_rows(query: &Query) -> Vec<InputRow> {
+    let mut open: Vec<Formula<'_>> = query.assertions().map(|assertion| assertion.formula()).collect();
+    let mut rows = Vec::new();
+    while let Some(formula) = open.pop() {
+        match formula {
+            Formula::And(operands) => open.extend(operands),
+            Formula::Or(_) => {}
+            Formula::Compare(comparison) => rows.extend(input_row(query, comparison)),
+        }
+    }
+    rows
+}
+
+fn input_row(query: &Query, comparison: Comparison<'_>) -> Option<InputRow> {
+    let is_alone = comparison.as_bound().is_some();
+    let row = if is_alone { return None } else { comparison.linear().ok()? };
+    let term = |(variable, coefficient): &(Variable, vnnlib::Coefficient)| {
+        let at = (variable.tensor().index(), variable.element());
+        is_input(query, *variable).then_some((at, coefficient.value > 0.0))
+    };
+    let relation = comparison.relation();
+    Some(InputRow {
+        terms: row.terms.iter().map(term).collect::<Option<_>>()?,
+        below: matches!(relation, Relation::LessEqual | Relation::Less | Relation::Equal),
+        above: matches!(relation, Relation::GreaterEqual | Relation::Greater | Relation::Equal),
+    })
+}
+
 fn is_input(query: &Query, variable: Variable) -> bool {
     query.tensors().get(variable.tensor().index()).is_some_and(|tensor| tensor.role() == Role::Input)
 }
 
-/// A variable as the query writes it.
-fn name(query: &Query, (tensor, element): (usize, usize)) -> String {
+/// A variable as the query writes it: an element of a tensor, both by their positions.
+pub(crate) fn variable_name(query: &Query, (tensor, element): Element) -> String {
     let Some(tensor) = query.tensors().get(tensor) else { return String::new() };
     if query.version() == Version::V1 {
         return format!("{}_{element}", tensor.name());
@@ -284,6 +362,36 @@ mod tests {
             &format!("{fine}(assert (>= Y_0 1))\n(assert (= X_0 0))"),
             &[("Y_0", &[4, 4], "no Y_0 satisfies")],
         );
+    }
+
+    #[test]
+    fn inputs_that_are_tied_to_others_share_their_bounds() {
+        let check = |assertions: &str, want: Option<&str>| {
+            let text = format!(
+                "(vnnlib-version <2.0>)(declare-network f (declare-input X float32 [2]) (declare-output Y float32 [1]))\
+                 (declare-network g (declare-input U float32 [2]) (declare-output V float32 [1]))\
+                 (assert (and (<= X[0] 1.0) (>= X[0] 0.0) (<= X[1] 1.0)))(assert (>= V[0] Y[0])){assertions}"
+            );
+            let found = doubts(&vnnlib::parse(text).unwrap());
+            let said = found.first().map(|doubt| doubt.text.as_str());
+            assert_eq!(said.is_some(), want.is_some(), "{assertions}: {said:?}");
+            let said = said.unwrap_or_default();
+            assert!(said.starts_with(want.unwrap_or_default()), "{assertions}: {said}");
+        };
+        let tied = "(assert (and (== X[0] U[0]) (== U[1] X[1])))";
+        check(&format!("{tied}(assert (>= U[1] 0.0))"), None);
+        check("(assert (== X[0] U[0]))(assert (== X[1] U[1]))(assert (>= X[1] 0.0))", None);
+        check("(assert (== X[0] U[0]))(assert (== X[0] X[1]))(assert (== U[1] X[1]))", None);
+        check(tied, Some("2 inputs have no lower or no upper bound: X[1], U[1]"));
+        check("(assert (== X[0] U[0]))(assert (>= X[1] 0.0))", Some("input U[1] has no bounds"));
+        let or = "(assert (>= X[1] 0.0))(assert (== X[0] U[0]))(assert (or (== X[1] U[1]) (<= Y[0] 0.0)))";
+        check(or, Some("input U[1] has no bounds"));
+        check(&format!("{tied}(assert (<= X[1] (+ U[0] 0.5)))"), Some("2 inputs"));
+        // A sum or a difference that is bounded bounds one input by the others.
+        check(&format!("{tied}(assert (>= X[1] (- U[0] 0.5)))"), None);
+        let apart = "(assert (and (<= (- U[0] X[0]) 0.1) (>= (- U[0] X[0]) -0.1) (>= (+ X[1] U[1]) -1.0)))";
+        check(&format!("{apart}(assert (<= U[1] 2.0))"), None);
+        check(apart, Some("2 inputs have no lower or no upper bound: X[1], U[1]"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+use crate::counterexample::{Counterexample, NamedArray};
 use crate::escape::escaped_json;
 use crate::nearest::{Nearest, Norm};
 use crate::search::observer::{Ended, Event, Observer};
@@ -96,18 +97,44 @@ pub fn verdict(answer: Answer<'_>) -> Value {
     let mut line = json!({ "event": "verdict", "verdict": answer.word() });
     if let Answer::Sat(witness) = answer {
         line["witness"] = Value::Object(of_witness(witness));
-        line["excess"] = json!(witness.excess());
-        line["certainty"] = json!(witness.certainty().to_string());
-        let lost = match witness.lost() {
-            Lost::Nowhere => None,
-            Lost::Saturating => Some("kernels for bytes that saturate"),
-            Lost::Fused => Some("kernels for bytes"),
-        };
-        if let Some(lost) = lost {
-            line["lost_in"] = json!(lost);
-        }
+        worth(witness, &mut line);
     }
     line
+}
+
+/// What a witness rests on.
+fn worth(witness: &Witness, object: &mut Value) {
+    object["excess"] = json!(witness.excess());
+    object["certainty"] = json!(witness.certainty().to_string());
+    let lost = match witness.lost() {
+        Lost::Nowhere => None,
+        Lost::Saturating => Some("kernels for bytes that saturate"),
+        Lost::Fused => Some("kernels for bytes"),
+    };
+    if let Some(lost) = lost {
+        object["lost_in"] = json!(lost);
+    }
+}
+
+/// A counterexample by the network's names, types and shapes: numbers, and the decimals that count beside them.
+pub fn counterexample(found: &Counterexample) -> Value {
+    let mut object = json!({ "inputs": arrays(found.inputs()), "outputs": arrays(found.outputs()) });
+    worth(found.witness(), &mut object);
+    object
+}
+
+/// Arrays, one after the other. A number that is none is `null`.
+pub fn arrays(arrays: &[NamedArray]) -> Value {
+    let of_array = |array: &NamedArray| {
+        json!({
+            "name": array.name,
+            "type": array.element.name(),
+            "shape": array.values.shape(),
+            "values": array.values.iter().collect::<Vec<_>>(),
+            "decimals": array.decimals,
+        })
+    };
+    arrays.iter().map(of_array).collect()
 }
 
 fn of_witness(witness: &Witness) -> Map<String, Value> {

@@ -21,6 +21,7 @@ struct StatisticsState {
     thin: u64,
     notes: Vec<String>,
     not_used: Vec<String>,
+    used: Vec<&'static str>,
 }
 
 impl Statistics {
@@ -32,6 +33,11 @@ impl Statistics {
     /// What the user may want to know of the search.
     pub fn notes(&self) -> Vec<String> {
         self.lock().notes.clone()
+    }
+
+    /// Names of the strategies that have worked.
+    pub fn used(&self) -> Vec<&'static str> {
+        self.lock().used.clone()
     }
 
     /// Strategies that could not be used, each with the reason.
@@ -76,6 +82,9 @@ impl Observer for Statistics {
                 ended,
             } => {
                 state.best_margin = state.best_margin.into_iter().chain(best_margin).reduce(f64::max);
+                if rounds > 0 && !state.used.contains(&strategy) {
+                    state.used.push(strategy);
+                }
                 if let Ended::NotApplicable(reason) = ended {
                     state.not_used.push(format!("{strategy} was not used: {reason}"));
                 }

@@ -48,6 +48,10 @@ pub enum Judgement {
     Held,
     /// It is one, but barely: the search goes on for a while, and this one is kept.
     Thin,
+    /// It is one of several that are wanted: kept, and the search goes on for others.
+    Kept,
+    /// It differs from none that is kept as the wanted ones should, and was not replayed.
+    Known,
     /// It is none.
     Rejected,
     /// Nobody needs to know: another one was confirmed while it waited for its replay.

@@ -114,6 +114,19 @@ impl Witness {
 }
 
 impl WitnessTensor {
+    /// All tensors of a query with these inputs, in declaration order, as shortest decimals; outputs are left empty.
+    pub(crate) fn of_inputs(query: &Query, inputs: &[f64]) -> Vec<Self> {
+        let mut rest = inputs.iter();
+        let list = |tensor: &vnnlib::Tensor| {
+            let mut list = Decimals::default();
+            if tensor.role() == Role::Input {
+                rest.by_ref().take(tensor.len()).for_each(|&x| list.push_shortest(x));
+            }
+            list
+        };
+        labelled(query, query.tensors().iter().map(list).collect())
+    }
+
     /// The declared name; `X` or `Y` in VNN-LIB 1.0.
     pub fn name(&self) -> &str {
         &self.name

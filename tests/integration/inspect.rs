@@ -20,7 +20,8 @@ fn the_shipped_networks_are_described() {
 #[test]
 fn json_says_the_same() {
     let line = describe("digits_mlp.onnx", &["--json"]);
-    let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let mut value: serde_json::Value = serde_json::from_str(&line).unwrap();
+    (value["seconds"], value["counterpatch"]) = ("TIME".into(), "VERSION".into());
     insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
 }
 

@@ -14,6 +14,7 @@ mod inspect;
 mod manual;
 mod model;
 mod nearest;
+mod outputs;
 mod pair;
 mod program;
 mod property;

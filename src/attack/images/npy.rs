@@ -8,6 +8,7 @@ use ndarray_npy::npy::header::{Header, Layout};
 use ndarray_npy::{ReadDataError, ReadableElement, WriteNpyError, WriteNpyExt};
 
 use super::{ImageError, Set, Shape};
+use crate::onnx::ElementType;
 
 /// How the file begins.
 pub const MAGIC: &[u8] = b"\x93NUMPY";
@@ -64,6 +65,35 @@ pub fn write(column: ArrayColumn<'_>) -> Result<Vec<u8>, WriteNpyError> {
             }
         }
     }
+    Ok(bytes)
+}
+
+/// Writes numbers in a network's type. Those of `bfloat16`, which numpy has not, are written as `<f4`: every one of them is one.
+///
+/// # Errors
+/// As [`write`].
+pub fn typed(element: ElementType, shape: Vec<usize>, values: &[f64]) -> Result<Vec<u8>, WriteNpyError> {
+    fn all<const N: usize>(values: &[f64], bytes: impl Fn(f64) -> [u8; N]) -> Vec<u8> {
+        values.iter().flat_map(|&x| bytes(x)).collect()
+    }
+    let (descr, data) = match element {
+        ElementType::Float16 => ("'<f2'", all(values, |x| half::f16::from_f64(x).to_le_bytes())),
+        ElementType::Float32 | ElementType::BFloat16 => ("'<f4'", all(values, |x| (x as f32).to_le_bytes())),
+        ElementType::Float64 => ("'<f8'", all(values, f64::to_le_bytes)),
+        ElementType::Int8 => ("'|i1'", all(values, |x| (x as i8).to_le_bytes())),
+        ElementType::Int16 => ("'<i2'", all(values, |x| (x as i16).to_le_bytes())),
+        ElementType::Int32 => ("'<i4'", all(values, |x| (x as i32).to_le_bytes())),
+        ElementType::Int64 => ("'<i8'", all(values, |x| (x as i64).to_le_bytes())),
+        ElementType::UInt8 => ("'|u1'", all(values, |x| [x as u8])),
+        ElementType::UInt16 => ("'<u2'", all(values, |x| (x as u16).to_le_bytes())),
+        ElementType::UInt32 => ("'<u4'", all(values, |x| (x as u32).to_le_bytes())),
+        ElementType::UInt64 => ("'<u8'", all(values, |x| (x as u64).to_le_bytes())),
+        ElementType::Bool => ("'|b1'", all(values, |x| [u8::from(x != 0.0)])),
+    };
+    let type_descriptor = descr.parse().map_err(|error| WriteNpyError::FormatData(Box::new(error)))?;
+    let mut bytes = Vec::new();
+    Header { type_descriptor, layout: Layout::Standard, shape }.write(&mut bytes)?;
+    bytes.extend(data);
     Ok(bytes)
 }
 

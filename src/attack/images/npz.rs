@@ -40,10 +40,21 @@ pub fn labels(bytes: &[u8]) -> Result<Vec<usize>, ImageError> {
 /// # Errors
 /// If it grows larger than an archive may be.
 pub fn write(arrays: &[(&str, npy::ArrayColumn<'_>)]) -> io::Result<Vec<u8>> {
+    let file = |&(name, column): &(&str, npy::ArrayColumn<'_>)| {
+        Ok((name.to_owned(), npy::write(column).map_err(io::Error::other)?))
+    };
+    archive(&arrays.iter().map(file).collect::<io::Result<Vec<_>>>()?)
+}
+
+/// Puts files of arrays, each with its name, into one archive.
+///
+/// # Errors
+/// As [`write`].
+pub fn archive(files: &[(String, Vec<u8>)]) -> io::Result<Vec<u8>> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    for &(name, column) in arrays {
+    for (name, bytes) in files {
         archive.start_file(format!("{name}.npy"), SimpleFileOptions::default().large_file(true))?;
-        archive.write_all(&npy::write(column).map_err(io::Error::other)?)?;
+        archive.write_all(bytes)?;
     }
     Ok(archive.finish()?.into_inner())
 }

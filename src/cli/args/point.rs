@@ -23,6 +23,9 @@ pub(in crate::cli) struct PropertyArgs {
     /// Where to write the property [default: standard output]
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
+    /// Write one JSON object to standard output, with the property in it
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
 }
 
 /// A point, and what must not happen near it.

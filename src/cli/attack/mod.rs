@@ -20,6 +20,7 @@ use super::config::UsageError;
 use super::exit::Exit;
 use super::failure::Failing;
 use super::journal::JournalError;
+use super::object::Origin;
 use super::repair::interrupt;
 use crate::attack::images::Set;
 use crate::attack::methods::NotUsable;
@@ -90,7 +91,7 @@ impl Failing for AttackFailure {
 
 /// Runs the command.
 pub(super) fn run(args: &args::Attack) -> Exit {
-    attack(args).unwrap_or_else(|failure| failure.say())
+    attack(args).unwrap_or_else(|failure| failure.tell(args.json.then_some(origin(args))))
 }
 
 /// What the outcome of an attack depends on, besides the image and the method: the first line of the journal.
@@ -169,12 +170,17 @@ fn attack(args: &args::Attack) -> Result<Exit, AttackFailure> {
         WorkEnding::Interrupted { done } => Ok(interrupted(done, work.pairs())),
         WorkEnding::Done { summary, records: _, json } => {
             let written = match args.json {
-                true => terminal::print_json(&format!("{json}\n")),
+                true => terminal::print_json(&origin(args).line(json)),
                 false => terminal::print(&table::text(&summary)),
             };
             Ok(terminal::ended(written, Exit::Answered))
         }
     }
+}
+
+/// Who writes what is written as JSON.
+fn origin(args: &args::Attack) -> Origin {
+    Origin::seeded("attack", args.seed)
 }
 
 fn interrupted(done: usize, all: usize) -> Exit {

@@ -2,7 +2,7 @@
 
 use super::limits::Typed;
 use super::work::{Work, WorkEnding};
-use super::{AttackFailure, AttackSettings, interrupted, write};
+use super::{AttackFailure, AttackSettings, interrupted, origin, write};
 use crate::attack::csv;
 use crate::attack::overview::{self, OverviewRun};
 use crate::attack::page::limits;
@@ -46,7 +46,7 @@ pub(super) fn run(work: &Work<'_>, runs: &[Typed]) -> Result<Exit, AttackFailure
     write::whole(&args.output.join("results.json"), format!("{json:#}\n").as_bytes())?;
     write::whole(&args.output.join("report.html"), limits::page(&network, &parts).as_bytes())?;
     let written = match args.json {
-        true => terminal::print_json(&format!("{json}\n")),
+        true => terminal::print_json(&origin(args).line(json)),
         false => terminal::print(&overview::text(&parts)),
     };
     Ok(terminal::ended(written, Exit::Answered))

@@ -17,6 +17,7 @@ use super::config::{self, UsageError};
 use super::exit::Exit;
 use super::failure::Failing;
 use super::journal::JournalError;
+use super::object::Origin;
 use super::repair::interrupt;
 use crate::audit::{AuditClaim, AuditRecord, AuditSummary, Finding, InstanceTruth, examine, page};
 use crate::budget::{Budget, Interrupt};
@@ -57,11 +58,12 @@ impl Failing for AuditFailure {
 
 /// Runs the command.
 pub(super) fn run(args: &args::AuditArgs) -> Exit {
-    audit(args).unwrap_or_else(|failure| failure.say())
+    let json = args.json.then_some(Origin::seeded("audit", args.seed));
+    audit(args, json).unwrap_or_else(|failure| failure.tell(json))
 }
 
 /// An interrupted audit writes what it has found until then, and says so.
-fn audit(args: &args::AuditArgs) -> Result<Exit, AuditFailure> {
+fn audit(args: &args::AuditArgs, json: Option<Origin>) -> Result<Exit, AuditFailure> {
     let config = config::AuditConfig::try_from(args)?;
     let mut entries = Vec::new();
     for table in &args.claims {
@@ -81,9 +83,9 @@ fn audit(args: &args::AuditArgs) -> Result<Exit, AuditFailure> {
         let written = pack::write_bytes(path, page::page(&summary).as_bytes());
         written.map_err(|source| AuditFailure::Write { path: path.clone(), source })?;
     }
-    let written = match args.json {
-        true => terminal::print_json(&format!("{}\n", summary.to_json())),
-        false => terminal::print(&text::of(&summary)),
+    let written = match json {
+        Some(origin) => terminal::print_json(&origin.line(summary.to_json())),
+        None => terminal::print(&text::of(&summary)),
     };
     if open == 0 {
         return Ok(terminal::ended(written, Exit::Answered));

@@ -6,6 +6,7 @@ use super::CampaignFailure;
 use crate::campaign::{self, CampaignFolder, Collected, Compared, Shift, UnitVerdict, page};
 use crate::cli::args;
 use crate::cli::exit::Exit;
+use crate::cli::object::Origin;
 use crate::cli::terminal::{self, say};
 use crate::pack;
 use crate::report::table::markdown;
@@ -23,7 +24,8 @@ pub(super) fn run(args: &args::CampaignCollect) -> Result<Exit, CampaignFailure>
         write(path, &campaign::csv(&collected, &folder))?;
     }
     if let Some(path) = &args.json {
-        write(path, &format!("{}\n", campaign::json(&collected, compared.as_ref())))?;
+        let object = campaign::json(&collected, compared.as_ref());
+        write(path, &Origin::of("campaign").line(object))?;
     }
     if let Some(path) = &args.html {
         write(path, &page::page(&collected, compared.as_ref()))?;

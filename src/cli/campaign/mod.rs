@@ -19,6 +19,7 @@ use super::config::UsageError;
 use super::exit::Exit;
 use crate::campaign::{FolderError, ListingError, PlanError};
 use crate::cli::failure::Failing;
+use crate::cli::object::Origin;
 use crate::unpack::{self, FileError};
 
 /// Why a step of a campaign is not done.
@@ -103,5 +104,6 @@ pub(super) fn run(args: &args::CampaignArgs, itself: &[OsString]) -> Exit {
         args::CampaignStep::Collect(args) => collect::run(args),
         args::CampaignStep::Submit(args) => submit::run(args, itself),
     };
-    done.unwrap_or_else(|failure| failure.say())
+    let json = matches!(&args.command, args::CampaignStep::Status(args) if args.json);
+    done.unwrap_or_else(|failure| failure.tell(json.then_some(Origin::of("campaign"))))
 }

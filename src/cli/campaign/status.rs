@@ -10,6 +10,7 @@ use super::claimant::{lives, own};
 use crate::campaign::{Asked, Campaign, CampaignFolder, Collected, Scores, UnitVerdict};
 use crate::cli::args;
 use crate::cli::exit::Exit;
+use crate::cli::object::Origin;
 use crate::cli::terminal;
 use crate::report::table::markdown;
 
@@ -44,8 +45,8 @@ pub(super) fn run(args: &args::CampaignStatus) -> Result<Exit, CampaignFailure> 
     collected.add(&folder, &plan)?;
     let running = running(&plan, &collected, &claimed);
     let states = states(&collected, &running);
-    let written = match args.json {
-        true => {
+    let written = match args.json.then_some(Origin::of("campaign")) {
+        Some(origin) => {
             let object = serde_json::json!({
                 "units": collected.found.len() + collected.open.len(),
                 "done": collected.found.len(),
@@ -54,9 +55,9 @@ pub(super) fn run(args: &args::CampaignStatus) -> Result<Exit, CampaignFailure> 
                 "broken": collected.broken,
                 "foreign": collected.foreign,
             });
-            terminal::print_json(&format!("{object}\n"))
+            terminal::print_json(&origin.line(object))
         }
-        false => terminal::print(&in_words(&collected, &running, &states)),
+        None => terminal::print(&in_words(&collected, &running, &states)),
     };
     Ok(terminal::ended(written, Exit::Answered))
 }

@@ -74,12 +74,17 @@ impl<T: Real> Asking<T> {
         self.note(point, margin + margin);
     }
 
-    /// A point with this margin did not end the search.
-    pub(in crate::search) fn note(&mut self, point: &[T], margin: T) {
+    /// A point was shown, and says nothing of the margin that others need.
+    pub(in crate::search) fn see(&mut self, point: &[T]) {
         if self.seen.len() >= MOST_SEEN {
             self.seen.clear();
         }
         self.seen.insert(fingerprint(point));
+    }
+
+    /// A point with this margin did not end the search.
+    pub(in crate::search) fn note(&mut self, point: &[T], margin: T) {
+        self.see(point);
         let bar = margin + margin * T::of(0.5) + T::of(1e-7);
         if bar > self.bar {
             self.bar = bar;

@@ -34,6 +34,9 @@ const PATIENCE: u64 = 2;
 /// Witnesses that are held before the search ends: each costs a replay and an enclosure.
 const MOST_HELD: u32 = 8;
 
+/// Lanes of a block that are shown to the judge while several witnesses are gathered.
+const MOST_OF_A_BLOCK: usize = 4;
+
 /// The best point so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Best<T> {
@@ -413,6 +416,9 @@ impl<'a, T: Real> Oracle<'a, T> {
     /// then, one that was not shown before ([`Asking`]).
     fn consider(&mut self) -> Result<(), Halt> {
         self.asking.next_block();
+        if self.shared.gathers() {
+            return self.consider_others();
+        }
         let lane = self.best_lane();
         let margin = self.margins[lane];
         if margin < T::zero() || margin.is_nan() {
@@ -428,6 +434,27 @@ impl<'a, T: Real> Oracle<'a, T> {
             if let Some(lane) = unseen {
                 self.asking.count();
                 return self.ask(lane);
+            }
+        }
+        Ok(())
+    }
+
+    /// Once the judge keeps one of several witnesses: a small margin is as welcome as a large one, so each lane that seems to violate
+    /// the property may be another. Few of a block, at growing intervals: what is not replayed costs an evaluation.
+    fn consider_others(&mut self) -> Result<(), Halt> {
+        let seems = |margin: T| margin >= T::zero();
+        if !self.asking.is_due() || !self.margins.iter().any(|&margin| seems(margin)) {
+            return Ok(());
+        }
+        self.asking.count();
+        let mut asked = 0;
+        for lane in 0..self.lanes() {
+            if seems(self.margins[lane]) && !self.asking.has_seen(&self.point(lane)) {
+                self.ask(lane)?;
+                asked += 1;
+            }
+            if asked == MOST_OF_A_BLOCK {
+                break;
             }
         }
         Ok(())
@@ -472,8 +499,11 @@ impl<'a, T: Real> Oracle<'a, T> {
     fn ask(&mut self, lane: usize) -> Result<(), Halt> {
         let margin = self.margins[lane];
         let candidate = Candidate { input: self.point(lane), literals: self.region.literals.clone() };
-        self.tally.count_replay(&self.problem.network);
-        match self.judge.judge(&candidate) {
+        let judgement = self.judge.judge(&candidate);
+        if judgement != Judgement::Known {
+            self.tally.count_replay(&self.problem.network);
+        }
+        match judgement {
             Judgement::Confirmed => {
                 self.shared.over.raise();
                 self.has_found = true;
@@ -486,6 +516,11 @@ impl<'a, T: Real> Oracle<'a, T> {
                 let (_, asked): &mut (u64, u32) = self.held.get_or_insert((work + work / PATIENCE, 0));
                 *asked += 1;
                 self.asking.hold(&candidate.input, margin);
+                return self.check();
+            }
+            Judgement::Kept | Judgement::Known => {
+                self.shared.note_gathered();
+                self.asking.see(&candidate.input);
                 return self.check();
             }
             Judgement::Thin => self.shared.note_thin(),

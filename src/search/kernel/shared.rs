@@ -20,6 +20,7 @@ pub struct Shared {
     accept_thin: bool,
     thin: Mutex<Option<Stopwatch>>,
     held: AtomicBool,
+    gathers: AtomicBool,
 }
 
 impl Shared {
@@ -36,6 +37,17 @@ impl Shared {
     /// The judge holds one that other engines should confirm.
     pub(in crate::search) fn note_held(&self) {
         self.held.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the judge keeps one of several that are wanted.
+    pub(in crate::search) fn gathers(&self) -> bool {
+        self.gathers.load(Ordering::Relaxed)
+    }
+
+    /// The judge keeps one of several.
+    pub(in crate::search) fn note_gathered(&self) {
+        self.note_held();
+        self.gathers.store(true, Ordering::Relaxed);
     }
 
     /// The judge has rejected one more.
