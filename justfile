@@ -29,6 +29,10 @@ dist:
 test *ARGS:
     cargo nextest run --workspace {{ARGS}}
 
+# Build the book: target/book.
+book: build
+    ./scripts/book.sh
+
 # Build the Python package and run its tests in .venv-python.
 python:
     ./scripts/test.sh python

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 
-readonly STEPS=(needs format lints nodes tests documentation python release setup_scripts competition_scripts conformance operators instances tables)
+readonly STEPS=(needs format lints nodes tests documentation python release book setup_scripts competition_scripts conformance operators instances tables)
 
 needs() { ./scripts/setup.sh --for-tests; }
 
@@ -101,6 +101,8 @@ python() (
 )
 
 release() { ./scripts/build.sh; }
+
+book() { ./scripts/book.sh --if-possible; }
 
 setup_scripts() { ./scripts/test_setup.sh; }
 

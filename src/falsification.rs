@@ -106,7 +106,6 @@ pub struct Falsification {
     config: Config,
     limit: Option<Duration>,
     interrupts: Vec<Interrupt>,
-    accept_thin: bool,
     several: Several,
 }
 
@@ -122,7 +121,6 @@ impl Falsification {
             config: Config::default(),
             limit: None,
             interrupts: Vec::new(),
-            accept_thin: false,
             several: Several::default(),
         }
     }
@@ -226,7 +224,7 @@ impl Falsification {
 
     /// Takes a thin counterexample for an answer: it holds with zero tolerance, by less than engines' rounding differs.
     pub fn accept_thin(mut self) -> Self {
-        self.accept_thin = true;
+        self.config.accept_thin = true;
         self
     }
 }
@@ -302,10 +300,9 @@ impl Falsification {
     ) -> Result<(Conclusion, Option<Nearest>), Error> {
         let budget = self.budget_from_now();
         let models = self.models(observer)?;
-        let wish = nearest::NearestWish { accept_thin: self.accept_thin, ..wish.clone() };
         let query = self.query.clone();
         let (verdict, answer) =
-            nearest::nearest(query, models.clone(), &wish, &self.config, &budget, observer)?;
+            nearest::nearest(query, models.clone(), wish, &self.config, &budget, observer)?;
         Ok((self.conclude(verdict, &models), answer))
     }
 
@@ -320,7 +317,7 @@ impl Falsification {
             Verdict::Sat(witness) => {
                 let is_thin = witness.certainty() == Certainty::Thin;
                 let counterexample = Counterexample::new(witness, &self.query, models);
-                match is_thin && !self.accept_thin {
+                match is_thin && !self.config.accept_thin {
                     true => Conclusion::Unknown { reason: StopReason::Exhausted, thin: Some(counterexample) },
                     false => Conclusion::Counterexample(counterexample),
                 }

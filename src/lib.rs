@@ -105,3 +105,8 @@ pub use counterexample::{Counterexample, NamedArray};
 pub use error::Error;
 pub use falsification::{Conclusion, Falsification, Gathered};
 pub use {ndarray, vnnlib};
+
+/// The book's page for those who write Rust: its examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/src/rust.md")]
+struct PageOfRust;

@@ -41,13 +41,16 @@ fuzz_target!(|data: &[u8]| {
         .iter()
         .map(|&turn| (0..inputs).map(|i| ((i * 7 + usize::from(turn)) % 17) as f64 / 4.0 - 2.0).collect())
         .collect();
-    let plain = plain(&model, &points);
+    let is_whole = damage < 240;
+    let plain = plain(&model, &points, is_whole);
     if let Some((_, len)) = fast(&model, &points, &plain) {
-        enclosed(&model, &points, &plain, len, damage < 240);
+        enclosed(&model, &points, &plain, len, is_whole);
     }
 });
 
-fn plain(model: &Arc<Model>, points: &[Vec<f64>]) -> Vec<Option<Vec<f64>>> {
+/// What the plain engine says of each point. All numbers of a whole file are so short that no sum of them is rounded; a damaged one may
+/// hold others.
+fn plain(model: &Arc<Model>, points: &[Vec<f64>], is_whole: bool) -> Vec<Option<Vec<f64>>> {
     let Ok(engine) = Engine::new(Arc::clone(model)) else { return vec![None; points.len()] };
     let run = |point: &Vec<f64>, precision| -> Option<Vec<Output>> { engine.run(&[point], precision).ok() };
     let values =
@@ -60,10 +63,8 @@ fn plain(model: &Arc<Model>, points: &[Vec<f64>]) -> Vec<Option<Vec<f64>>> {
             let (single, double) = (single?, double?);
             assert!(double.iter().all(|o| o.shape.iter().product::<usize>() == o.values.len()));
             let (single, double) = (values(single), values(double));
-            assert!(
-                single.iter().zip(&double).all(|(a, b)| a == b || a.is_nan() || a.abs() > 4096.0),
-                "{single:?} {double:?}"
-            );
+            let same = |(a, b): (&f64, &f64)| a == b || a.is_nan() || a.abs() > 4096.0;
+            assert!(!is_whole || single.iter().zip(&double).all(same), "{single:?} {double:?}");
             Some(double)
         })
         .collect()

@@ -229,7 +229,7 @@ impl Task {
             return Err(unfit(format!("norm {norm}: there is no such norm (help: there are {known})")));
         };
         let point = point.map(|point| point.as_array().to_vec());
-        let wish = nearest::NearestWish { point, norm, gap, accept_thin: limits.accept_thin };
+        let wish = nearest::NearestWish { point, norm, gap };
         let (limited, heard, start) = (limits.of(&self.falsification)?, Heard::default(), Instant::now());
         let answer = interruptible(py, |interrupt| limited.interrupt(interrupt).nearest(&wish, &heard))?;
         let seconds = start.elapsed().as_secs_f64();

@@ -112,12 +112,12 @@ def test_the_example_finds_the_defect(capsys):
     assert witness.inputs["state"].sum() > 1.4 and witness.outputs["push"] >= 0.2
 
 
-def test_the_readme_runs(monkeypatch):
-    section = (ROOT / "README.md").read_text().split("### From Python\n")[1].split("\n### ")[0]
-    programs = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+def test_the_page_of_python_runs(monkeypatch):
+    page = ROOT / "docs/src/python.md"
+    programs = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     monkeypatch.chdir(ROOT)
     names, before = {}, signal.getsignal(signal.SIGINT)
     for program in programs:
-        exec(compile(program, "README.md", "exec"), names)
+        exec(compile(program, str(page), "exec"), names)
     assert programs and names["verdict"].status == "sat", names
     assert os.getcwd() == str(ROOT) and signal.getsignal(signal.SIGINT) is before

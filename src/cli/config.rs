@@ -190,6 +190,7 @@ impl TryFrom<&args::VerifyArgs> for VerifyConfig {
             only: args.only.clone(),
             without: args.without.clone(),
             reading: args.reading.as_deref().map(reading).transpose()?,
+            accept_thin: args.accept_thin,
         };
         check_strategies(&search)?;
         let gap = positive("--gap", &args.gap)?;

@@ -233,12 +233,7 @@ fn search(
         )?;
         return Ok(VerifyOutcome::Concluded { findings: findings.into(), query, models });
     };
-    let wish = NearestWish {
-        point: nominal(point, &query)?,
-        norm: args.norm.into(),
-        gap: config.gap,
-        accept_thin: args.accept_thin,
-    };
+    let wish = NearestWish { point: nominal(point, &query)?, norm: args.norm.into(), gap: config.gap };
     let (verdict, answer) =
         pipeline::nearest::nearest(question, networks, &wish, &config.search, budget, &listeners)?;
     if let Some(answer) = answer.filter(|_| !args.quiet) {

@@ -36,8 +36,6 @@ pub struct NearestWish {
     pub norm: Norm,
     /// The part of the distance by which the bound may be below it.
     pub gap: f64,
-    /// Whether a thin witness is an answer.
-    pub accept_thin: bool,
 }
 
 /// Looks for the nearest counterexample; the verdict, and what is known of the distance. The latter is `None` where it was
@@ -90,7 +88,7 @@ pub fn nearest(
         let (input, literals) = problem.declared_inputs(x, &regions[way].1);
         match validator.validate(&input, &literals) {
             Validation::Confirmed(witness) => kept = Some(witness),
-            Validation::Thin(witness) if wish.accept_thin => kept = Some(witness),
+            Validation::Thin(witness) if config.accept_thin => kept = Some(witness),
             Validation::Thin(_) | Validation::Rejected(_) => return false,
         }
         true

@@ -148,6 +148,9 @@ pub struct Config {
     pub without: Vec<String>,
     /// How the strategy `patch` understands the paper. Default: [`PaperReading::default`].
     pub reading: Option<PaperReading>,
+    /// Whether a thin witness, which another engine's rounding may hide, is an answer: then it is improved for a while only.
+    /// Default: no, and the search goes on for a better one as long as it may.
+    pub accept_thin: bool,
 }
 
 /// The most threads that a search is given unless more are asked for.
@@ -161,7 +164,14 @@ pub fn available_threads() -> usize {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { seed: 0, threads: available_threads(), only: Vec::new(), without: Vec::new(), reading: None }
+        Self {
+            seed: 0,
+            threads: available_threads(),
+            only: Vec::new(),
+            without: Vec::new(),
+            reading: None,
+            accept_thin: false,
+        }
     }
 }
 

@@ -340,6 +340,26 @@ fn the_default_is_what_the_process_may_use() {
     assert!((1..=MOST_THREADS).contains(&all), "{all}");
 }
 
+/// Finds every candidate thin.
+struct FindsThin;
+
+impl Judge<f32> for FindsThin {
+    fn judge(&self, _: &Candidate<f32>) -> Judgement {
+        Judgement::Thin
+    }
+}
+
+#[test]
+fn a_thin_witness_ends_a_search_only_where_it_is_an_answer() {
+    let easy = problem(random_network(&[5, 16, 16, 2], 3), -1e3);
+    for (accept_thin, has_time_left) in [(true, true), (false, false)] {
+        let config = Config { only: vec!["sample".into()], threads: 1, accept_thin, ..Config::default() };
+        let budget = Budget::unlimited().slice(Duration::from_millis(2500));
+        let summary = falsify(&easy, &config, &budget, &FindsThin, &Silent);
+        assert_eq!((summary.ending, budget.check().is_ok()), (Ending::Found, has_time_left), "{accept_thin}");
+    }
+}
+
 #[test]
 fn strategies_by_name_take_no_share_of_the_portfolio() {
     let impossible = problem(random_network(&[5, 16, 16, 2], 3), 1e6);

@@ -9,6 +9,7 @@ mod campaign;
 mod certificate;
 mod check;
 mod claims;
+mod documents;
 mod inspect;
 mod manual;
 mod model;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::budget::{Budget, Interrupt, Stopwatch};
+use crate::search::Config;
 
 /// Shared by the threads of one search.
 #[derive(Debug, Default)]
@@ -15,15 +16,17 @@ pub struct Shared {
     pub rejected: AtomicUsize,
     /// Work that each thread may do, in multiplications; without a limit where there is none.
     pub(super) most_work: Option<u64>,
+    /// Whether a thin witness is an answer.
+    accept_thin: bool,
     thin: Mutex<Option<Stopwatch>>,
     held: AtomicBool,
     gathers: AtomicBool,
 }
 
 impl Shared {
-    /// Of a search in which each thread may do so much work.
-    pub(in crate::search) fn within(most_work: u64) -> Self {
-        Self { most_work: Some(most_work), ..Self::default() }
+    /// Of a search with these settings, in which each thread may do so much work.
+    pub(in crate::search) fn new(config: &Config, most_work: Option<u64>) -> Self {
+        Self { most_work, accept_thin: config.accept_thin, ..Self::default() }
     }
 
     /// Whether the judge holds a witness that has not ended the search.
@@ -59,8 +62,12 @@ impl Shared {
         }
     }
 
-    /// A thin witness is improved for a second, or for as long again as it took to find it, whichever is longer.
+    /// A thin witness that is an answer is improved for a second, or for as long again as it took to find it, whichever is longer.
+    /// Where it is none, a better one is looked for as long as there is time.
     pub(in crate::search) fn patience_is_over(&self, budget: &Budget) -> bool {
+        if !self.accept_thin {
+            return false;
+        }
         let Ok(thin) = self.thin.lock() else { return false };
         thin.is_some_and(|since| {
             let waited = since.elapsed();

@@ -62,7 +62,7 @@ pub fn falsify_briefly<T: Real>(
     judge: &dyn Judge<T>,
     observer: &dyn Observer,
 ) -> SearchSummary<T> {
-    falsify_sharing(Shared::within(most_work), table, problem, config, budget, judge, observer)
+    falsify_sharing(Shared::new(config, Some(most_work)), table, problem, config, budget, judge, observer)
 }
 
 /// The same with another table of strategies.
@@ -74,7 +74,7 @@ pub(in crate::search) fn falsify_with<T: Real>(
     judge: &dyn Judge<T>,
     observer: &dyn Observer,
 ) -> SearchSummary<T> {
-    falsify_sharing(Shared::default(), table, problem, config, budget, judge, observer)
+    falsify_sharing(Shared::new(config, None), table, problem, config, budget, judge, observer)
 }
 
 fn falsify_sharing<T: Real>(
