@@ -49,6 +49,9 @@
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
+pub mod answer_page;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod attack;
 #[cfg(feature = "cli")]
 #[doc(hidden)]

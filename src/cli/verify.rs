@@ -14,16 +14,18 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::session::{self, Outlets};
 use super::terminal::{self, say};
+use super::verify_page::FinishedRun;
 use super::watchdog::{Signals, Watchdog};
 use super::{args, certificate, input};
 use crate::budget::{self, Budget};
 use crate::error::Error;
 use crate::nearest::{Nearest, Norm};
+use crate::onnx::Model;
 use crate::pipeline::nearest::NearestWish;
 use crate::pipeline::{self, Verdict};
 use crate::property::doubt::{self, Doubt};
 use crate::repair::points::PointsError;
-use crate::report::{JsonLines, ProgressLine, Statistics};
+use crate::report::{JsonLines, ProgressLine, Provenance, Statistics};
 use crate::search::observer::{Event, Listeners, Observer};
 use crate::witness::{Answer, Certainty, Lost, Witness, write};
 
@@ -31,21 +33,27 @@ use crate::witness::{Answer, Certainty, Lost, Witness, write};
 const GRACE: Duration = Duration::from_millis(300);
 
 /// Runs the command.
-pub(super) fn run(args: &args::VerifyArgs) -> Exit {
+pub(super) fn run(args: &args::VerifyArgs, provenance: &Provenance) -> Exit {
     let style = if args.json { Style::Json } else { Style::Text };
     let outlets = Outlets {
         results_file: args.results_file.as_deref(),
         folder: args.serialise_assignments.as_deref(),
         style,
     };
-    session::run(outlets, |signals, delivery| verify(args, signals, delivery))
+    session::run(outlets, |signals, delivery| verify(args, provenance, signals, delivery))
 }
 
 /// Searches, and delivers what comes of it.
-fn verify(args: &args::VerifyArgs, signals: Signals, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
+fn verify(
+    args: &args::VerifyArgs,
+    provenance: &Provenance,
+    signals: Signals,
+    delivery: &Arc<Delivery>,
+) -> Result<Exit, Failure> {
     let config = config::VerifyConfig::try_from(args)?;
     let budget = config.timeout.map_or_else(Budget::unlimited, Budget::of_process);
-    let budget = budget.with_interrupt(signals.interrupt());
+    let interrupt = signals.interrupt();
+    let budget = budget.with_interrupt(interrupt.clone());
     let statistics = Arc::new(Statistics::default());
     let searching = Arc::new(AtomicBool::new(false));
     let last_words = {
@@ -65,7 +73,8 @@ fn verify(args: &args::VerifyArgs, signals: Signals, delivery: &Arc<Delivery>) -
     let delay = config.timeout.map(budget::reserve).unwrap_or_default() / 2;
     watchdog.start(signals, &budget, delay).map_err(Failure::System)?;
 
-    let verdict = search(args, &config, &budget, &statistics, &searching)?;
+    let (verdict, asked) = search(args, &config, &budget, &statistics, &searching)?;
+    let seconds = budget.elapsed();
     if let (VerifyOutcome::Verdict(Verdict::Unsat(proof)), Some(path)) = (&verdict, &args.certificate) {
         certificate::save(path, proof)?;
     }
@@ -87,11 +96,23 @@ fn verify(args: &args::VerifyArgs, signals: Signals, delivery: &Arc<Delivery>) -
     if args.stats {
         terminal::tell(format_args!("{}", statistics.table(budget.elapsed())));
     }
+    if let Some(path) = &args.html {
+        // The answer is delivered, whatever becomes of the page.
+        let run = FinishedRun {
+            args,
+            config: &config,
+            asked: &asked,
+            verdict: &verdict,
+            statistics: &statistics,
+            seconds,
+        };
+        run.write(path, provenance, &budget, &interrupt)?;
+    }
     Ok(exit.unwrap_or(Exit::Answered))
 }
 
 /// Whether a witness is no answer by itself.
-fn is_withheld(args: &args::VerifyArgs, witness: &Witness) -> bool {
+pub(super) fn is_withheld(args: &args::VerifyArgs, witness: &Witness) -> bool {
     witness.certainty() == Certainty::Thin && !args.accept_thin
 }
 
@@ -103,10 +124,18 @@ fn beside(results: &Path) -> PathBuf {
 }
 
 /// What came of it.
-enum VerifyOutcome {
+pub(super) enum VerifyOutcome {
     Verdict(Verdict),
     /// The time was up before the search could begin.
     OutOfTime,
+}
+
+/// What was searched, for a page.
+pub(super) struct Asked {
+    pub(super) query: Query,
+    pub(super) models: Vec<Arc<Model>>,
+    /// What was said of the nearest counterexample.
+    pub(super) nearest: Option<String>,
 }
 
 fn search(
@@ -115,7 +144,7 @@ fn search(
     budget: &Budget,
     statistics: &Statistics,
     searching: &AtomicBool,
-) -> Result<VerifyOutcome, Failure> {
+) -> Result<(VerifyOutcome, Asked), Failure> {
     let query = input::property(&config.property)?;
     let files = config.networks.files_for(&query)?;
     let doubts = doubts(&query);
@@ -123,8 +152,9 @@ fn search(
     if !args.quiet {
         notes.iter().for_each(|note| say!("note: {note}"));
     }
+    let mut asked = Asked { query: query.clone(), models: models.clone(), nearest: None };
     if budget.check() == Err(crate::budget::StopReason::TimeUp) {
-        return Ok(VerifyOutcome::OutOfTime);
+        return Ok((VerifyOutcome::OutOfTime, asked));
     }
     searching.store(true, Ordering::Relaxed);
     let mut listeners = Listeners::default();
@@ -139,13 +169,8 @@ fn search(
     }
     notes.iter().for_each(|note| listeners.event(&Event::Note(note)));
     let Some(point) = &args.nearest else {
-        return Ok(VerifyOutcome::Verdict(pipeline::falsify(
-            query,
-            models,
-            &config.search,
-            budget,
-            &listeners,
-        )?));
+        let verdict = pipeline::falsify(query, models, &config.search, budget, &listeners)?;
+        return Ok((VerifyOutcome::Verdict(verdict), asked));
     };
     let wish = NearestWish {
         point: nominal(point, &query)?,
@@ -155,10 +180,11 @@ fn search(
     };
     let (verdict, answer) =
         pipeline::nearest::nearest(query, models, &wish, &config.search, budget, &listeners)?;
-    if let Some(answer) = answer.filter(|_| !args.quiet) {
-        say!("nearest: {}", in_words(wish.norm, point, &answer));
+    asked.nearest = answer.map(|answer| in_words(wish.norm, point, &answer));
+    if let Some(words) = asked.nearest.as_ref().filter(|_| !args.quiet) {
+        say!("nearest: {words}");
     }
-    Ok(VerifyOutcome::Verdict(verdict))
+    Ok((VerifyOutcome::Verdict(verdict), asked))
 }
 
 /// The point of `--nearest`; `None` for the middle of the box.

@@ -55,7 +55,7 @@ fn of_event(event: &Event<'_>) -> Value {
             "seconds": time.as_secs_f64(),
             "ended": of_ended(ended),
         }),
-        Event::BestMargin { strategy, margin, evaluations } => {
+        Event::BestMargin { strategy, margin, evaluations, point: _ } => {
             json!({ "event": "best_margin", "strategy": strategy, "margin": margin, "evaluations": evaluations })
         }
         Event::CandidateRejected { reason } => json!({ "event": "candidate_rejected", "reason": reason }),

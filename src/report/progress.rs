@@ -58,7 +58,7 @@ impl Drop for Bar {
 
 impl Observer for ProgressLine {
     fn event(&self, event: &Event<'_>) {
-        if let Event::BestMargin { strategy, margin, evaluations } = *event
+        if let Event::BestMargin { strategy, margin, evaluations, .. } = *event
             && let Ok(mut best) = self.best.lock()
             && margin > *best
         {

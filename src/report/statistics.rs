@@ -17,6 +17,7 @@ pub struct Statistics {
 struct StatisticsState {
     rows: Vec<[String; 8]>,
     best_margin: Option<f64>,
+    best_point: Option<(f64, Vec<f64>)>,
     rejected: u64,
     thin: u64,
     notes: Vec<String>,
@@ -27,6 +28,11 @@ impl Statistics {
     /// The best margin of all strategies; `None` if nothing was evaluated.
     pub fn best_margin(&self) -> Option<f64> {
         self.lock().best_margin
+    }
+
+    /// The point that came nearest, in the order of the search's inputs; `None` if nothing was evaluated.
+    pub fn best_point(&self) -> Option<Vec<f64>> {
+        self.lock().best_point.as_ref().map(|(_, point)| point.clone())
     }
 
     /// What the user may want to know of the search.
@@ -93,10 +99,12 @@ impl Observer for Statistics {
             Event::CandidateRejected { .. } => state.rejected += 1,
             Event::ThinWitness { .. } => state.thin += 1,
             Event::Note(note) => state.notes.push(note.to_owned()),
-            Event::StrategyStarted { .. }
-            | Event::BestMargin { .. }
-            | Event::Nearest { .. }
-            | Event::Warning { .. } => {}
+            Event::BestMargin { margin, point, .. } => {
+                if state.best_point.as_ref().is_none_or(|(best, _)| margin > *best) {
+                    state.best_point = Some((margin, point.to_vec()));
+                }
+            }
+            Event::StrategyStarted { .. } | Event::Nearest { .. } | Event::Warning { .. } => {}
         }
     }
 }
@@ -141,5 +149,15 @@ mod tests {
         one region
         ");
         assert_eq!(statistics.best_margin(), Some(-0.25));
+    }
+
+    #[test]
+    fn the_nearest_point_of_all_threads_is_kept() {
+        let statistics = Statistics::default();
+        assert_eq!(statistics.best_point(), None);
+        for (margin, x) in [(-2.0, 1.0), (-0.5, 2.0), (-1.0, 3.0)] {
+            statistics.event(&Event::BestMargin { strategy: "pgd", margin, evaluations: 1, point: &[x] });
+        }
+        assert_eq!(statistics.best_point(), Some(vec![2.0]));
     }
 }

@@ -75,6 +75,9 @@ pub enum Event<'a> {
         margin: f64,
         /// Points that the thread had evaluated by then.
         evaluations: u64,
+        /// The point, in the order of the search's inputs: those that the property declares, equal ones once. Empty where nobody
+        /// listens.
+        point: &'a [f64],
     },
     /// The replay did not confirm a candidate; it goes back to its strategy.
     CandidateRejected {

@@ -29,6 +29,7 @@ use crate::budget::Budget;
 use crate::campaign::Digest;
 use crate::cli::terminal::{self, say};
 use crate::onnx;
+use crate::report::Provenance;
 use crate::witness::write::WriteError;
 use config::AttackConfig;
 use features::{Source, SourceError};
@@ -89,8 +90,8 @@ impl Failing for AttackFailure {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &args::Attack) -> Exit {
-    attack(args).unwrap_or_else(|failure| failure.say())
+pub(super) fn run(args: &args::Attack, provenance: &Provenance) -> Exit {
+    attack(args, provenance).unwrap_or_else(|failure| failure.say())
 }
 
 /// What the outcome of an attack depends on, besides the image and the method: the first line of the journal.
@@ -151,7 +152,7 @@ impl Ready {
     }
 }
 
-fn attack(args: &args::Attack) -> Result<Exit, AttackFailure> {
+fn attack(args: &args::Attack, provenance: &Provenance) -> Result<Exit, AttackFailure> {
     let config = AttackConfig::try_from(args)?;
     let budget = Budget::unlimited().with_interrupt(interrupt().map_err(AttackFailure::System)?);
     let ready = Ready::new(args, &config)?;
@@ -161,20 +162,30 @@ fn attack(args: &args::Attack) -> Result<Exit, AttackFailure> {
         features: &ready.source.features(&ready.victim, config.threads, &budget),
         ready: &ready,
         budget: &budget,
+        provenance,
         show: !args.quiet && io::stderr().is_terminal(),
     };
     let [typed] = config.limits.as_slice() else { return sweep::run(&work, &config.limits) };
     let network = args.network.file_name().unwrap_or_default().to_string_lossy();
-    match work.run(&typed.limits, &args.output, &network)? {
+    match work.run(typed, &args.output, &network)? {
         WorkEnding::Interrupted { done } => Ok(interrupted(done, work.pairs())),
         WorkEnding::Done { summary, records: _, json } => {
             let written = match args.json {
                 true => terminal::print_json(&format!("{json}\n")),
-                false => terminal::print(&table::text(&summary)),
+                false => {
+                    let text = table::text(&summary, typed.limits.norm(config.norm));
+                    terminal::print(&format!("{text}{}", where_the_rest_is(&args.output)))
+                }
             };
             Ok(terminal::ended(written, Exit::Answered))
         }
     }
+}
+
+/// A line that says where all other figures are.
+fn where_the_rest_is(output: &Path) -> String {
+    let file = |name: &str| output.join(name).display().to_string();
+    format!("All figures: {}; to be looked at: {}\n", file("results.json"), file("report.html"))
 }
 
 fn interrupted(done: usize, all: usize) -> Exit {

@@ -22,7 +22,7 @@ use crate::audit::{AuditClaim, AuditRecord, AuditSummary, Finding, InstanceTruth
 use crate::budget::{Budget, Interrupt};
 use crate::cli::terminal::{self, say};
 use crate::pack;
-use crate::report::Bar;
+use crate::report::{Bar, Provenance};
 use files::{Instance, TableError};
 use journal::{Journal, Settings};
 
@@ -56,12 +56,12 @@ impl Failing for AuditFailure {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &args::AuditArgs) -> Exit {
-    audit(args).unwrap_or_else(|failure| failure.say())
+pub(super) fn run(args: &args::AuditArgs, provenance: &Provenance) -> Exit {
+    audit(args, provenance).unwrap_or_else(|failure| failure.say())
 }
 
 /// An interrupted audit writes what it has found until then, and says so.
-fn audit(args: &args::AuditArgs) -> Result<Exit, AuditFailure> {
+fn audit(args: &args::AuditArgs, provenance: &Provenance) -> Result<Exit, AuditFailure> {
     let config = config::AuditConfig::try_from(args)?;
     let mut entries = Vec::new();
     for table in &args.claims {
@@ -78,7 +78,7 @@ fn audit(args: &args::AuditArgs) -> Result<Exit, AuditFailure> {
     let open = instances.len() - records.len();
     let summary = AuditSummary::new(&records).with_open(open);
     if let Some(path) = &args.html {
-        let written = pack::write_bytes(path, page::page(&summary).as_bytes());
+        let written = pack::write_bytes(path, page::page(&summary, provenance).as_bytes());
         written.map_err(|source| AuditFailure::Write { path: path.clone(), source })?;
     }
     let written = match args.json {

@@ -440,7 +440,11 @@ impl<'a, T: Real> ThreadSearch<'a, T> {
         if let Some(margin) = margin.filter(|&margin| margin > self.best_margin) {
             self.best_margin = margin;
             let evaluations = self.oracle.tally.evaluations;
-            self.observer.event(&Event::BestMargin { strategy: summary.name, margin, evaluations });
+            let best = self.oracle.best.as_ref().filter(|_| self.observer.listens());
+            let point: Vec<f64> =
+                best.map_or_else(Vec::new, |best| best.input.iter().map(|x| x.widen()).collect());
+            let strategy = summary.name;
+            self.observer.event(&Event::BestMargin { strategy, margin, evaluations, point: &point });
         }
         match outcome? {
             Progress::More => {}
