@@ -60,7 +60,7 @@ pub(super) fn property(query: &Query, point: Option<&ShownPoint>) -> Markup {
         h2 { "The property" }
         p {
             "A counterexample is an input of the set for which "
-            @if lines.len() > 1 { "all of this holds" } @else { "this holds" }
+            @if lines.iter().filter(|line| line.depth == 0).count() > 1 { "all of this holds" } @else { "this holds" }
             @if point.is_some() { "; the values are those at the point that is shown on this page" }
             "."
         }

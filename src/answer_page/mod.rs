@@ -77,13 +77,15 @@ pub fn page(content: &AnswerContent<'_>, budget: &Budget) -> String {
         (content.provenance.block(content.settings))
         (notes(content))
         @if let Some(place) = &place { (picture::pictures(content, point.as_ref(), place)) }
-        (assertions::property(content.query, point.as_ref()))
-        @if let Some(point) = &point {
-            (values::outputs(content.query, point))
+        div.beside {
+            section { (assertions::property(content.query, point.as_ref())) }
+            @if let Some(point) = &point { section { (values::outputs(content.query, point)) } }
         }
         @if let Some(place) = &place {
-            (values::inputs(content.query, point.as_ref(), place))
             (slices::slices(place, budget))
+            (values::inputs(content.query, point.as_ref(), place))
+        } @else if point.is_some() {
+            p { "The box of this point is one of very many of the property, and was not looked for." }
         }
     };
     let heading = format!("{} against {property}", content.networks);
@@ -103,7 +105,7 @@ impl AnswerFinding<'_> {
         match self {
             Self::Sat(_) => "There is an input in the set on which the network does what the property describes.".into(),
             Self::Thin(_) => "A counterexample was found, by so little that another engine's rounding may hide it: it is no answer.".into(),
-            Self::Unsat(proof) => format!("There is no such input: {}.", proof.ground()),
+            Self::Unsat(proof) => format!("No input of the set does what the property describes; {}.", proof.ground()),
             Self::Unknown { reason, .. } => format!("No counterexample was found, and no proof that there is none: {reason}."),
         }
     }
@@ -129,8 +131,8 @@ fn figures(content: &AnswerContent<'_>, margin: Option<f64>) -> Markup {
         }
         AnswerFinding::Unsat(proof) => {
             let certificate = proof.certificate();
-            figures.push(("parts of the certificate", certificate.tokens.len().to_string()));
-            figures.push(("characters of it, unpacked", certificate.text().len().to_string()));
+            figures.push(("entries of the certificate", certificate.tokens.len().to_string()));
+            figures.push(("bytes of it, unpacked", certificate.text().len().to_string()));
         }
         AnswerFinding::Unknown { nearest, .. } => {
             let margin = margin.filter(|_| nearest.is_some());

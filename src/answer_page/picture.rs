@@ -5,7 +5,7 @@ use vnnlib::{Query, Role, Version};
 
 use super::AnswerContent;
 use super::point::ShownPoint;
-use super::slices::Place;
+use super::slices::PointInBox;
 use crate::attack::images::{Shape, picture};
 use crate::report::chart::short;
 use crate::report::markup::png_source;
@@ -18,7 +18,11 @@ struct PictureShape {
 }
 
 /// The pictures; nothing where the input is none.
-pub(super) fn pictures(content: &AnswerContent<'_>, point: Option<&ShownPoint>, place: &Place<'_>) -> Markup {
+pub(super) fn pictures(
+    content: &AnswerContent<'_>,
+    point: Option<&ShownPoint>,
+    place: &PointInBox<'_>,
+) -> Markup {
     let (Some(point), Some(shape)) = (point, of_content(content)) else { return html! {} };
     let bounds = place.declared_box();
     let middle: Vec<f64> = bounds.iter().map(|(low, high)| 0.5 * low + 0.5 * high).collect();

@@ -26,15 +26,16 @@ const SIDE: usize = 41;
 const MOST_WORK: usize = 4_000_000_000;
 /// Inputs that are paired with each other.
 const MOST_INPUTS: usize = 4;
-/// Regions that are looked through for the one that a point is in.
-const MOST_REGIONS: usize = 5_000;
+/// Numbers of the regions that are looked through for the one that a point is in.
+const MOST_NUMBERS: usize = 20_000_000;
 /// Inputs without a bound are shown as far as they are searched, but a plane of numbers as large as these shows nothing.
 const WIDEST: f64 = 1e9;
 
 /// The drawing of a slice, in units of its own.
-const SIZE: f64 = 300.0;
+const WIDTH: f64 = 300.0;
+const HEIGHT: f64 = 308.0;
 const LEFT: f64 = 46.0;
-const TOP: f64 = 8.0;
+const TOP: f64 = 20.0;
 const PLANE: f64 = 244.0;
 
 /// The problem as the search sees it, in double precision.
@@ -43,7 +44,7 @@ pub(super) struct Surroundings {
 }
 
 /// Where the page looks: a point of a region.
-pub(super) struct Place<'a> {
+pub(super) struct PointInBox<'a> {
     problem: &'a Problem<f64>,
     region: Region,
     /// In the order of the search's inputs.
@@ -63,6 +64,16 @@ struct MarginSlice {
     margins: Vec<f64>,
 }
 
+impl MarginSlice {
+    /// The least and the largest margin.
+    fn range(&self) -> (f64, f64) {
+        let finite = self.margins.iter().filter(|margin| margin.is_finite());
+        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), &margin| {
+            (least.min(margin), most.max(margin))
+        })
+    }
+}
+
 impl Surroundings {
     /// Of a query and its fitted models.
     ///
@@ -78,16 +89,23 @@ impl Surroundings {
     }
 
     /// The region of a point in which its margin is largest; without a point the middle of the first region.
-    pub(super) fn place(&self, point: Option<&ShownPoint>) -> Option<Place<'_>> {
+    pub(super) fn place(&self, point: Option<&ShownPoint>) -> Option<PointInBox<'_>> {
         let property = &self.problem.property;
-        let regions =
-            (0..property.region_count().min(MOST_REGIONS)).filter_map(|at| property.region(at).ok());
+        let most = MOST_NUMBERS / property.layout().inputs().max(1);
+        let count = property.region_count().min(most.max(1));
+        let mut regions = (0..count).filter_map(|at| property.region(at).ok());
         let Some(shown) = point else {
-            let region = regions.into_iter().next()?;
+            let region = regions.next()?;
             let middle: Vec<f64> =
                 region.lower.iter().zip(&region.upper).map(|(l, u)| 0.5 * l + 0.5 * u).collect();
             let margin = region.margin(&middle, &self.problem.network.evaluate(&middle));
-            return Some(Place { problem: &self.problem, region, point: middle, margin, is_found: false });
+            return Some(PointInBox {
+                problem: &self.problem,
+                region,
+                point: middle,
+                margin,
+                is_found: false,
+            });
         };
         let layout = property.layout();
         let mut found = vec![0.0; layout.inputs()];
@@ -107,11 +125,11 @@ impl Surroundings {
             .map(|region| (region.margin(&found, &outputs), region))
             .max_by(|a, b| a.0.total_cmp(&b.0));
         let (margin, region) = best?;
-        Some(Place { problem: &self.problem, region, point: found, margin, is_found: true })
+        Some(PointInBox { problem: &self.problem, region, point: found, margin, is_found: true })
     }
 }
 
-impl Place<'_> {
+impl PointInBox<'_> {
     /// The box, by declared input.
     pub(super) fn declared_box(&self) -> Vec<(f64, f64)> {
         let end = |source: &usize| (self.region.lower[*source], self.region.upper[*source]);
@@ -198,7 +216,7 @@ impl Place<'_> {
 }
 
 /// The section.
-pub(super) fn slices(place: &Place<'_>, budget: &Budget) -> Markup {
+pub(super) fn slices(place: &PointInBox<'_>, budget: &Budget) -> Markup {
     let important = place.important();
     let pairs: Vec<[usize; 2]> = (1..important.len())
         .flat_map(|second| (0..second).map(move |first| [first, second]))
@@ -222,7 +240,9 @@ pub(super) fn slices(place: &Place<'_>, budget: &Budget) -> Markup {
                 "The inputs are those along which the margin moves most."
             }
             div.legend {
-                span { (short(least)) } span.scale {} span { "0" } span.scale.up {} span { (short(most)) }
+                @if least < 0.0 { span { (short(least)) } span.scale {} }
+                span { "0" }
+                @if most > 0.0 { span.scale.up {} span { (short(most)) } }
             }
             div.slices { @for slice in &slices { (drawn(place, slice, (least, most))) } }
         }
@@ -236,26 +256,31 @@ fn side(multiplications: usize, slices: usize) -> usize {
     SIDE.min(affordable.isqrt().max(9) | 1)
 }
 
-fn drawn(place: &Place<'_>, slice: &MarginSlice, range: (f64, f64)) -> Markup {
+fn drawn(place: &PointInBox<'_>, slice: &MarginSlice, range: (f64, f64)) -> Markup {
     let [across, up] = slice.inputs;
     let name = |input: usize| {
         let variable = place.problem.property.layout().variable(input);
         variable.map_or_else(String::new, |variable| place.problem.query.variable_name(variable))
     };
     let ends = |input: usize| [place.region.lower[input], place.region.upper[input]].map(short);
-    let (x, y) = (LEFT + place.part(across) * PLANE, TOP + (1.0 - place.part(up)) * PLANE);
+    // The ends of an interval are in the middle of the first and the last pixel.
+    let inner = |part: f64| PLANE * (part * (slice.side - 1) as f64 + 0.5) / slice.side as f64;
+    let (x, y) = (LEFT + inner(place.part(across)), TOP + PLANE - inner(place.part(up)));
+    let (least, most) = slice.range();
     let (bottom, middle) = (TOP + PLANE, LEFT + PLANE / 2.0);
     let ([left, right], [low, high]) = (ends(across), ends(up));
     html! {
-        svg.slice viewBox=(format!("0 0 {SIZE} {SIZE}")) role="img" aria-label=(format!("margin over {} and {}", name(across), name(up))) {
+        svg.slice viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(format!("margin over {} and {}", name(across), name(up))) {
+            title { "margin from " (short(least)) " to " (short(most)) }
+            text x=(middle) y=(TOP - 6.0) text-anchor="middle" { (short(least)) " to " (short(most)) }
             image x=(LEFT) y=(TOP) width=(PLANE) height=(PLANE) preserveAspectRatio="none" href=(heat(slice, range)) {}
             path.border d=(border(slice)) {}
             rect.frame x=(LEFT) y=(TOP) width=(PLANE) height=(PLANE) {}
             circle.halo cx=(pixels(x)) cy=(pixels(y)) r="6" {}
             circle.ring cx=(pixels(x)) cy=(pixels(y)) r="6" {}
-            text x=(LEFT) y=(bottom + 16.0) { (left) }
-            text x=(LEFT + PLANE) y=(bottom + 16.0) text-anchor="end" { (right) }
-            text.input x=(middle) y=(bottom + 34.0) text-anchor="middle" { (name(across)) }
+            text x=(LEFT) y=(bottom + 18.0) { (left) }
+            text x=(LEFT + PLANE) y=(bottom + 18.0) text-anchor="end" { (right) }
+            text.input x=(middle) y=(bottom + 36.0) text-anchor="middle" { (name(across)) }
             text x=(LEFT - 5.0) y=(bottom) text-anchor="end" { (low) }
             text x=(LEFT - 5.0) y=(TOP + 10.0) text-anchor="end" { (high) }
             text.input transform=(format!("translate({} {}) rotate(-90)", LEFT - 22.0, TOP + PLANE / 2.0)) text-anchor="middle" { (name(up)) }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use vnnlib::{Event, Query, Role, Variable};
 
 use super::point::{ShownPoint, variables};
-use super::slices::Place;
+use super::slices::PointInBox;
 use super::{folded, number};
 use crate::report::chart::short;
 
@@ -21,7 +21,7 @@ struct InputLine {
 }
 
 /// The inputs. Those that can have one value only come last.
-pub(super) fn inputs(query: &Query, point: Option<&ShownPoint>, place: &Place<'_>) -> Markup {
+pub(super) fn inputs(query: &Query, point: Option<&ShownPoint>, place: &PointInBox<'_>) -> Markup {
     let mut lines: Vec<InputLine> = variables(query, |role| role == Role::Input)
         .into_iter()
         .zip(place.declared_box())
@@ -51,7 +51,7 @@ pub(super) fn inputs(query: &Query, point: Option<&ShownPoint>, place: &Place<'_
             @if point.is_some() { "; those first that are farthest from the middle of the box, in parts of the way to its end" }
             "."
         }
-        (folded(&heads, &lines, FIRST, |line| input(query, point, line)))
+        div #inputs { (folded(&heads, &lines, FIRST, |line| input(query, point, line))) }
     }
 }
 
@@ -81,15 +81,16 @@ pub(super) fn outputs(query: &Query, point: &ShownPoint) -> Markup {
         values.fold((0.0_f64, 0.0_f64), |(least, most), value| (least.min(value), most.max(value)));
     let at = |value: f64| 100.0 * ((value - least) / (most - least).max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
     let named = named(query);
+    let all = shown.iter().all(|variable| named.contains(variable));
     let heads = html! { th.text { "output" } th { "value" } th.text { "" } };
     html! {
         h2 { "Outputs" }
-        p { "At this point, by the plain engine. The property speaks of those in bold." }
+        p { "At this point, by the plain engine." @if !all { " The property speaks of those in bold." } }
         (folded(&heads, &shown, FIRST, |&variable| {
             let value = point.float(variable);
             let (from, to) = (at(value.min(0.0)), at(value.max(0.0)));
             html! {
-                tr.named[named.contains(&variable)] {
+                tr.named[!all && named.contains(&variable)] {
                     td.text { (query.variable_name(variable)) }
                     td { (point.text(variable)) }
                     td.text { span.bar style=(format!("--from:{from:.1}%;--to:{to:.1}%;--zero:{:.1}%", at(0.0))) {} }

@@ -11,7 +11,7 @@ use vnnlib::Query;
 use super::config;
 use super::delivery::{Delivery, Style};
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failing, Failure};
 use super::session::{self, Outlets};
 use super::terminal::{self, say};
 use super::verify_page::FinishedRun;
@@ -106,7 +106,9 @@ fn verify(
             statistics: &statistics,
             seconds,
         };
-        run.write(path, provenance, &budget, &interrupt)?;
+        if let Err(failure) = run.write(path, provenance, &budget, &interrupt) {
+            return Ok(failure.say());
+        }
     }
     Ok(exit.unwrap_or(Exit::Answered))
 }

@@ -1,6 +1,6 @@
 //! Charts as SVG: a scale with round ticks, and curves of which few are emphasised. An emphasised curve has a colour that
 //! colour-blind readers tell from the others (Okabe and Ito's), a dash of its own, and its name beside its end; all others
-//! are grey. `page.css` classes `s0` to `s5` are these styles.
+//! are grey. The classes `s0` to `s5` of style.css are these styles.
 
 use maud::{Markup, html};
 
@@ -96,7 +96,7 @@ pub(crate) fn steps(label: &str, scale: ChartScale, curves: &[ChartCurve<'_>]) -
     let ends: Vec<f64> = curves.iter().map(|curve| y(curve.points.last().map_or(0.0, |end| end.1))).collect();
     let places = apart(&ends[..ends.len().min(EMPHASISED)]);
     html! {
-        svg.chart viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(label) {
+        svg.chart.steps viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(label) {
             (grid(label, scale))
             // What is drawn last is on top.
             @for (at, curve) in curves.iter().enumerate().rev() {

@@ -23,8 +23,8 @@ pub(super) fn gallery(content: &Content<'_>) -> Markup {
         @if !shown.is_empty() {
             h2 { "One image under all methods" }
             p {
-                "Of each method the result, and the change: grey is none, white or black the largest of the image. All "
-                (content.subjects.len()) " images are in the folder of this page."
+                "Of each method the result, and the change: grey is none, white or black the largest of the image. The pictures of all "
+                "successes are beside this page, in the folder " code { "images" } "."
             }
             @for subject in shown {
                 section.image {
@@ -110,8 +110,8 @@ fn pictures(content: &Content<'_>, subject: &Subject, found: &ConfirmedResult) -
 fn said(found: &ConfirmedResult) -> Markup {
     let distance = &found.distance;
     html! {
-        "class " (found.class) br;
-        (distance.pixels) " pixels, L2 " (short(distance.l2)) ", Linf " (short(distance.linf))
+        "class " (found.class) ", " (distance.pixels) " pixels" br;
+        "L2 " (short(distance.l2)) ", Linf " (short(distance.linf))
         @if !found.picture.is_adversarial() { br; "not adversarial in 8 bits" }
     }
 }

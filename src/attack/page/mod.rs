@@ -169,11 +169,13 @@ fn summary_row(content: &Content<'_>, row: &MethodRow) -> Markup {
     let part = if row.attacked > 0 { row.successes as f64 / row.attacked as f64 } else { 0.0 };
     html! {
         tr title=(row.about) {
-            td data-value=(row.method) { (name(row)) }
+            td data-value=(row.method) title={ (row.method) ": " (row.about) } { (name(row)) }
             td data-value=(part) {
                 span.share style=(format!("--part:{:.1}%", 100.0 * part)) {}
-                (share(row.successes, row.attacked)) " "
-                small { "(" (row.successes) "/" (row.attacked) ")" }
+                span.part {
+                    (share(row.successes, row.attacked)) " "
+                    small { "(" (row.successes) "/" (row.attacked) ")" }
+                }
             }
             (number(distance.map(|found| found.median)))
             (number(distance.map(|found| found.mean)))
