@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+#[cfg(feature = "cli")]
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Why a search ended without a witness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,13 +119,15 @@ impl Budget {
 }
 
 /// The date and the time of day in UTC, as pages say when they were made: `2026-11-30 20:34 UTC`.
-pub fn date() -> String {
+#[cfg(feature = "cli")]
+pub(crate) fn date() -> String {
     // Before 1970 there is no such program.
     date_of(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }
 
 /// Of so many seconds since the beginning of 1970. Days become a date of the Gregorian calendar by counting years from March on,
 /// so that the leap day is the last one (Hinnant, "chrono-compatible low-level date algorithms").
+#[cfg(feature = "cli")]
 fn date_of(seconds: u64) -> String {
     let (days, minutes) = (seconds / 86_400 + 719_468, seconds % 86_400 / 60);
     let (era, day) = (days / 146_097, days % 146_097);
@@ -177,6 +181,7 @@ fn age_of_process() -> Option<Duration> {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "cli")]
     #[test]
     fn seconds_are_dates() {
         for (seconds, date) in [

@@ -123,7 +123,8 @@ impl Surroundings {
         let best = regions
             .filter(is_in)
             .map(|region| (region.margin(&found, &outputs), region))
-            .max_by(|a, b| a.0.total_cmp(&b.0));
+            // Of boxes that reach ever further, those of inputs without a bound, the first is the smallest.
+            .reduce(|best, next| if next.0 > best.0 { next } else { best });
         let (margin, region) = best?;
         Some(PointInBox { problem: &self.problem, region, point: found, margin, is_found: true })
     }
@@ -134,6 +135,11 @@ impl PointInBox<'_> {
     pub(super) fn declared_box(&self) -> Vec<(f64, f64)> {
         let end = |source: &usize| (self.region.lower[*source], self.region.upper[*source]);
         self.problem.property.layout().sources().iter().map(end).collect()
+    }
+
+    /// Whether some input has no bound, and the box goes as far as it was searched.
+    pub(super) fn is_open(&self) -> bool {
+        self.problem.property.is_partial()
     }
 
     /// The inputs along which the margin moves most, the first one most.

@@ -50,6 +50,7 @@ pub(super) fn inputs(query: &Query, point: Option<&ShownPoint>, place: &PointInB
             (lines.len()) " inputs, of which " (free) " can have more than one value"
             @if point.is_some() { "; those first that are farthest from the middle of the box, in parts of the way to its end" }
             "."
+            @if place.is_open() { " Where the property bounds an input on one side or not at all, the box goes as far as it was searched here." }
         }
         div #inputs { (folded(&heads, &lines, FIRST, |line| input(query, point, line))) }
     }

@@ -128,8 +128,8 @@ pub fn text(parts: &[OverviewRun]) -> String {
         }
         out = out + "\n" + &aligned(&lines, |column| column == 0);
     }
-    out += "\nValid successes within the limits, of the attacked images. Robust accuracy: classified correctly and changed\n\
-            by no method, of all images.\n";
+    out += "\nValid successes within the limits, of the attacked images. Robust accuracy: images that are\n\
+            classified correctly and changed by no method, of all images.\n";
     out
 }
 

@@ -78,18 +78,7 @@ fn verify(
     if let (VerifyOutcome::Verdict(Verdict::Unsat(proof)), Some(path)) = (&verdict, &args.certificate) {
         certificate::save(path, proof)?;
     }
-    let exit = match &verdict {
-        VerifyOutcome::Verdict(Verdict::Sat(witness)) if is_withheld(args, witness) => {
-            if let Some(results) = &args.results_file {
-                write::save(&beside(results), witness).map_err(Error::from)?;
-            }
-            delivery.deliver(Answer::Unknown)
-        }
-        VerifyOutcome::Verdict(Verdict::Sat(witness)) => delivery.deliver(Answer::Sat(witness)),
-        VerifyOutcome::Verdict(Verdict::Unsat(_)) => delivery.deliver(Answer::Unsat),
-        VerifyOutcome::Verdict(Verdict::Unknown(_)) => delivery.deliver(Answer::Unknown),
-        VerifyOutcome::OutOfTime => delivery.deliver(Answer::Timeout),
-    };
+    let exit = deliver(args, &verdict, delivery)?;
     if !args.quiet {
         explain(args, &verdict, &statistics);
     }
@@ -111,6 +100,26 @@ fn verify(
         }
     }
     Ok(exit.unwrap_or(Exit::Answered))
+}
+
+/// Delivers the verdict; `None` where another one was delivered before.
+fn deliver(
+    args: &args::VerifyArgs,
+    found: &VerifyOutcome,
+    delivery: &Delivery,
+) -> Result<Option<Exit>, Failure> {
+    Ok(match found {
+        VerifyOutcome::Verdict(Verdict::Sat(witness)) if is_withheld(args, witness) => {
+            if let Some(results) = &args.results_file {
+                write::save(&beside(results), witness).map_err(Error::from)?;
+            }
+            delivery.deliver(Answer::Unknown)
+        }
+        VerifyOutcome::Verdict(Verdict::Sat(witness)) => delivery.deliver(Answer::Sat(witness)),
+        VerifyOutcome::Verdict(Verdict::Unsat(_)) => delivery.deliver(Answer::Unsat),
+        VerifyOutcome::Verdict(Verdict::Unknown(_)) => delivery.deliver(Answer::Unknown),
+        VerifyOutcome::OutOfTime => delivery.deliver(Answer::Timeout),
+    })
 }
 
 /// Whether a witness is no answer by itself.

@@ -123,6 +123,8 @@ pub(crate) fn sample() -> Markup {
 pub(crate) fn short(number: f64) -> String {
     let size = number.abs();
     let text = match size {
+        // Of both signs.
+        0.0 => return "0".to_owned(),
         _ if number.fract() == 0.0 && size < 1e6 => return format!("{number}"),
         0.001..0.1 => format!("{number:.4}"),
         0.1..10.0 => format!("{number:.3}"),
@@ -234,6 +236,7 @@ mod tests {
     fn numbers_are_short() {
         for (number, text) in [
             (0.0, "0"),
+            (-0.0, "0"),
             (1.0, "1"),
             (0.25, "0.25"),
             (-0.0314159, "-0.0314"),
