@@ -68,7 +68,7 @@ pub(super) fn property(query: &Query, point: Option<&ShownPoint>) -> Markup {
         @else { (table(&lines, point.is_some())) }
         @if cut { p { "Further comparisons are in the file." } }
         @if !shown.is_empty() {
-            details { summary { "As it stands in " (query.name()) } pre { (as_it_stands(query, &shown)) } }
+            details { summary { "As it stands in " (query.name().rsplit('/').next().unwrap_or_default()) } pre { (as_it_stands(query, &shown)) } }
         }
     }
 }
