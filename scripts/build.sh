@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 
+name_commit
 # One JSON object a line; the progress goes to standard error.
 binary=$(cargo build --release --locked --bin counterpatch --message-format=json-render-diagnostics "$@" \
     | sed -n 's/^.*"executable":"\([^"]*\)".*$/\1/p' | tail -n 1)

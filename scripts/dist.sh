@@ -22,6 +22,7 @@ tools=$cache/dist
     "$tools/bin/pip" install --quiet --disable-pip-version-check 'ziglang==0.15.2' 'cargo-zigbuild==0.24.1'
 }
 
+name_commit
 # HOST_PKG_CONFIG: not the HiGHS that the system's compiler has built, whose C++ library is another.
 export CARGO_ZIGBUILD_PYTHON_PATH=$tools/bin/python HOST_PKG_CONFIG=false PATH=$tools/bin:$PATH
 cargo zigbuild --locked --profile dist --bin counterpatch --target "$MACHINE.$GLIBC" >&2

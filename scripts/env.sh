@@ -36,6 +36,12 @@ find_cache() {
     cache=$PWD/build/cache
 }
 
+# Pages say which commit the program was built from. Only the binary's own file reads the variable.
+name_commit() {
+    COUNTERPATCH_COMMIT=${COUNTERPATCH_COMMIT-$(git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || true)}
+    export COUNTERPATCH_COMMIT
+}
+
 find_home
 find_cargo
 find_cache

@@ -46,7 +46,8 @@ tests() {
 tests_with_data() {
     local benchmarks=${COUNTERPATCH_BENCHMARKS:-../shared/benchmarks}
     [ -e build/onnx-node-tests/complete ] && ignored_tests --test conformance -- fast_engine reference_engine
-    command -v chromium >/dev/null 2>&1 && ignored_tests --test integration -- the_report_renders_loads_its_images_and_sorts an_audit_can_be_read_at_three_widths
+    command -v chromium >/dev/null 2>&1 && ignored_tests --test integration -- the_report_renders_loads_its_images_and_sorts \
+        an_audit_can_be_read_at_three_widths an_attack_can_be_read_at_three_widths an_answer_can_be_read_at_three_widths
     [ -e "$benchmarks/../claims_2025/claims.csv" ] && ignored_tests --test integration -- public_witnesses_get_their_official_verdicts
     [ -e "$benchmarks/instances.csv" ] && ignored_tests -p vnnlib --test benchmarks -- all_files_of_the_competition_are_accepted_and_printed_back
     return 0

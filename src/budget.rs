@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+#[cfg(feature = "cli")]
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Why a search ended without a witness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +118,28 @@ impl Budget {
     }
 }
 
+/// The date and the time of day in UTC, as pages say when they were made: `2026-11-30 20:34 UTC`.
+#[cfg(feature = "cli")]
+pub(crate) fn date() -> String {
+    // Before 1970 there is no such program.
+    date_of(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+}
+
+/// Of so many seconds since the beginning of 1970. Days become a date of the Gregorian calendar by counting years from March on,
+/// so that the leap day is the last one (Hinnant, "chrono-compatible low-level date algorithms").
+#[cfg(feature = "cli")]
+fn date_of(seconds: u64) -> String {
+    let (days, minutes) = (seconds / 86_400 + 719_468, seconds % 86_400 / 60);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = 400 * era + year + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minutes / 60, minutes % 60)
+}
+
 /// Measures how long something takes, for statistics.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
@@ -161,6 +185,21 @@ fn age_of_process() -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn seconds_are_dates() {
+        for (seconds, date) in [
+            (0, "1970-01-01 00:00 UTC"),
+            (951_827_696, "2000-02-29 12:34 UTC"),
+            (951_868_800, "2000-03-01 00:00 UTC"),
+            (1_735_689_599, "2024-12-31 23:59 UTC"),
+            (4_107_542_400, "2100-03-01 00:00 UTC"),
+        ] {
+            assert_eq!(date_of(seconds), date);
+        }
+        assert!(date() > date_of(1_735_689_599));
+    }
 
     #[test]
     fn a_slice_never_outlives_its_budget() {

@@ -50,6 +50,9 @@
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
+pub mod answer_page;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod attack;
 #[cfg(feature = "cli")]
 #[doc(hidden)]

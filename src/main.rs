@@ -7,5 +7,6 @@ use std::process::ExitCode;
 use counterpatch::cli::{self, Invocation};
 
 fn main() -> ExitCode {
-    cli::run(&Invocation::of_process()).into()
+    // Only this file is compiled anew for another commit.
+    cli::run(&Invocation { commit: option_env!("COUNTERPATCH_COMMIT"), ..Invocation::of_process() }).into()
 }

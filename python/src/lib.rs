@@ -26,6 +26,6 @@ mod _native {
 /// Runs the command line, and gives its exit status. `itself` starts it once more.
 #[pyfunction]
 fn command_line(py: Python<'_>, itself: Vec<OsString>, arguments: Vec<OsString>) -> u8 {
-    let invocation = counterpatch::cli::Invocation { itself, arguments };
+    let invocation = counterpatch::cli::Invocation { itself, arguments, commit: None };
     py.detach(|| counterpatch::cli::run(&invocation) as u8)
 }

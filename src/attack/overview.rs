@@ -111,15 +111,26 @@ pub fn images(parts: &[OverviewRun]) -> String {
     })
 }
 
-/// The table.
+/// Limits beside each other in a terminal of 100 columns.
+const BESIDE: usize = 5;
+
+/// The table for a terminal: success by limit, five limits beside each other, further ones in a table below.
 pub fn text(parts: &[OverviewRun]) -> String {
-    let head = ["method"].into_iter().chain(parts.iter().map(|part| part.text.as_str()));
-    let mut lines = vec![head.map(str::to_owned).collect::<Vec<String>>()];
-    for line in methods(parts).into_iter().chain(totals(parts)) {
-        lines.push([line.name].into_iter().chain(line.cells.into_iter().map(|cell| cell.text)).collect());
+    let mut out = format!("{}\n", images(parts));
+    for parts in parts.chunks(BESIDE) {
+        let head = ["method"].into_iter().chain(parts.iter().map(|part| part.text.as_str()));
+        let mut lines = vec![head.map(str::to_owned).collect::<Vec<String>>()];
+        for line in methods(parts).into_iter().chain(totals(parts)) {
+            // The distances behind the comma are for the page.
+            let shares =
+                line.cells.into_iter().map(|cell| cell.text.split(',').next().unwrap_or_default().to_owned());
+            lines.push([line.name].into_iter().chain(shares).collect());
+        }
+        out = out + "\n" + &aligned(&lines, |column| column == 0);
     }
-    let definitions = DEFINITIONS.map(|(name, definition)| format!("{name}: {definition}\n")).concat();
-    format!("{}\n\n{}\n{definitions}", images(parts), aligned(&lines, |column| column == 0))
+    out += "\nValid successes within the limits, of the attacked images. Robust accuracy: images that are\n\
+            classified correctly and changed by no method, of all images.\n";
+    out
 }
 
 /// Every figure of every run, with its limits; `null` where there is none.

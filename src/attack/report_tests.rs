@@ -4,13 +4,16 @@ use super::measures::distance::Distance;
 use super::measures::features::{FeatureLayer, Features};
 use super::measures::reader::PictureReader;
 use super::methods::{MethodEntry, random_k};
+use super::overview::{self, OverviewRun};
 use super::record::{AttackEnding, ConfirmedResult, Picture, Record};
 use super::run::Subject;
 use super::session::Spent;
 use super::summary::{Material, Summary};
 use super::testing::mlp;
-use super::{csv, page, table};
+use super::{Limits, csv, page, table};
 use crate::budget::Budget;
+use crate::nearest::Norm;
+use crate::report::Provenance;
 
 const NAMES: [&str; 4] = ["0", "cat, black.png", "2", "3"];
 
@@ -72,23 +75,27 @@ fn check(show: impl Fn(&Summary, &Material<'_>) -> String) -> String {
 }
 
 #[test]
-fn the_table_counts_what_is_valid_and_says_what_everything_means() {
-    let text = check(|summary, _| table::text(summary));
-    let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
-    assert!(line("inside").contains("66.7% (2/3)") && line("inside").contains("75.0% (3/4)"), "{text}");
-    assert!(line("outside*").contains("0.0% (0/3)") && line("outside*").contains("33.3% (1/3)"), "{text}");
-    for name in table::COLUMNS.iter().skip(1).filter(|name| !["own def.", "L1", "L2", "Linf"].contains(name))
+fn the_page_counts_what_is_valid_and_says_what_everything_means() {
+    let page = check(|summary, material| page_of(summary, material, 9));
+    for part in
+        ["66.7% (2/3)", "75.0% (3/4)", "0.0% (0/3)", "33.3% (1/3)", "<small>(2/3)</small>", "outside*"]
     {
-        assert!(
-            text.lines().any(|line| line.starts_with(&format!("{name}:"))),
-            "no definition of {name}:\n{text}"
-        );
+        assert!(page.contains(part), "no {part} in {page}");
     }
+    let defined = ["own def.", "L1", "L2", "Linf"];
+    for name in table::COLUMNS.iter().skip(1).filter(|name| !defined.contains(name)) {
+        assert!(page.contains(&format!("<dt>{name}</dt>")), "no definition of {name}: {page}");
+    }
+    // What reaches most comes first, whatever the order of the run.
+    let place = |text: &str| page.find(text).unwrap_or(usize::MAX);
+    assert!(place("data-value=\"inside\"") < place("data-value=\"outside\""), "{page}");
 }
 
 #[test]
 fn the_table_as_the_terminal_shows_it() {
-    insta::assert_snapshot!(check(|summary, _| table::text(summary)));
+    let text = check(|summary, _| table::text(summary, Norm::Linf));
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    insta::assert_snapshot!(text);
 }
 
 #[test]
@@ -105,22 +112,58 @@ fn every_attack_is_a_line_of_the_csv() {
     "#);
 }
 
+/// The page of a run with as many images.
+fn page_of(summary: &Summary, material: &Material<'_>, gallery: usize) -> String {
+    page::page(&page::Content {
+        title: "<script>.onnx".into(),
+        summary,
+        victim: material.victim,
+        subjects: material.subjects,
+        names: &NAMES.map(str::to_owned),
+        records: material.records,
+        gallery,
+        norm: Norm::Linf,
+        settings: &[("seed", "<7>".into())],
+        provenance: &Provenance {
+            command: "counterpatch attack '<b>'".into(),
+            version: "1.2.3".into(),
+            commit: Some("abc".into()),
+            date: "2026-11-30 20:34 UTC".into(),
+        },
+    })
+}
+
 #[test]
-fn the_page_has_no_foreign_markup_and_as_many_pictures_as_asked_for() {
-    let page = |gallery| {
-        check(|summary, material| {
-            page::page(&page::Content {
-                title: "<script>.onnx".into(),
-                summary,
-                victim: material.victim,
-                subjects: material.subjects,
-                records: material.records,
-                gallery,
-            })
-        })
-    };
-    assert!(!page(9).contains("<script>.onnx") && page(9).contains("&lt;script&gt;.onnx"));
-    for (gallery, images) in [(0, 0), (1, 6), (9, 9)] {
-        assert_eq!(page(gallery).matches("<img ").count(), images);
+fn the_page_has_no_foreign_markup_and_as_many_images_as_asked_for() {
+    let page = |gallery| check(|summary, material| page_of(summary, material, gallery));
+    for part in ["<script>.onnx", "<7>", "<b>'"] {
+        assert!(
+            !page(9).contains(part) && page(9).contains(&part.replace('<', "&lt;").replace('>', "&gt;")),
+            "{part}"
+        );
     }
+    assert!(page(9).contains("Counterpatch 1.2.3, commit <code>abc</code>"), "{}", page(9));
+    // Of two images the original, of three results two pictures each.
+    for (gallery, images, pictures) in [(0, 0, 0), (1, 1, 5), (9, 2, 8)] {
+        let page = page(gallery);
+        let count = |part: &str| page.matches(part).count();
+        assert_eq!((count("<section class=\"image\""), count("<img ")), (images, pictures), "{gallery}");
+    }
+}
+
+#[test]
+fn an_overview_of_many_limits_fits_a_terminal() {
+    let text = check(|summary, _| {
+        let run = |number: usize| OverviewRun {
+            text: format!("linf={number}/255"),
+            folder: format!("linf-{number}_255"),
+            limits: Limits::none(),
+            summary: summary.clone(),
+            fooled: 2,
+        };
+        overview::text(&(1..9).map(run).collect::<Vec<_>>())
+    });
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    assert_eq!(text.matches("robust accuracy ").count(), 2, "{text}");
+    assert!((1..9).all(|number| text.contains(&format!("linf={number}/255"))), "{text}");
 }

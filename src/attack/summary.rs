@@ -17,6 +17,7 @@ use super::measures::{curve::curve, definitions};
 use super::methods::MethodEntry;
 use super::record::{AttackEnding, ConfirmedResult, Record};
 use super::run::Subject;
+use crate::nearest::Norm;
 
 /// What the figures are made from.
 #[derive(Debug)]
@@ -107,6 +108,18 @@ pub struct MethodRow {
     pub curve_l2: Curve,
     /// Success against L∞.
     pub curve_linf: Curve,
+}
+
+impl MethodRow {
+    /// The distances of its successes in a norm; under [`Norm::L0`] the pixels that change.
+    pub fn distance(&self, norm: Norm) -> Option<Statistic> {
+        match norm {
+            Norm::L0 => self.pixels,
+            Norm::L1 => self.l1,
+            Norm::L2 => self.l2,
+            Norm::Linf => self.linf,
+        }
+    }
 }
 
 /// The whole run.

@@ -1,13 +1,12 @@
-//! The table of a run as text for a terminal, with the definition of every figure below it.
+//! The table of a run: all figures, for the page, and the few that a terminal has room for.
 
-use std::fmt::Write;
-
-use super::measures::definitions;
 use super::measures::statistic::Statistic;
 use super::summary::{MethodRow, Summary};
+use crate::nearest::Norm;
+use crate::report::chart::short;
 use crate::report::table::aligned;
 
-/// Column names and how a row fills them; the page shows the same.
+/// Column names and how a row fills them.
 pub const COLUMNS: [&str; 16] = [
     "method",
     "defects",
@@ -75,19 +74,38 @@ pub fn columns(summary: &Summary) -> Vec<String> {
     COLUMNS.iter().map(|&name| name.to_owned()).chain(others).collect()
 }
 
-/// The table.
-pub fn text(summary: &Summary) -> String {
-    let mut lines = vec![columns(summary)];
-    lines.extend(summary.rows.iter().map(|row| cells(summary, row)));
-    let mut out = format!(
-        "{} images, {} classified correctly, {} attacked. Distances, seconds and evaluations: mean / median / max.\n\n",
-        summary.images, summary.correct, summary.attacked
-    );
+/// What the columns of [`text`] mean.
+const SHORT: &str = "\
+success: valid and confirmed by the reference engine, of the attacked images. Distances in pixels
+(values 0 to 1), of successes; evaluations and seconds an image, mean of all attacked ones.
+";
+
+/// The table for a terminal, narrow enough for 100 columns: success, the distance in one norm and the effort. All other figures
+/// are in the files of the report.
+pub fn text(summary: &Summary, norm: Norm) -> String {
+    let of = |number: Option<f64>| number.map_or("-".to_owned(), short);
+    let head = ["method", "success", "", &format!("{norm} median"), "mean", "evaluations", "seconds"]
+        .map(str::to_owned);
+    let mut lines = vec![head.to_vec()];
+    for row in &summary.rows {
+        let (star, distance) = (if row.leaves_range { "*" } else { "" }, row.distance(norm));
+        let share = 100.0 * row.successes as f64 / row.attacked as f64;
+        lines.push(vec![
+            format!("{}{star}", row.method),
+            if row.attacked > 0 { format!("{share:.1}%") } else { "-".to_owned() },
+            format!("{}/{}", row.successes, row.attacked),
+            of(distance.map(|found| found.median)),
+            of(distance.map(|found| found.mean)),
+            of(row.evaluations.map(|found| found.mean.round())),
+            of(row.seconds.map(|found| found.mean)),
+        ]);
+    }
+    let Summary { images, correct, attacked, .. } = summary;
+    let mut out = format!("{images} images, {correct} classified correctly, {attacked} attacked.\n\n");
     out += &aligned(&lines, |column| column == 0);
-    out.push('\n');
-    for (name, definition) in definitions::all(summary) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "{name}: {definition}");
+    out = out + "\n" + SHORT;
+    if summary.rows.iter().any(|row| row.leaves_range) {
+        out += "Methods marked * leave the valid range: what they find is never valid.\n";
     }
     out
 }

@@ -3,6 +3,7 @@
 use super::Victim;
 use super::measures::distance::Distance;
 use super::victim::decision;
+use crate::nearest::Norm;
 use crate::property::{Conjunction, Row, RowKind};
 
 /// Which wrong classes are aimed at.
@@ -45,6 +46,16 @@ impl Limits {
     /// Only the valid range.
     pub fn none() -> Self {
         Self { linf: f32::INFINITY, l2: f32::INFINITY, pixels: usize::MAX }
+    }
+
+    /// The norm that a run is about: the one that is limited; another one where none is, or several are.
+    pub fn norm(&self, otherwise: Norm) -> Norm {
+        match (self.linf.is_finite(), self.l2.is_finite(), self.pixels < usize::MAX) {
+            (true, false, false) => Norm::Linf,
+            (false, true, false) => Norm::L2,
+            (false, false, true) => Norm::L0,
+            _ => otherwise,
+        }
     }
 }
 

@@ -4,13 +4,14 @@ use maud::{Markup, html};
 
 use super::record::{AuditRecord, Finding, InstanceTruth};
 use super::summary::{AuditSummary, COLUMNS, Case, Counts};
+use crate::report::Provenance;
 use crate::report::markup::{self, STYLE, cell, file_cell};
 
 /// Counterexamples up to this many bytes are shown.
 const SHOWN: usize = 20_000;
 
 /// The page.
-pub fn page(summary: &AuditSummary<'_>) -> String {
+pub fn page(summary: &AuditSummary<'_>, provenance: &Provenance) -> String {
     let title = "Audit by Counterpatch";
     let body = html! {
         (figures(summary))
@@ -27,6 +28,7 @@ pub fn page(summary: &AuditSummary<'_>) -> String {
         ))
         (disagreements(summary))
         (unusable(summary))
+        (provenance.block(&[]))
     };
     markup::page(title, title, STYLE, &body)
 }
@@ -226,7 +228,7 @@ mod tests {
             ],
             seconds: 0.0,
         }];
-        let page = page(&AuditSummary::new(&records));
+        let page = page(&AuditSummary::new(&records), &Provenance::now(["counterpatch".into()], None));
         for part in [
             "False unsat (1)",
             "((X_0 1))",

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::collected::{Collected, Opposed};
 use super::compared::{Compared, Shift};
 use super::result::{UnitResult, UnitVerdict};
+use crate::report::Provenance;
 use crate::report::markup::{self, STYLE, cell, colour, file_cell};
 
 /// Rows of the tables of slow and hard instances.
@@ -21,7 +22,7 @@ const TOP: f64 = 10.0;
 const SHORTEST: f64 = 0.01;
 
 /// The page.
-pub fn page(collected: &Collected, compared: Option<&Compared<'_>>) -> String {
+pub fn page(collected: &Collected, compared: Option<&Compared<'_>>, provenance: &Provenance) -> String {
     let title = "Campaign by Counterpatch";
     let opposed = collected.opposed();
     let body = html! {
@@ -33,6 +34,7 @@ pub fn page(collected: &Collected, compared: Option<&Compared<'_>>) -> String {
         (hardest(collected))
         (slowest(collected))
         (failures(collected))
+        (provenance.block(&[]))
     };
     markup::page(title, title, STYLE, &body)
 }
@@ -291,7 +293,7 @@ mod tests {
         let mut collected = Collected::default();
         collected.add(&folder, &plan).unwrap();
         let compared = Compared::new(&before, &collected);
-        let page = page(&collected, Some(&compared));
+        let page = page(&collected, Some(&compared), &Provenance::now(["counterpatch".into()], None));
         for part in [
             "Disagreements (1)",
             "Decided over time",

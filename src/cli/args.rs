@@ -128,6 +128,11 @@ pub(super) struct VerifyArgs {
     /// Write the counterexample as TensorProto files NAME.pb into this folder, not to standard output
     #[arg(long, value_name = "DIR", aliases = ["assignments", "serialize-assignments"])]
     pub(super) serialise_assignments: Option<PathBuf>,
+    /// Write the answer as a page to this file: the verdict and what it rests on, the property with its values, outputs, every
+    /// input in its box, slices of the margin, and the picture if the input is one. It is written after the answer, for which
+    /// it takes some seconds more
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,

@@ -30,6 +30,7 @@ mod session;
 mod supports;
 mod terminal;
 mod verify;
+mod verify_page;
 mod watchdog;
 
 use std::ffi::OsString;
@@ -44,6 +45,7 @@ use failure::{Failing, Failure};
 use object::Origin;
 use terminal::say;
 
+use crate::report::Provenance;
 use crate::witness::{Answer, ResultsFile};
 
 /// How the program was started: by itself, or from within another one, such as Python's interpreter.
@@ -53,13 +55,20 @@ pub struct Invocation {
     pub itself: Vec<OsString>,
     /// The arguments, without the program's name.
     pub arguments: Vec<OsString>,
+    /// The commit that the program was built from, where whoever built it has said so.
+    pub commit: Option<&'static str>,
 }
 
 impl Invocation {
     /// That of this process, whose program this is.
     pub fn of_process() -> Self {
         let program = std::env::current_exe().map_or_else(|_| NAME.into(), PathBuf::into_os_string);
-        Self { itself: vec![program], arguments: std::env::args_os().skip(1).collect() }
+        Self { itself: vec![program], arguments: std::env::args_os().skip(1).collect(), commit: None }
+    }
+
+    /// What a page says that it was made by.
+    fn provenance(&self) -> Provenance {
+        Provenance::now(self.line().map(|word| word.to_string_lossy().into_owned()), self.commit)
     }
 
     /// The arguments as their reader wants them, behind a name.
@@ -93,12 +102,12 @@ fn dispatch(invocation: &Invocation) -> Exit {
         }
     };
     match arguments.command {
-        Some(Command::Verify(args)) => verify::run(&args),
+        Some(Command::Verify(args)) => verify::run(&args, &invocation.provenance()),
         Some(Command::Pair(args)) => pair::run(&args, &invocation.itself),
         Some(Command::Guard(args)) => second::guard::run(&args),
-        Some(Command::Attack(args)) => attack::run(&args),
-        Some(Command::Audit(args)) => audit::run(&args),
-        Some(Command::Campaign(args)) => campaign::run(&args, &invocation.itself),
+        Some(Command::Attack(args)) => attack::run(&args, &invocation.provenance()),
+        Some(Command::Audit(args)) => audit::run(&args, &invocation.provenance()),
+        Some(Command::Campaign(args)) => campaign::run(&args, invocation),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Convert(args)) => convert::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),

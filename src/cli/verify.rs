@@ -12,11 +12,12 @@ use vnnlib::Query;
 use super::config;
 use super::delivery::{Delivery, Style, ToldVerdict};
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failing, Failure};
 use super::object::Origin;
 use super::save::SavedFile;
 use super::session::{self, Outlets};
 use super::terminal::{self, say};
+use super::verify_page::FinishedRun;
 use super::watchdog::{Signals, Watchdog};
 use super::{args, certificate, input};
 use crate::budget::{self, Budget};
@@ -29,7 +30,7 @@ use crate::pipeline::several::Distinction;
 use crate::pipeline::{self, Findings, Verdict};
 use crate::property::doubt::{self, Doubt};
 use crate::repair::points::PointsError;
-use crate::report::{JsonLines, ProgressLine, Statistics, json};
+use crate::report::{JsonLines, ProgressLine, Provenance, Statistics, json};
 use crate::search::observer::{Event, Listeners, Observer};
 use crate::witness::{Answer, Certainty, Lost, Witness, write};
 
@@ -37,14 +38,14 @@ use crate::witness::{Answer, Certainty, Lost, Witness, write};
 const GRACE: Duration = Duration::from_millis(300);
 
 /// Runs the command.
-pub(super) fn run(args: &args::VerifyArgs) -> Exit {
+pub(super) fn run(args: &args::VerifyArgs, provenance: &Provenance) -> Exit {
     let style = if args.json { Style::Json(origin(args)) } else { Style::Text };
     let outlets = Outlets {
         results_file: args.results_file.as_deref(),
         folder: args.serialise_assignments.as_deref(),
         style,
     };
-    session::run(outlets, |signals, delivery| verify(args, signals, delivery))
+    session::run(outlets, |signals, delivery| verify(args, provenance, signals, delivery))
 }
 
 fn origin(args: &args::VerifyArgs) -> Origin {
@@ -52,11 +53,17 @@ fn origin(args: &args::VerifyArgs) -> Origin {
 }
 
 /// Searches, and delivers what comes of it.
-fn verify(args: &args::VerifyArgs, signals: Signals, delivery: &Arc<Delivery>) -> Result<Exit, Failure> {
+fn verify(
+    args: &args::VerifyArgs,
+    provenance: &Provenance,
+    signals: Signals,
+    delivery: &Arc<Delivery>,
+) -> Result<Exit, Failure> {
     let config = config::VerifyConfig::try_from(args)?;
     let saved = args.save.as_deref().map(SavedFile::prepare).transpose()?;
     let budget = config.timeout.map_or_else(Budget::unlimited, Budget::of_process);
-    let budget = budget.with_interrupt(signals.interrupt());
+    let interrupt = signals.interrupt();
+    let budget = budget.with_interrupt(interrupt.clone());
     let statistics = Arc::new(Statistics::default());
     let searching = Arc::new(AtomicBool::new(false));
     let last_words = {
@@ -77,28 +84,17 @@ fn verify(args: &args::VerifyArgs, signals: Signals, delivery: &Arc<Delivery>) -
     watchdog.start(signals, &budget, delay).map_err(Failure::System)?;
 
     let outcome = search(args, &config, &budget, &statistics, &searching)?;
-    let verdict = outcome.verdict();
-    if let (Some(Verdict::Unsat(proof)), Some(path)) = (verdict, &args.certificate) {
+    let seconds = budget.elapsed();
+    if let (Some(Verdict::Unsat(proof)), Some(path)) = (outcome.verdict(), &args.certificate) {
         certificate::save(path, proof)?;
     }
     let found = if args.json || saved.is_some() { outcome.counterexamples(args) } else { Vec::new() };
     let fields = if args.json { fields(args, &config, &outcome, &found, &statistics) } else { Map::new() };
-    let answer = match verdict {
-        Some(Verdict::Sat(witness)) if is_withheld(args, witness) => {
-            if let Some(results) = &args.results_file {
-                write::save(&beside(results), witness).map_err(Error::from)?;
-            }
-            Answer::Unknown
-        }
-        Some(Verdict::Sat(witness)) => Answer::Sat(witness),
-        Some(Verdict::Unsat(_)) => Answer::Unsat,
-        Some(Verdict::Unknown(_)) => Answer::Unknown,
-        None => Answer::Timeout,
-    };
+    let answer = answer(args, outcome.verdict())?;
     let mut exit = delivery.deliver(ToldVerdict { answer, fields }).unwrap_or(Exit::Answered);
     // The verdict is out by now: a disk that is full here does not take it back.
-    if let (Some(file), VerifyOutcome::Concluded { query, .. }, false) = (saved, &outcome, found.is_empty())
-        && let Err(error) = file.save(&found, query, config.several.count > 1, origin(args))
+    if let Some(file) = saved.filter(|_| !found.is_empty())
+        && let Err(error) = file.save(&found, &outcome.query, config.several.count > 1, origin(args))
     {
         say!("error: {error}");
         exit = Exit::CannotWrite;
@@ -109,11 +105,33 @@ fn verify(args: &args::VerifyArgs, signals: Signals, delivery: &Arc<Delivery>) -
     if args.stats {
         terminal::tell(format_args!("{}", statistics.table(budget.elapsed())));
     }
+    if let Some(path) = &args.html {
+        let run = FinishedRun { args, config: &config, outcome: &outcome, statistics: &statistics, seconds };
+        if let Err(failure) = run.write(path, provenance, &budget, &interrupt) {
+            exit = failure.say();
+        }
+    }
     Ok(exit)
 }
 
+/// The answer that a verdict is. A witness that is none goes to a file of its own.
+fn answer<'v>(args: &args::VerifyArgs, verdict: Option<&'v Verdict>) -> Result<Answer<'v>, Failure> {
+    Ok(match verdict {
+        Some(Verdict::Sat(witness)) if is_withheld(args, witness) => {
+            if let Some(results) = &args.results_file {
+                write::save(&beside(results), witness).map_err(Error::from)?;
+            }
+            Answer::Unknown
+        }
+        Some(Verdict::Sat(witness)) => Answer::Sat(witness),
+        Some(Verdict::Unsat(_)) => Answer::Unsat,
+        Some(Verdict::Unknown(_)) => Answer::Unknown,
+        None => Answer::Timeout,
+    })
+}
+
 /// Whether a witness is no answer by itself.
-fn is_withheld(args: &args::VerifyArgs, witness: &Witness) -> bool {
+pub(super) fn is_withheld(args: &args::VerifyArgs, witness: &Witness) -> bool {
     witness.certainty() == Certainty::Thin && !args.accept_thin
 }
 
@@ -125,38 +143,33 @@ fn beside(results: &Path) -> PathBuf {
 }
 
 /// What came of it.
-enum VerifyOutcome {
-    Concluded {
-        findings: Box<Findings>,
-        query: Query,
-        models: Vec<Arc<Model>>,
-    },
-    /// The time was up before the search could begin.
-    OutOfTime,
+pub(super) struct VerifyOutcome {
+    pub(super) query: Query,
+    pub(super) models: Vec<Arc<Model>>,
+    /// `None` where the time was up before the search could begin.
+    pub(super) findings: Option<Findings>,
+    /// What was said of the nearest counterexample.
+    pub(super) nearest: Option<String>,
 }
 
 impl VerifyOutcome {
-    fn verdict(&self) -> Option<&Verdict> {
-        match self {
-            Self::Concluded { findings, .. } => Some(&findings.verdict),
-            Self::OutOfTime => None,
-        }
+    pub(super) fn verdict(&self) -> Option<&Verdict> {
+        self.findings.as_ref().map(|findings| &findings.verdict)
     }
 
     /// All counterexamples that are answers.
     fn counterexamples(&self, args: &args::VerifyArgs) -> Vec<Counterexample> {
-        let Self::Concluded { findings, query, models } = self else { return Vec::new() };
-        let Verdict::Sat(first) = &findings.verdict else { return Vec::new() };
-        let answers =
-            std::iter::once(first).chain(&findings.others).filter(|witness| !is_withheld(args, witness));
-        answers.map(|witness| Counterexample::new(witness.clone(), query, models)).collect()
+        let Some(Findings { verdict: Verdict::Sat(first), others, .. }) = &self.findings else {
+            return Vec::new();
+        };
+        let answers = std::iter::once(first).chain(others).filter(|witness| !is_withheld(args, witness));
+        answers.map(|witness| Counterexample::new(witness.clone(), &self.query, &self.models)).collect()
     }
 
     /// The input that came nearest to a violation, and its margin.
     fn nearest_miss(&self) -> Option<(f64, Vec<NamedArray>)> {
-        let Self::Concluded { findings, query, models } = self else { return None };
-        let miss = findings.nearest_miss.as_ref()?;
-        Some((miss.margin, miss.inputs(query, models)))
+        let miss = self.findings.as_ref()?.nearest_miss.as_ref()?;
+        Some((miss.margin, miss.inputs(&self.query, &self.models)))
     }
 }
 
@@ -206,8 +219,9 @@ fn search(
     if !args.quiet {
         notes.iter().for_each(|note| say!("note: {note}"));
     }
+    let mut outcome = VerifyOutcome { query, models, findings: None, nearest: None };
     if budget.check() == Err(crate::budget::StopReason::TimeUp) {
-        return Ok(VerifyOutcome::OutOfTime);
+        return Ok(outcome);
     }
     searching.store(true, Ordering::Relaxed);
     let mut listeners = Listeners::default();
@@ -221,25 +235,20 @@ fn search(
         listeners.event(&Event::Warning { variable: variable.as_deref(), lines, text });
     }
     notes.iter().for_each(|note| listeners.event(&Event::Note(note)));
-    let (question, networks) = (query.clone(), models.clone());
+    let (query, models) = (outcome.query.clone(), outcome.models.clone());
     let Some(point) = &args.nearest else {
-        let findings = pipeline::falsify_several(
-            question,
-            networks,
-            &config.several,
-            &config.search,
-            budget,
-            &listeners,
-        )?;
-        return Ok(VerifyOutcome::Concluded { findings: findings.into(), query, models });
+        let findings =
+            pipeline::falsify_several(query, models, &config.several, &config.search, budget, &listeners)?;
+        return Ok(VerifyOutcome { findings: Some(findings), ..outcome });
     };
     let wish = NearestWish { point: nominal(point, &query)?, norm: args.norm.into(), gap: config.gap };
     let (verdict, answer) =
-        pipeline::nearest::nearest(question, networks, &wish, &config.search, budget, &listeners)?;
-    if let Some(answer) = answer.filter(|_| !args.quiet) {
-        say!("nearest: {}", in_words(wish.norm, point, &answer));
+        pipeline::nearest::nearest(query, models, &wish, &config.search, budget, &listeners)?;
+    outcome.nearest = answer.map(|answer| in_words(wish.norm, point, &answer));
+    if let Some(words) = outcome.nearest.as_ref().filter(|_| !args.quiet) {
+        say!("nearest: {words}");
     }
-    Ok(VerifyOutcome::Concluded { findings: Box::new(verdict.into()), query, models })
+    Ok(VerifyOutcome { findings: Some(verdict.into()), ..outcome })
 }
 
 /// The point of `--nearest`; `None` for the middle of the box.
@@ -293,11 +302,9 @@ fn explain(
     outcome: &VerifyOutcome,
     statistics: &Statistics,
 ) {
-    if let VerifyOutcome::Concluded { findings, .. } = outcome
-        && let Verdict::Sat(witness) = &findings.verdict
-    {
+    if let Some(Findings { verdict: Verdict::Sat(witness), others, .. }) = &outcome.findings {
         tell_where_it_is_lost(witness);
-        let (kept, wanted) = (1 + findings.others.len(), config.several.count);
+        let (kept, wanted) = (1 + others.len(), config.several.count);
         if kept < wanted {
             say!("note: {kept} of {wanted} different counterexamples were found");
         }

@@ -55,14 +55,14 @@ pub struct Findings {
 pub struct NearestMiss {
     /// The largest margin that was reached: a violation from 0 on. One from 0 on did not hold when it was replayed.
     pub margin: f64,
-    /// The tensors of the query in declaration order; those of outputs are empty.
-    pub tensors: Vec<WitnessTensor>,
+    /// All inputs, as the query declares them.
+    pub point: Vec<f64>,
 }
 
 impl NearestMiss {
     /// Its inputs, as the network names and shapes them.
     pub fn inputs(&self, query: &Query, models: &[Arc<Model>]) -> Vec<NamedArray> {
-        named_inputs(&self.tensors, query, models)
+        named_inputs(&WitnessTensor::of_inputs(query, &self.point), query, models)
     }
 }
 
@@ -175,8 +175,8 @@ fn falsify_in<T: Real>(
 
 /// The best point of a search, as the query declares inputs.
 fn nearest_miss<T: Real>(problem: &Problem<T>, best: &Best<T>) -> NearestMiss {
-    let (inputs, _) = problem.declared_inputs(&best.input, &BTreeMap::new());
-    NearestMiss { margin: best.margin.widen(), tensors: WitnessTensor::of_inputs(&problem.query, &inputs) }
+    let (point, _) = problem.declared_inputs(&best.input, &BTreeMap::new());
+    NearestMiss { margin: best.margin.widen(), point }
 }
 
 /// Searches the networks as they are, or cell by cell where that settles it.

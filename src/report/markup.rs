@@ -1,6 +1,8 @@
 //! What the pages that commands write have in common. Markup is the crate `maud`'s, which escapes every text and is checked when
 //! this program is compiled.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// A page of figures and wide tables, light or dark as its reader wants it.
@@ -50,6 +52,11 @@ pub(crate) fn figures(figures: &[(&str, String)]) -> Markup {
             }
         }
     }
+}
+
+/// A PNG file as an address that stands in the page itself.
+pub(crate) fn png_source(png: &[u8]) -> String {
+    format!("data:image/png;base64,{}", STANDARD.encode(png))
 }
 
 /// Colours that are told apart, around the circle in steps of the golden angle.

@@ -64,7 +64,14 @@ fn every_success_has_its_pictures_and_a_line() {
     assert_eq!(run.exit, Some(0), "{run:?}");
     let json = figures(&program, "out");
     assert_eq!(json["attacked"], 18, "three of each of six classes");
-    assert!(run.out.contains("transfer to shapes_other"), "{run:?}");
+    assert_eq!(json["methods"][0]["transfers"][0]["network"], "shapes_other", "{json}");
+    assert!(run.out.lines().all(|line| line.chars().count() <= 100), "{run:?}");
+    let page = program.read("out/report.html").unwrap();
+    for part in
+        ["transfer to shapes_other", "--protocol 3 --transfer", "the first 3", env!("CARGO_PKG_VERSION")]
+    {
+        assert!(page.contains(part), "no {part} in {page}");
+    }
     let csv = fs::read_to_string(program.path().join("out/results.csv")).unwrap();
     assert_eq!(csv.lines().count(), 1 + 18, "{csv}");
     for attack in json["attacks"].as_array().unwrap() {
@@ -91,7 +98,7 @@ fn features_are_those_of_any_network_of_images() {
         let json = figures(&program, output);
         let want = "3 values of output y of means, images resized from 8 x 8 x 1 to 12 x 10 x 3";
         assert_eq!(json["features"], want, "{json}");
-        assert!(run.out.contains(want), "{run:?}");
+        assert!(program.read(&format!("{output}/report.html")).unwrap().contains(want), "{want}");
         json["methods"][0]["frechet"].as_f64().unwrap()
     };
     let plain = check("plain", &[]);

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::program::{Program, shipped};
 
-/// Put behind a copy of the page: presses a heading twice and says what is there.
+/// Put behind a copy of the report: presses a heading twice, a chip, and the way to the next image, and says what is there.
 const PROBE: &str = r##"<pre id="probe"></pre><script>
 addEventListener("load", () => {
-  const column = 15;
+  const column = 4;
   const values = () => [...document.querySelectorAll("#methods tbody tr")].map((row) => Number(row.children[column].dataset.value));
   const button = document.querySelectorAll("#methods th button")[column];
   button.click();
@@ -21,10 +21,20 @@ addEventListener("load", () => {
   button.click();
   const descending = values();
   const images = [...document.images];
+  const emphasised = () => document.querySelectorAll("svg.steps .curve:is(.s0, .s1, .s2, .s3, .s4, .s5)").length;
+  const chips = [...document.querySelectorAll(".chip")];
+  const before = emphasised();
+  chips[0].click();
+  const without = emphasised();
+  chips[0].click();
+  const shown = () => [...document.querySelectorAll("section.image")].filter((image) => !image.hidden).map((image) => image.textContent);
+  const first = shown();
+  document.querySelector(".chooser button:last-child").click();
   document.getElementById("probe").textContent = "PROBE" + JSON.stringify({
-    ascending, descending, title: document.title, images: images.length,
+    ascending, descending, title: document.title, images: images.length, curves: [before, without, emphasised()],
     loaded: images.filter((image) => image.complete && image.naturalWidth > 0).length,
-    plots: [...document.querySelectorAll("svg")].filter((plot) => plot.getBoundingClientRect().height > 0).length,
+    shown: [first.length, shown().length], moved: first[0] !== shown()[0],
+    plots: [...document.querySelectorAll("svg.chart")].filter((plot) => plot.checkVisibility()).length,
   }) + "END";
 });
 </script>"##;
@@ -63,15 +73,22 @@ fn the_report_renders_loads_its_images_and_sorts() {
     ]);
     assert_eq!(run.exit, Some(0), "{run:?}");
     let page = fs::read_to_string(program.path().join("out/report.html")).unwrap();
-    assert!(!page.contains("http:") && !page.contains("https:"), "the page needs nothing but itself");
+    needs_nothing(&page);
     let probed = program.path().join("probed.html");
     fs::write(&probed, format!("{page}{PROBE}")).unwrap();
 
-    let report = opened(&browser, &program, &probed);
+    let report = opened(&browser, &program, &probed, Mode::Light);
     assert_eq!(report["title"], "Attack on shapes_mlp.onnx by Counterpatch");
     assert!(report["images"].as_u64() >= Some(3), "{report}");
     assert_eq!(report["images"], report["loaded"], "{report}");
-    assert_eq!(report["plots"], 6, "{report}");
+    assert_eq!(report["plots"], 2, "the run's norm; the others are folded: {report}");
+    // Three methods in four norms.
+    assert_eq!(report["curves"], serde_json::json!([12, 8, 12]), "{report}");
+    assert_eq!(
+        (&report["shown"], &report["moved"]),
+        (&serde_json::json!([1, 1]), &Value::Bool(true)),
+        "{report}"
+    );
     let numbers = |name: &str| -> Vec<f64> {
         report[name].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
     };
@@ -81,10 +98,23 @@ fn the_report_renders_loads_its_images_and_sorts() {
     assert_eq!(up, down, "{report}");
 }
 
+/// What the reader's system asks for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Mode {
+    Light,
+    Dark,
+}
+
+fn needs_nothing(page: &str) {
+    assert!(!page.contains("http:") && !page.contains("https:"), "the page needs nothing but itself");
+}
+
 /// What a page's probe says.
-fn opened(browser: &Path, program: &Program, page: &Path) -> Value {
+fn opened(browser: &Path, program: &Program, page: &Path, mode: Mode) -> Value {
+    let colours = format!("--blink-settings=preferredColorScheme={}", usize::from(mode == Mode::Light));
     let output = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=5000"])
+        .arg(colours)
         .arg(format!("--user-data-dir={}", program.path().join("profile").display()))
         .arg(format!("file://{}", page.display()))
         .output()
@@ -95,8 +125,9 @@ fn opened(browser: &Path, program: &Program, page: &Path) -> Value {
     serde_json::from_str(&format!("{{{report}}}")).unwrap()
 }
 
-/// Shows a page, given as a JSON string, at three widths, and measures it: its own width, the highest row, the widths of the
-/// first two columns of the table of tools, and whether its first column stays when it is scrolled sideways.
+/// Shows a page, given as a JSON string, at three widths with all that is folded outside of tables unfolded, and measures it: its
+/// own width, the highest row, the first columns of a table, whether its first column stays when it is scrolled sideways, and
+/// how light its background and its text are.
 const WIDTHS: &str = r##"<pre id="probe"></pre><script>
 const text = PAGE;
 const frames = [390, 1280, 1900].map((width) => {
@@ -105,19 +136,28 @@ const frames = [390, 1280, 1900].map((width) => {
   document.body.append(frame);
   return frame;
 });
+const light = (colour) => colour.match(/[\d.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0);
 addEventListener("load", () => {
   const measured = frames.map((frame) => {
     const page = frame.contentDocument;
-    const table = page.getElementById("tools");
+    const folded = page.documentElement.scrollWidth;
+    page.querySelectorAll("details").forEach((part) => { part.open = !part.closest("td"); });
+    const table = page.querySelector(`TABLE`);
     const cells = [...table.rows[1].cells].slice(0, 2);
     const before = cells[0].getBoundingClientRect().left;
-    table.parentElement.scrollLeft = 200;
+    const box = table.closest(".wide");
+    box.scrollLeft = 200;
+    const visible = [...page.querySelectorAll("td, th")].filter((cell) => cell.checkVisibility());
+    const style = frame.contentWindow.getComputedStyle(cells[0]);
     return {
-      wanted: Number(frame.width), own: page.documentElement.scrollWidth,
+      wanted: Number(frame.width), own: page.documentElement.scrollWidth, folded,
       highest: Math.max(...[...page.querySelectorAll("tr")].map((row) => row.getBoundingClientRect().height)),
       columns: cells.map((cell) => cell.getBoundingClientRect().width),
       cut: cells.filter((cell) => cell.scrollWidth > cell.clientWidth).length,
       moved: cells[0].getBoundingClientRect().left - before,
+      // What is wider than its box is reached by a scroll bar of the box.
+      lost: visible.filter((cell) => !cell.closest(".wide")).length,
+      background: light(style.backgroundColor), text: light(style.color),
       first: page.querySelector("h2").textContent, height: page.documentElement.scrollHeight,
     };
   });
@@ -125,10 +165,34 @@ addEventListener("load", () => {
 });
 </script>"##;
 
+/// What a page measures at three widths; what every page has to keep is asserted.
+fn readable(program: &Program, file: &str, table: &str, mode: Mode) -> Vec<Value> {
+    let browser = browser().expect("no Chromium (help: apt-get install chromium)");
+    let page = program.read(file).unwrap();
+    needs_nothing(&page);
+    let page = serde_json::to_string(&page).unwrap().replace("</", "<\\/");
+    let probed = program.path().join("probed.html");
+    fs::write(&probed, WIDTHS.replace("TABLE", table).replacen("PAGE", &page, 1)).unwrap();
+    let report = opened(&browser, program, &probed, mode);
+    let measured = report["measured"].as_array().unwrap().clone();
+    assert_eq!(measured.len(), 3);
+    for measured in &measured {
+        let number = |name: &str| measured[name].as_f64().unwrap();
+        assert!(number("own") <= number("wanted"), "off the screen: {measured}");
+        assert!(number("folded") <= number("wanted"), "off the screen: {measured}");
+        assert!(number("highest") <= 60.0, "a row is too high: {measured}");
+        assert_eq!(number("moved"), 0.0, "the first column does not stay: {measured}");
+        assert_eq!(number("lost"), 0.0, "cells without a box that scrolls: {measured}");
+        let is_dark = number("background") < number("text");
+        assert_eq!(is_dark, mode == Mode::Dark, "{measured}");
+        assert!((number("background") - number("text")).abs() > 400.0, "hard to read: {measured}");
+    }
+    measured
+}
+
 #[test]
 #[ignore = "needs Chromium: apt-get install chromium"]
 fn an_audit_can_be_read_at_three_widths() {
-    let browser = browser().expect("no Chromium (help: apt-get install chromium)");
     let program = super::audit::folder();
     let mut table = "tool,benchmark,onnx,vnnlib,claim,witness\n".to_owned();
     for number in 0..33 {
@@ -139,22 +203,48 @@ fn an_audit_can_be_read_at_three_widths() {
     program.write("claims.csv", table);
     let run = program.run(&["audit", "claims.csv", "--benchmarks", "all", "--html", "audit.html"]);
     assert_eq!(run.exit, Some(0), "{run:?}");
-    let page = serde_json::to_string(&program.read("audit.html").unwrap()).unwrap().replace("</", "<\\/");
-    let probed = program.path().join("probed.html");
-    fs::write(&probed, WIDTHS.replace("PAGE", &page)).unwrap();
-
-    let report = opened(&browser, &program, &probed);
-    for measured in report["measured"].as_array().unwrap() {
-        let number = |name: &str| measured[name].as_f64().unwrap();
-        assert!(number("own") <= number("wanted"), "off the screen: {measured}");
-        assert!(number("highest") <= 60.0, "a row is too high: {measured}");
-        assert!(
-            measured["columns"].as_array().unwrap().iter().all(|w| w.as_f64() > Some(70.0)),
-            "{measured}"
-        );
-        assert_eq!(number("cut"), 0.0, "names are cut: {measured}");
-        assert_eq!(number("moved"), 0.0, "the first column does not stay: {measured}");
-        assert_eq!(measured["first"], "False unsat (9)", "accusations come first: {measured}");
+    for mode in [Mode::Light, Mode::Dark] {
+        for measured in readable(&program, "audit.html", "#tools", mode) {
+            assert!(
+                measured["columns"].as_array().unwrap().iter().all(|w| w.as_f64() > Some(70.0)),
+                "{measured}"
+            );
+            assert_eq!(measured["cut"], 0, "names are cut: {measured}");
+            assert_eq!(measured["first"], "False unsat (9)", "accusations come first: {measured}");
+        }
     }
-    assert_eq!(report["measured"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+#[ignore = "needs Chromium: apt-get install chromium"]
+fn an_attack_can_be_read_at_three_widths() {
+    let program = Program::new();
+    let (network, images, other) =
+        (shipped("shapes_mlp.onnx"), shipped("shapes.npz"), shipped("shapes_other.onnx"));
+    let usual =
+        ["attack", &network, "--images", &images, "--transfer", &other, "--protocol", "2", "--budget", "2"];
+    // More than can be emphasised.
+    let methods = "random-k,fgsm,greedy-pixel,patch-strong,dlfuzz,apgd-ce,square,fab-t";
+    let run = program.run(&[&usual[..], &["--method", methods, "--output", "out"]].concat());
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    for mode in [Mode::Light, Mode::Dark] {
+        for measured in readable(&program, "out/report.html", "#methods", mode) {
+            assert_eq!((&measured["first"], &measured["cut"]), (&"Methods".into(), &0.into()), "{measured}");
+        }
+        readable(&program, "out/report.html", "#figures table", mode);
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium: apt-get install chromium"]
+fn an_answer_can_be_read_at_three_widths() {
+    let program = Program::new();
+    for name in ["digits_cnn", "digits_mlp"] {
+        let (network, property) = (shipped(&format!("{name}.onnx")), shipped(&format!("{name}_easy.vnnlib")));
+        let run = program.run(&["verify", &network, &property, "--timeout", "60", "--html", "answer.html"]);
+        assert_eq!((run.exit, run.first_line()), (Some(0), "sat"), "{run:?}");
+        for mode in [Mode::Light, Mode::Dark] {
+            readable(&program, "answer.html", "#inputs table", mode);
+        }
+    }
 }

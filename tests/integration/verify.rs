@@ -327,3 +327,27 @@ fn inputs_without_a_bound_are_searched_further_and_further() {
     answer(&format!("{open}(assert (<= Y_0 -1e12))"), &["--timeout", "30"], "sat", "");
     answer(&format!("{open}(assert (>= Y_0 2))"), &["--timeout", "20"], "unknown", "were searched as far as");
 }
+
+#[test]
+fn the_page_of_an_answer_disturbs_nothing() {
+    let program = folder();
+    std::os::unix::fs::symlink("real.html", program.path().join("link.html")).unwrap();
+    let check = |property: &str, page: &str, exit: i32, word: &str, said: &str| {
+        let results = ["--results-file", "out.txt", "--timeout", "60", "--html", page];
+        let run = program.run(&[&["verify", "sum.onnx", property], &results[..]].concat());
+        assert_eq!((run.exit, run.first_line()), (Some(exit), word), "{run:?}");
+        assert_eq!(program.read("out.txt").unwrap().lines().next(), Some(word), "{run:?}");
+        assert!(run.err.contains(said), "{run:?}");
+    };
+    check("possible.vnnlib", "link.html", 0, "sat", "");
+    let page = program.read("real.html").unwrap();
+    for part in ["<b>sat</b>", "Y_0 \u{2265} 1.25", "--html link.html", "class=\"slice\""] {
+        assert!(page.contains(part), "no {part} in {page}");
+    }
+    check("impossible.vnnlib", "link.html", 0, "unsat", "");
+    assert!(program.read("real.html").unwrap().contains("<b>unsat</b>"));
+    check("second.vnnlib", "page.html.gz", 0, "sat", "");
+    assert!(std::fs::read(program.path().join("page.html.gz")).unwrap().starts_with(&[0x1f, 0x8b]));
+    check("possible.vnnlib", "/dev/full", 4, "sat", "/dev/full");
+    check("possible.vnnlib", "no/such/page.html", 4, "sat", "(help: name a file");
+}

@@ -4,24 +4,32 @@ use maud::{Markup, html};
 
 use super::{definitions_list, heads, whole};
 use crate::attack::overview::{self, DEFINITIONS, OverviewLine, OverviewRun};
+use crate::report::Provenance;
 
-/// The page; `title` is what was attacked.
-pub fn page(title: &str, parts: &[OverviewRun]) -> String {
+/// The page; `title` is what was attacked, `settings` what all runs were told.
+pub fn page(
+    title: &str,
+    parts: &[OverviewRun],
+    settings: &[(&'static str, String)],
+    provenance: &Provenance,
+) -> String {
     let names = ["method"].into_iter().chain(parts.iter().map(|part| part.text.as_str()));
     whole(
         title,
         &html! {
             p { (overview::images(parts)) " A press on a heading sorts." }
-            ul {
-                @for OverviewRun { text, folder, .. } in parts {
-                    li { a href={ (folder) "/report.html" } { "Report of " (text) } }
-                }
-            }
-            div.wide {
+            (provenance.block(settings))
+            h2 { "Methods and limits" }
+            div.wide.whole {
                 table #limits {
                     (heads(names))
                     tbody { @for line in overview::methods(parts) { (row(&line)) } }
                     tfoot { @for line in overview::totals(parts) { (row(&line)) } }
+                }
+            }
+            ul {
+                @for OverviewRun { text, folder, .. } in parts {
+                    li { a href={ (folder) "/report.html" } { "Report of " (text) } }
                 }
             }
             (definitions_list(DEFINITIONS))

@@ -1,117 +1,126 @@
-//! Plots as inline SVG: success against budget, and how the distances of each method are spread.
+//! Success within a distance as curves, and how the distances of each method are spread, as inline SVG: in the run's norm,
+//! and folded in the others.
 
 use maud::{Markup, html};
 
-use crate::attack::summary::{Curve, MethodRow, Summary};
-use crate::report::markup::{colour, legend};
+use super::{Content, name, norm_name};
+use crate::attack::measures::curve::curve;
+use crate::attack::measures::distance::Distance;
+use crate::attack::summary::MethodRow;
+use crate::nearest::Norm;
+use crate::report::chart::{self, ChartCurve, ChartScale, EMPHASISED, short, slot};
 
-const WIDTH: f64 = 420.0;
-const HEIGHT: f64 = 260.0;
-const LEFT: f64 = 46.0;
-const BOTTOM: f64 = 34.0;
-const TOP: f64 = 10.0;
-/// Bins of a distribution.
-const BINS: usize = 24;
+/// The drawing of spreads, in units of its own.
+const WIDTH: f64 = 520.0;
+/// Where names end and the scale begins.
+const LEFT: f64 = 170.0;
+const RIGHT: f64 = 500.0;
+const ROW: f64 = 20.0;
 
-/// A distance: its name, and the curve of a row over it.
-type Measure = (&'static str, fn(&MethodRow) -> &Curve);
+/// A method with the distances of its successes as steps.
+struct MethodSteps<'a> {
+    row: &'a MethodRow,
+    key: usize,
+    points: Vec<(f64, f64)>,
+}
 
-/// Both kinds of plots, for each distance.
-pub(super) fn plots(summary: &Summary) -> Markup {
-    let measures: [Measure; 3] = [
-        ("values changed (L0)", |row| &row.curve_values),
-        ("L2", |row| &row.curve_l2),
-        ("Linf", |row| &row.curve_linf),
-    ];
+/// All plots.
+pub(super) fn plots(content: &Content<'_>) -> Markup {
+    let ranked = content.ranked();
+    let others = Norm::ALL.into_iter().filter(|norm| *norm != content.norm);
     html! {
-        h2 { "Success against budget" }
-        (legend(summary.rows.iter().map(|row| row.method.clone())))
-        p {
-            "The part of the attacked images that each method changes successfully within a distance. A method that leaves the \
-             valid range shows its own successes."
-        }
-        div.plots { @for measure in measures { (budget_plot(summary, measure)) } }
-        h2 { "Distributions" }
-        p { "The part of a method's successes at each distance." }
-        div.plots { @for measure in measures { (distribution(summary, measure)) } }
-    }
-}
-
-fn largest(summary: &Summary, of: fn(&MethodRow) -> &Curve) -> f64 {
-    let ends = summary.rows.iter().filter_map(|row| of(row).points.last());
-    ends.fold(0.0_f64, |most, point| most.max(point.0)).max(f64::MIN_POSITIVE)
-}
-
-fn budget_plot(summary: &Summary, (name, of): Measure) -> Markup {
-    let most = largest(summary, of);
-    let path = |row: &MethodRow| {
-        let steps = of(row).points.iter();
-        let steps: String =
-            steps.map(|&(distance, part)| format!("H{:.1}V{:.1}", x(distance / most), y(part))).collect();
-        format!("M{LEFT} {:.1}{steps}H{WIDTH}", HEIGHT - BOTTOM)
-    };
-    frame(name, most, 1.0, summary.rows.iter().map(|row| (row.method.as_str(), path(row))))
-}
-
-fn distribution(summary: &Summary, (name, of): Measure) -> Markup {
-    let most = largest(summary, of);
-    let rows: Vec<Vec<f64>> = summary.rows.iter().map(|row| bins(&of(row).points, most)).collect();
-    let highest = rows.iter().flatten().fold(f64::MIN_POSITIVE, |most, &part| most.max(part));
-    let path = |bins: &[f64]| {
-        let end = |bin: usize| x((bin + 1) as f64 / BINS as f64);
-        let steps = bins.iter().enumerate();
-        let steps: String =
-            steps.map(|(bin, part)| format!("V{:.1}H{:.1}", y(part / highest), end(bin))).collect();
-        format!("M{LEFT} {:.1}{steps}", HEIGHT - BOTTOM)
-    };
-    let curves = summary.rows.iter().zip(&rows).map(|(row, bins)| (row.method.as_str(), path(bins)));
-    frame(name, most, highest, curves)
-}
-
-/// The part of the successes in each of equally wide bins up to `most`.
-fn bins(points: &[(f64, f64)], most: f64) -> Vec<f64> {
-    let mut bins = vec![0.0; BINS];
-    let (all, mut before) = (points.last().map_or(1.0, |last| last.1), 0.0);
-    for &(distance, part) in points {
-        let bin = ((distance / most * BINS as f64) as usize).min(BINS - 1);
-        bins[bin] += (part - before) / all;
-        before = part;
-    }
-    bins
-}
-
-fn x(part: f64) -> f64 {
-    LEFT + part * (WIDTH - LEFT)
-}
-
-fn y(part: f64) -> f64 {
-    HEIGHT - BOTTOM - part * (HEIGHT - BOTTOM - TOP)
-}
-
-/// A plot of curves, each a name and a path, with axes from 0 to `most` and to `highest`.
-fn frame<'a>(name: &str, most: f64, highest: f64, curves: impl Iterator<Item = (&'a str, String)>) -> Markup {
-    let pixels = |at: f64| format!("{at:.1}");
-    html! {
-        svg width=(WIDTH) height=(HEIGHT) viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(name) {
-            path.axis d=(format!("M{LEFT} {TOP}V{:.1}H{WIDTH}", HEIGHT - BOTTOM)) {}
-            @for part in [0.0, 0.5, 1.0] {
-                @let anchor = if part == 1.0 { "end" } else { "middle" };
-                text x=(pixels(x(part))) y=(pixels(HEIGHT - BOTTOM + 14.0)) text-anchor=(anchor) { (short(most * part)) }
-                text x=(pixels(LEFT - 4.0)) y=(pixels(y(part) + 4.0)) text-anchor="end" {
-                    (format!("{:.0}%", 100.0 * highest * part))
+        h2 { "Success within a distance" }
+        div.chips {
+            @for (at, row) in ranked.iter().enumerate() {
+                @let (slot, key) = (slot(at), content.key(row));
+                button.chip.(slot) data-key=(key) aria-pressed=(at < EMPHASISED) title=(row.about) {
+                    (chart::sample()) (name(row))
                 }
             }
-            text x=(pixels((LEFT + WIDTH) / 2.0)) y=(pixels(HEIGHT - 4.0)) text-anchor="middle" { (name) }
-            @for (at, (method, path)) in curves.enumerate() {
-                path.curve stroke=(colour(at)) d=(path) { title { (method) } }
-            }
+        }
+        p {
+            "The part of the attacked images that each method changes successfully within a distance. Six methods at most are \
+             emphasised: a press on a name chooses it, pointing at a curve or a name shows it everywhere. On the right the smallest, \
+             the middle half, the median and the largest distance of each method's successes."
+        }
+        div.charts { (pair(content, &ranked, content.norm)) }
+        details {
+            summary { "The same in other norms" }
+            div.charts { @for norm in others { (pair(content, &ranked, norm)) } }
         }
     }
 }
 
-/// Three digits.
-fn short(number: f64) -> String {
-    if number >= 100.0 { format!("{number:.0}") } else { format!("{number:.3}") }
+fn pair(content: &Content<'_>, ranked: &[&MethodRow], norm: Norm) -> Markup {
+    let curves: Vec<MethodSteps<'_>> = ranked.iter().map(|row| points(content, row, norm)).collect();
+    let scale = scale_of(content, norm);
+    let drawn: Vec<ChartCurve<'_>> = curves
+        .iter()
+        .map(|MethodSteps { row, key, points }| ChartCurve {
+            name: &row.method,
+            key: *key,
+            points: points.clone(),
+        })
+        .collect();
+    let label = format!("{} of the change", norm_name(norm));
+    html! {
+        (chart::steps(&label, scale, &drawn))
+        (spreads(&label, scale, &curves))
+    }
+}
+
+fn distance(norm: Norm, distance: &Distance) -> f64 {
+    match norm {
+        Norm::L0 => distance.pixels as f64,
+        Norm::L1 => distance.l1,
+        Norm::L2 => distance.l2,
+        Norm::Linf => distance.linf,
+    }
+}
+
+fn points<'a>(content: &Content<'a>, row: &'a MethodRow, norm: Norm) -> MethodSteps<'a> {
+    let found = content.records.iter().filter(|record| record.method == row.method);
+    let distances = found.filter_map(|record| Some(distance(norm, &record.found.as_ref()?.distance)));
+    MethodSteps { row, key: content.key(row), points: curve(distances, row.attacked) }
+}
+
+fn scale_of(content: &Content<'_>, norm: Norm) -> ChartScale {
+    let found = content.records.iter().filter_map(|record| record.found.as_ref());
+    ChartScale::of(found.map(|found| distance(norm, &found.distance)))
+}
+
+/// The distance within which a part of a method's own successes lies.
+fn quantile(points: &[(f64, f64)], part: f64) -> Option<f64> {
+    let all = points.last()?.1;
+    points.iter().find(|point| point.1 >= part * all * (1.0 - 1e-9)).map(|point| point.0)
+}
+
+/// A line a method: from the smallest to the largest distance, thick in the middle half, a ring at the median.
+fn spreads(label: &str, scale: ChartScale, curves: &[MethodSteps<'_>]) -> Markup {
+    let shown: Vec<&MethodSteps<'_>> = curves.iter().filter(|curve| !curve.points.is_empty()).collect();
+    let bottom = 8.0 + ROW * shown.len() as f64;
+    let x = |number: f64| format!("{:.1}", LEFT + scale.part(number) * (RIGHT - LEFT));
+    html! {
+        svg.chart.ranges viewBox=(format!("0 0 {WIDTH} {}", bottom + 46.0)) role="img" aria-label={ "spread of " (label) } {
+            @for tick in scale.ticks() {
+                path.line d=(format!("M{} 4V{bottom}", x(tick))) {}
+                text x=(x(tick)) y=(bottom + 17.0) text-anchor="middle" { (short(tick)) }
+            }
+            text x=((LEFT + RIGHT) / 2.0) y=(bottom + 38.0) text-anchor="middle" { (label) }
+            @for (at, MethodSteps { row, key, points }) in shown.into_iter().enumerate() {
+                @let y = 8.0 + ROW * (at as f64 + 0.5);
+                @let [least, low, median, high, most] =
+                    [0.0, 0.25, 0.5, 0.75, 1.0].map(|part| x(quantile(points, part).unwrap_or(0.0)));
+                g data-key=(key) {
+                    title { (row.method) }
+                    text x=(LEFT - 10.0) y=(y + 4.0) text-anchor="end" { (name(row)) }
+                    path.range d=(format!("M{least} {y}H{most}")) {}
+                    path.middle d=(format!("M{low} {y}H{high}")) {}
+                    circle cx=(median) cy=(y) r="4" {}
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -119,9 +128,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bins_hold_all_successes() {
-        let bins = bins(&[(0.0, 0.1), (0.5, 0.2), (1.0, 0.4)], 1.0);
-        assert_eq!((bins[0], bins[BINS / 2], bins[BINS - 1]), (0.25, 0.25, 0.5));
-        assert!((bins.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    fn quantiles_are_of_the_successes_alone() {
+        let points = [(1.0, 0.1), (2.0, 0.2), (3.0, 0.4)];
+        for (part, want) in [(0.0, 1.0), (0.25, 1.0), (0.5, 2.0), (0.75, 3.0), (1.0, 3.0)] {
+            assert_eq!(quantile(&points, part), Some(want), "{part}");
+        }
+        assert_eq!(quantile(&[], 0.5), None);
     }
 }

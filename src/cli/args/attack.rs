@@ -118,7 +118,7 @@ pub(in crate::cli) struct Attack {
     /// goes on; of several limits for an overview, and a folder each
     #[arg(short = 'o', long, value_name = "FOLDER")]
     pub(in crate::cli) output: PathBuf,
-    /// Pictures a method in report.html; all are in the folder
+    /// Images in report.html, each under all methods; all pictures are in the folder
     #[arg(long, value_name = "N", default_value_t = 12)]
     pub(in crate::cli) gallery: usize,
     /// Write one JSON object instead of text

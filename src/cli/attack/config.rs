@@ -1,5 +1,6 @@
 //! What the arguments of `attack` mean.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::limits::{self, Typed};
@@ -91,6 +92,48 @@ impl TryFrom<&args::Attack> for AttackConfig {
             norm: args.norm.into(),
         })
     }
+}
+
+/// What a page says of a run's settings, by name; `limits` as they were typed.
+pub(super) fn in_words(
+    args: &args::Attack,
+    config: &AttackConfig,
+    limits: &str,
+) -> Vec<(&'static str, String)> {
+    let names =
+        |paths: &[PathBuf]| -> Vec<String> { paths.iter().map(|path| path.display().to_string()).collect() };
+    let numbers = |numbers: &[f32]| numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let or = |text: String, otherwise: &str| if text.is_empty() { otherwise.to_owned() } else { text };
+    let target =
+        args.target_class.map_or_else(|| args.targets.clone(), |class| format!("only class {class}"));
+    let mut words = vec![
+        ("network", args.network.display().to_string()),
+        ("images", args.images.display().to_string()),
+        ("limits", or(limits.to_owned(), "the valid range")),
+        ("pixels that may change", args.pixels.map_or("all".to_owned(), |pixels| pixels.to_string())),
+        ("wrong classes aimed at", target),
+        ("confidence", args.confidence.clone()),
+        ("results on the grid of 8 bits", if args.round { "yes" } else { "no" }.to_owned()),
+        (
+            "images of each class",
+            args.protocol.map_or("all".to_owned(), |count| format!("the first {count}")),
+        ),
+        ("norm of nearest", config.norm.to_string()),
+        ("reading of patch", config.reading.to_string()),
+        ("seconds a method and image", config.each.as_secs_f64().to_string()),
+        ("seed", args.seed.to_string()),
+        ("images at a time", config.threads.to_string()),
+    ];
+    let more = [
+        ("labels", args.labels.as_ref().map_or(String::new(), |path| path.display().to_string())),
+        ("mean", numbers(&args.mean)),
+        ("deviation", numbers(&config.deviation)),
+        ("companions", names(&args.companions).join(", ")),
+        ("transfer to", names(&args.transfers).join(", ")),
+        ("features", args.features.clone().unwrap_or_default()),
+    ];
+    words.extend(more.into_iter().filter(|(_, value)| !value.is_empty()));
+    words
 }
 
 fn confidence(text: &str) -> Result<Confidence, UsageError> {

@@ -30,6 +30,7 @@ use crate::budget::Budget;
 use crate::campaign::Digest;
 use crate::cli::terminal::{self, say};
 use crate::onnx;
+use crate::report::Provenance;
 use crate::witness::write::WriteError;
 use config::AttackConfig;
 use features::{Source, SourceError};
@@ -90,8 +91,8 @@ impl Failing for AttackFailure {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &args::Attack) -> Exit {
-    attack(args).unwrap_or_else(|failure| failure.tell(args.json.then_some(origin(args))))
+pub(super) fn run(args: &args::Attack, provenance: &Provenance) -> Exit {
+    attack(args, provenance).unwrap_or_else(|failure| failure.tell(args.json.then_some(origin(args))))
 }
 
 /// What the outcome of an attack depends on, besides the image and the method: the first line of the journal.
@@ -152,7 +153,7 @@ impl Ready {
     }
 }
 
-fn attack(args: &args::Attack) -> Result<Exit, AttackFailure> {
+fn attack(args: &args::Attack, provenance: &Provenance) -> Result<Exit, AttackFailure> {
     let config = AttackConfig::try_from(args)?;
     let budget = Budget::unlimited().with_interrupt(interrupt().map_err(AttackFailure::System)?);
     let ready = Ready::new(args, &config)?;
@@ -162,16 +163,20 @@ fn attack(args: &args::Attack) -> Result<Exit, AttackFailure> {
         features: &ready.source.features(&ready.victim, config.threads, &budget),
         ready: &ready,
         budget: &budget,
+        provenance,
         show: !args.quiet && io::stderr().is_terminal(),
     };
     let [typed] = config.limits.as_slice() else { return sweep::run(&work, &config.limits) };
     let network = args.network.file_name().unwrap_or_default().to_string_lossy();
-    match work.run(&typed.limits, &args.output, &network)? {
+    match work.run(typed, &args.output, &network)? {
         WorkEnding::Interrupted { done } => Ok(interrupted(done, work.pairs())),
         WorkEnding::Done { summary, records: _, json } => {
             let written = match args.json {
                 true => terminal::print_json(&origin(args).line(json)),
-                false => terminal::print(&table::text(&summary)),
+                false => {
+                    let text = table::text(&summary, typed.limits.norm(config.norm));
+                    terminal::print(&format!("{text}{}", where_the_rest_is(&args.output)))
+                }
             };
             Ok(terminal::ended(written, Exit::Answered))
         }
@@ -181,6 +186,12 @@ fn attack(args: &args::Attack) -> Result<Exit, AttackFailure> {
 /// Who writes what is written as JSON.
 fn origin(args: &args::Attack) -> Origin {
     Origin::seeded("attack", args.seed)
+}
+
+/// A line that says where all other figures are.
+fn where_the_rest_is(output: &Path) -> String {
+    let file = |name: &str| output.join(name).display().to_string();
+    format!("All figures: {}; to be looked at: {}\n", file("results.json"), file("report.html"))
 }
 
 fn interrupted(done: usize, all: usize) -> Exit {

@@ -2,7 +2,7 @@
 
 use super::limits::Typed;
 use super::work::{Work, WorkEnding};
-use super::{AttackFailure, AttackSettings, interrupted, origin, write};
+use super::{AttackFailure, AttackSettings, config, interrupted, origin, where_the_rest_is, write};
 use crate::attack::csv;
 use crate::attack::overview::{self, OverviewRun};
 use crate::attack::page::limits;
@@ -29,7 +29,7 @@ pub(super) fn run(work: &Work<'_>, runs: &[Typed]) -> Result<Exit, AttackFailure
         }
         let folder = typed.folder();
         let title = format!("{network}, {}", typed.text);
-        match work.run(&typed.limits, &args.output.join(&folder), &title)? {
+        match work.run(typed, &args.output.join(&folder), &title)? {
             WorkEnding::Interrupted { done } => {
                 return Ok(interrupted(at * work.pairs() + done, runs.len() * work.pairs()));
             }
@@ -42,12 +42,15 @@ pub(super) fn run(work: &Work<'_>, runs: &[Typed]) -> Result<Exit, AttackFailure
         }
     }
     let json = overview::to_json(&parts, serde_json::json!(settings));
+    let typed: Vec<&str> = runs.iter().map(|typed| typed.text.as_str()).collect();
+    let told = config::in_words(args, work.config, &typed.join(" or "));
+    let page = limits::page(&network, &parts, &told, work.provenance);
     write::whole(&args.output.join("results.csv"), lines.as_bytes())?;
     write::whole(&args.output.join("results.json"), format!("{json:#}\n").as_bytes())?;
-    write::whole(&args.output.join("report.html"), limits::page(&network, &parts).as_bytes())?;
+    write::whole(&args.output.join("report.html"), page.as_bytes())?;
     let written = match args.json {
         true => terminal::print_json(&origin(args).line(json)),
-        false => terminal::print(&overview::text(&parts)),
+        false => terminal::print(&format!("{}{}", overview::text(&parts), where_the_rest_is(&args.output))),
     };
     Ok(terminal::ended(written, Exit::Answered))
 }

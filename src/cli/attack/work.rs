@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::config::AttackConfig;
+use super::config::{self, AttackConfig};
+use super::limits::Typed;
 use super::{AttackFailure, AttackSettings, Ready, write};
 use crate::attack::measures::features::Features;
 use crate::attack::record::{AttackEnding, Record};
@@ -15,7 +16,7 @@ use crate::attack::{Limits, Victim};
 use crate::budget::Budget;
 use crate::cli::args;
 use crate::cli::journal::{JournalError, JournalFile};
-use crate::report::Bar;
+use crate::report::{Bar, Provenance};
 
 /// What all runs of a command share.
 pub(super) struct Work<'a> {
@@ -24,6 +25,8 @@ pub(super) struct Work<'a> {
     pub(super) ready: &'a Ready,
     pub(super) features: &'a Features<'a>,
     pub(super) budget: &'a Budget,
+    /// What its pages say that they were made by.
+    pub(super) provenance: &'a Provenance,
     /// Whether there is somebody to see a bar.
     pub(super) show: bool,
 }
@@ -43,12 +46,8 @@ impl Work<'_> {
     }
 
     /// Does a run in a folder, or what is left of it. `title` is what its page is headed with.
-    pub(super) fn run(
-        &self,
-        limits: &Limits,
-        output: &Path,
-        title: &str,
-    ) -> Result<WorkEnding, AttackFailure> {
+    pub(super) fn run(&self, typed: &Typed, output: &Path, title: &str) -> Result<WorkEnding, AttackFailure> {
+        let limits = &typed.limits;
         let Ready { victim, subjects, attacked, chosen, others, .. } = self.ready;
         let settings = AttackSettings { limits: self.told(limits), ..self.ready.settings.clone() };
         write::folder(output)?;
@@ -81,8 +80,12 @@ impl Work<'_> {
             subjects,
             records: &records,
             summary: &summary,
+            norm: limits.norm(self.config.norm),
+            names: &self.names(),
+            told: &config::in_words(self.args, self.config, &typed.text),
+            provenance: self.provenance,
         };
-        let json = report.write(&self.names(), serde_json::json!(settings))?;
+        let json = report.write(serde_json::json!(settings))?;
         Ok(WorkEnding::Done { summary: Box::new(summary), records, json })
     }
 

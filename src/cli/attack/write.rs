@@ -15,6 +15,8 @@ use crate::attack::record::{ConfirmedResult, Record};
 use crate::attack::run::Subject;
 use crate::attack::summary::Summary;
 use crate::cli::output::OutputFile;
+use crate::nearest::Norm;
+use crate::report::Provenance;
 use crate::witness::write::WriteError;
 
 /// What is written.
@@ -23,12 +25,19 @@ pub(super) struct WrittenReport<'a> {
     pub(super) output: &'a Path,
     /// The page's heading.
     pub(super) title: &'a str,
-    /// Most pictures of a method on the page.
+    /// Most images on the page.
     pub(super) gallery: usize,
     pub(super) victim: &'a Victim,
     pub(super) subjects: &'a [Subject],
     pub(super) records: &'a [Record],
     pub(super) summary: &'a Summary,
+    /// The norm that the run is about.
+    pub(super) norm: Norm,
+    /// The images' names, by number.
+    pub(super) names: &'a [String],
+    /// What the run was told, for the page.
+    pub(super) told: &'a [(&'static str, String)],
+    pub(super) provenance: &'a Provenance,
 }
 
 /// Makes a folder, and those above it.
@@ -38,12 +47,12 @@ pub(super) fn folder(path: &Path) -> Result<(), WriteError> {
 
 impl WrittenReport<'_> {
     /// Writes all of it; the JSON, for standard output too.
-    pub(super) fn write(&self, names: &[String], settings: Value) -> Result<Value, WriteError> {
+    pub(super) fn write(&self, settings: Value) -> Result<Value, WriteError> {
         let output = self.output;
         let json = self.summary.to_json(settings, self.records);
         self.pictures()?;
         whole(&output.join("adversarial.npz"), &self.arrays()?)?;
-        whole(&output.join("results.csv"), csv::text(self.records, self.subjects, names).as_bytes())?;
+        whole(&output.join("results.csv"), csv::text(self.records, self.subjects, self.names).as_bytes())?;
         whole(&output.join("results.json"), format!("{json:#}\n").as_bytes())?;
         whole(&output.join("report.html"), self.page().as_bytes())?;
         Ok(json)
@@ -57,6 +66,10 @@ impl WrittenReport<'_> {
             subjects: self.subjects,
             records: self.records,
             gallery: self.gallery,
+            names: self.names,
+            norm: self.norm,
+            settings: self.told,
+            provenance: self.provenance,
         })
     }
 

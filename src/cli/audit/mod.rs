@@ -23,7 +23,7 @@ use crate::audit::{AuditClaim, AuditRecord, AuditSummary, Finding, InstanceTruth
 use crate::budget::{Budget, Interrupt};
 use crate::cli::terminal::{self, say};
 use crate::pack;
-use crate::report::Bar;
+use crate::report::{Bar, Provenance};
 use files::{Instance, TableError};
 use journal::{Journal, Settings};
 
@@ -57,13 +57,17 @@ impl Failing for AuditFailure {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &args::AuditArgs) -> Exit {
+pub(super) fn run(args: &args::AuditArgs, provenance: &Provenance) -> Exit {
     let json = args.json.then_some(Origin::seeded("audit", args.seed));
-    audit(args, json).unwrap_or_else(|failure| failure.tell(json))
+    audit(args, json, provenance).unwrap_or_else(|failure| failure.tell(json))
 }
 
 /// An interrupted audit writes what it has found until then, and says so.
-fn audit(args: &args::AuditArgs, json: Option<Origin>) -> Result<Exit, AuditFailure> {
+fn audit(
+    args: &args::AuditArgs,
+    json: Option<Origin>,
+    provenance: &Provenance,
+) -> Result<Exit, AuditFailure> {
     let config = config::AuditConfig::try_from(args)?;
     let mut entries = Vec::new();
     for table in &args.claims {
@@ -80,7 +84,7 @@ fn audit(args: &args::AuditArgs, json: Option<Origin>) -> Result<Exit, AuditFail
     let open = instances.len() - records.len();
     let summary = AuditSummary::new(&records).with_open(open);
     if let Some(path) = &args.html {
-        let written = pack::write_bytes(path, page::page(&summary).as_bytes());
+        let written = pack::write_bytes(path, page::page(&summary, provenance).as_bytes());
         written.map_err(|source| AuditFailure::Write { path: path.clone(), source })?;
     }
     let written = match json {

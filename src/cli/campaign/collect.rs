@@ -9,10 +9,11 @@ use crate::cli::exit::Exit;
 use crate::cli::object::Origin;
 use crate::cli::terminal::{self, say};
 use crate::pack;
+use crate::report::Provenance;
 use crate::report::table::markdown;
 
 /// Runs the command.
-pub(super) fn run(args: &args::CampaignCollect) -> Result<Exit, CampaignFailure> {
+pub(super) fn run(args: &args::CampaignCollect, provenance: &Provenance) -> Result<Exit, CampaignFailure> {
     let collected = collected(&args.folders)?;
     warn(&collected);
     let before = if args.against.is_empty() { None } else { Some(self::collected(&args.against)?) };
@@ -28,7 +29,7 @@ pub(super) fn run(args: &args::CampaignCollect) -> Result<Exit, CampaignFailure>
         write(path, &Origin::of("campaign").line(object))?;
     }
     if let Some(path) = &args.html {
-        write(path, &page::page(&collected, compared.as_ref()))?;
+        write(path, &page::page(&collected, compared.as_ref(), provenance))?;
     }
     let written = terminal::print(&in_words(&collected, compared.as_ref()));
     Ok(terminal::ended(written, Exit::Answered))

@@ -10,13 +10,12 @@ mod status;
 mod submit;
 mod unit;
 
-use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
-use super::args;
 use super::config::UsageError;
 use super::exit::Exit;
+use super::{Invocation, args};
 use crate::campaign::{FolderError, ListingError, PlanError};
 use crate::cli::failure::Failing;
 use crate::cli::object::Origin;
@@ -96,12 +95,13 @@ impl Failing for CampaignFailure {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &args::CampaignArgs, itself: &[OsString]) -> Exit {
+pub(super) fn run(args: &args::CampaignArgs, invocation: &Invocation) -> Exit {
+    let itself = &invocation.itself;
     let done = match &args.command {
         args::CampaignStep::Plan(args) => plan::run(args),
         args::CampaignStep::Run(args) => run::run(args, itself),
         args::CampaignStep::Status(args) => status::run(args),
-        args::CampaignStep::Collect(args) => collect::run(args),
+        args::CampaignStep::Collect(args) => collect::run(args, &invocation.provenance()),
         args::CampaignStep::Submit(args) => submit::run(args, itself),
     };
     let json = matches!(&args.command, args::CampaignStep::Status(args) if args.json);
