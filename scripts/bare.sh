@@ -29,7 +29,8 @@ readonly ROOTS=(debian12 debian12-llvm debian13 ubuntu22.04 ubuntu24.04)
 apt_uses() { apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' 2>/dev/null | sed -n "s/^$1 //p" | grep -v security | head -n 1; }
 DEBIAN=${COUNTERPATCH_DEBIAN:-$(apt_uses Debian || true)}
 UBUNTU=${COUNTERPATCH_UBUNTU:-$(apt_uses Ubuntu || true)}
-readonly DEBIAN UBUNTU
+# apt's addresses end in a slash, and a second one behind it is an error to some mirrors.
+readonly DEBIAN=${DEBIAN%/} UBUNTU=${UBUNTU%/}
 export COUNTERPATCH_DEBIAN=$DEBIAN
 readonly QUICK=(needs format setup_scripts competition_scripts)
 readonly BRIEFLY='./scripts/setup.sh --for-tests && cargo build --release --locked --package highs-sys'
