@@ -1,5 +1,5 @@
 //! Text that comes from files, as messages show it: a name may hold characters that command a terminal, or that make two
-//! lines of one. The one function for it.
+//! lines of one; and as one word of a shell.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -61,6 +61,16 @@ fn is_unsafe(character: char) -> bool {
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// A text as one word of a shell, which reads it back as it is.
+#[cfg(feature = "cli")]
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +89,21 @@ mod tests {
             assert_eq!(escaped(text), one_line);
             assert_eq!(escaped_lines(text), lines);
             assert_eq!(escaped_json(text), json);
+        }
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_shell_reads_a_word_back() {
+        for (word, want) in [
+            ("a.onnx", "a.onnx"),
+            ("linf=8/255,l2=1", "linf=8/255,l2=1"),
+            ("my net.onnx", "'my net.onnx'"),
+            ("it's", r"'it'\''s'"),
+            ("$(x)", "'$(x)'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(word), want);
         }
     }
 }

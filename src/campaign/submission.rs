@@ -6,6 +6,8 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use crate::escape::shell_word;
+
 /// Seconds before its limit in which a task ends its units: each takes up to 3 s once it is told to.
 const NOTICE: u32 = 60;
 
@@ -82,15 +84,6 @@ impl Submission {
     }
 }
 
-/// A text as one word of a shell.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-%+=:@,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,12 +100,5 @@ mod tests {
             options: Some("--time=1:00:00 --account=me".into()),
         };
         insta::assert_snapshot!(submission.script());
-    }
-
-    #[test]
-    fn words_of_a_shell_stand_for_themselves() {
-        for (text, want) in [("/a/b-c", "/a/b-c"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("", "''")] {
-            assert_eq!(shell_word(text), want);
-        }
     }
 }

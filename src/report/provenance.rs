@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::budget;
+use crate::{budget, escape};
 
 /// A run of this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Provenance {
 impl Provenance {
     /// Of this run, which begins now. `words` are the program's name and its arguments.
     pub fn now(words: impl IntoIterator<Item = String>, commit: Option<&str>) -> Self {
-        let words: Vec<String> = words.into_iter().map(|word| quoted(&word)).collect();
+        let words: Vec<String> = words.into_iter().map(|word| escape::shell_word(&word)).collect();
         Self {
             command: words.join(" "),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -52,32 +52,9 @@ impl Provenance {
     }
 }
 
-/// A word as a shell reads it back.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_shell_reads_the_command_back() {
-        for (word, want) in [
-            ("a.onnx", "a.onnx"),
-            ("linf=8/255,l2=1", "linf=8/255,l2=1"),
-            ("my net.onnx", "'my net.onnx'"),
-            ("it's", r"'it'\''s'"),
-            ("$(x)", "'$(x)'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), want);
-        }
-    }
 
     #[test]
     fn a_block_says_what_there_is_to_say() {
