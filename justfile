@@ -25,6 +25,10 @@ install:
 dist:
     ./scripts/dist.sh
 
+# The image of Dockerfile, built and tried with docker, podman or buildah: `just image TAG --build-arg DEBIAN=…`.
+image *ARGS:
+    ./scripts/image.sh {{ARGS}}
+
 # Run the tests.
 test *ARGS:
     cargo nextest run --workspace {{ARGS}}

@@ -46,27 +46,12 @@ check_binary() {
     say "$bytes bytes, $newest at most"
 }
 
-# licences FOLDER: the texts that come with each crate that is linked, and HiGHS's.
-licences() {
-    local name version folder
-    mkdir -p "$1"
-    cargo tree --locked --edges normal --prefix none --format '{p}' | awk '{print $1, substr($2, 2)}' | sort -u \
-        | while read -r name version; do
-            for folder in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$name-$version"; do
-                [ -d "$folder" ] || continue
-                find "$folder" -maxdepth 1 -type f \( -iname 'licen[sc]e*' -o -iname 'copying*' -o -iname 'notice*' \) \
-                    -exec sh -c 'cp "$1" "$2-$(basename "$1")"' sh {} "$1/$name-$version" \;
-                if [ "$name" = highs-sys ]; then cp "$folder/HiGHS/LICENSE.txt" "$1/HiGHS-LICENSE.txt"; fi
-            done
-        done
-}
-
 check_binary
 version=$(sed -n '/^\[package\]/,/^version/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 name=counterpatch-$version-x86_64-linux
 rm -rf "build/dist/$name"
 mkdir -p "build/dist/$name"
 cp "$binary" README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT "build/dist/$name/"
-licences "build/dist/$name/licences"
+./scripts/licences.sh "build/dist/$name/licences"
 tar -C build/dist -czf "build/dist/$name.tar.gz" "$name"
 printf '%s\n' "$PWD/build/dist/$name.tar.gz"

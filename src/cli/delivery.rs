@@ -88,7 +88,9 @@ impl Delivery {
         match (self.style, answer) {
             (Style::Json(origin), _) => {
                 let mut line = json::verdict(answer);
-                line.as_object_mut().into_iter().for_each(|line| line.extend(fields.clone()));
+                if let Some(line) = line.as_object_mut() {
+                    line.extend(fields);
+                }
                 terminal::print_json(&origin.line(line))
             }
             // Nothing but a verdict may stand on standard output.

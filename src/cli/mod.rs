@@ -102,7 +102,11 @@ fn dispatch(invocation: &Invocation) -> Exit {
         }
     };
     match arguments.command {
-        Some(Command::Verify(args)) => verify::run(&args, &invocation.provenance()),
+        Some(Command::Verify(args)) => {
+            // Only a page tells it.
+            let provenance = args.html.is_some().then(|| invocation.provenance());
+            verify::run(&args, provenance.as_ref())
+        }
         Some(Command::Pair(args)) => pair::run(&args, &invocation.itself),
         Some(Command::Guard(args)) => second::guard::run(&args),
         Some(Command::Attack(args)) => attack::run(&args, &invocation.provenance()),

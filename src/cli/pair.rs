@@ -86,8 +86,8 @@ fn pair(
     adopted.end_all();
     let (answer, by) = match &verdict {
         Settled::Sat(witness, by) => (Answer::Sat(witness), *by),
-        Settled::Unsat(by) => (Answer::Unsat, *by),
-        Settled::Doubtful | Settled::Open => (Answer::Unknown, PairSide::Ours),
+        Settled::Unsat(_, by) => (Answer::Unsat, *by),
+        Settled::Doubtful(_) | Settled::Open(_) => (Answer::Unknown, PairSide::Ours),
     };
     let is_ours = by == PairSide::Ours;
     let name = if is_ours { NAME.to_owned() } else { config.second.name() };
@@ -100,6 +100,7 @@ fn pair(
     let fields = Map::from_iter([
         ("by".to_owned(), json!((!verdict.is_open()).then_some(name))),
         ("second".to_owned(), json!(config.second.name())),
+        ("reason".to_owned(), json!(verdict.reason())),
         ("warnings".to_owned(), json!(doubts)),
         ("witnesses".to_owned(), Value::Array(found)),
     ]);
@@ -118,40 +119,58 @@ enum PairSide {
     Theirs,
 }
 
-/// What is known after one side, or both.
+/// What is known after one side, or both; of all but `sat`, with the words for it.
 #[derive(Debug)]
 enum Settled {
     Sat(Box<Witness>, PairSide),
-    Unsat(PairSide),
+    Unsat(String, PairSide),
     /// The second tool says `sat`, and has no counterexample that counts: a reason to search on.
-    Doubtful,
-    Open,
+    Doubtful(String),
+    Open(String),
 }
 
 impl Settled {
     fn is_open(&self) -> bool {
-        matches!(self, Self::Open | Self::Doubtful)
+        matches!(self, Self::Open(_) | Self::Doubtful(_))
+    }
+
+    /// What the verdict rests on; of an open one, why each side ended.
+    fn reason(&self) -> String {
+        match self {
+            Self::Sat(witness, _) => format!("a counterexample, {}", witness.certainty()),
+            Self::Unsat(why, _) | Self::Doubtful(why) | Self::Open(why) => why.clone(),
+        }
+    }
+
+    /// After `earlier` has left it open: what this says, and of one that is open too both reasons.
+    fn after(self, earlier: &str) -> Self {
+        let both = |why| format!("{earlier}; {why}");
+        match self {
+            Self::Doubtful(why) => Self::Doubtful(both(why)),
+            Self::Open(why) => Self::Open(both(why)),
+            settled => settled,
+        }
     }
 }
 
 /// The verdict of both sides, and what is odd about it: a counterexample outweighs every proof.
 fn merged(ours: Settled, theirs: Settled, second: &str) -> (Settled, Option<String>) {
     match (ours, theirs) {
-        (sat @ Settled::Sat(..), Settled::Unsat(_)) => {
+        (sat @ Settled::Sat(..), Settled::Unsat(..)) => {
             let contradiction = format!(
                 "{second} says unsat, but we hold a counterexample that passes every check; the answer is sat. \
                  Please report this to the makers of {second}"
             );
             (sat, Some(contradiction))
         }
-        (Settled::Unsat(_), sat @ Settled::Sat(..)) => {
+        (Settled::Unsat(..), sat @ Settled::Sat(..)) => {
             let contradiction = format!(
                 "our bounds exclude a violation, but the counterexample of {second} passes every check; the answer \
                  is sat. Please report this bug of counterpatch with the two files"
             );
             (sat, Some(contradiction))
         }
-        (Settled::Open | Settled::Doubtful, theirs) => (theirs, None),
+        (Settled::Open(why) | Settled::Doubtful(why), theirs) => (theirs.after(&why), None),
         (ours, _) => (ours, None),
     }
 }
@@ -172,9 +191,9 @@ impl PairRun<'_> {
         if !ours.is_open() || self.budget.check().is_err() {
             return ours;
         }
-        match self.ask(self.budget) {
+        match self.ask(self.budget).after(&ours.reason()) {
             // The rest of the time is ours, whatever was wrong with the second tool.
-            Settled::Doubtful | Settled::Open => self.search_on(),
+            Settled::Doubtful(why) | Settled::Open(why) => self.search_on().after(&why),
             settled => settled,
         }
     }
@@ -224,40 +243,44 @@ impl PairRun<'_> {
         let verdict = pipeline::falsify(query, models, config, budget, &statistics);
         match verdict {
             Ok(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
-                if !self.quiet {
-                    say!("note: our search: a counterexample that other engines' rounding may hide");
-                }
-                Settled::Open
+                self.left_open("a counterexample that other engines' rounding may hide".to_owned())
             }
             Ok(Verdict::Sat(witness)) => Settled::Sat(Box::new(witness), PairSide::Ours),
-            Ok(Verdict::Unsat(_)) => Settled::Unsat(PairSide::Ours),
+            Ok(Verdict::Unsat(proof)) => Settled::Unsat(proof.ground().to_string(), PairSide::Ours),
             Ok(Verdict::Unknown(reason)) => {
+                let settled = self.left_open(reason.to_string());
                 if !self.quiet {
-                    say!("note: our search: {reason}");
                     statistics.notes().iter().for_each(|note| say!("note: {note}"));
                 }
-                Settled::Open
+                settled
             }
             Err(error) => {
                 say!("warning: no search of our own: {error}");
-                Settled::Open
+                Settled::Open(format!("no search of our own: {error}"))
             }
         }
     }
 
+    /// Our search is over without an answer.
+    fn left_open(&self, why: String) -> Settled {
+        let why = format!("our search: {why}");
+        if !self.quiet {
+            say!("note: {why}");
+        }
+        Settled::Open(why)
+    }
+
     fn ask(&self, budget: &Budget) -> Settled {
         let second = self.config.second.name();
+        let told = |why: String| {
+            say!("warning: {why}");
+            Settled::Open(why)
+        };
         match self.answer(budget) {
-            Ok(second::ToolAnswer::Unsat) => Settled::Unsat(PairSide::Theirs),
+            Ok(second::ToolAnswer::Unsat) => Settled::Unsat(format!("{second} says so"), PairSide::Theirs),
             Ok(second::ToolAnswer::Sat(reading)) => self.believe(&reading),
-            Ok(second::ToolAnswer::None(why)) => {
-                say!("warning: no answer of {second}: {why}");
-                Settled::Open
-            }
-            Err(error) => {
-                say!("warning: {second} cannot be run: {error}");
-                Settled::Open
-            }
+            Ok(second::ToolAnswer::None(why)) => told(format!("no answer of {second}: {why}")),
+            Err(error) => told(format!("{second} cannot be run: {error}")),
         }
     }
 
@@ -276,8 +299,9 @@ impl PairRun<'_> {
     fn believe(&self, reading: &Reading) -> Settled {
         let second = self.config.second.name();
         let refused = |why: String| {
-            say!("warning: {second} says sat, but {why}; it does not count");
-            Settled::Doubtful
+            let why = format!("{second} says sat, but {why}; it does not count");
+            say!("warning: {why}");
+            Settled::Doubtful(why)
         };
         let Some(assignment) = &reading.assignment else {
             return refused("lists no counterexample".to_owned());
@@ -336,33 +360,25 @@ mod tests {
     #[test]
     fn a_counterexample_outweighs_every_proof() {
         let sat = |side| Settled::Sat(witness(), side);
+        let unsat = |side| Settled::Unsat("a proof".to_owned(), side);
+        let open = |why: &str| Settled::Open(why.to_owned());
         let cases = [
-            (
-                sat(PairSide::Ours),
-                Settled::Unsat(PairSide::Theirs),
-                "sat by Ours",
-                Some("the tool says unsat"),
-            ),
-            (
-                Settled::Unsat(PairSide::Ours),
-                sat(PairSide::Theirs),
-                "sat by Theirs",
-                Some("our bounds exclude"),
-            ),
-            (Settled::Open, sat(PairSide::Theirs), "sat by Theirs", None),
-            (sat(PairSide::Ours), Settled::Open, "sat by Ours", None),
-            (Settled::Unsat(PairSide::Ours), Settled::Open, "unsat by Ours", None),
-            (Settled::Open, Settled::Unsat(PairSide::Theirs), "unsat by Theirs", None),
-            (Settled::Open, Settled::Open, "open", None),
-            (Settled::Open, Settled::Doubtful, "open", None),
-            (Settled::Unsat(PairSide::Ours), Settled::Doubtful, "unsat by Ours", None),
+            (sat(PairSide::Ours), unsat(PairSide::Theirs), "sat by Ours", Some("the tool says unsat")),
+            (unsat(PairSide::Ours), sat(PairSide::Theirs), "sat by Theirs", Some("our bounds exclude")),
+            (open("no time"), sat(PairSide::Theirs), "sat by Theirs", None),
+            (sat(PairSide::Ours), open("no time"), "sat by Ours", None),
+            (unsat(PairSide::Ours), open("no time"), "unsat by Ours", None),
+            (open("no time"), unsat(PairSide::Theirs), "unsat by Theirs", None),
+            (open("no time"), open("it failed"), "open: no time; it failed", None),
+            (open("no time"), Settled::Doubtful("wrong".to_owned()), "open: no time; wrong", None),
+            (unsat(PairSide::Ours), Settled::Doubtful("wrong".to_owned()), "unsat by Ours", None),
         ];
         for (ours, theirs, want, odd) in cases {
             let (settled, contradiction) = merged(ours, theirs, "the tool");
             let got = match settled {
                 Settled::Sat(_, side) => format!("sat by {side:?}"),
-                Settled::Unsat(side) => format!("unsat by {side:?}"),
-                Settled::Open | Settled::Doubtful => "open".to_owned(),
+                Settled::Unsat(_, side) => format!("unsat by {side:?}"),
+                Settled::Open(why) | Settled::Doubtful(why) => format!("open: {why}"),
             };
             assert_eq!(got, want);
             let told = contradiction.as_deref().unwrap_or_default();

@@ -37,8 +37,8 @@ use crate::witness::{Answer, Certainty, Lost, Witness, write};
 /// How long the search may take to end after a signal.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// Runs the command.
-pub(super) fn run(args: &args::VerifyArgs, provenance: &Provenance) -> Exit {
+/// Runs the command. `provenance` is what its page tells, if it writes one.
+pub(super) fn run(args: &args::VerifyArgs, provenance: Option<&Provenance>) -> Exit {
     let style = if args.json { Style::Json(origin(args)) } else { Style::Text };
     let outlets = Outlets {
         results_file: args.results_file.as_deref(),
@@ -55,7 +55,7 @@ fn origin(args: &args::VerifyArgs) -> Origin {
 /// Searches, and delivers what comes of it.
 fn verify(
     args: &args::VerifyArgs,
-    provenance: &Provenance,
+    provenance: Option<&Provenance>,
     signals: Signals,
     delivery: &Arc<Delivery>,
 ) -> Result<Exit, Failure> {
@@ -105,7 +105,7 @@ fn verify(
     if args.stats {
         terminal::tell(format_args!("{}", statistics.table(budget.elapsed())));
     }
-    if let Some(path) = &args.html {
+    if let (Some(path), Some(provenance)) = (&args.html, provenance) {
         let run = FinishedRun { args, config: &config, outcome: &outcome, statistics: &statistics, seconds };
         if let Err(failure) = run.write(path, provenance, &budget, &interrupt) {
             exit = failure.say();

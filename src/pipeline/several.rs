@@ -85,11 +85,14 @@ impl<'p, T: Real> WitnessPlaces<'p, T> {
 
     /// Where an input of the search lies.
     pub(super) fn of(&self, input: &[T]) -> WitnessPlace {
+        if self.count() == 1 {
+            return WitnessPlace::Anywhere;
+        }
         let input: Vec<f64> = input.iter().map(|x| x.widen()).collect();
-        match (self.count(), self.bends.is_empty()) {
-            (1, _) => WitnessPlace::Anywhere,
-            (_, true) => WitnessPlace::Point(input),
-            (_, false) => WitnessPlace::Pattern(self.pattern(&input)),
+        if self.bends.is_empty() {
+            WitnessPlace::Point(input)
+        } else {
+            WitnessPlace::Pattern(self.pattern(&input))
         }
     }
 

@@ -68,6 +68,22 @@ fn a_tool_that_fails_says_nothing() {
     check("kill -9 $$", "impossible.vnnlib", "unsat", "it was killed by signal 9");
 }
 
+/// The reason in the one line of `--json`.
+#[test]
+fn the_line_says_what_the_verdict_rests_on() {
+    let check = |script: &str, property: &str, want: &str| {
+        let program = folder(script);
+        let tool = ["--timeout", "60", "--then-script", "./tool.sh", "--json"];
+        let run = program.run(&[&["pair", "sum.onnx", property], &tool[..], &NO_SEARCH[..]].concat());
+        let line: serde_json::Value = serde_json::from_str(&run.out).unwrap_or_else(|_| panic!("{run:?}"));
+        let reason = line["reason"].as_str().unwrap_or_else(|| panic!("{run:?}"));
+        assert!(reason.contains(want), "{script}: {reason}");
+    };
+    check("echo unsat >$5", "impossible.vnnlib", "./tool.sh says so");
+    check("echo 'sat\n((X_0 0.5) (X_1 0.25))' >$5", "possible.vnnlib", "a counterexample, ");
+    check("exit 3", "impossible.vnnlib", "bounds");
+}
+
 #[test]
 fn a_tool_that_does_not_exist_is_an_error_before_the_search() {
     let program = folder("");
