@@ -7,8 +7,8 @@ set -euo pipefail
 [ "$(readlink /proc/self/ns/mnt)" != "${BARE_OUTSIDE:?set by bare.sh}" ] || { echo 'bare_inside: no namespace of its own' >&2; exit 1; }
 
 # The keys of Ubuntu's archive, as Debian packages them.
-readonly KEYS=${COUNTERPATCH_DEBIAN:-}/pool/main/u/ubuntu-keyring/ubuntu-archive-keyring_2023.11.28.1-0.2_all.deb
-readonly KEYS_SHA256=965c87f6cd482c07e6589cfcadc9233578bcec860c5a34d64c9802b6221e8af7
+readonly KEYS=${COUNTERPATCH_DEBIAN:-}/pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1-0.2_all.deb
+readonly KEYS_SHA256=b2e7ed48431bf9e7978ae810bbdaf253093570d6e3f864e575b7c13554b81174
 
 # make_base ROOT FOLDER SUITE MIRROR: the minimal system, with sudo and nothing else that it does not have of itself.
 make_base() {

@@ -32,7 +32,7 @@ page() {
 }
 
 commands=$("$program" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | grep -v '^help$')
-lists=$("$program" supports --help | sed -n 's/^ *--\([a-z-]*\)$/\1/p')
+lists=$("$program" supports --help | sed -n 's/^ *--\([a-z-]*\)$/\1/p' | grep -v '^explain$')
 
 source=$target/book-source
 rm -rf "$source" "$target/book"
@@ -42,7 +42,11 @@ for command in $commands; do page "$command.md" "counterpatch $command" "$comman
 for command in $("$program" campaign --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | grep -v '^help$'); do
     page "campaign-$command.md" "counterpatch campaign $command" campaign "$command" --help
 done
-for list in $lists; do page "supports-$list.md" "supports --$list" supports "--$list"; done
+for list in $lists; do
+    explain=()
+    case $list in strategies | attack-methods) explain=(--explain) ;; esac
+    page "supports-$list.md" "supports --$list" supports "--$list" "${explain[@]}"
+done
 # A page that the contents name and that is not there is an error.
 printf '\n[build]\ncreate-missing = false\n' >>"$source/book.toml"
 "$mdbook" build --dest-dir "$(realpath "$target")/book" "$source" 2>"$source/log" || { cat "$source/log" >&2 && die 'the book cannot be built'; }

@@ -14,6 +14,8 @@ pub enum StopReason {
     TimeUp,
     /// SIGTERM, SIGINT, or another thread that has found a witness.
     Interrupted,
+    /// The process holds as much memory as it may.
+    MemoryUp,
     /// Every strategy has tried all that it can try.
     Exhausted,
     /// No input box holds a number of the network's type.
@@ -27,6 +29,7 @@ impl fmt::Display for StopReason {
         f.write_str(match self {
             Self::TimeUp => "the time is up",
             Self::Interrupted => "interrupted",
+            Self::MemoryUp => "the memory is used up",
             Self::Exhausted => "every strategy has ended",
             Self::Unconfirmed => {
                 "bounds over the real numbers exclude a counterexample, those of every permitted computation in floats do not"
@@ -38,22 +41,37 @@ impl fmt::Display for StopReason {
 
 /// A flag that ends a search early; copies share it.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt {
+    raised: Arc<AtomicBool>,
+    /// Whether memory was why. Written before `raised`.
+    memory: Arc<AtomicBool>,
+}
 
 impl Interrupt {
     /// Ends every search that holds a copy.
     pub fn raise(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.raised.store(true, Ordering::Release);
+    }
+
+    /// The same because the process holds too much memory.
+    pub fn raise_for_memory(&self) {
+        self.memory.store(true, Ordering::Relaxed);
+        self.raise();
     }
 
     /// Whether it was raised.
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.raised.load(Ordering::Acquire)
+    }
+
+    /// Why it was raised.
+    pub fn reason(&self) -> StopReason {
+        if self.memory.load(Ordering::Relaxed) { StopReason::MemoryUp } else { StopReason::Interrupted }
     }
 
     /// The flag itself, for a signal handler.
     pub fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.raised)
     }
 }
 
@@ -98,8 +116,8 @@ impl Budget {
 
     /// Why to stop, if it is time to.
     pub fn check(&self) -> Result<(), StopReason> {
-        if self.interrupts.iter().any(Interrupt::is_raised) {
-            return Err(StopReason::Interrupted);
+        if let Some(raised) = self.interrupts.iter().find(|interrupt| interrupt.is_raised()) {
+            return Err(raised.reason());
         }
         match self.deadline {
             Some(deadline) if Instant::now() >= deadline => Err(StopReason::TimeUp),
@@ -118,26 +136,45 @@ impl Budget {
     }
 }
 
+/// The moment in UTC as logs have it: `2026-11-30T20:34:56Z`.
+#[cfg(feature = "cli")]
+pub(crate) fn timestamp() -> String {
+    let seconds = seconds_since_1970();
+    let (year, month, day) = civil(seconds);
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// The date and the time of day in UTC, as pages say when they were made: `2026-11-30 20:34 UTC`.
 #[cfg(feature = "cli")]
 pub(crate) fn date() -> String {
-    // Before 1970 there is no such program.
-    date_of(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+    date_of(seconds_since_1970())
 }
 
-/// Of so many seconds since the beginning of 1970. Days become a date of the Gregorian calendar by counting years from March on,
-/// so that the leap day is the last one (Hinnant, "chrono-compatible low-level date algorithms").
+#[cfg(feature = "cli")]
+fn seconds_since_1970() -> u64 {
+    // Before 1970 there is no such program.
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
 #[cfg(feature = "cli")]
 fn date_of(seconds: u64) -> String {
-    let (days, minutes) = (seconds / 86_400 + 719_468, seconds % 86_400 / 60);
+    let (year, month, day) = civil(seconds);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", seconds / 3_600 % 24, seconds / 60 % 60)
+}
+
+/// Year, month and day so many seconds after the beginning of 1970. Days become a date of the Gregorian calendar by counting years from March on,
+/// so that the leap day is the last one (Hinnant, "chrono-compatible low-level date algorithms").
+#[cfg(feature = "cli")]
+fn civil(seconds: u64) -> (u64, u64, u64) {
+    let days = seconds / 86_400 + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = 400 * era + year + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minutes / 60, minutes % 60)
+    (400 * era + year + u64::from(month <= 2), month, day)
 }
 
 /// Measures how long something takes, for statistics.

@@ -90,7 +90,7 @@ impl RunPlan<'_> {
         // A panic is a bug, has printed its message, and is no success; the other images need not suffer.
         let (ending, found) = match outcome.unwrap_or(Outcome::GaveUp) {
             Outcome::Adversarial(input) => self.confirm(&task, input, chosen.entry.leaves_range),
-            Outcome::Stopped(StopReason::Interrupted) => return None,
+            Outcome::Stopped(StopReason::Interrupted | StopReason::MemoryUp) => return None,
             Outcome::Stopped(StopReason::TimeUp) => (AttackEnding::TimeUp, None),
             Outcome::GaveUp
             | Outcome::Stopped(StopReason::Exhausted | StopReason::NoNumbers | StopReason::Unconfirmed) => {

@@ -6,9 +6,9 @@ mod point;
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
-use super::exit;
+use super::guide;
 pub(super) use attack::{Attack, ChannelOrderArg};
 pub(super) use campaign::{
     CampaignArgs, CampaignCollect, CampaignPlan, CampaignRun, CampaignStatus, CampaignStep, CampaignSubmit,
@@ -18,14 +18,38 @@ pub(super) use point::{Language, NearArgs, PropertyArgs, RadiusArgs};
 
 /// Finds inputs on which a neural network does what it must not do.
 #[derive(Debug, Parser)]
-#[command(version, after_help = exit::HELP, arg_required_else_help = true)]
+#[command(version, after_help = guide::PROGRAM, arg_required_else_help = true)]
 pub(super) struct Arguments {
     /// Print the name of this program
     #[arg(long)]
     pub(super) name: bool,
+    #[command(flatten)]
+    pub(super) messages: MessageArgs,
     /// The command.
     #[command(subcommand)]
     pub(super) command: Option<Command>,
+}
+
+/// How what is said on standard error is said, whatever the command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Messages")]
+pub(super) struct MessageArgs {
+    /// Whether help and messages are coloured: auto is where a terminal shows them and NO_COLOR is not set
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    pub(super) color: ColorChoice,
+    /// Write what is said on standard error to the end of this file too, each line with its time, and also what --quiet keeps
+    /// from standard error
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) log: Option<PathBuf>,
+}
+
+/// How much memory a command may take.
+#[derive(Debug, Args)]
+pub(super) struct MemoryArgs {
+    /// Memory that this process may hold, such as 500M or 4G; a search that holds more is ended, as by a signal [default: no
+    /// limit]
+    #[arg(long, value_name = "BYTES")]
+    pub(super) memory: Option<String>,
 }
 
 /// The commands.
@@ -65,8 +89,23 @@ pub(super) enum Command {
     Man(Man),
 }
 
+impl Command {
+    /// Whether nothing but warnings and errors is to be said.
+    pub(super) fn is_quiet(&self) -> bool {
+        match self {
+            Self::Verify(args) => args.quiet,
+            Self::Pair(args) => args.quiet,
+            Self::Attack(args) => args.quiet,
+            Self::Radius(args) => args.quiet,
+            Self::Audit(args) => args.quiet,
+            _ => false,
+        }
+    }
+}
+
 /// `counterpatch completions`
 #[derive(Debug, Args)]
+#[command(after_help = guide::of("completions"))]
 pub(super) struct Completions {
     /// The shell
     #[arg(value_enum)]
@@ -75,6 +114,7 @@ pub(super) struct Completions {
 
 /// `counterpatch man`
 #[derive(Debug, Args)]
+#[command(after_help = guide::of("man"))]
 pub(super) struct Man {
     /// The folder for counterpatch.1, counterpatch-verify.1 and so on
     #[arg(short = 'o', long, value_name = "FOLDER")]
@@ -83,7 +123,7 @@ pub(super) struct Man {
 
 /// `counterpatch verify`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP, override_usage = "counterpatch verify [OPTIONS] <NETWORK> <PROPERTY>
+#[command(after_help = guide::of("verify"), override_usage = "counterpatch verify [OPTIONS] <NETWORK> <PROPERTY>
        counterpatch verify [OPTIONS] <PROPERTY> --network <NAME=FILE>...")]
 pub(super) struct VerifyArgs {
     /// The network (ONNX) and the property (VNN-LIB), in this order; only the property with --network.
@@ -133,6 +173,8 @@ pub(super) struct VerifyArgs {
     /// it takes some seconds more
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) memory: MemoryArgs,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
@@ -179,7 +221,7 @@ pub(super) struct VerifyArgs {
 
 /// `counterpatch pair`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP, override_usage = "counterpatch pair [OPTIONS] <NETWORK> <PROPERTY> --timeout <SECONDS> \
+#[command(after_help = guide::of("pair"), override_usage = "counterpatch pair [OPTIONS] <NETWORK> <PROPERTY> --timeout <SECONDS> \
 <--then <TOOL>|--then-script <FILE>>")]
 #[command(group = ArgGroup::new("second").required(true).args(["then", "then_script"]))]
 pub(super) struct PairArgs {
@@ -259,7 +301,7 @@ pub(super) struct Guard {
 
 /// `counterpatch check`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP, override_usage = "counterpatch check [OPTIONS] <NETWORK> <PROPERTY> <RESULTS>
+#[command(after_help = guide::of("check"), override_usage = "counterpatch check [OPTIONS] <NETWORK> <PROPERTY> <RESULTS>
        counterpatch check [OPTIONS] <PROPERTY> <RESULTS> --network <NAME=FILE>...")]
 pub(super) struct CheckArgs {
     /// The network (ONNX), the property (VNN-LIB) and the results file, counterexample or certificate of `unsat`, in
@@ -300,7 +342,7 @@ pub(super) enum RulesArg {
 
 /// `counterpatch repair`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = guide::of("repair"))]
 #[command(group = clap::ArgGroup::new("which layers"))]
 pub(super) struct RepairArgs {
     /// The network (ONNX), possibly gzipped
@@ -345,6 +387,8 @@ pub(super) struct RepairArgs {
     /// Seconds that the whole run may take, counted from the start of the process; what is found by then is written
     #[arg(short = 't', long, value_name = "SECONDS", default_value = "60", allow_hyphen_values = true)]
     pub(super) timeout: String,
+    #[command(flatten)]
+    pub(super) memory: MemoryArgs,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
@@ -399,7 +443,7 @@ pub(super) enum DecisionArg {
 
 /// `counterpatch inspect`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = guide::of("inspect"))]
 pub(super) struct Inspect {
     /// The network (ONNX), possibly gzipped
     #[arg(value_name = "NETWORK")]
@@ -417,7 +461,7 @@ pub(super) struct Inspect {
 
 /// `counterpatch convert`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = guide::of("convert"))]
 pub(super) struct Convert {
     /// The property (VNN-LIB 1.0), possibly gzipped
     #[arg(value_name = "PROPERTY")]
@@ -435,7 +479,7 @@ pub(super) struct Convert {
 
 /// `counterpatch audit`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = guide::of("audit"))]
 pub(super) struct AuditArgs {
     /// Tables of claims (CSV): either with a line of names (tool, benchmark, onnx, vnnlib, claim, witness), or
     /// results.csv of VNN-COMP. Counterexamples are looked for relative to their table
@@ -453,6 +497,8 @@ pub(super) struct AuditArgs {
     /// Instances at a time, 1 to 256; each is attacked on one thread [default: as many as this process may use]
     #[arg(short = 'j', long, value_name = "N")]
     pub(super) threads: Option<usize>,
+    #[command(flatten)]
+    pub(super) memory: MemoryArgs,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
@@ -482,8 +528,19 @@ fn dimension(text: &str) -> Result<(String, usize), String> {
 
 /// `counterpatch supports`
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[command(after_help = guide::of("supports"))]
 pub(super) struct Supports {
+    #[command(flatten)]
+    pub(super) question: SupportsQuestion,
+    /// Say of each strategy or method what it is
+    #[arg(long)]
+    pub(super) explain: bool,
+}
+
+/// What is asked.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct SupportsQuestion {
     /// Names of the ONNX operators, one a line
     #[arg(long)]
     pub(super) onnx_operators: bool,

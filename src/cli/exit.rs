@@ -32,22 +32,6 @@ pub enum Exit {
     Interrupted = 14,
 }
 
-/// For `--help`.
-pub(super) const HELP: &str = "\
-Exit status:
-  0   there is a verdict (sat, unsat, unknown, timeout); check: the counterexample is strictly correct;
-      repair: the repaired network is written; attack: the report is written;
-      campaign run: every unit has a result, or is being run by another process
-  2   the command line is wrong
-  3   a file cannot be read, or what it says cannot be used
-  4   the results file, a file of --save, the repaired network or standard output cannot be written
-  5   a bug in this program
-  10  check: the counterexample holds within tolerance only
-  11  check: the counterexample is wrong
-  12  check: the file claims something other than sat
-  13  repair: no repair was found, or there is none
-  14  attack, audit, campaign run: interrupted; the same command goes on where it was, an audit with --journal";
-
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

@@ -11,10 +11,12 @@ mod convert;
 mod delivery;
 pub mod exit;
 mod failure;
+mod guide;
 mod input;
 mod inspect;
 mod journal;
 mod manual;
+mod memory;
 mod near;
 mod networks;
 mod object;
@@ -37,9 +39,9 @@ use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use clap::{CommandFactory, Parser};
+use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, MessageArgs};
 use exit::Exit;
 use failure::{Failing, Failure};
 use object::Origin;
@@ -90,7 +92,9 @@ pub fn run(invocation: &Invocation) -> Exit {
 }
 
 fn dispatch(invocation: &Invocation) -> Exit {
-    let arguments = match Arguments::try_parse_from(invocation.line()) {
+    let line =
+        Arguments::command().color(color(&invocation.arguments)).try_get_matches_from(invocation.line());
+    let arguments = match line.and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
             if error.use_stderr() {
@@ -101,6 +105,14 @@ fn dispatch(invocation: &Invocation) -> Exit {
             return terminal::ended(error.print(), Exit::Answered);
         }
     };
+    let MessageArgs { color, log } = &arguments.messages;
+    let quiet = arguments.command.as_ref().is_some_and(Command::is_quiet);
+    if let Err(error) = terminal::set_voice(quiet, *color, log.as_deref()) {
+        let path = log.clone().unwrap_or_default();
+        say!("error: --log {}: {error} (help: name a file that can be written)", path.display());
+        owe_error(invocation);
+        return Exit::CannotWrite;
+    }
     match arguments.command {
         Some(Command::Verify(args)) => {
             // Only a page tells it.
@@ -125,11 +137,11 @@ fn dispatch(invocation: &Invocation) -> Exit {
     }
 }
 
-/// A results file that was asked for says `error`, and so does an object of JSON, whatever else was wrong with the command line.
+/// A results file that was asked for says `error`, and so does an object of JSON, whatever else was wrong with the command
+/// line.
 fn misunderstood(invocation: &Invocation, why: &clap::Error) -> Exit {
-    let matches = Arguments::command().ignore_errors(true).try_get_matches_from(invocation.line());
     if invocation.arguments.iter().any(|argument| argument == "--json") {
-        let command = matches.as_ref().ok().and_then(|matches| Origin::named(matches.subcommand_name()?));
+        let command = guessed(invocation).and_then(|matches| Origin::named(matches.subcommand_name()?));
         // What follows after a blank line is the command's usage.
         let said = why.to_string();
         let said: Vec<&str> = said.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
@@ -138,7 +150,18 @@ fn misunderstood(invocation: &Invocation, why: &clap::Error) -> Exit {
         // The exit status says what is wrong, whether or not anybody reads this.
         let _ = command.map(|origin| terminal::print_json(&origin.error(said, Exit::Usage)));
     }
-    let file = matches.ok().and_then(|matches| {
+    owe_error(invocation);
+    Exit::Usage
+}
+
+/// What can be made of a command line that is wrong somewhere.
+fn guessed(invocation: &Invocation) -> Option<ArgMatches> {
+    Arguments::command().ignore_errors(true).try_get_matches_from(invocation.line()).ok()
+}
+
+/// Writes `error` to the results file, if there is to be one.
+fn owe_error(invocation: &Invocation) {
+    let file = guessed(invocation).and_then(|matches| {
         let (_, owing) = matches.subcommand().filter(|(name, _)| matches!(*name, "verify" | "pair"))?;
         owing.get_one::<PathBuf>("results_file").cloned()
     });
@@ -146,5 +169,13 @@ fn misunderstood(invocation: &Invocation, why: &clap::Error) -> Exit {
     if let Some(Err(error)) = written {
         say!("error: {error}");
     }
-    Exit::Usage
+}
+
+/// What --color says, before anything else of the line is read: it may be wrong, and is told in colours then.
+fn color(arguments: &[OsString]) -> ColorChoice {
+    let values = arguments.iter().enumerate().filter_map(|(at, argument)| match argument.to_str()? {
+        "--color" => arguments.get(at + 1)?.to_str(),
+        other => other.strip_prefix("--color="),
+    });
+    values.filter_map(|value| ColorChoice::from_str(value, false).ok()).next_back().unwrap_or_default()
 }

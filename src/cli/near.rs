@@ -7,7 +7,7 @@ use vnnlib::Query;
 
 use super::config;
 use super::failure::Failure;
-use super::terminal::say;
+use super::terminal::note;
 use super::{args, input};
 use crate::error::Error;
 use crate::onnx::{self, Model};
@@ -16,12 +16,8 @@ use crate::problem::fit;
 use crate::property::around::{Around, Violation};
 use crate::repair::points::PointsError;
 
-/// The network, made to fit, and the property of inputs so near to the point; notes go to standard error unless `quiet`.
-pub(super) fn around(
-    args: &args::NearArgs,
-    reach: Vec<f64>,
-    quiet: bool,
-) -> Result<(Arc<Model>, Around), Failure> {
+/// The network, made to fit, and the property of inputs so near to the point; notes go to standard error.
+pub(super) fn around(args: &args::NearArgs, reach: Vec<f64>) -> Result<(Arc<Model>, Around), Failure> {
     let config = config::NearConfig::try_from(args)?;
     let model = Arc::new(onnx::read(&args.network).map_err(Error::from)?);
     let model = fit::alone(&model, &args.dims.iter().cloned().collect()).map_err(Error::from)?.model;
@@ -30,11 +26,9 @@ pub(super) fn around(
     let decided = config.decision.of(outputs.iter().copied());
     let leaves = Violation::Leaves { output: decided, decision: config.decision };
     let violation = config.violation.unwrap_or(leaves);
-    if !quiet {
-        say!("note: at the point the network decides for output {decided} of {}", outputs.len());
-        if holds_at(&violation, decided, &outputs) {
-            say!("note: the point itself is a counterexample");
-        }
+    note!("at the point the network decides for output {decided} of {}", outputs.len());
+    if holds_at(&violation, decided, &outputs) {
+        note!("the point itself is a counterexample");
     }
     Ok((model, Around { point, reach, valid: config.valid, outputs: outputs.len(), violation }))
 }

@@ -23,7 +23,7 @@ use super::failure::Failure;
 use super::object::Origin;
 use super::second::{self, Adopted, ToolQuestion};
 use super::session::{self, Outlets};
-use super::terminal::say;
+use super::terminal::{note, say};
 use super::verify::doubts;
 use super::watchdog::{Signals, Watchdog};
 use super::{args, input};
@@ -74,10 +74,8 @@ fn pair(
     let query = input::property(&config.property)?;
     let doubts: Vec<String> = doubts(&query).into_iter().map(|doubt| doubt.text).collect();
     let (models, notes) = input::models(&config.networks.files_for(&query)?, &query, &args.dims)?;
-    if !args.quiet {
-        notes.iter().for_each(|note| say!("note: {note}"));
-    }
-    let pair = PairRun { config: &config, itself, query, models, budget: &budget, quiet: args.quiet };
+    notes.iter().for_each(|note| note!("{note}"));
+    let pair = PairRun { config: &config, itself, query, models, budget: &budget };
     let verdict = match config.order {
         RunOrder::InTurn(first) => pair.in_turn(first),
         RunOrder::Race => pair.race(),
@@ -105,9 +103,9 @@ fn pair(
         ("witnesses".to_owned(), Value::Array(found)),
     ]);
     let exit = delivery.deliver(ToldVerdict { answer, fields }).unwrap_or(Exit::Answered);
-    if !args.quiet && !verdict.is_open() {
+    if !verdict.is_open() {
         let by = if is_ours { "our search".to_owned() } else { config.second.name() };
-        say!("note: {} by {by}, after {:.1} s", answer.word(), budget.elapsed().as_secs_f64());
+        note!("{} by {by}, after {:.1} s", answer.word(), budget.elapsed().as_secs_f64());
     }
     Ok(exit)
 }
@@ -182,7 +180,6 @@ struct PairRun<'a> {
     query: Query,
     models: Vec<Arc<Model>>,
     budget: &'a Budget,
-    quiet: bool,
 }
 
 impl PairRun<'_> {
@@ -243,15 +240,13 @@ impl PairRun<'_> {
         let verdict = pipeline::falsify(query, models, config, budget, &statistics);
         match verdict {
             Ok(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
-                self.left_open("a counterexample that other engines' rounding may hide".to_owned())
+                left_open("a counterexample that other engines' rounding may hide".to_owned())
             }
             Ok(Verdict::Sat(witness)) => Settled::Sat(Box::new(witness), PairSide::Ours),
             Ok(Verdict::Unsat(proof)) => Settled::Unsat(proof.ground().to_string(), PairSide::Ours),
             Ok(Verdict::Unknown(reason)) => {
-                let settled = self.left_open(reason.to_string());
-                if !self.quiet {
-                    statistics.notes().iter().for_each(|note| say!("note: {note}"));
-                }
+                let settled = left_open(reason.to_string());
+                statistics.notes().iter().for_each(|note| note!("{note}"));
                 settled
             }
             Err(error) => {
@@ -259,15 +254,6 @@ impl PairRun<'_> {
                 Settled::Open(format!("no search of our own: {error}"))
             }
         }
-    }
-
-    /// Our search is over without an answer.
-    fn left_open(&self, why: String) -> Settled {
-        let why = format!("our search: {why}");
-        if !self.quiet {
-            say!("note: {why}");
-        }
-        Settled::Open(why)
     }
 
     fn ask(&self, budget: &Budget) -> Settled {
@@ -336,6 +322,13 @@ impl PairRun<'_> {
             mended.distance
         );
     }
+}
+
+/// Our search is over without an answer.
+fn left_open(why: String) -> Settled {
+    let why = format!("our search: {why}");
+    note!("{why}");
+    Settled::Open(why)
 }
 
 #[cfg(test)]

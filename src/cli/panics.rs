@@ -3,6 +3,8 @@
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::terminal;
+
 static SEEN: AtomicBool = AtomicBool::new(false);
 
 /// Notes every panic from now on, before its message is printed.
@@ -11,6 +13,7 @@ pub(super) fn watch() {
     panic::set_hook(Box::new(move |panic| {
         SEEN.store(true, Ordering::SeqCst);
         print(panic);
+        terminal::log(&panic.to_string());
     }));
 }
 

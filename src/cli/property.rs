@@ -20,7 +20,7 @@ pub(super) fn run(args: &args::PropertyArgs) -> Exit {
 
 fn property(args: &args::PropertyArgs) -> Result<String, Failure> {
     let reach = config::reach(&args.eps)?;
-    let (model, around) = near::around(&args.near, reach, false)?;
+    let (model, around) = near::around(&args.near, reach)?;
     let text = around.text(&comment(args)).map_err(|source| Error::Around { source })?;
     match args.vnnlib {
         Language::First => Ok(text),

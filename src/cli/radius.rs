@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::failure::{Failing, Failure};
+use super::memory::MemoryLimit;
 use super::object::Origin;
 use super::repair::interrupt;
 use super::terminal::{self, say};
@@ -33,8 +34,9 @@ pub(super) fn run(args: &args::RadiusArgs) -> Exit {
 
 fn measured(args: &args::RadiusArgs) -> Result<Radius, Failure> {
     let config = config::RadiusConfig::try_from(args)?;
-    let budget = Budget::of_process(config.timeout).with_interrupt(interrupt().map_err(Failure::System)?);
-    let (model, around) = near::around(&args.near, vec![0.0], args.quiet)?;
+    let interrupt = interrupt(MemoryLimit::of(&args.memory)?).map_err(Failure::System)?;
+    let budget = Budget::of_process(config.timeout).with_interrupt(interrupt);
+    let (model, around) = near::around(&args.near, vec![0.0])?;
     let told = Told { steps: !args.quiet && io::stderr().is_terminal() };
     let radius = radius(&around, &model, &config.wish, &config.search, &budget, &told)?;
     if let (Some(path), Some((_, witness))) = (&args.output, &radius.found) {

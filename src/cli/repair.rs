@@ -11,6 +11,7 @@ use signal_hook::flag;
 use super::config;
 use super::exit::Exit;
 use super::failure::{Failing, Failure};
+use super::memory::MemoryLimit;
 use super::object::Origin;
 use super::output::OutputFile;
 use super::terminal;
@@ -37,7 +38,8 @@ pub(super) fn run(args: &args::RepairArgs) -> Exit {
 
 fn report(args: &args::RepairArgs) -> Result<Repairs, Failure> {
     let config = config::RepairConfig::try_from(args).map_err(Failure::Usage)?;
-    let budget = Budget::of_process(config.timeout).with_interrupt(interrupt().map_err(Failure::System)?);
+    let interrupt = interrupt(MemoryLimit::of(&args.memory)?).map_err(Failure::System)?;
+    let budget = Budget::of_process(config.timeout).with_interrupt(interrupt);
     let (model, bytes) = onnx::read_with_bytes(&args.network).map_err(Error::from)?;
     let query = input::property(&args.property)?;
     let points = input::points(&args.points, &query)?;
@@ -61,13 +63,16 @@ fn report(args: &args::RepairArgs) -> Result<Repairs, Failure> {
     Ok(report)
 }
 
-/// A flag that the first signal raises; the second one ends the process.
-pub(super) fn interrupt() -> io::Result<Interrupt> {
+/// A flag that the first signal raises; the second one ends the process. Too much memory raises it, too.
+pub(super) fn interrupt(memory: Option<MemoryLimit>) -> io::Result<Interrupt> {
     let (interrupt, again) = (Interrupt::default(), Arc::new(AtomicBool::new(false)));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
         flag::register(signal, Arc::clone(&again))?;
         flag::register(signal, interrupt.flag())?;
+    }
+    if let Some(memory) = memory {
+        memory.watch(interrupt.clone(), None)?;
     }
     Ok(interrupt)
 }

@@ -3,7 +3,7 @@
 use super::args;
 use super::exit::Exit;
 use super::object;
-use super::terminal;
+use super::terminal::{self, say};
 use crate::attack::methods;
 use crate::onnx::ElementType;
 use crate::problem::theories;
@@ -12,15 +12,22 @@ use crate::{onnx, reference};
 
 /// Runs the command.
 pub(super) fn run(args: &args::Supports) -> Exit {
-    if args.json_schema {
+    let question = &args.question;
+    if args.explain && !question.strategies && !question.attack_methods {
+        say!(
+            "error: --explain: only strategies and methods are explained (help: ask with --strategies or --attack-methods)"
+        );
+        return Exit::Usage;
+    }
+    if question.json_schema {
         return terminal::ended(terminal::print_json(object::SCHEMA), Exit::Answered);
     }
-    let lines: String = answer(args).iter().flat_map(|line| [line, "\n"]).collect();
+    let lines: String = answer(question, args.explain).iter().flat_map(|line| [line, "\n"]).collect();
     terminal::ended(terminal::print(&lines), Exit::Answered)
 }
 
 /// The lines that answer the one question asked.
-fn answer(args: &args::Supports) -> Vec<String> {
+fn answer(args: &args::SupportsQuestion, explain: bool) -> Vec<String> {
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     if args.onnx_operators {
         operators()
@@ -44,10 +51,19 @@ fn answer(args: &args::Supports) -> Vec<String> {
         // Cases with the same input box are searched together; assignments are written by `witness::write`.
         owned(&["true"])
     } else if args.attack_methods {
-        methods::TABLE.iter().map(|entry| entry.name.to_owned()).collect()
+        explained(methods::TABLE.iter().map(|entry| (entry.name, entry.about)), explain)
     } else {
-        owned(&table::names())
+        explained(table::abouts().into_iter(), explain)
     }
+}
+
+/// A name a line, and what it is in a second column.
+fn explained<'t>(table: impl Iterator<Item = (&'t str, &'t str)> + Clone, explain: bool) -> Vec<String> {
+    let width = table.clone().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let line = |(name, about): (&str, &str)| {
+        if explain { format!("{name:width$}  {about}") } else { name.to_owned() }
+    };
+    table.map(line).collect()
 }
 
 /// Operators that a counterexample can be replayed with. Those that the fast engine lacks are searched as well, by what the

@@ -13,10 +13,11 @@ use super::config;
 use super::delivery::{Delivery, Style, ToldVerdict};
 use super::exit::Exit;
 use super::failure::{Failing, Failure};
+use super::memory::MemoryLimit;
 use super::object::Origin;
 use super::save::SavedFile;
 use super::session::{self, Outlets};
-use super::terminal::{self, say};
+use super::terminal::{self, note, say};
 use super::verify_page::FinishedRun;
 use super::watchdog::{Signals, Watchdog};
 use super::{args, certificate, input};
@@ -60,6 +61,7 @@ fn verify(
     delivery: &Arc<Delivery>,
 ) -> Result<Exit, Failure> {
     let config = config::VerifyConfig::try_from(args)?;
+    let memory = MemoryLimit::of(&args.memory)?;
     let saved = args.save.as_deref().map(SavedFile::prepare).transpose()?;
     let budget = config.timeout.map_or_else(Budget::unlimited, Budget::of_process);
     let interrupt = signals.interrupt();
@@ -81,6 +83,7 @@ fn verify(
         last_words,
     };
     let delay = config.timeout.map(budget::reserve).unwrap_or_default() / 2;
+    signals.limit_memory(memory).map_err(Failure::System)?;
     watchdog.start(signals, &budget, delay).map_err(Failure::System)?;
 
     let outcome = search(args, &config, &budget, &statistics, &searching)?;
@@ -99,9 +102,7 @@ fn verify(
         say!("error: {error}");
         exit = Exit::CannotWrite;
     }
-    if !args.quiet {
-        explain(args, &config, &outcome, &statistics);
-    }
+    explain(args, &config, &outcome, &statistics);
     if args.stats {
         terminal::tell(format_args!("{}", statistics.table(budget.elapsed())));
     }
@@ -216,9 +217,7 @@ fn search(
     let files = config.networks.files_for(&query)?;
     let doubts = doubts(&query);
     let (models, notes) = input::models(&files, &query, &args.dims)?;
-    if !args.quiet {
-        notes.iter().for_each(|note| say!("note: {note}"));
-    }
+    notes.iter().for_each(|note| note!("{note}"));
     let mut outcome = VerifyOutcome { query, models, findings: None, nearest: None };
     if budget.check() == Err(crate::budget::StopReason::TimeUp) {
         return Ok(outcome);
@@ -245,8 +244,8 @@ fn search(
     let (verdict, answer) =
         pipeline::nearest::nearest(query, models, &wish, &config.search, budget, &listeners)?;
     outcome.nearest = answer.map(|answer| in_words(wish.norm, point, &answer));
-    if let Some(words) = outcome.nearest.as_ref().filter(|_| !args.quiet) {
-        say!("nearest: {words}");
+    if let Some(words) = &outcome.nearest {
+        terminal::tell_note(format_args!("nearest: {words}\n"));
     }
     Ok(VerifyOutcome { findings: Some(verdict.into()), ..outcome })
 }
@@ -306,38 +305,38 @@ fn explain(
         tell_where_it_is_lost(witness);
         let (kept, wanted) = (1 + others.len(), config.several.count);
         if kept < wanted {
-            say!("note: {kept} of {wanted} different counterexamples were found");
+            note!("{kept} of {wanted} different counterexamples were found");
         }
     }
     match outcome.verdict() {
         Some(Verdict::Sat(witness)) if witness.certainty() == Certainty::Thin => {
             let what =
                 if args.accept_thin { "the counterexample" } else { "a counterexample was found that" };
-            say!(
-                "note: {what} holds with zero tolerance, but by so little that another engine's rounding may hide \
+            note!(
+                "{what} holds with zero tolerance, but by so little that another engine's rounding may hide \
                  it (short by {:.1e}){}",
                 -witness.excess(),
                 if args.accept_thin { "" } else { "; --accept-thin takes it for an answer" }
             );
         }
-        Some(Verdict::Sat(witness)) if args.stats => say!("note: {}", witness.certainty()),
+        Some(Verdict::Sat(witness)) if args.stats => note!("{}", witness.certainty()),
         Some(Verdict::Sat(_)) => {}
-        Some(Verdict::Unsat(proof)) => say!("note: {}", proof.ground()),
+        Some(Verdict::Unsat(proof)) => note!("{}", proof.ground()),
         Some(Verdict::Unknown(reason)) => {
             let at = outcome.nearest_miss().map(|(_, inputs)| place(&inputs)).unwrap_or_default();
             match statistics.best_margin() {
-                Some(margin) => say!("note: {reason}; the best margin was {margin:.3e}{at}, 0 is needed"),
-                None => say!("note: {reason}"),
+                Some(margin) => note!("{reason}; the best margin was {margin:.3e}{at}, 0 is needed"),
+                None => note!("{reason}"),
             }
             // Who asks for a strategy by name wants to know why it has done nothing.
             if !args.only.is_empty() && !args.stats {
-                statistics.not_used().iter().for_each(|why| say!("note: {why}"));
+                statistics.not_used().iter().for_each(|why| note!("{why}"));
             }
             // The table, if it is wanted, ends with them.
             let notes = if args.stats { Vec::new() } else { statistics.notes() };
-            notes.iter().for_each(|note| say!("note: {note}"));
+            notes.iter().for_each(|note| note!("{note}"));
         }
-        None => say!("note: the time was up before the search could begin"),
+        None => note!("the time was up before the search could begin"),
     }
 }
 

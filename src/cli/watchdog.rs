@@ -4,7 +4,7 @@
 //! SIGTERM, SIGINT and SIGHUP raise an interrupt that ends a search at its next look at the budget; the watchdog
 //! answers itself if the main thread has not done so after a moment.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
 use super::delivery::{Delivery, ToldVerdict};
+use super::memory::MemoryLimit;
 use crate::budget::{Budget, Interrupt, StopReason};
 use crate::witness::Answer;
 
@@ -24,7 +25,19 @@ use crate::witness::Answer;
 /// watchdog waits for it.
 pub(super) struct Signals {
     stream: UnixStream,
+    wake: UnixStream,
     interrupt: Interrupt,
+}
+
+/// Wakes the watchdog as a signal does.
+pub(super) struct Alarm(UnixStream);
+
+impl Alarm {
+    /// Wakes it, once.
+    pub(super) fn ring(mut self) {
+        // It has ended with the process, then.
+        let _ = self.0.write_all(&[0]);
+    }
 }
 
 impl Signals {
@@ -39,7 +52,16 @@ impl Signals {
             flag::register(signal, interrupt.flag())?;
             low_level::pipe::register(signal, wake.try_clone()?)?;
         }
-        Ok(Self { stream, interrupt })
+        Ok(Self { stream, wake, interrupt })
+    }
+
+    /// Watches over the memory of this process too: too much is a signal.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub(super) fn limit_memory(&self, limit: Option<MemoryLimit>) -> io::Result<()> {
+        let Some(limit) = limit else { return Ok(()) };
+        limit.watch(self.interrupt(), Some(Alarm(self.wake.try_clone()?)))
     }
 
     /// Raised by signals.
@@ -69,13 +91,13 @@ impl<F: Fn() + Send + 'static> Watchdog<F> {
         let patience = budget.remaining().map(|left| left.saturating_add(delay));
         // A timeout of zero would mean none.
         signals.stream.set_read_timeout(patience.map(|patience| patience.max(Duration::from_millis(1))))?;
-        thread::Builder::new().name("watchdog".into()).spawn(move || self.watch(signals.stream))?;
+        thread::Builder::new().name("watchdog".into()).spawn(move || self.watch(signals))?;
         Ok(())
     }
 
-    fn watch(self, mut signals: UnixStream) {
+    fn watch(self, mut signals: Signals) {
         let signalled = loop {
-            match signals.read(&mut [0]) {
+            match signals.stream.read(&mut [0]) {
                 Err(interrupted) if interrupted.kind() == io::ErrorKind::Interrupted => {}
                 result => break result.is_ok(),
             }
@@ -88,7 +110,7 @@ impl<F: Fn() + Send + 'static> Watchdog<F> {
         } else {
             Answer::Timeout
         };
-        let reason = if signalled { StopReason::Interrupted } else { StopReason::TimeUp };
+        let reason = if signalled { signals.interrupt.reason() } else { StopReason::TimeUp };
         let fields = Map::from_iter([("reason".to_owned(), reason.to_string().into())]);
         if let Some(exit) = self.delivery.deliver(ToldVerdict { answer, fields }) {
             (self.last_words)();

@@ -132,9 +132,11 @@ impl Attempt {
 fn why(reason: StopReason) -> String {
     match reason {
         StopReason::Exhausted => "the search has ended, which proves nothing".to_owned(),
-        StopReason::TimeUp | StopReason::Interrupted | StopReason::NoNumbers | StopReason::Unconfirmed => {
-            reason.to_string()
-        }
+        StopReason::TimeUp
+        | StopReason::Interrupted
+        | StopReason::MemoryUp
+        | StopReason::NoNumbers
+        | StopReason::Unconfirmed => reason.to_string(),
     }
 }
 

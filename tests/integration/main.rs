@@ -12,6 +12,7 @@ mod claims;
 mod documents;
 mod inspect;
 mod manual;
+mod messages;
 mod model;
 mod nearest;
 mod outputs;

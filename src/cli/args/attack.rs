@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::DistanceArg;
-use crate::cli::exit;
+use super::{DistanceArg, MemoryArgs};
+use crate::cli::guide;
 
 /// `counterpatch attack`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = guide::of("attack"))]
 pub(in crate::cli) struct Attack {
     /// The classifier (ONNX), possibly gzipped: its largest output is its decision
     #[arg(value_name = "NETWORK")]
@@ -104,6 +104,8 @@ pub(in crate::cli) struct Attack {
     /// Attack the first N correctly classified images of each class, as the paper does with 30 and 50 [default: all]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) protocol: Option<usize>,
+    #[command(flatten)]
+    pub(in crate::cli) memory: MemoryArgs,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(in crate::cli) seed: u64,

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::exit;
+use crate::cli::guide;
 
 /// `counterpatch campaign`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = guide::of("campaign"))]
 pub(in crate::cli) struct CampaignArgs {
     #[command(subcommand)]
     pub(in crate::cli) command: CampaignStep,
@@ -52,7 +52,7 @@ pub(in crate::cli) struct PlanWishes {
 
 /// `counterpatch campaign plan`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = guide::of("campaign plan"))]
 pub(in crate::cli) struct CampaignPlan {
     /// Lists of instances (CSV, as VNN-COMP's instances.csv), or folders that hold some, in themselves or below
     #[arg(required = true, value_name = "FOLDER|CSV")]
@@ -66,7 +66,7 @@ pub(in crate::cli) struct CampaignPlan {
 
 /// `counterpatch campaign run`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = guide::of("campaign run"))]
 pub(in crate::cli) struct CampaignRun {
     /// The campaign's folder; or, with --output, what `plan` takes
     #[arg(required = true, value_name = "DIR|FOLDER|CSV")]
@@ -89,7 +89,7 @@ pub(in crate::cli) struct CampaignRun {
 
 /// `counterpatch campaign status`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = guide::of("campaign status"))]
 pub(in crate::cli) struct CampaignStatus {
     /// The campaign's folder
     #[arg(value_name = "DIR")]
@@ -101,7 +101,7 @@ pub(in crate::cli) struct CampaignStatus {
 
 /// `counterpatch campaign collect`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = guide::of("campaign collect"))]
 pub(in crate::cli) struct CampaignCollect {
     /// The campaigns' folders; where several have run the same unit, the last one counts
     #[arg(required = true, value_name = "DIR")]
@@ -122,7 +122,7 @@ pub(in crate::cli) struct CampaignCollect {
 
 /// `counterpatch campaign submit`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = guide::of("campaign submit"))]
 pub(in crate::cli) struct CampaignSubmit {
     /// The campaign's folder, on a file system that all nodes share
     #[arg(value_name = "DIR")]

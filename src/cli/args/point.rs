@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{DecisionArg, dimension};
-use crate::cli::exit;
+use super::{DecisionArg, MemoryArgs, dimension};
+use crate::cli::guide;
 
 /// `counterpatch property`
 #[derive(Debug, Args)]
-#[command(after_help = PROPERTY_HELP)]
+#[command(after_help = guide::of("property"))]
 pub(in crate::cli) struct PropertyArgs {
     #[command(flatten)]
     pub(in crate::cli) near: NearArgs,
@@ -64,7 +64,7 @@ pub(in crate::cli) struct NearArgs {
 
 /// `counterpatch radius`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = guide::of("radius"))]
 pub(in crate::cli) struct RadiusArgs {
     #[command(flatten)]
     pub(in crate::cli) near: NearArgs,
@@ -83,6 +83,8 @@ pub(in crate::cli) struct RadiusArgs {
     /// Where to write the nearest counterexample, in the competition's format
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) memory: MemoryArgs,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(in crate::cli) seed: u64,
@@ -96,19 +98,6 @@ pub(in crate::cli) struct RadiusArgs {
     #[arg(short = 'q', long)]
     pub(in crate::cli) quiet: bool,
 }
-
-/// Below the help of `property`.
-const PROPERTY_HELP: &str = "\
-Examples:
-  counterpatch property net.onnx --around x.npy --eps 8/255 --clip 0,1 --label 3 --output robust.vnnlib
-  counterpatch property controller.onnx --around state.csv --eps 0.1,0.1,0.5 --output-range 0=-1,1
-
-Exit status:
-  0   the property is written
-  2   the command line is wrong
-  3   a file cannot be read, or what it says cannot be used
-  4   the property cannot be written
-  5   a bug in this program";
 
 /// A version of VNN-LIB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -20,6 +20,7 @@ use super::config::UsageError;
 use super::exit::Exit;
 use super::failure::Failing;
 use super::journal::JournalError;
+use super::memory::MemoryLimit;
 use super::object::Origin;
 use super::repair::interrupt;
 use crate::attack::images::Set;
@@ -28,7 +29,7 @@ use crate::attack::run::{Chosen, Subject};
 use crate::attack::{Preparation, Victim, table};
 use crate::budget::Budget;
 use crate::campaign::Digest;
-use crate::cli::terminal::{self, say};
+use crate::cli::terminal::{self, note, say};
 use crate::onnx;
 use crate::report::Provenance;
 use crate::witness::write::WriteError;
@@ -147,7 +148,7 @@ impl Ready {
 
         let subjects = subjects(&set, &victim, args.target_class)?;
         let attacked = chosen_images(&subjects, args.protocol);
-        let chosen = methods(config, &victim, &companions, &subjects, args.seed, args.quiet)?;
+        let chosen = methods(config, &victim, &companions, &subjects, args.seed)?;
         let settings = settings(args, config, mark(bytes), companion_marks, &set);
         Ok(Self { set, victim, others, source, subjects, attacked, chosen, settings })
     }
@@ -155,7 +156,8 @@ impl Ready {
 
 fn attack(args: &args::Attack, provenance: &Provenance) -> Result<Exit, AttackFailure> {
     let config = AttackConfig::try_from(args)?;
-    let budget = Budget::unlimited().with_interrupt(interrupt().map_err(AttackFailure::System)?);
+    let budget = Budget::unlimited()
+        .with_interrupt(interrupt(MemoryLimit::of(&args.memory)?).map_err(AttackFailure::System)?);
     let ready = Ready::new(args, &config)?;
     let work = Work {
         args,
@@ -240,7 +242,6 @@ fn methods(
     companions: &[Victim],
     subjects: &[Subject],
     seed: u64,
-    quiet: bool,
 ) -> Result<Vec<Chosen>, AttackFailure> {
     let images: Vec<Vec<f32>> = subjects.iter().map(|subject| subject.input.clone()).collect();
     let labels: Vec<usize> = subjects.iter().map(|subject| subject.label).collect();
@@ -252,8 +253,7 @@ fn methods(
         match (entry.make)(&preparation) {
             Ok(method) => chosen.push(Chosen { entry, method }),
             Err(source) if !config.all => return Err(AttackFailure::Method { method: entry.name, source }),
-            Err(source) if !quiet => say!("note: method {} is left out: {source}", entry.name),
-            Err(_) => {}
+            Err(source) => note!("method {} is left out: {source}", entry.name),
         }
     }
     if chosen.is_empty() { Err(AttackFailure::NoMethod) } else { Ok(chosen) }

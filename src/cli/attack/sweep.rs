@@ -9,7 +9,7 @@ use crate::attack::page::limits;
 use crate::attack::record::Record;
 use crate::cli::exit::Exit;
 use crate::cli::journal::JournalFile;
-use crate::cli::terminal::{self, say};
+use crate::cli::terminal;
 
 /// What stands in the settings of the overview's folder in place of limits: others may be added.
 const EACH: &str = "a folder each";
@@ -24,9 +24,7 @@ pub(super) fn run(work: &Work<'_>, runs: &[Typed]) -> Result<Exit, AttackFailure
     let network = args.network.file_name().unwrap_or_default().to_string_lossy();
     let (mut parts, mut lines) = (Vec::new(), csv::names_with_limit());
     for (at, typed) in runs.iter().enumerate() {
-        if !args.quiet {
-            say!("{}, {} of {}", typed.text, at + 1, runs.len());
-        }
+        terminal::tell_note(format_args!("{}, {} of {}\n", typed.text, at + 1, runs.len()));
         let folder = typed.folder();
         let title = format!("{network}, {}", typed.text);
         match work.run(typed, &args.output.join(&folder), &title)? {

@@ -17,6 +17,7 @@ use super::config::{self, UsageError};
 use super::exit::Exit;
 use super::failure::Failing;
 use super::journal::JournalError;
+use super::memory::MemoryLimit;
 use super::object::Origin;
 use super::repair::interrupt;
 use crate::audit::{AuditClaim, AuditRecord, AuditSummary, Finding, InstanceTruth, examine, page};
@@ -77,7 +78,7 @@ fn audit(
     let settings = Settings { seed: args.seed, budget: config.budget.as_secs_f64() };
     let journal = args.journal.as_deref().map(|path| Journal::open(path, settings)).transpose()?;
     let show = !args.quiet && io::stderr().is_terminal();
-    let interrupt = interrupt().map_err(AuditFailure::System)?;
+    let interrupt = interrupt(MemoryLimit::of(&args.memory)?).map_err(AuditFailure::System)?;
     let budget = Budget::unlimited().with_interrupt(interrupt.clone());
     let records = examine_all(&instances, &config, journal.as_ref(), (&interrupt, &budget), show)
         .map_err(|source| AuditFailure::Write { path: args.journal.clone().unwrap_or_default(), source })?;

@@ -20,7 +20,7 @@ use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::cli::repair::interrupt;
 use crate::cli::second::Adopted;
-use crate::cli::terminal::{self, say};
+use crate::cli::terminal::{self, note, say};
 use crate::report::Bar;
 use crate::search::{MOST_THREADS, available_threads};
 
@@ -31,7 +31,7 @@ const ATTEMPTS: usize = 3;
 /// Runs the command.
 pub(super) fn run(args: &args::CampaignRun, itself: &[OsString]) -> Result<Exit, CampaignFailure> {
     let shard = args.shard.as_deref().map_or(Ok(Shard::ALL), Shard::parse)?;
-    let interrupt = interrupt().map_err(CampaignFailure::System)?;
+    let interrupt = interrupt(None).map_err(CampaignFailure::System)?;
     let (folder, plan) = prepared(args)?;
     let usual = (available_threads() / plan.limits.threads).clamp(1, MOST_THREADS);
     let jobs = args.jobs.unwrap_or(usual);
@@ -63,7 +63,7 @@ pub(super) fn run(args: &args::CampaignRun, itself: &[OsString]) -> Result<Exit,
         return Ok(terminal::ended(written, Exit::Interrupted));
     }
     if left > 0 {
-        say!("note: {left} units are being run by other processes: see `counterpatch campaign status`");
+        note!("{left} units are being run by other processes: see `counterpatch campaign status`");
     }
     Ok(terminal::ended(written, Exit::Answered))
 }
@@ -109,7 +109,7 @@ fn up_to_date(mut plan: Campaign) -> Result<Campaign, CampaignFailure> {
         match instances::marked(&file.path) {
             Ok((mark, _)) => {
                 if mark.sha256 != file.sha256 {
-                    say!("note: {} has changed since the plan: its units are new ones", file.path.display());
+                    note!("{} has changed since the plan: its units are new ones", file.path.display());
                 }
                 *file = mark;
             }
@@ -126,7 +126,7 @@ fn up_to_date(mut plan: Campaign) -> Result<Campaign, CampaignFailure> {
         let version = plan::version(tool.kind, tool.program.as_deref())?;
         if version != tool.version {
             let (name, old) = (&tool.name, &tool.version);
-            say!("note: {name} is {version}, and was {old} in the plan: its units are new ones");
+            note!("{name} is {version}, and was {old} in the plan: its units are new ones");
             tool.version = version;
         }
     }
