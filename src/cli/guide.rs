@@ -62,18 +62,18 @@ const GUIDES: &[CommandGuide] = &[
     CommandGuide {
         command: "repair",
         examples: &[
-            "repair network.onnx --points points.csv -o repaired.onnx",
-            "repair network.onnx --points points.csv --all-layers --norm linf",
+            "repair network.onnx --points points.csv --property wanted.vnnlib -o repaired.onnx",
+            "repair network.onnx --points points.csv --property wanted.vnnlib --all-layers --norm linf -o repaired.onnx",
         ],
-        answered: "a repair was found and, with --output, is written",
+        answered: "the repaired network is written",
         own: &[(Exit::NotRepaired, "no repair was found, or there is none")],
         written: "the repaired network or standard output",
     },
     CommandGuide {
         command: "attack",
         examples: &[
-            "attack network.onnx --images test.csv --limit 0.1 -o report",
-            "attack network.onnx --images images.npy --labels labels.npy --limit 8/255 --method patch,apgd -o report",
+            "attack network.onnx --images test.csv --limit linf=0.1 -o report",
+            "attack network.onnx --images images.npy --labels labels.npy --limit linf=8/255 --method patch,apgd -o report",
         ],
         answered: "the report is written",
         own: &[INTERRUPTED],
