@@ -73,7 +73,7 @@ const GUIDES: &[CommandGuide] = &[
         command: "attack",
         examples: &[
             "attack network.onnx --images test.csv --limit linf=0.1 -o report",
-            "attack network.onnx --images images.npy --labels labels.npy --limit linf=8/255 --method patch,apgd -o report",
+            "attack network.onnx --images images.npy --labels labels.npy --limit linf=8/255 --method patch,apgd-ce -o report",
         ],
         answered: "the report is written",
         own: &[INTERRUPTED],
