@@ -1,10 +1,11 @@
-//! Pages in a real browser: the report of `attack` renders, its pictures load, its table sorts; the page of `audit` can be
-//! read at three widths. Chromium is the one that COUNTERPATCH_BROWSER names, or the first of the usual names that works.
+//! Pages in a real browser: the report of `attack` renders, its pictures load, its table sorts; every page can be read at three
+//! widths, light and dark, and its pictures at these are left in the folder that COUNTERPATCH_SCREENSHOTS names, if it does.
+//! Chromium is the one that COUNTERPATCH_BROWSER names, or the first of the usual names that works.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -109,16 +110,48 @@ fn needs_nothing(page: &str) {
     assert!(!page.contains("http:") && !page.contains("https:"), "the page needs nothing but itself");
 }
 
-/// What a page's probe says.
-fn opened(browser: &Path, program: &Program, page: &Path, mode: Mode) -> Value {
+/// The browser, told to do something with a page.
+fn told(browser: &Path, program: &Program, page: &Path, mode: Mode, what: &[String]) -> Output {
     let colours = format!("--blink-settings=preferredColorScheme={}", usize::from(mode == Mode::Light));
-    let output = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=5000"])
+    Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--virtual-time-budget=5000",
+            "--hide-scrollbars",
+        ])
+        .args(what)
         .arg(colours)
         .arg(format!("--user-data-dir={}", program.path().join("profile").display()))
         .arg(format!("file://{}", page.display()))
         .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", browser.display()));
+        .unwrap_or_else(|error| panic!("{}: {error}", browser.display()))
+}
+
+/// A picture of a page at a width, in the folder of screenshots if there is to be one.
+fn pictured(browser: &Path, program: &Program, file: &str, mode: Mode, width: f64, height: f64) {
+    let Some(folder) = env::var_os("COUNTERPATCH_SCREENSHOTS").map(PathBuf::from) else { return };
+    fs::create_dir_all(&folder).unwrap();
+    let page = file.trim_end_matches(".html").replace('/', "-");
+    let picture = folder.join(format!("{page}-{width}-{mode:?}.png").to_lowercase());
+    let picture = std::path::absolute(picture).unwrap();
+    let _ = fs::remove_file(&picture);
+    // Longer pictures than this the browser does not make.
+    let size = format!("--window-size={width},{}", height.min(16_000.0));
+    let output = told(
+        browser,
+        program,
+        &program.path().join(file),
+        mode,
+        &[format!("--screenshot={}", picture.display()), size],
+    );
+    assert!(picture.is_file(), "no {}: {output:?}", picture.display());
+}
+
+/// What a page's probe says.
+fn opened(browser: &Path, program: &Program, page: &Path, mode: Mode) -> Value {
+    let output = told(browser, program, page, mode, &["--dump-dom".to_owned()]);
     let dom = String::from_utf8_lossy(&output.stdout);
     let report = dom.rsplit_once("PROBE{").and_then(|(_, rest)| rest.split_once("}END"));
     let Some((report, _)) = report else { panic!("the page's script did not run: {output:?}") };
@@ -186,6 +219,7 @@ fn readable(program: &Program, file: &str, table: &str, mode: Mode) -> Vec<Value
         let is_dark = number("background") < number("text");
         assert_eq!(is_dark, mode == Mode::Dark, "{measured}");
         assert!((number("background") - number("text")).abs() > 400.0, "hard to read: {measured}");
+        pictured(&browser, program, file, mode, number("wanted"), number("height"));
     }
     measured
 }
@@ -241,10 +275,56 @@ fn an_answer_can_be_read_at_three_widths() {
     let program = Program::new();
     for name in ["digits_cnn", "digits_mlp"] {
         let (network, property) = (shipped(&format!("{name}.onnx")), shipped(&format!("{name}_easy.vnnlib")));
-        let run = program.run(&["verify", &network, &property, "--timeout", "60", "--html", "answer.html"]);
+        let page = format!("answer-{name}.html");
+        let run = program.run(&["verify", &network, &property, "--timeout", "60", "--html", &page]);
         assert_eq!((run.exit, run.first_line()), (Some(0), "sat"), "{run:?}");
         for mode in [Mode::Light, Mode::Dark] {
-            readable(&program, "answer.html", "#inputs table", mode);
+            readable(&program, &page, "#inputs table", mode);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium: apt-get install chromium"]
+fn an_overview_of_limits_can_be_read_at_three_widths() {
+    let program = Program::new();
+    let (network, images) = (shipped("shapes_mlp.onnx"), shipped("shapes.npz"));
+    let mut words = vec!["attack", &network, "--images", &images, "--output", "limits", "--quiet"];
+    words.extend(["--method", "random-k,fgsm,greedy-pixel"]);
+    // More columns than the narrowest page has room for.
+    for limit in ["linf=0.1", "linf=0.25", "linf=8/255", "linf=0.5", "linf=9/10", "linf=1/3"] {
+        words.extend(["--limit", limit]);
+    }
+    let run = program.run(&words);
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    for mode in [Mode::Light, Mode::Dark] {
+        for measured in readable(&program, "limits/report.html", "#limits", mode) {
+            assert_eq!(
+                (&measured["first"], &measured["cut"]),
+                (&"Methods and limits".into(), &0.into()),
+                "{measured}"
+            );
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium: apt-get install chromium"]
+fn a_campaign_can_be_read_at_three_widths() {
+    let program = Program::new();
+    super::campaign::made_up(&program, "older", 691, 1);
+    super::campaign::made_up(&program, "newer", 691, 2);
+    let collect = ["campaign", "collect", "newer", "--against", "older", "--html", "campaign.html"];
+    let run = program.run(&collect);
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    let page = program.read("campaign.html").unwrap();
+    assert!(page.contains("<b>2764</b>") && page.len() < 1_000_000, "{} bytes", page.len());
+    for mode in [Mode::Light, Mode::Dark] {
+        for table in ["#scores", "#opposed", "#won", "#failures", "#resources", "#hardest", "#slowest"] {
+            for measured in readable(&program, "campaign.html", table, mode) {
+                assert_eq!(measured["folded"], measured["own"], "{table}: {measured}");
+                assert!(measured["first"].as_str().unwrap().starts_with("Disagreements ("), "{measured}");
+            }
         }
     }
 }
