@@ -156,14 +156,22 @@ enum UnitState {
     Done,
 }
 
-/// A node: where it is in its order, and what it has found done.
+/// The units that a node goes over.
+enum Round {
+    /// Its own.
+    Own,
+    /// Those of all others that had no result when it asked for all names.
+    Others(Vec<usize>),
+    /// Those that others were running in the round before.
+    Left(Vec<usize>),
+}
+
+/// A node, and where it is.
 struct Node {
     index: usize,
     at: usize,
-    listed: Option<Vec<bool>>,
-    /// Units that others were running, to be gone over once more.
+    round: Round,
     left: Vec<usize>,
-    again: Option<Vec<usize>>,
 }
 
 /// A campaign on a file server.
@@ -180,7 +188,7 @@ struct Simulation {
 
 impl Simulation {
     fn new(units: usize, nodes: usize, mean: f64) -> Self {
-        let node = |index| Node { index, at: 0, listed: None, left: Vec::new(), again: None };
+        let node = |index| Node { index, at: 0, round: Round::Own, left: Vec::new() };
         let mut simulation = Self {
             nodes: (0..nodes).map(node).collect(),
             units: vec![UnitState::Open; units],
@@ -194,22 +202,21 @@ impl Simulation {
         simulation
     }
 
-    /// The unit at a place of a node's order: that of `Shard::first`, without the list of all.
-    fn place(&self, node: &Node, at: usize) -> Option<usize> {
-        if let Some(again) = &node.again {
-            return again.get(at).copied();
-        }
-        let (all, count) = (self.units.len(), self.nodes.len());
-        let mut rest = at;
-        for step in 0..count {
-            let shard = (node.index + step) % count;
-            let own = all.saturating_sub(shard).div_ceil(count);
-            if rest < own {
-                return Some(shard + rest * count);
+    /// The unit at which a node is; nothing at the end of a round.
+    fn unit(&self, node: &Node) -> Option<usize> {
+        match &node.round {
+            Round::Own => {
+                Some(node.index + node.at * self.nodes.len()).filter(|unit| *unit < self.units.len())
             }
-            rest -= own;
+            Round::Others(units) | Round::Left(units) => units.get(node.at).copied(),
         }
-        None
+    }
+
+    /// What is open of the other shards, the next one's first: the order of `Shard::first`.
+    fn others(&self, index: usize) -> Vec<usize> {
+        let count = self.nodes.len();
+        let of = |step| ((index + step) % count..self.units.len()).step_by(count);
+        (1..count).flat_map(of).filter(|unit| self.units[*unit] != UnitState::Done).collect()
     }
 
     /// Seconds of a unit: exponential, by its number.
@@ -221,30 +228,22 @@ impl Simulation {
 
     /// Goes on with the next unit of a node.
     fn next(&mut self, node: usize, now: u64) {
-        loop {
-            let place = self.place(&self.nodes[node], self.nodes[node].at);
-            let own = self.units.len().saturating_sub(node).div_ceil(self.nodes.len());
-            let of = &mut self.nodes[node];
-            match place {
-                None if of.left.is_empty()
-                    || of.again.as_ref().is_some_and(|again| again.len() == of.left.len()) =>
-                {
-                    return;
-                }
-                None => {
-                    of.again = Some(std::mem::take(&mut of.left));
-                    of.at = 0;
-                }
-                Some(_) if of.again.is_none() && of.at >= own && of.listed.is_none() => {
-                    return self.ask(node, now, Doing::List, (self.units.len() as u64).div_ceil(NAMES));
-                }
-                Some(unit) if of.listed.as_ref().is_some_and(|listed| listed[unit]) => of.at += 1,
-                Some(unit) => {
-                    let requests =
-                        if self.units[unit] == UnitState::Done { REQUESTS.read } else { REQUESTS.look };
-                    return self.ask(node, now, Doing::Look, requests);
-                }
-            }
+        let unit = self.unit(&self.nodes[node]);
+        if let Some(unit) = unit {
+            let requests = if self.units[unit] == UnitState::Done { REQUESTS.read } else { REQUESTS.look };
+            return self.ask(node, now, Doing::Look, requests);
+        }
+        let of = &mut self.nodes[node];
+        of.at = 0;
+        let left = std::mem::take(&mut of.left);
+        let is_stuck = match &of.round {
+            Round::Own => return self.ask(node, now, Doing::List, (self.units.len() as u64).div_ceil(NAMES)),
+            Round::Others(_) => false,
+            Round::Left(before) => before.len() == left.len(),
+        };
+        if !left.is_empty() && !is_stuck {
+            of.round = Round::Left(left);
+            self.next(node, now);
         }
     }
 
@@ -263,14 +262,14 @@ impl Simulation {
                 self.ask(node, now, doing, requests);
                 continue;
             }
-            let unit = self.place(&self.nodes[node], self.nodes[node].at).unwrap_or_default();
+            if doing == Doing::List {
+                self.nodes[node].round = Round::Others(self.others(node));
+                self.next(node, now);
+                continue;
+            }
+            let Some(unit) = self.unit(&self.nodes[node]) else { continue };
             let state = self.units[unit];
             match (doing, state) {
-                (Doing::List, _) => {
-                    let done = self.units.iter().map(|state| *state == UnitState::Done).collect();
-                    self.nodes[node].listed = Some(done);
-                    self.next(node, now);
-                }
                 (Doing::Look, UnitState::Open) => self.ask(node, now, Doing::Claim, REQUESTS.claim),
                 (Doing::Look, UnitState::Claimed) => self.ask(node, now, Doing::Claim, REQUESTS.theirs),
                 (Doing::Claim, UnitState::Open) => {
@@ -288,7 +287,7 @@ impl Simulation {
                     self.nodes[node].at += 1;
                     self.next(node, now);
                 }
-                (Doing::Look | Doing::Claim, state) => {
+                (Doing::List | Doing::Look | Doing::Claim, state) => {
                     if state == UnitState::Claimed {
                         self.nodes[node].left.push(unit);
                     }
@@ -306,7 +305,8 @@ fn is_the_real_order() -> Result<bool, Box<dyn Error>> {
     let units: Vec<usize> = (0..23).collect();
     let simulation = Simulation::new(units.len(), 5, 1.0);
     for node in &simulation.nodes {
-        let order: Vec<usize> = (0..units.len()).filter_map(|at| simulation.place(node, at)).collect();
+        let own = (node.index..units.len()).step_by(simulation.nodes.len());
+        let order: Vec<usize> = own.chain(simulation.others(node.index)).collect();
         if order != Shard::parse(&format!("{}/5", node.index))?.first(&units) {
             return Ok(false);
         }

@@ -5,15 +5,13 @@
 //! of thousands; the file of a unit is opened where no journal has its line, or has several, or one of another length.
 
 use std::borrow::Cow;
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::folder::{CampaignFolder, FolderError, JournalPlace, StoredResult, journal_text, journalled};
+use super::folder::{CampaignFolder, FolderError, JournalPlace, OpenJournals, StoredResult, journalled};
 use super::key::{PackedKey, packed, unpacked};
 use super::names::{NameNumber, SharedNames};
 use super::plan::Campaign;
@@ -144,9 +142,6 @@ impl Scores {
     }
 }
 
-/// Journals that are open at a time: a process may not have many files open.
-const OPEN: usize = 200;
-
 /// What is known of a planned unit's key while its folder is read.
 #[derive(Debug, Clone, Copy)]
 enum UnitTrace {
@@ -175,7 +170,7 @@ struct WantedUnits {
 #[derive(Debug)]
 pub struct CollectedLogs<'a> {
     collected: &'a Collected,
-    journals: HashMap<u32, File>,
+    journals: OpenJournals,
 }
 
 impl WantedUnits {
@@ -411,7 +406,7 @@ impl Collected {
 
     /// Reads the logs of results.
     pub fn logs(&self) -> CollectedLogs<'_> {
-        CollectedLogs { collected: self, journals: HashMap::new() }
+        CollectedLogs { collected: self, journals: OpenJournals::default() }
     }
 
     /// Each tool, with all its seeds, on each benchmark, by name.
@@ -465,17 +460,9 @@ impl CollectedLogs<'_> {
             };
         };
         let path = &collected.journals[journal as usize];
-        let fail = |source| FolderError::Read { path: path.clone(), source };
-        if self.journals.len() == OPEN && !self.journals.contains_key(&journal) {
-            self.journals.clear();
-        }
-        let file = match self.journals.entry(journal) {
-            Entry::Occupied(open) => open.into_mut(),
-            Entry::Vacant(free) => free.insert(File::open(path).map_err(fail)?),
-        };
-        let text = journal_text(file, place).map_err(fail)?;
-        let result = UnitResult::parse(&text, &key);
-        result.map(|result| result.log).map_err(|why| fail(io::Error::other(why)))
+        let text = self.journals.text(path, place)?;
+        let changed = |why| FolderError::Read { path: path.clone(), source: io::Error::other(why) };
+        UnitResult::parse(&text, &key).map(|result| result.log).map_err(changed)
     }
 
     /// All of a result, called as the folder's plan calls its instance and its tool.

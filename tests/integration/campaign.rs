@@ -290,7 +290,7 @@ pub(crate) fn made_up(program: &Program, folder: &str, instances: usize, chance:
     folder.begin(&plan).unwrap();
     for unit in plan.units() {
         let (instance, tool) = (&plan.instances[unit.instance], &plan.tools[unit.tool]);
-        let number = unit.instance * 7919 + unit.tool * 104_729 + chance * 31;
+        let number = unit.instance * 7919 + unit.tool * 13 + chance * 31;
         let verdict = match (number % 97, unit.instance % 2) {
             (0..2, _) => UnitVerdict::Error,
             (2..4, _) => UnitVerdict::Memory,
@@ -417,9 +417,10 @@ fn a_full_disk_loses_nothing_that_was_done() {
     assert_eq!(claims(&program, "c"), 0);
     let (units, warned) = collected(&program, &["c"]);
     assert!(units == done as u64 && !warned.contains("cannot be read"), "{units} of {done}: {warned}");
-    // Nothing is lost by going on without room, either.
+    // Nothing is lost by going on without room, either, and a little may have been left.
     let run = campaign(&program, &["run", "c", "--jobs", "1", "--quiet"]);
-    assert_eq!((run.exit, results(&program, "c").len()), (Some(4), done), "{run:?}");
+    let (before, done) = (done, results(&program, "c").len());
+    assert!(run.exit == Some(4) && done >= before, "{done}: {run:?}");
     let before = calls(&program).len();
     disk.mounted(&["-o", "remount,size=4m"]);
     let run = campaign(&program, &["run", "c", "--quiet"]);
@@ -436,7 +437,7 @@ fn a_full_disk_loses_nothing_that_was_done() {
 fn a_unit_that_had_no_room_to_work_in_has_not_failed() {
     let program = folder("echo unsat >$5 || exit 1");
     let disk = SmallDisk::mount(program.path().join("scratch"), "64k");
-    fs::write(disk.0.join("full"), vec![0; 1 << 16]).unwrap_err();
+    fs::write(disk.0.join("full"), vec![0; 1 << 20]).unwrap_err();
     planned(&program, "0..2");
     let run = || {
         let mut command = program.command(&["campaign", "run", "c", "--jobs", "1"]);

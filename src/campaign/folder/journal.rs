@@ -8,6 +8,7 @@
 //! Opening a file for each of a million results takes minutes where they lie on another machine, reading a thousand journals
 //! seconds.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::FileExt;
@@ -22,6 +23,8 @@ use super::{CampaignFolder, FolderError, claims, names};
 const END: &str = ".lines";
 /// The check sum of a line in hexadecimal digits, and a blank.
 const HEAD: usize = 9;
+/// Journals that are open at a time: a process may not have many files open.
+const OPEN: usize = 200;
 
 /// The journal of this process.
 #[derive(Debug, Default)]
@@ -107,14 +110,34 @@ pub(in crate::campaign) fn journalled(
     read().map_err(|source| FolderError::Read { path: path.to_path_buf(), source })
 }
 
-/// The text at a place of a journal.
-///
-/// # Errors
-/// If the system refuses, or the file was changed.
-pub(in crate::campaign) fn journal_text(journal: &File, place: JournalPlace) -> io::Result<String> {
-    let mut bytes = vec![0; place.bytes as usize];
-    journal.read_exact_at(&mut bytes, place.offset)?;
-    String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
+/// Journals that stay open while texts are read here and there.
+#[derive(Debug, Default)]
+pub(in crate::campaign) struct OpenJournals(HashMap<PathBuf, File>);
+
+impl OpenJournals {
+    /// The text at a place of a journal.
+    ///
+    /// # Errors
+    /// If the system refuses, or the file was changed.
+    pub(in crate::campaign) fn text(
+        &mut self,
+        path: &Path,
+        place: JournalPlace,
+    ) -> Result<String, FolderError> {
+        self.read(path, place).map_err(|source| FolderError::Read { path: path.to_path_buf(), source })
+    }
+
+    fn read(&mut self, path: &Path, place: JournalPlace) -> io::Result<String> {
+        if !self.0.contains_key(path) {
+            if self.0.len() == OPEN {
+                self.0.clear();
+            }
+            self.0.insert(path.to_path_buf(), File::open(path)?);
+        }
+        let mut bytes = vec![0; place.bytes as usize];
+        self.0[path].read_exact_at(&mut bytes, place.offset)?;
+        String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
+    }
 }
 
 /// The text of a line, if it is all there.
@@ -140,9 +163,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.lines");
         fs::write(&path, bytes).unwrap();
-        let (mut texts, file) = (Vec::new(), File::open(&path).unwrap());
+        let (mut texts, mut open) = (Vec::new(), OpenJournals::default());
         journalled(&path, |text, place| {
-            assert_eq!(journal_text(&file, place).unwrap(), text);
+            assert_eq!(open.text(&path, place).unwrap(), text);
             texts.push(text.to_owned());
         })
         .unwrap();

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use claims::{Claimed, Holder, Lease};
-pub(super) use journal::{JournalPlace, journal_text, journalled};
+pub(super) use journal::{JournalPlace, OpenJournals, journalled};
 
 use super::key::{Key, PackedKey, packed};
 use super::plan::{Campaign, PlanError};
