@@ -21,7 +21,9 @@ const STEPS: f64 = 700.0;
 /// The shortest time that a plot tells from others, in seconds.
 const SHORTEST: f64 = 0.01;
 /// Letters of a name beside a curve.
-const LETTERS: usize = 16;
+const BESIDE: usize = 16;
+/// Letters of a name along an axis.
+const ALONG: usize = 36;
 
 /// What one tool has decided, and when.
 struct SolvedTimes<'a> {
@@ -71,7 +73,7 @@ pub(super) fn over_time(collected: &Collected) -> Markup {
         return html! {};
     }
     let scale = ChartScale::of(solved.iter().flat_map(|of| of.seconds.iter().copied()));
-    let names: Vec<String> = solved.iter().map(|of| shortened(&of.name)).collect();
+    let names: Vec<String> = solved.iter().map(|of| shortened(&of.name, BESIDE)).collect();
     let curves: Vec<ChartCurve<'_>> = solved
         .iter()
         .zip(&names)
@@ -99,13 +101,13 @@ fn steps(seconds: &[f64], units: usize, scale: ChartScale) -> Vec<(f64, f64)> {
     last.collect()
 }
 
-fn shortened(name: &str) -> String {
-    match name.char_indices().nth(LETTERS) {
+/// A name of so many letters at most, at least nine; seeds stand at its end, which stays.
+fn shortened(name: &str, most: usize) -> String {
+    match name.char_indices().nth(most) {
         None => name.to_owned(),
-        // Seeds stand at the end.
         Some(_) => {
             let letters: Vec<char> = name.chars().collect();
-            let (begin, end) = (&letters[..LETTERS - 8], &letters[letters.len() - 7..]);
+            let (begin, end) = (&letters[..most - 8], &letters[letters.len() - 7..]);
             begin.iter().chain(['\u{2026}'].iter()).chain(end).collect()
         }
     }
@@ -152,7 +154,7 @@ fn beside(collected: &Collected, a: super::NameNumber, b: super::NameNumber) -> 
 pub(super) fn since(compared: &Compared<'_>) -> Markup {
     let times: Vec<_> =
         compared.times.iter().map(|pair| pair.map(|(verdict, time)| (verdict, time.max(SHORTEST)))).collect();
-    ScatterGroups::of(&times).figure("the other campaign", "this one")
+    ScatterGroups::of(&times).figure("the other campaign", "this campaign")
 }
 
 /// Points of two who were asked the same, by what was answered.
@@ -197,7 +199,7 @@ impl ScatterGroups {
         ];
         html! {
             figure {
-                (scatter(&shortened(x), &shortened(y), &groups))
+                (scatter(&shortened(x, ALONG), &shortened(y, ALONG), &groups))
                 figcaption {
                     span.legend {
                         @for group in groups.iter().filter(|group| !group.points.is_empty()) {
@@ -262,7 +264,7 @@ mod tests {
         for (name, short) in
             [("counterpatch", "counterpatch"), ("counterpatch-seed12", "counterp\u{2026}-seed12"), ("", "")]
         {
-            assert_eq!(shortened(name), short);
+            assert_eq!(shortened(name, BESIDE), short);
         }
     }
 }
