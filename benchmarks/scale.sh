@@ -25,5 +25,6 @@ measured "the tool alone, one after the other, $units times" sh -c "for i in \$(
 measured run "$program" campaign run c --quiet
 measured "run, nothing left" "$program" campaign run c --quiet
 measured status "$program" campaign status c
-measured collect "$program" campaign collect c --csv r.csv --json r.json --html r.html
+measured collect "$program" campaign collect c --csv r.csv --parquet r.parquet --html r.html
+measured "collect with all logs" "$program" campaign collect c --json r.json
 du -sh c | cut -f 1

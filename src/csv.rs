@@ -3,6 +3,8 @@
 //! on, and that a quote in a wrong place is an error. The crate reads on over such quotes, and a table whose last rows all stand
 //! in one cell would go unnoticed.
 
+use std::io::{self, Write};
+
 use ::csv::{ReaderBuilder, StringRecord, WriterBuilder};
 
 /// One row: its cells, and the line that it begins on, from 1.
@@ -98,12 +100,26 @@ where
     R: IntoIterator<Item = C>,
     C: AsRef<[u8]>,
 {
-    let mut writer = WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    let mut bytes = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = write(rows, &mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Writes the same row by row.
+///
+/// # Errors
+/// If the system refuses.
+pub(crate) fn write<R, C>(rows: impl IntoIterator<Item = R>, out: &mut dyn Write) -> io::Result<()>
+where
+    R: IntoIterator<Item = C>,
+    C: AsRef<[u8]>,
+{
+    let mut writer = WriterBuilder::new().flexible(true).from_writer(out);
     for row in rows {
-        // Writing to memory cannot fail.
-        let _ = writer.write_record(row);
+        writer.write_record(row)?;
     }
-    String::from_utf8_lossy(&writer.into_inner().unwrap_or_default()).into_owned()
+    writer.flush()
 }
 
 #[cfg(test)]

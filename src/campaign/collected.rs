@@ -1,39 +1,97 @@
 //! What came of one campaign or of several, merged: each unit once, and what follows from all of them.
+//!
+//! A campaign may have a million units, so that a result is held in some 170 bytes: its texts by their numbers, its log by the
+//! place where it can be read. Results are read from journals (`folder::journal`), as many in a second as hundreds
+//! of thousands; the file of a unit is opened where no journal has its line, or has several, or one of another length.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::folder::{CampaignFolder, FolderError, StoredResult};
-use super::plan::{Campaign, PlannedInstance};
-use super::result::{UnitResult, UnitVerdict};
+use super::folder::{CampaignFolder, FolderError, JournalPlace, OpenJournals, StoredResult, journalled};
+use super::key::{PackedKey, packed, unpacked};
+use super::names::{NameNumber, SharedNames};
+use super::plan::Campaign;
+use super::result::{Resources, UnitExtract, UnitHead, UnitResult, UnitVerdict};
 
-/// The result of a unit, and the folder that it is in.
-#[derive(Debug, Clone)]
-pub struct CollectedUnit {
-    /// The result, called as the folder's plan calls its instance and its tool.
-    pub result: UnitResult,
-    /// The folder.
-    pub folder: CampaignFolder,
+/// What tells units of several campaigns apart. These compare as their texts do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Asked {
+    /// The benchmark.
+    pub benchmark: NameNumber,
+    /// The network, as the plan calls it.
+    pub network: NameNumber,
+    /// The property, likewise.
+    pub property: NameNumber,
+    /// The tool, likewise.
+    pub tool: NameNumber,
+    /// The seed.
+    pub seed: u64,
 }
 
-/// What tells units of several campaigns apart: benchmark, network, property, tool, seed.
-pub type Asked = (String, String, String, String, u64);
+/// The same in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct AskedWords<'a> {
+    /// The benchmark.
+    pub benchmark: &'a str,
+    /// The network.
+    pub network: &'a str,
+    /// The property.
+    pub property: &'a str,
+    /// The tool.
+    pub tool: &'a str,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// The result of a unit.
+#[derive(Debug, Clone, Copy)]
+pub struct CollectedUnit {
+    /// What was asked.
+    pub asked: Asked,
+    /// How it has ended.
+    pub verdict: UnitVerdict,
+    /// The time limit, in seconds.
+    pub limit: f64,
+    /// What it has used.
+    pub resources: Resources,
+    /// The tool's version.
+    pub version: NameNumber,
+    /// Where it ran.
+    pub host: NameNumber,
+    /// More of its ending; may be empty.
+    pub why: NameNumber,
+    has_witness: bool,
+    has_certificate: bool,
+    has_log: bool,
+    key: PackedKey,
+    /// Of the folders.
+    folder: u32,
+    /// The journal, of all of them, and the place in it; `None` for the unit's own file.
+    noted: Option<(u32, JournalPlace)>,
+}
 
 /// All results.
 #[derive(Debug, Default)]
 pub struct Collected {
     /// One a unit, by benchmark, network, property, tool and seed.
-    pub found: BTreeMap<Asked, CollectedUnit>,
-    /// Units without a result.
-    pub open: BTreeSet<Asked>,
+    pub found: Vec<CollectedUnit>,
+    /// Units without a result, in the same order.
+    pub open: Vec<Asked>,
     /// Units that several folders have results of; the folder that was named last counts.
     pub repeated: usize,
     /// Results that belong to no unit of their folder's plan: of other versions of files or programs.
     pub foreign: usize,
     /// Results that cannot be read: their units count as open.
     pub broken: Vec<PathBuf>,
+    names: SharedNames,
+    folders: Vec<CampaignFolder>,
+    journals: Vec<PathBuf>,
+    /// Tools that have run with several seeds.
+    seeded: BTreeSet<NameNumber>,
 }
 
 /// How a tool does on a benchmark.
@@ -66,11 +124,11 @@ pub struct Opposed<'a> {
 
 impl Scores {
     /// Adds a result.
-    pub fn add(&mut self, result: &UnitResult) {
-        self.verdicts[result.verdict as usize] += 1;
-        self.wall_seconds += result.resources.wall_seconds;
-        self.cpu_seconds += result.resources.cpu_seconds;
-        self.peak_bytes = self.peak_bytes.max(result.resources.peak_bytes);
+    pub fn add(&mut self, unit: &CollectedUnit) {
+        self.verdicts[unit.verdict as usize] += 1;
+        self.wall_seconds += unit.resources.wall_seconds;
+        self.cpu_seconds += unit.resources.cpu_seconds;
+        self.peak_bytes = self.peak_bytes.max(unit.resources.peak_bytes);
     }
 
     /// How many units there are.
@@ -84,111 +142,354 @@ impl Scores {
     }
 }
 
+/// What is known of a planned unit's key while its folder is read.
+#[derive(Debug, Clone, Copy)]
+enum UnitTrace {
+    /// Nothing.
+    None,
+    /// A line of a journal.
+    Noted(CollectedUnit),
+    /// Several lines: a file was put aside, and made anew.
+    Doubtful,
+    /// A file that is to be read.
+    File,
+    /// A result.
+    Found(CollectedUnit),
+}
+
+/// The units of a plan and their keys.
+struct WantedUnits {
+    /// One a unit, with the place of its key: units of different names may be one question.
+    units: Vec<(Asked, u32)>,
+    places: HashMap<PackedKey, u32>,
+    /// One a key.
+    traces: Vec<UnitTrace>,
+}
+
+/// Reads the logs of results.
+#[derive(Debug)]
+pub struct CollectedLogs<'a> {
+    collected: &'a Collected,
+    journals: OpenJournals,
+}
+
+impl WantedUnits {
+    fn new(plan: &Campaign, names: &mut SharedNames) -> Self {
+        let mut wanted = Self { units: Vec::new(), places: HashMap::new(), traces: Vec::new() };
+        let mut called = |text: &str| names.number(text);
+        let instances: Vec<[NameNumber; 3]> = plan
+            .instances
+            .iter()
+            .map(|instance| {
+                [&instance.benchmark, &instance.network, &instance.property].map(|text| called(text))
+            })
+            .collect();
+        let tools: Vec<NameNumber> = plan.tools.iter().map(|tool| called(&tool.name)).collect();
+        for unit in plan.units() {
+            let [benchmark, network, property] = instances[unit.instance];
+            let asked = Asked { benchmark, network, property, tool: tools[unit.tool], seed: unit.seed };
+            // Every key of a plan is 64 digits.
+            let key = packed(plan.key(unit).as_str()).unwrap_or_default();
+            let place = *wanted.places.entry(key).or_insert(wanted.traces.len() as u32);
+            if place as usize == wanted.traces.len() {
+                wanted.traces.push(UnitTrace::None);
+            }
+            wanted.units.push((asked, place));
+        }
+        wanted
+    }
+
+    /// Looks for the files of all results; how many belong to no unit.
+    fn look(&mut self, folder: &CampaignFolder) -> Result<usize, FolderError> {
+        let mut foreign = 0;
+        folder.listed(|name, bytes| {
+            let place = packed(name).and_then(|key| self.places.get(&key));
+            let Some(trace) = place.map(|&place| &mut self.traces[place as usize]) else {
+                foreign += 1;
+                return;
+            };
+            *trace = match *trace {
+                // The file has an end of line.
+                UnitTrace::Noted(unit)
+                    if unit.noted.is_some_and(|(_, place)| place.bytes() + 1 == bytes()) =>
+                {
+                    UnitTrace::Found(unit)
+                }
+                _ => UnitTrace::File,
+            };
+        })?;
+        Ok(foreign)
+    }
+}
+
 impl Collected {
     /// Adds the results of a folder.
     ///
     /// # Errors
     /// If the system refuses to read what is there.
     pub fn add(&mut self, folder: &CampaignFolder, plan: &Campaign) -> Result<(), FolderError> {
-        let there = folder.keys()?;
-        let mut known = BTreeSet::new();
-        for unit in plan.units() {
-            let key = plan.key(unit);
-            let (instance, tool) = (&plan.instances[unit.instance], &plan.tools[unit.tool]);
-            let PlannedInstance { benchmark, network, property, .. } = instance.clone();
-            let asked = (benchmark, network, property, tool.name.clone(), unit.seed);
-            let stored =
-                if there.contains(key.as_str()) { folder.result(&key)? } else { StoredResult::Missing };
-            known.insert(key.to_string());
-            match stored {
-                StoredResult::Whole(mut result) => {
-                    (result.benchmark, result.network, result.property) =
-                        (asked.0.clone(), asked.1.clone(), asked.2.clone());
-                    result.tool.clone_from(&asked.3);
-                    self.open.remove(&asked);
-                    let found = CollectedUnit { result: *result, folder: folder.clone() };
-                    self.repeated += usize::from(self.found.insert(asked, found).is_some());
-                }
-                StoredResult::Broken(_) | StoredResult::Missing => {
-                    if let StoredResult::Broken(_) = stored {
-                        self.broken.push(folder.beside(&format!("{key}.json")));
-                    }
-                    if !self.found.contains_key(&asked) {
-                        self.open.insert(asked);
-                    }
-                }
+        let mut wanted = WantedUnits::new(plan, &mut self.names);
+        self.folders.push(folder.clone());
+        // First the journals: what is written meanwhile is then found among the files.
+        for journal in folder.segments()? {
+            self.read_journal(journal, &mut wanted)?;
+        }
+        self.foreign += wanted.look(folder)?;
+        self.read_files(folder, &mut wanted)?;
+        for (asked, place) in wanted.units {
+            match wanted.traces[place as usize] {
+                UnitTrace::Found(unit) => self.found.push(CollectedUnit { asked, ..unit }),
+                _ => self.open.push(asked),
             }
         }
-        self.foreign += there.iter().filter(|key| !known.contains(*key)).count();
+        self.settle();
         Ok(())
     }
 
-    /// All results, in their order.
-    pub fn results(&self) -> impl Iterator<Item = &UnitResult> {
-        self.found.values().map(|found| &found.result)
+    fn read_journal(&mut self, journal: PathBuf, wanted: &mut WantedUnits) -> Result<(), FolderError> {
+        let number = self.journals.len() as u32;
+        journalled(&journal, |text, place| {
+            // Lines of other forms are left to the units' files, which are named if they cannot be read.
+            let Some(extract) = UnitExtract::of_line(text) else { return };
+            let Some(key) = packed(&extract.key) else { return };
+            let Some(&at) = wanted.places.get(&key) else { return };
+            let trace = &mut wanted.traces[at as usize];
+            *trace = match trace {
+                UnitTrace::None => UnitTrace::Noted(self.unit(&extract, key, Some((number, place)))),
+                _ => UnitTrace::Doubtful,
+            };
+        })?;
+        self.journals.push(journal);
+        Ok(())
     }
 
-    /// Tools that have run with several seeds.
-    fn seeded(&self) -> BTreeSet<&str> {
-        let mut seeds: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
-        for (_, _, _, tool, seed) in self.found.keys().chain(&self.open) {
-            seeds.entry(tool).or_default().insert(*seed);
+    /// Reads the files of results that no journal tells of for certain.
+    fn read_files(&mut self, folder: &CampaignFolder, wanted: &mut WantedUnits) -> Result<(), FolderError> {
+        for (key, &place) in &wanted.places {
+            let trace = &mut wanted.traces[place as usize];
+            if !matches!(trace, UnitTrace::File) {
+                continue;
+            }
+            let name = unpacked(key);
+            *trace = match folder.listed_result(&name)? {
+                StoredResult::Whole(result) => {
+                    UnitTrace::Found(self.unit(&UnitExtract::of(&result), *key, None))
+                }
+                StoredResult::Missing => UnitTrace::None,
+                StoredResult::Broken(_) => {
+                    self.broken.push(folder.beside(&format!("{name}.json")));
+                    UnitTrace::None
+                }
+            };
         }
-        seeds.into_iter().filter(|(_, seeds)| seeds.len() > 1).map(|(tool, _)| tool).collect()
+        self.broken.sort();
+        Ok(())
     }
 
-    /// All results with their tools' names for tables.
-    pub fn labelled(&self) -> impl Iterator<Item = (String, &CollectedUnit)> {
-        let seeded = self.seeded();
-        self.found.values().map(move |found| (label(&seeded, &found.result), found))
+    /// A result of the folder that was added last; what was asked is what its plan says.
+    fn unit(
+        &mut self,
+        extract: &UnitExtract<'_>,
+        key: PackedKey,
+        noted: Option<(u32, JournalPlace)>,
+    ) -> CollectedUnit {
+        let mut number = |text: &str| self.names.number(text);
+        let nothing = number("");
+        CollectedUnit {
+            asked: Asked { benchmark: nothing, network: nothing, property: nothing, tool: nothing, seed: 0 },
+            verdict: extract.verdict,
+            limit: extract.limit,
+            resources: extract.resources,
+            version: number(&extract.version),
+            host: number(&extract.host),
+            why: number(&extract.why),
+            has_witness: extract.witness.0,
+            has_certificate: extract.certificate.0,
+            has_log: extract.log.0,
+            key,
+            folder: self.folders.len() as u32 - 1,
+            noted,
+        }
+    }
+
+    /// Orders all by their names, and drops what later folders have results of.
+    fn settle(&mut self) {
+        let number = self.names.sort();
+        let sorted = |asked: &mut Asked| {
+            for name in [&mut asked.benchmark, &mut asked.network, &mut asked.property, &mut asked.tool] {
+                *name = number(*name);
+            }
+        };
+        for unit in &mut self.found {
+            sorted(&mut unit.asked);
+            for name in [&mut unit.version, &mut unit.host, &mut unit.why] {
+                *name = number(*name);
+            }
+        }
+        self.open.iter_mut().for_each(sorted);
+        // Of equal ones the later stays behind the earlier.
+        self.found.sort_by_key(|unit| unit.asked);
+        let before = self.found.len();
+        self.found.dedup_by(|later, kept| {
+            let is_same = later.asked == kept.asked;
+            if is_same {
+                *kept = *later;
+            }
+            is_same
+        });
+        self.repeated += before - self.found.len();
+        self.open.sort_unstable();
+        self.open.dedup();
+        let found = &self.found;
+        self.open.retain(|asked| found.binary_search_by_key(asked, |unit| unit.asked).is_err());
+        self.seeded = self.with_several_seeds();
+    }
+
+    fn with_several_seeds(&self) -> BTreeSet<NameNumber> {
+        let mut first: HashMap<NameNumber, u64> = HashMap::new();
+        let all = self.found.iter().map(|unit| unit.asked).chain(self.open.iter().copied());
+        all.filter(|asked| *first.entry(asked.tool).or_insert(asked.seed) != asked.seed)
+            .map(|asked| asked.tool)
+            .collect()
+    }
+
+    /// A text by its number.
+    pub fn text(&self, number: NameNumber) -> &str {
+        self.names.text(number)
+    }
+
+    /// What was asked, in words.
+    pub fn words(&self, asked: Asked) -> AskedWords<'_> {
+        let Asked { benchmark, network, property, tool, seed } = asked;
+        let [benchmark, network, property, tool] =
+            [benchmark, network, property, tool].map(|number| self.text(number));
+        AskedWords { benchmark, network, property, tool, seed }
+    }
+
+    /// Whether a unit is wanted and has no result.
+    pub fn is_open(&self, words: AskedWords<'_>) -> bool {
+        let known = |text| self.names.known(text);
+        let asked = || {
+            Some(Asked {
+                benchmark: known(words.benchmark)?,
+                network: known(words.network)?,
+                property: known(words.property)?,
+                tool: known(words.tool)?,
+                seed: words.seed,
+            })
+        };
+        asked().is_some_and(|asked| self.open.binary_search(&asked).is_ok())
+    }
+
+    /// What a tool is called in tables: with the seed, if it has run with several.
+    pub fn label(&self, asked: Asked) -> Cow<'_, str> {
+        let tool = self.text(asked.tool);
+        match self.seeded.contains(&asked.tool) {
+            true => format!("{tool}-seed{}", asked.seed).into(),
+            false => tool.into(),
+        }
+    }
+
+    /// The file with a unit's counterexample, if it has one.
+    pub fn witness(&self, unit: &CollectedUnit) -> Option<PathBuf> {
+        unit.has_witness.then(|| self.beside(unit, "txt"))
+    }
+
+    /// The file with a unit's certificate, if it has one.
+    pub fn certificate(&self, unit: &CollectedUnit) -> Option<PathBuf> {
+        unit.has_certificate.then(|| self.beside(unit, "proof.gz"))
+    }
+
+    fn beside(&self, unit: &CollectedUnit, end: &str) -> PathBuf {
+        self.folders[unit.folder as usize].beside(&format!("{}.{end}", unpacked(&unit.key)))
+    }
+
+    /// Reads the logs of results.
+    pub fn logs(&self) -> CollectedLogs<'_> {
+        CollectedLogs { collected: self, journals: OpenJournals::default() }
     }
 
     /// Each tool, with all its seeds, on each benchmark, by name.
-    pub fn scores(&self) -> BTreeMap<(String, String), Scores> {
-        let mut scores: BTreeMap<(String, String), Scores> = BTreeMap::new();
-        for result in self.results() {
-            scores.entry((result.tool.clone(), result.benchmark.clone())).or_default().add(result);
+    pub fn scores(&self) -> BTreeMap<(&str, &str), Scores> {
+        let mut scores: BTreeMap<(NameNumber, NameNumber), Scores> = BTreeMap::new();
+        for unit in &self.found {
+            scores.entry((unit.asked.tool, unit.asked.benchmark)).or_default().add(unit);
         }
-        scores
-    }
-
-    /// The times of what each tool has decided, the shortest first.
-    pub fn solved_over_time(&self) -> BTreeMap<String, Vec<f64>> {
-        let mut times: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        for (label, found) in self.labelled() {
-            let of_tool = times.entry(label).or_default();
-            of_tool.extend(found.result.verdict.is_solved().then_some(found.result.resources.wall_seconds));
-        }
-        times.values_mut().for_each(|times| times.sort_by(f64::total_cmp));
-        times
+        let named = |((tool, benchmark), scores)| ((self.text(tool), self.text(benchmark)), scores);
+        scores.into_iter().map(named).collect()
     }
 
     /// Where one unit says `sat` and another one `unsat`.
     pub fn opposed(&self) -> Vec<Opposed<'_>> {
-        let mut claims: BTreeMap<(&str, &str, &str), [Vec<String>; 2]> = BTreeMap::new();
-        for (label, found) in self.labelled() {
-            let result = &found.result;
-            let side = match result.verdict {
-                UnitVerdict::Sat => 0,
-                UnitVerdict::Unsat => 1,
-                _ => continue,
-            };
-            let instance = (result.benchmark.as_str(), result.network.as_str(), result.property.as_str());
-            claims.entry(instance).or_default()[side].push(label);
-        }
-        let both = |((benchmark, network, property), [sat, unsat]): ((_, _, _), [Vec<String>; 2])| {
-            let opposed = !sat.is_empty() && !unsat.is_empty();
-            opposed.then_some(Opposed { benchmark, network, property, sat, unsat })
+        let instance = |unit: &CollectedUnit| {
+            let Asked { benchmark, network, property, .. } = unit.asked;
+            (benchmark, network, property)
         };
-        claims.into_iter().filter_map(both).collect()
+        let of = |units: &[CollectedUnit]| {
+            let says = |verdict| units.iter().filter(move |unit| unit.verdict == verdict);
+            let [sat, unsat] = [UnitVerdict::Sat, UnitVerdict::Unsat].map(says);
+            if sat.clone().next().is_none() || unsat.clone().next().is_none() {
+                return None;
+            }
+            let AskedWords { benchmark, network, property, .. } = self.words(units[0].asked);
+            let labels = |units: &mut dyn Iterator<Item = &CollectedUnit>| {
+                units.map(|unit| self.label(unit.asked).into_owned()).collect()
+            };
+            let (sat, unsat) = (labels(&mut { sat }), labels(&mut { unsat }));
+            Some(Opposed { benchmark, network, property, sat, unsat })
+        };
+        self.found.chunk_by(|a, b| instance(a) == instance(b)).filter_map(of).collect()
     }
 }
 
-/// What a result's tool is called in tables: with the seed, if the tool has run with several.
-fn label(seeded: &BTreeSet<&str>, result: &UnitResult) -> String {
-    match seeded.contains(result.tool.as_str()) {
-        true => format!("{}-seed{}", result.tool, result.seed),
-        false => result.tool.clone(),
+impl CollectedLogs<'_> {
+    /// The end of a unit's standard error.
+    ///
+    /// # Errors
+    /// If the system refuses to read it, or it has been changed since.
+    pub fn log(&mut self, unit: &CollectedUnit) -> Result<String, FolderError> {
+        if !unit.has_log {
+            return Ok(String::new());
+        }
+        let collected = self.collected;
+        let key = unpacked(&unit.key);
+        let Some((journal, place)) = unit.noted else {
+            return match collected.folders[unit.folder as usize].listed_result(&key)? {
+                StoredResult::Whole(result) => Ok(result.log),
+                _ => Ok(String::new()),
+            };
+        };
+        let path = &collected.journals[journal as usize];
+        let text = self.journals.text(path, place)?;
+        let changed = |why| FolderError::Read { path: path.clone(), source: io::Error::other(why) };
+        UnitResult::parse(&text, &key).map(|result| result.log).map_err(changed)
+    }
+
+    /// All of a result, called as the folder's plan calls its instance and its tool.
+    ///
+    /// # Errors
+    /// As [`CollectedLogs::log`].
+    pub fn whole(&mut self, unit: &CollectedUnit) -> Result<UnitResult, FolderError> {
+        let log = self.log(unit)?;
+        let collected = self.collected;
+        let AskedWords { benchmark, network, property, tool, seed } = collected.words(unit.asked);
+        let head = UnitHead {
+            key: unpacked(&unit.key),
+            benchmark: benchmark.into(),
+            network: network.into(),
+            property: property.into(),
+            tool: tool.into(),
+            version: collected.text(unit.version).into(),
+            seed,
+            limit: unit.limit,
+            host: collected.text(unit.host).into(),
+        };
+        let why = collected.text(unit.why).into();
+        let name = |path: PathBuf| Some(path.file_name()?.to_str()?.to_owned());
+        let mut result = head.ended(unit.verdict, why, log, unit.resources);
+        result.witness = collected.witness(unit).and_then(name);
+        result.certificate = collected.certificate(unit).and_then(name);
+        Ok(result)
     }
 }
 
@@ -223,14 +524,12 @@ pub(crate) mod tests {
         assert_eq!((collected.found.len(), collected.open.len()), (2, 6));
         collected.add(&two, &plan).unwrap();
         assert_eq!((collected.found.len(), collected.open.len(), collected.repeated), (3, 5, 2));
-        let seconds: Vec<f64> = collected.results().map(|result| result.resources.wall_seconds).collect();
+        let seconds: Vec<f64> = collected.found.iter().map(|unit| unit.resources.wall_seconds).collect();
         assert_eq!(seconds, [0.5, 2.0, 0.1]);
-        let labels: Vec<String> = collected.labelled().map(|(label, _)| label).collect();
+        let labels: Vec<_> = collected.found.iter().map(|unit| collected.label(unit.asked)).collect();
         assert_eq!(labels, ["counterpatch-seed0", "counterpatch-seed3", "other-seed0"]);
-        let times = collected.solved_over_time();
-        assert_eq!(times["counterpatch-seed3"], [2.0]);
         let scores = collected.scores();
-        let scores = scores[&("other".to_owned(), "b".to_owned())];
+        let scores = scores[&("other", "b")];
         assert_eq!((scores.units(), scores.solved(), scores.cpu_seconds), (1, 1, 0.2));
         let [opposed] = &collected.opposed()[..] else { panic!() };
         assert_eq!((opposed.sat.len(), opposed.unsat.as_slice()), (2, &["other-seed0".to_owned()][..]));

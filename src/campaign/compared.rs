@@ -1,8 +1,10 @@
 //! Two campaigns beside each other: what the newer one has won and what it has lost.
 
-use serde::Serialize;
+use std::cmp::Ordering;
 
-use super::collected::{Asked, Collected, CollectedUnit};
+use serde::{Serialize, Serializer};
+
+use super::collected::{AskedWords, Collected, CollectedUnit};
 use super::result::UnitVerdict;
 
 /// What has become of a unit.
@@ -22,16 +24,9 @@ pub enum Shift {
 pub struct ShiftedUnit<'a> {
     /// What has become of it.
     pub shift: Shift,
-    /// The benchmark.
-    pub benchmark: &'a str,
-    /// The network.
-    pub network: &'a str,
-    /// The property.
-    pub property: &'a str,
-    /// The tool.
-    pub tool: &'a str,
-    /// The seed.
-    pub seed: u64,
+    /// What was asked.
+    #[serde(flatten)]
+    pub asked: AskedWords<'a>,
     /// The verdict before, and its seconds.
     pub before: (UnitVerdict, f64),
     /// The verdict now, and its seconds.
@@ -41,8 +36,9 @@ pub struct ShiftedUnit<'a> {
 /// Two campaigns.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Compared<'a> {
-    /// Units that both have a result of.
-    pub units: usize,
+    /// Of units that both have a result of: verdict and seconds before, and now.
+    #[serde(rename = "units", serialize_with = "number")]
+    pub times: Vec<[(UnitVerdict, f64); 2]>,
     /// Units that only one of the two has a result of: they are not compared.
     pub alone: usize,
     /// Units with another answer, flipped ones first, then by name.
@@ -51,26 +47,43 @@ pub struct Compared<'a> {
     pub seconds: (f64, f64),
 }
 
+/// In JSON there is only the number of all.
+fn number<S: Serializer>(times: &[[(UnitVerdict, f64); 2]], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(times.len() as u64)
+}
+
 impl<'a> Compared<'a> {
     /// Compares `after` with `before`.
     pub fn new(before: &'a Collected, after: &'a Collected) -> Self {
         let mut compared = Self::default();
-        let only_before = before.found.keys().filter(|asked| !after.found.contains_key(*asked)).count();
-        compared.alone = only_before;
-        for (asked, now) in &after.found {
-            match before.found.get(asked) {
-                Some(then) => compared.add(asked, then, now),
-                None => compared.alone += 1,
+        let (mut older, mut newer) = (before.found.as_slice(), after.found.as_slice());
+        // Both are in the order of their words.
+        while let (Some((then, behind)), Some((now, rest))) = (older.split_first(), newer.split_first()) {
+            let (old, new) = (before.words(then.asked), after.words(now.asked));
+            match old.cmp(&new) {
+                Ordering::Equal => {
+                    compared.add(new, then, now);
+                    (older, newer) = (behind, rest);
+                }
+                Ordering::Less => {
+                    compared.alone += 1;
+                    older = behind;
+                }
+                Ordering::Greater => {
+                    compared.alone += 1;
+                    newer = rest;
+                }
             }
         }
+        compared.alone += older.len() + newer.len();
         compared.moved.sort_by_key(|moved| moved.shift);
         compared
     }
 
-    fn add(&mut self, asked: &'a Asked, before: &CollectedUnit, after: &CollectedUnit) {
-        self.units += 1;
-        let end = |found: &CollectedUnit| (found.result.verdict, found.result.resources.wall_seconds);
+    fn add(&mut self, asked: AskedWords<'a>, before: &CollectedUnit, after: &CollectedUnit) {
+        let end = |found: &CollectedUnit| (found.verdict, found.resources.wall_seconds);
         let (before, after) = (end(before), end(after));
+        self.times.push([before, after]);
         let shift = match (before.0.is_solved(), after.0.is_solved()) {
             (true, true) => {
                 self.seconds.0 += before.1;
@@ -81,17 +94,7 @@ impl<'a> Compared<'a> {
             (false, true) => Some(Shift::Won),
             (false, false) => None,
         };
-        let (benchmark, network, property, tool, seed) = asked;
-        self.moved.extend(shift.map(|shift| ShiftedUnit {
-            shift,
-            benchmark,
-            network,
-            property,
-            tool,
-            seed: *seed,
-            before,
-            after,
-        }));
+        self.moved.extend(shift.map(|shift| ShiftedUnit { shift, asked, before, after }));
     }
 
     /// How many units have become so.
@@ -119,7 +122,7 @@ mod tests {
         let compared = Compared::new(&before, &after);
         let changes: Vec<Shift> = compared.moved.iter().map(|moved| moved.shift).collect();
         assert_eq!(changes, [Shift::Flipped, Shift::Lost, Shift::Won]);
-        assert_eq!((compared.units, compared.alone, compared.seconds), (4, 1, (2.0, 1.5)));
+        assert_eq!((compared.times.len(), compared.alone, compared.seconds), (4, 1, (2.0, 1.5)));
         assert_eq!(compared.count(Shift::Won), 1);
     }
 }

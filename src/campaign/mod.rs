@@ -9,23 +9,26 @@ mod compared;
 pub mod folder;
 mod instances;
 mod key;
+mod names;
 pub mod page;
 mod plan;
+mod plots;
 mod result;
 mod submission;
 mod table;
 
-pub use collected::{Asked, Collected, CollectedUnit, Opposed, Scores};
+pub use collected::{Asked, AskedWords, Collected, CollectedLogs, CollectedUnit, Opposed, Scores};
 pub use compared::{Compared, Shift, ShiftedUnit};
 pub use folder::{
-    CampaignFolder, Claimed, FolderError, Holder, Lease, StoredResult, UnitEvidence, WriteOnce,
+    CampaignFolder, Claimed, FolderError, Holder, Lease, ListedKeys, StoredResult, UnitEvidence, WriteOnce,
 };
 pub use instances::{Listing, ListingError, listings};
 pub use key::{Digest, Key, external_files};
+pub use names::NameNumber;
 pub use plan::{
     Campaign, CampaignTool, CampaignUnit, FileMark, PlanError, PlannedInstance, Shard, ToolKind, UnitLimits,
     seeds,
 };
 pub use result::{Resources, UnitHead, UnitResult, UnitVerdict};
 pub use submission::Submission;
-pub use table::{csv, json};
+pub use table::{csv, json, parquet, summary};

@@ -1,47 +1,55 @@
-//! Results as one page of HTML that needs nothing but itself: tables, what was solved over time, what is hard and what is
-//! disputed, and what has changed since another campaign.
+//! Results as one page of HTML that needs nothing but itself: what is disputed, what has changed since another campaign, what
+//! was solved over time and by whom, what it took, what is hard. Tables have so many rows as a reader looks at; how many
+//! there are in all stands above each, and the files of `collect` hold them.
 
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::collected::{Collected, Opposed};
+use super::collected::{AskedWords, Collected, CollectedUnit, Opposed};
 use super::compared::{Compared, Shift};
-use super::result::{UnitResult, UnitVerdict};
+use super::folder::FolderError;
+use super::plots;
+use super::result::{Resources, UnitVerdict};
 use crate::report::Provenance;
-use crate::report::markup::{self, STYLE, cell, colour, file_cell};
+use crate::report::markup::{self, STYLE, cell, file_cell};
 
-/// Rows of the tables of slow and hard instances.
-const MOST: usize = 50;
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 320.0;
-const LEFT: f64 = 56.0;
-const BOTTOM: f64 = 36.0;
-const TOP: f64 = 10.0;
-/// The shortest time that a plot tells from others, in seconds.
-const SHORTEST: f64 = 0.01;
+/// Rows of the tables of slow, hard and failed units, of which each tells little.
+const FEW: usize = 50;
+/// Rows of all others.
+const MANY: usize = 300;
 
 /// The page.
-pub fn page(collected: &Collected, compared: Option<&Compared<'_>>, provenance: &Provenance) -> String {
+///
+/// # Errors
+/// If the log of a unit that has failed cannot be read.
+pub fn page(
+    collected: &Collected,
+    compared: Option<&Compared<'_>>,
+    provenance: &Provenance,
+) -> Result<String, FolderError> {
     let title = "Campaign by Counterpatch";
     let opposed = collected.opposed();
+    let failures = failures(collected)?;
     let body = html! {
         (figures(collected, opposed.len()))
         (disagreements(&opposed))
         @if let Some(compared) = compared { (changes(compared)) }
-        (cactus(collected))
+        (plots::over_time(collected))
+        (plots::pairs(collected))
         (scores(collected))
+        (resources(collected))
         (hardest(collected))
         (slowest(collected))
-        (failures(collected))
+        (failures)
         (provenance.block(&[]))
     };
-    markup::page(title, title, STYLE, &body)
+    Ok(markup::page(title, title, STYLE, &body))
 }
 
 fn figures(collected: &Collected, opposed: usize) -> Markup {
-    let of = |verdict| collected.results().filter(|result| result.verdict == verdict).count();
-    let cpu: f64 = collected.results().map(|result| result.resources.cpu_seconds).sum();
+    let of = |verdict| collected.found.iter().filter(|unit| unit.verdict == verdict).count();
+    let cpu: f64 = collected.found.iter().map(|unit| unit.resources.cpu_seconds).sum();
     let missing = [
         ("not run yet", collected.open.len()),
         ("results cannot be read", collected.broken.len()),
@@ -64,32 +72,73 @@ fn figures(collected: &Collected, opposed: usize) -> Markup {
     }
 }
 
+/// A table of the first rows of all, with a heading that counts them; nothing where there are none.
+struct PageTable<'a> {
+    id: &'a str,
+    title: &'a str,
+    names: &'a [&'a str],
+    /// The first columns are texts.
+    texts: usize,
+    /// Rows at most.
+    most: usize,
+}
+
+impl PageTable<'_> {
+    fn of<T>(&self, rows: &[T], row: impl Fn(&T) -> Markup) -> Markup {
+        self.first_of(rows.len(), rows, row)
+    }
+
+    /// Of `all` rows these.
+    fn first_of<T>(&self, all: usize, rows: &[T], row: impl Fn(&T) -> Markup) -> Markup {
+        let shown = rows.len().min(self.most);
+        html! {
+            @if !rows.is_empty() {
+                h2 { (self.title) " (" @if shown < all { (shown) " of " } (all) ")" }
+                div.wide {
+                    table id=(self.id) {
+                        tr {
+                            @for (at, name) in self.names.iter().enumerate() { th.text[at < self.texts] { (name) } }
+                        }
+                        @for case in &rows[..shown] { tr { (row(case)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn disagreements(opposed: &[Opposed<'_>]) -> Markup {
     let names = ["benchmark", "network", "property", "sat", "unsat"];
-    table("Disagreements", &names, 5, opposed, |case| {
+    let table = PageTable { id: "opposed", title: "Disagreements", names: &names, texts: 5, most: MANY };
+    table.of(opposed, |case| {
         html! {
             (cell(case.benchmark))
             (file_cell(case.network))
             (file_cell(case.property))
-            (cell(&case.sat.join(", ")))
-            (cell(&case.unsat.join(", ")))
+            (cell(&listed(&case.sat)))
+            (cell(&listed(&case.unsat)))
         }
     })
+}
+
+/// The first of many names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let some = names[..names.len().min(FEW)].join(", ");
+    if names.len() > FEW { format!("{some}, and {} more", names.len() - FEW) } else { some }
 }
 
 fn changes(compared: &Compared<'_>) -> Markup {
     let count = |shift| compared.count(shift);
     let (before, after) = compared.seconds;
     let names = ["benchmark", "network", "property", "tool", "seed", "before", "s", "now", "s"];
-    let moved = |shift: Shift, title: &str| {
+    let moved = |shift: Shift, id: &str, title: &str| {
         let moved: Vec<_> = compared.moved.iter().filter(|moved| moved.shift == shift).collect();
-        table(title, &names, 4, &moved, |moved| {
+        let table = PageTable { id, title, names: &names, texts: 4, most: MANY };
+        table.of(&moved, |moved| {
             html! {
-                (cell(moved.benchmark))
-                (file_cell(moved.network))
-                (file_cell(moved.property))
-                (cell(moved.tool))
-                td { (moved.seed) }
+                (place(moved.asked))
+                (cell(moved.asked.tool))
+                td { (moved.asked.seed) }
                 @for (verdict, seconds) in [moved.before, moved.after] {
                     td { (verdict.word()) }
                     td { (format!("{seconds:.2}")) }
@@ -100,31 +149,20 @@ fn changes(compared: &Compared<'_>) -> Markup {
     html! {
         h2 { "Against the other campaign" }
         p {
-            (compared.units) " units are in both, " (compared.alone) " in one of them only. Won " (count(Shift::Won)) ", lost "
+            (compared.times.len()) " units are in both, " (compared.alone) " in one of them only. Won " (count(Shift::Won)) ", lost "
             (count(Shift::Lost)) ", flipped " (count(Shift::Flipped)) ". What both have decided took "
             (format!("{before:.1} s then and {after:.1} s now."))
         }
-        (moved(Shift::Flipped, "Flipped"))
-        (moved(Shift::Lost, "Lost"))
-        (moved(Shift::Won, "Won"))
+        @if !compared.times.is_empty() { (plots::since(compared)) }
+        (moved(Shift::Flipped, "flipped", "Flipped"))
+        (moved(Shift::Lost, "lost", "Lost"))
+        (moved(Shift::Won, "won", "Won"))
     }
 }
 
-/// A table with a heading that counts its rows; nothing where there are none. The first `texts` columns are texts.
-fn table<T>(title: &str, names: &[&str], texts: usize, rows: &[T], row: impl Fn(&T) -> Markup) -> Markup {
-    html! {
-        @if !rows.is_empty() {
-            h2 { (title) " (" (rows.len()) ")" }
-            div.wide {
-                table {
-                    tr {
-                        @for (at, name) in names.iter().enumerate() { th.text[at < texts] { (name) } }
-                    }
-                    @for case in rows { tr { (row(case)) } }
-                }
-            }
-        }
-    }
+/// An instance: three cells.
+fn place(asked: AskedWords<'_>) -> Markup {
+    html! { (cell(asked.benchmark)) (file_cell(asked.network)) (file_cell(asked.property)) }
 }
 
 fn scores(collected: &Collected) -> Markup {
@@ -132,7 +170,9 @@ fn scores(collected: &Collected) -> Markup {
     names.extend(UnitVerdict::ALL.iter().map(|verdict| verdict.word()));
     names.extend(["wall s", "processor s", "peak MiB"]);
     let rows: Vec<_> = collected.scores().into_iter().collect();
-    table("Tools and benchmarks", &names, 2, &rows, |((tool, benchmark), scores)| {
+    let table =
+        PageTable { id: "scores", title: "Tools and benchmarks", names: &names, texts: 2, most: MANY };
+    table.of(&rows, |((tool, benchmark), scores)| {
         html! {
             (cell(tool))
             (cell(benchmark))
@@ -142,139 +182,117 @@ fn scores(collected: &Collected) -> Markup {
             }
             td { (format!("{:.1}", scores.wall_seconds)) }
             td { (format!("{:.1}", scores.cpu_seconds)) }
-            td { (scores.peak_bytes >> 20) }
+            td { (mebibytes(scores.peak_bytes)) }
         }
     })
 }
 
+/// What the units of each tool took on each machine.
+fn resources(collected: &Collected) -> Markup {
+    let mut used: BTreeMap<(&str, &str), Vec<Resources>> = BTreeMap::new();
+    for unit in &collected.found {
+        let who = (collected.text(unit.asked.tool), collected.text(unit.host));
+        used.entry(who).or_default().push(unit.resources);
+    }
+    let rows: Vec<_> = used.into_iter().collect();
+    let names = [
+        "tool",
+        "machine",
+        "units",
+        "processor h",
+        "half within s",
+        "nine in ten s",
+        "longest s",
+        "half within MiB",
+        "most MiB",
+    ];
+    let table = PageTable {
+        id: "resources",
+        title: "Resources of tools on machines",
+        names: &names,
+        texts: 2,
+        most: MANY,
+    };
+    table.of(&rows, |((tool, host), used)| {
+        let mut seconds: Vec<f64> = used.iter().map(|used| used.wall_seconds).collect();
+        let mut bytes: Vec<u64> = used.iter().map(|used| used.peak_bytes).collect();
+        seconds.sort_by(f64::total_cmp);
+        bytes.sort_unstable();
+        // There is at least one.
+        let at = |part: usize| (used.len() * part / 10).min(used.len() - 1);
+        html! {
+            (cell(tool))
+            (cell(host))
+            td { (used.len()) }
+            td { (format!("{:.2}", used.iter().map(|used| used.cpu_seconds).sum::<f64>() / 3600.0)) }
+            @for part in [5, 9, 10] { td { (format!("{:.2}", seconds[at(part)])) } }
+            @for part in [5, 10] { td { (mebibytes(bytes[at(part)])) } }
+        }
+    })
+}
+
+fn mebibytes(bytes: u64) -> u64 {
+    bytes >> 20
+}
+
 /// Instances that nobody has decided, the most expensive first.
 fn hardest(collected: &Collected) -> Markup {
-    let mut spent: BTreeMap<_, (bool, usize, f64)> = BTreeMap::new();
-    for result in collected.results() {
-        let entry = spent.entry((&result.benchmark, &result.network, &result.property)).or_default();
-        entry.0 |= result.verdict.is_solved();
-        entry.1 += 1;
-        entry.2 += result.resources.cpu_seconds;
-    }
-    let mut open: Vec<_> = spent.into_iter().filter(|(_, (solved, _, _))| !solved).collect();
-    open.sort_by(|a, b| b.1.2.total_cmp(&a.1.2));
-    let title = format!("Hardest: decided by nobody, {} in all, of them", open.len());
-    open.truncate(MOST);
+    let instance = |unit: &CollectedUnit| (unit.asked.benchmark, unit.asked.network, unit.asked.property);
+    let cpu = |units: &[CollectedUnit]| units.iter().map(|unit| unit.resources.cpu_seconds).sum::<f64>();
+    let mut open: Vec<(&[CollectedUnit], f64)> = collected
+        .found
+        .chunk_by(|a, b| instance(a) == instance(b))
+        .filter(|units| !units.iter().any(|unit| unit.verdict.is_solved()))
+        .map(|units| (units, cpu(units)))
+        .collect();
+    open.sort_by(|a, b| b.1.total_cmp(&a.1));
     let names = ["benchmark", "network", "property", "units", "processor s"];
-    table(&title, &names, 3, &open, |((benchmark, network, property), (_, units, seconds))| {
+    let title = "Hardest: decided by nobody";
+    let table = PageTable { id: "hardest", title, names: &names, texts: 3, most: FEW };
+    table.of(&open, |(units, seconds)| {
         html! {
-            (cell(benchmark))
-            (file_cell(network))
-            (file_cell(property))
-            td { (units) }
+            (place(collected.words(units[0].asked)))
+            td { (units.len()) }
             td { (format!("{seconds:.1}")) }
         }
     })
 }
 
 fn slowest(collected: &Collected) -> Markup {
-    let mut solved: Vec<_> =
-        collected.labelled().filter(|(_, found)| found.result.verdict.is_solved()).collect();
-    let seconds = |result: &UnitResult| result.resources.wall_seconds;
-    solved.sort_by(|a, b| seconds(&b.1.result).total_cmp(&seconds(&a.1.result)));
-    solved.truncate(MOST);
+    let mut solved: Vec<_> = collected.found.iter().filter(|unit| unit.verdict.is_solved()).collect();
+    solved.sort_by(|a, b| b.resources.wall_seconds.total_cmp(&a.resources.wall_seconds));
     let names = ["tool", "benchmark", "network", "property", "verdict", "s", "processor s", "peak MiB"];
-    table("Slowest of what was decided", &names, 4, &solved, |(tool, found)| {
-        let UnitResult { resources, verdict, .. } = &found.result;
+    let title = "Slowest of what was decided";
+    let table = PageTable { id: "slowest", title, names: &names, texts: 4, most: FEW };
+    table.of(&solved, |unit| {
         html! {
-            (asked(tool, &found.result))
-            td { (verdict.word()) }
-            td { (format!("{:.2}", resources.wall_seconds)) }
-            td { (format!("{:.2}", resources.cpu_seconds)) }
-            td { (resources.peak_bytes >> 20) }
+            (cell(&collected.label(unit.asked)))
+            (place(collected.words(unit.asked)))
+            td { (unit.verdict.word()) }
+            td { (format!("{:.2}", unit.resources.wall_seconds)) }
+            td { (format!("{:.2}", unit.resources.cpu_seconds)) }
+            td { (mebibytes(unit.resources.peak_bytes)) }
         }
     })
 }
 
-fn failures(collected: &Collected) -> Markup {
+fn failures(collected: &Collected) -> Result<Markup, FolderError> {
     let is_failure = |verdict| matches!(verdict, UnitVerdict::Error | UnitVerdict::Memory);
-    let failed: Vec<_> = collected.labelled().filter(|(_, found)| is_failure(found.result.verdict)).collect();
+    let failed = || collected.found.iter().filter(|unit| is_failure(unit.verdict));
+    let mut logs = collected.logs();
+    let first = failed().take(FEW).map(|unit| Ok((unit, logs.log(unit)?)));
+    let first = first.collect::<Result<Vec<_>, FolderError>>()?;
     let names = ["tool", "benchmark", "network", "property", "verdict", "why", "standard error"];
-    table("Failures", &names, 7, &failed, |(tool, found)| {
-        let UnitResult { verdict, why, log, .. } = &found.result;
+    let table = PageTable { id: "failures", title: "Failures", names: &names, texts: 7, most: FEW };
+    Ok(table.first_of(failed().count(), &first, |(unit, log)| {
         html! {
-            (asked(tool, &found.result))
-            (cell(verdict.word()))
-            (cell(why))
+            (cell(&collected.label(unit.asked)))
+            (place(collected.words(unit.asked)))
+            (cell(unit.verdict.word()))
+            (cell(collected.text(unit.why)))
             td.text.why { details { summary { "log" } pre { (log) } } }
         }
-    })
-}
-
-/// Who was asked what.
-fn asked(tool: &str, result: &UnitResult) -> Markup {
-    html! { (cell(tool)) (cell(&result.benchmark)) (file_cell(&result.network)) (file_cell(&result.property)) }
-}
-
-/// Where units and seconds are in the plot of what was decided over time.
-struct Axes {
-    most: usize,
-    longest: f64,
-}
-
-impl Axes {
-    fn x(&self, solved: usize) -> String {
-        format!("{:.1}", LEFT + solved as f64 / self.most as f64 * (WIDTH - LEFT))
-    }
-
-    /// On a logarithmic axis, `below` pixels further down.
-    fn y(&self, seconds: f64, below: f64) -> String {
-        let part = (seconds.max(SHORTEST) / SHORTEST).ln() / (self.longest / SHORTEST).ln();
-        format!("{:.1}", HEIGHT - BOTTOM - part * (HEIGHT - BOTTOM - TOP) + below)
-    }
-
-    /// The steps of the units that were decided within these seconds.
-    fn path(&self, solved: &[f64]) -> String {
-        let first = solved.first().copied().unwrap_or(SHORTEST);
-        let steps = solved.iter().enumerate();
-        let steps = steps.map(|(at, &seconds)| format!("V{}H{}", self.y(seconds, 0.0), self.x(at + 1)));
-        format!("M{} {}", self.x(0), self.y(first, 0.0)) + &steps.collect::<String>()
-    }
-}
-
-/// How many units each tool has decided within a time: a cactus plot, with time on a logarithmic axis.
-fn cactus(collected: &Collected) -> Markup {
-    let times = collected.solved_over_time();
-    let most = times.values().map(Vec::len).max().unwrap_or(0);
-    if most == 0 {
-        return html! {};
-    }
-    let longest = times.values().flatten().fold(10.0 * SHORTEST, |longest: f64, &time| longest.max(time));
-    let axes = Axes { most, longest };
-    html! {
-        h2 { "Decided over time" }
-        (markup::legend(times.iter().map(|(tool, solved)| format!("{tool} ({})", solved.len()))))
-        svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) style=(format!("width:100%;max-width:{WIDTH}px")) role="img"
-            aria-label="units decided within a time" fill="none" font-size="11" {
-            path stroke="currentColor" d=(format!("M{LEFT} {TOP}V{:.1}H{WIDTH}", HEIGHT - BOTTOM)) {}
-            (ticks(&axes))
-            @for (at, (tool, solved)) in times.iter().enumerate() {
-                path stroke-width="2" stroke=(colour(at)) d=(axes.path(solved)) { title { (tool) } }
-            }
-        }
-    }
-}
-
-fn ticks(axes: &Axes) -> Markup {
-    let seconds = std::iter::successors(Some(SHORTEST), |seconds| Some(seconds * 10.0));
-    html! {
-        @for seconds in seconds.take_while(|&seconds| seconds <= axes.longest) {
-            text fill="currentColor" x=(format!("{:.1}", LEFT - 5.0)) y=(axes.y(seconds, 4.0)) text-anchor="end" {
-                (format!("{seconds} s"))
-            }
-        }
-        @for solved in [0, axes.most / 2, axes.most] {
-            @let anchor = if solved == axes.most { "end" } else { "middle" };
-            text fill="currentColor" x=(axes.x(solved)) y=(format!("{:.1}", HEIGHT - BOTTOM + 15.0)) text-anchor=(anchor) {
-                (solved)
-            }
-        }
-    }
+    }))
 }
 
 #[cfg(test)]
@@ -293,12 +311,15 @@ mod tests {
         let mut collected = Collected::default();
         collected.add(&folder, &plan).unwrap();
         let compared = Compared::new(&before, &collected);
-        let page = page(&collected, Some(&compared), &Provenance::now(["counterpatch".into()], None));
+        let page =
+            page(&collected, Some(&compared), &Provenance::now(["counterpatch".into()], None)).unwrap();
         for part in [
             "Disagreements (1)",
             "Decided over time",
             "<svg",
+            "Tool against tool",
             "Tools and benchmarks (2)",
+            "Resources of tools on machines (2)",
             "Slowest of what was decided (3)",
             "Failures (1)",
             "2 units: not run yet",
@@ -308,5 +329,27 @@ mod tests {
             assert!(page.contains(part), "no {part} in {page}");
         }
         assert!(!page.contains("<script") && !page.contains("http"), "{page}");
+    }
+
+    #[test]
+    fn a_page_of_many_units_says_what_it_leaves_out_and_stays_small() {
+        let (_temporary, folder, plan) = with(&[(UnitVerdict::Sat, 1.0), (UnitVerdict::Error, 1.0)]);
+        let mut collected = Collected::default();
+        collected.add(&folder, &plan).unwrap();
+        let (solved, failed) = (collected.found[0], collected.found[1]);
+        let many = |unit: CollectedUnit, number: u64| {
+            (0..number).map(move |seed| {
+                let mut unit = unit;
+                unit.asked.seed = seed;
+                unit.resources.wall_seconds = 0.001 * seed as f64;
+                unit
+            })
+        };
+        collected.found = many(solved, 100_000).chain(many(failed, 1_000)).collect();
+        let page = page(&collected, None, &Provenance::now(["counterpatch".into()], None)).unwrap();
+        for part in ["Slowest of what was decided (50 of 100000)", "Failures (50 of 1000)"] {
+            assert!(page.contains(part), "no {part} in {page}");
+        }
+        assert!(page.len() < 300_000, "{}", page.len());
     }
 }

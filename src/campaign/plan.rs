@@ -304,6 +304,11 @@ impl Shard {
         let of = |shard: usize| units.iter().skip(shard).step_by(self.count).copied();
         (0..self.count).flat_map(|step| of((self.index + step) % self.count)).collect()
     }
+
+    /// How many of so many units are its own.
+    pub fn own(self, units: usize) -> usize {
+        units.saturating_sub(self.index).div_ceil(self.count)
+    }
 }
 
 #[cfg(test)]
@@ -415,6 +420,8 @@ pub(crate) mod tests {
         let units: Vec<usize> = (0..7).collect();
         assert_eq!(Shard::parse("1/3").unwrap().first(&units), [1, 4, 2, 5, 0, 3, 6]);
         assert_eq!(Shard::ALL.first(&units), units);
+        let own = |text| Shard::parse(text).unwrap().own(7);
+        assert_eq!(["0/3", "1/3", "2/3", "6/9", "7/9", "8/9"].map(own), [3, 2, 2, 1, 0, 0]);
         assert_eq!(Shard::parse("5/9").unwrap().first(&[0, 1]).len(), 2);
     }
 }

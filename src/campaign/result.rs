@@ -1,5 +1,9 @@
 //! What came of one unit: `units/KEY.json`. It says whose it is and by whom, so that it can be read without its plan.
 
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::key::Key;
@@ -155,6 +159,77 @@ impl UnitHead {
     }
 }
 
+/// What tables hold of a unit's file: read from a journal without a copy of each text, because it may have a million lines.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct UnitExtract<'a> {
+    counterpatch_unit: u32,
+    /// As in [`UnitResult`], and so are the others.
+    #[serde(borrow)]
+    pub(super) key: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) version: Cow<'a, str>,
+    pub(super) limit: f64,
+    pub(super) verdict: UnitVerdict,
+    #[serde(borrow)]
+    pub(super) why: Cow<'a, str>,
+    pub(super) witness: Presence,
+    pub(super) certificate: Presence,
+    pub(super) log: Presence,
+    pub(super) resources: Resources,
+    #[serde(borrow)]
+    pub(super) host: Cow<'a, str>,
+}
+
+/// Whether there is a text, and more than an empty one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Presence(pub(super) bool);
+
+impl<'de> Deserialize<'de> for Presence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self(false))
+    }
+}
+
+impl Visitor<'_> for Presence {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or null")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self, E> {
+        Ok(Self(!text.is_empty()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(Self(false))
+    }
+}
+
+impl<'a> UnitExtract<'a> {
+    /// From a line of a journal; nothing if it is of another form.
+    pub(super) fn of_line(text: &'a str) -> Option<Self> {
+        serde_json::from_str(text).ok().filter(|found: &Self| found.counterpatch_unit == FORM)
+    }
+
+    /// From a result.
+    pub(super) fn of(result: &'a UnitResult) -> Self {
+        Self {
+            counterpatch_unit: result.counterpatch_unit,
+            key: result.key.as_str().into(),
+            version: result.version.as_str().into(),
+            limit: result.limit,
+            verdict: result.verdict,
+            why: result.why.as_str().into(),
+            witness: Presence(result.witness.is_some()),
+            certificate: Presence(result.certificate.is_some()),
+            log: Presence(!result.log.is_empty()),
+            resources: result.resources,
+            host: result.host.as_str().into(),
+        }
+    }
+}
+
 impl UnitResult {
     /// Reads a unit's file.
     ///
@@ -174,12 +249,12 @@ impl UnitResult {
         }
     }
 
-    /// The unit's file.
+    /// The unit's file: one line, which a journal can hold too.
     ///
     /// # Errors
     /// If a number has no place in JSON.
     pub fn to_json(&self) -> serde_json::Result<String> {
-        Ok(serde_json::to_string_pretty(self)? + "\n")
+        Ok(serde_json::to_string(self)? + "\n")
     }
 }
 
@@ -214,8 +289,25 @@ pub(crate) mod tests {
         for end in [0, 1, text.len() / 2, text.len() - 3] {
             assert!(UnitResult::parse(&text[..end], &key).is_err(), "{end}");
         }
-        let newer = text.replace("\"counterpatch_unit\": 1", "\"counterpatch_unit\": 2");
+        let newer = text.replace("\"counterpatch_unit\":1", "\"counterpatch_unit\":2");
         assert!(UnitResult::parse(&newer, &key).unwrap_err().contains("form 2"));
+    }
+
+    #[test]
+    fn an_extract_of_a_line_is_that_of_the_result() {
+        let mut written = result(Key::of(&[("a", "b")]), UnitVerdict::Sat, 0.123_456_789);
+        for (witness, log, why) in
+            [(None, "", ""), (Some("w.txt".to_owned()), "a\n\"b\"", "it says \"\u{e4}\"\n")]
+        {
+            (written.witness, written.log, written.why) = (witness, log.into(), why.into());
+            let text = written.to_json().unwrap();
+            assert_eq!(UnitExtract::of_line(&text), Some(UnitExtract::of(&written)));
+            for end in [0, 1, text.len() / 2, text.len() - 3] {
+                assert_eq!(UnitExtract::of_line(&text[..end]), None, "{end}");
+            }
+            let newer = text.replace("\"counterpatch_unit\":1", "\"counterpatch_unit\":2");
+            assert_eq!(UnitExtract::of_line(&newer), None);
+        }
     }
 
     #[test]

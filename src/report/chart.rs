@@ -40,13 +40,21 @@ pub(crate) enum ChartScale {
 impl ChartScale {
     /// A scale on which all of these can be told from each other.
     pub(crate) fn of(numbers: impl Iterator<Item = f64>) -> Self {
-        let positive = numbers.filter(|number| *number > 0.0 && number.is_finite());
-        let (least, most) = positive
-            .fold((f64::INFINITY, 0.0_f64), |(least, most), number| (least.min(number), most.max(number)));
+        let (least, most) = ends(numbers);
         match most {
             0.0 => Self::Linear { most: 1.0 },
             _ if most / least > WIDE => Self::Logarithmic { least: 0.8 * least, most },
             _ => Self::Linear { most },
+        }
+    }
+
+    /// The same, by logarithms whatever the numbers are.
+    pub(crate) fn logarithmic(numbers: impl Iterator<Item = f64>) -> Self {
+        let (least, most) = ends(numbers);
+        // One number is no scale.
+        match most {
+            0.0 => Self::Logarithmic { least: 0.1, most: 10.0 },
+            _ => Self::Logarithmic { least, most: most.max(10.0 * least) },
         }
     }
 
@@ -78,6 +86,12 @@ impl ChartScale {
             }
         }
     }
+}
+
+/// The smallest and the largest of the numbers that are positive and finite; infinity and zero if there are none.
+fn ends(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
+    let positive = numbers.filter(|number| *number > 0.0 && number.is_finite());
+    positive.fold((f64::INFINITY, 0.0_f64), |(least, most), number| (least.min(number), most.max(number)))
 }
 
 /// A curve: parts from 0 to 1 over numbers on the scale, both ascending.

@@ -59,22 +59,6 @@ pub(crate) fn png_source(png: &[u8]) -> String {
     format!("data:image/png;base64,{}", STANDARD.encode(png))
 }
 
-/// Colours that are told apart, around the circle in steps of the golden angle.
-pub(crate) fn colour(at: usize) -> String {
-    format!("hsl({:.0} 65% 50%)", at as f64 * 137.508 % 360.0)
-}
-
-/// What the curves of a plot stand for, in their order.
-pub(crate) fn legend(names: impl IntoIterator<Item = String>) -> Markup {
-    html! {
-        p {
-            @for (at, name) in names.into_iter().enumerate() {
-                span style={ "color:" (colour(at)) } { "\u{25a0}" } " " (name) " \u{a0} "
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

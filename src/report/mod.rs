@@ -13,6 +13,8 @@ mod progress;
 pub(crate) mod provenance;
 pub mod repair;
 #[cfg(feature = "cli")]
+pub(crate) mod scatter;
+#[cfg(feature = "cli")]
 mod statistics;
 #[cfg(feature = "cli")]
 pub(crate) mod table;

@@ -1,10 +1,11 @@
-//! Pages in a real browser: the report of `attack` renders, its pictures load, its table sorts; the page of `audit` can be
-//! read at three widths. Chromium is the one that COUNTERPATCH_BROWSER names, or the first of the usual names that works.
+//! Pages in a real browser: the report of `attack` renders, its pictures load, its table sorts; every page can be read at three
+//! widths, light and dark, and its pictures at these are left in the folder that COUNTERPATCH_SCREENSHOTS names, if it does.
+//! Chromium is the one that COUNTERPATCH_BROWSER names, or the first of the usual names that works.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -109,24 +110,56 @@ fn needs_nothing(page: &str) {
     assert!(!page.contains("http:") && !page.contains("https:"), "the page needs nothing but itself");
 }
 
-/// What a page's probe says.
-fn opened(browser: &Path, program: &Program, page: &Path, mode: Mode) -> Value {
+/// The browser, told to do something with a page.
+fn told(browser: &Path, program: &Program, page: &Path, mode: Mode, what: &[String]) -> Output {
     let colours = format!("--blink-settings=preferredColorScheme={}", usize::from(mode == Mode::Light));
-    let output = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=5000"])
+    Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--virtual-time-budget=5000",
+            "--hide-scrollbars",
+        ])
+        .args(what)
         .arg(colours)
         .arg(format!("--user-data-dir={}", program.path().join("profile").display()))
         .arg(format!("file://{}", page.display()))
         .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", browser.display()));
+        .unwrap_or_else(|error| panic!("{}: {error}", browser.display()))
+}
+
+/// A picture of a page at a width, in the folder of screenshots if there is to be one.
+fn pictured(browser: &Path, program: &Program, file: &str, mode: Mode, width: f64, height: f64) {
+    let Some(folder) = env::var_os("COUNTERPATCH_SCREENSHOTS").map(PathBuf::from) else { return };
+    fs::create_dir_all(&folder).unwrap();
+    let page = file.trim_end_matches(".html").replace('/', "-");
+    let picture = folder.join(format!("{page}-{width}-{mode:?}.png").to_lowercase());
+    let picture = std::path::absolute(picture).unwrap();
+    let _ = fs::remove_file(&picture);
+    // Longer pictures than this the browser does not make.
+    let size = format!("--window-size={width},{}", height.min(16_000.0));
+    let output = told(
+        browser,
+        program,
+        &program.path().join(file),
+        mode,
+        &[format!("--screenshot={}", picture.display()), size],
+    );
+    assert!(picture.is_file(), "no {}: {output:?}", picture.display());
+}
+
+/// What a page's probe says.
+fn opened(browser: &Path, program: &Program, page: &Path, mode: Mode) -> Value {
+    let output = told(browser, program, page, mode, &["--dump-dom".to_owned()]);
     let dom = String::from_utf8_lossy(&output.stdout);
     let report = dom.rsplit_once("PROBE{").and_then(|(_, rest)| rest.split_once("}END"));
     let Some((report, _)) = report else { panic!("the page's script did not run: {output:?}") };
     serde_json::from_str(&format!("{{{report}}}")).unwrap()
 }
 
-/// Shows a page, given as a JSON string, at three widths with all that is folded outside of tables unfolded, and measures it: its
-/// own width, the highest row, the first columns of a table, whether its first column stays when it is scrolled sideways, and
+/// Shows a page, given as a JSON string, at three widths with all that is folded outside of tables unfolded, and measures it for
+/// each of the tables: its own width, the highest row, the first columns of a table, whether its first column stays when it is scrolled sideways, and
 /// how light its background and its text are.
 const WIDTHS: &str = r##"<pre id="probe"></pre><script>
 const text = PAGE;
@@ -138,11 +171,11 @@ const frames = [390, 1280, 1900].map((width) => {
 });
 const light = (colour) => colour.match(/[\d.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0);
 addEventListener("load", () => {
-  const measured = frames.map((frame) => {
+  const measured = frames.flatMap((frame) => TABLES.map((name) => {
     const page = frame.contentDocument;
     const folded = page.documentElement.scrollWidth;
     page.querySelectorAll("details").forEach((part) => { part.open = !part.closest("td"); });
-    const table = page.querySelector(`TABLE`);
+    const table = page.querySelector(name);
     const cells = [...table.rows[1].cells].slice(0, 2);
     const before = cells[0].getBoundingClientRect().left;
     const box = table.closest(".wide");
@@ -158,24 +191,25 @@ addEventListener("load", () => {
       // What is wider than its box is reached by a scroll bar of the box.
       lost: visible.filter((cell) => !cell.closest(".wide")).length,
       background: light(style.backgroundColor), text: light(style.color),
-      first: page.querySelector("h2").textContent, height: page.documentElement.scrollHeight,
+      first: page.querySelector("h2").textContent, height: page.documentElement.scrollHeight, table: name,
     };
-  });
+  }));
   document.getElementById("probe").textContent = "PROBE" + JSON.stringify({ measured }) + "END";
 });
 </script>"##;
 
 /// What a page measures at three widths; what every page has to keep is asserted.
-fn readable(program: &Program, file: &str, table: &str, mode: Mode) -> Vec<Value> {
+fn readable(program: &Program, file: &str, tables: &[&str], mode: Mode) -> Vec<Value> {
     let browser = browser().expect("no Chromium (help: apt-get install chromium)");
     let page = program.read(file).unwrap();
     needs_nothing(&page);
     let page = serde_json::to_string(&page).unwrap().replace("</", "<\\/");
     let probed = program.path().join("probed.html");
-    fs::write(&probed, WIDTHS.replace("TABLE", table).replacen("PAGE", &page, 1)).unwrap();
+    let names = serde_json::to_string(tables).unwrap();
+    fs::write(&probed, WIDTHS.replace("TABLES", &names).replacen("PAGE", &page, 1)).unwrap();
     let report = opened(&browser, program, &probed, mode);
     let measured = report["measured"].as_array().unwrap().clone();
-    assert_eq!(measured.len(), 3);
+    assert_eq!(measured.len(), 3 * tables.len());
     for measured in &measured {
         let number = |name: &str| measured[name].as_f64().unwrap();
         assert!(number("own") <= number("wanted"), "off the screen: {measured}");
@@ -186,6 +220,10 @@ fn readable(program: &Program, file: &str, table: &str, mode: Mode) -> Vec<Value
         let is_dark = number("background") < number("text");
         assert_eq!(is_dark, mode == Mode::Dark, "{measured}");
         assert!((number("background") - number("text")).abs() > 400.0, "hard to read: {measured}");
+    }
+    for one in measured.chunks(tables.len()) {
+        let number = |name: &str| one[0][name].as_f64().unwrap();
+        pictured(&browser, program, file, mode, number("wanted"), number("height"));
     }
     measured
 }
@@ -204,7 +242,7 @@ fn an_audit_can_be_read_at_three_widths() {
     let run = program.run(&["audit", "claims.csv", "--benchmarks", "all", "--html", "audit.html"]);
     assert_eq!(run.exit, Some(0), "{run:?}");
     for mode in [Mode::Light, Mode::Dark] {
-        for measured in readable(&program, "audit.html", "#tools", mode) {
+        for measured in readable(&program, "audit.html", &["#tools"], mode) {
             assert!(
                 measured["columns"].as_array().unwrap().iter().all(|w| w.as_f64() > Some(70.0)),
                 "{measured}"
@@ -225,13 +263,13 @@ fn an_attack_can_be_read_at_three_widths() {
         ["attack", &network, "--images", &images, "--transfer", &other, "--protocol", "2", "--budget", "2"];
     // More than can be emphasised.
     let methods = "random-k,fgsm,greedy-pixel,patch-strong,dlfuzz,apgd-ce,square,fab-t";
-    let run = program.run(&[&usual[..], &["--method", methods, "--output", "out"]].concat());
+    let run = program.run(&[&usual[..], &["--method", methods, "--output", "attack"]].concat());
     assert_eq!(run.exit, Some(0), "{run:?}");
     for mode in [Mode::Light, Mode::Dark] {
-        for measured in readable(&program, "out/report.html", "#methods", mode) {
-            assert_eq!((&measured["first"], &measured["cut"]), (&"Methods".into(), &0.into()), "{measured}");
+        for measured in readable(&program, "attack/report.html", &["#methods", "#figures table"], mode) {
+            assert_eq!(measured["first"], "Methods", "{measured}");
+            assert!(measured["table"] != "#methods" || measured["cut"] == 0, "names are cut: {measured}");
         }
-        readable(&program, "out/report.html", "#figures table", mode);
     }
 }
 
@@ -241,10 +279,54 @@ fn an_answer_can_be_read_at_three_widths() {
     let program = Program::new();
     for name in ["digits_cnn", "digits_mlp"] {
         let (network, property) = (shipped(&format!("{name}.onnx")), shipped(&format!("{name}_easy.vnnlib")));
-        let run = program.run(&["verify", &network, &property, "--timeout", "60", "--html", "answer.html"]);
+        let page = format!("answer-{name}.html");
+        let run = program.run(&["verify", &network, &property, "--timeout", "60", "--html", &page]);
         assert_eq!((run.exit, run.first_line()), (Some(0), "sat"), "{run:?}");
         for mode in [Mode::Light, Mode::Dark] {
-            readable(&program, "answer.html", "#inputs table", mode);
+            readable(&program, &page, &["#inputs table"], mode);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium: apt-get install chromium"]
+fn an_overview_of_limits_can_be_read_at_three_widths() {
+    let program = Program::new();
+    let (network, images) = (shipped("shapes_mlp.onnx"), shipped("shapes.npz"));
+    let mut words = vec!["attack", &network, "--images", &images, "--output", "limits", "--quiet"];
+    words.extend(["--method", "random-k,fgsm,greedy-pixel"]);
+    // More columns than the narrowest page has room for.
+    for limit in ["linf=0.1", "linf=0.25", "linf=8/255", "linf=0.5", "linf=9/10", "linf=1/3"] {
+        words.extend(["--limit", limit]);
+    }
+    let run = program.run(&words);
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    for mode in [Mode::Light, Mode::Dark] {
+        for measured in readable(&program, "limits/report.html", &["#limits"], mode) {
+            assert_eq!(
+                (&measured["first"], &measured["cut"]),
+                (&"Methods and limits".into(), &0.into()),
+                "{measured}"
+            );
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium: apt-get install chromium"]
+fn a_campaign_can_be_read_at_three_widths() {
+    let program = Program::new();
+    super::campaign::made_up(&program, "older", 691, 1);
+    super::campaign::made_up(&program, "newer", 691, 2);
+    let collect = ["campaign", "collect", "newer", "--against", "older", "--html", "campaign.html"];
+    let run = program.run(&collect);
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    let page = program.read("campaign.html").unwrap();
+    assert!(page.contains("<b>2764</b>") && page.len() < 1_000_000, "{} bytes", page.len());
+    for mode in [Mode::Light, Mode::Dark] {
+        let tables = ["#opposed", "#won", "#scores", "#resources", "#hardest", "#slowest", "#failures"];
+        for measured in readable(&program, "campaign.html", &tables, mode) {
+            assert!(measured["first"].as_str().unwrap().starts_with("Disagreements ("), "{measured}");
         }
     }
 }

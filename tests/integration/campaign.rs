@@ -7,6 +7,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use counterpatch::campaign::{
+    Campaign, CampaignFolder, CampaignTool, Digest, FileMark, PlannedInstance, Resources, ToolKind,
+    UnitEvidence, UnitHead, UnitLimits, UnitVerdict,
+};
+
 use crate::model::model;
 use crate::program::{Program, Run};
 
@@ -250,6 +255,205 @@ fn damaged_changed_and_foreign_results_are_named() {
     program.write("tool.sh", script + "# a new version\n");
     let run = campaign(&program, &["run", "c"]);
     assert!(run.out.starts_with("3 units run") && run.err.contains("its units are new ones"), "{run:?}");
+}
+
+/// A folder with made-up results of four tools, whose names and files are as long as they are in the competition. `chance`
+/// decides what they are.
+pub(crate) fn made_up(program: &Program, folder: &str, instances: usize, chance: usize) {
+    let file = |name: String| FileMark {
+        sha256: Digest::of(name.as_bytes()),
+        path: name.into(),
+        bytes: 1,
+        changed: 1,
+    };
+    let files = (0..instances).flat_map(|at| [file(format!("/n{at}")), file(format!("/p{at}"))]).collect();
+    let instance = |at: usize| PlannedInstance {
+        benchmark: format!("{}_2025", ["acasxu", "cifar100", "metaroom", "tinyimagenet_resnet"][at % 4]),
+        network: format!("onnx/ACASXU_run2a_{}_{}_batch_2000_with_a_long_name.onnx", at % 5, at % 9),
+        property: format!("vnnlib/a_property_of_many_words_and_numbers_{at}_eps_0.00784_idx_{at}.vnnlib"),
+        limit: 300.0,
+        networks: vec![(None, 2 * at)],
+        property_file: 2 * at + 1,
+        beside: Vec::new(),
+    };
+    let names = ["counterpatch", "alpha-beta-crown", "marabou", "a-tool-with-quite-a-long-name-of-its-own"];
+    let tool = |name: &str| CampaignTool {
+        name: name.into(),
+        kind: ToolKind::Script,
+        program: Some(name.into()),
+        version: format!("{name} {chance}"),
+    };
+    let limits = UnitLimits { threads: 1, memory: None };
+    let tools = names.map(tool).into();
+    let plan = Campaign::new(limits, tools, vec![0], files, (0..instances).map(instance).collect());
+    let folder = CampaignFolder::at(&program.path().join(folder));
+    folder.begin(&plan).unwrap();
+    for unit in plan.units() {
+        let (instance, tool) = (&plan.instances[unit.instance], &plan.tools[unit.tool]);
+        let number = unit.instance * 7919 + unit.tool * 13 + chance * 31;
+        let verdict = match (number % 97, unit.instance % 2) {
+            (0..2, _) => UnitVerdict::Error,
+            (2..4, _) => UnitVerdict::Memory,
+            (4, 0) | (5..50, 1) => UnitVerdict::Sat,
+            (4, _) | (5..50, _) => UnitVerdict::Unsat,
+            (50..60, _) => UnitVerdict::Unknown,
+            _ => UnitVerdict::Timeout,
+        };
+        let head = UnitHead {
+            key: plan.key(unit),
+            benchmark: instance.benchmark.clone(),
+            network: instance.network.clone(),
+            property: instance.property.clone(),
+            tool: tool.name.clone(),
+            version: tool.version.clone(),
+            seed: unit.seed,
+            limit: instance.limit,
+            host: format!("node-{}.of.a.cluster.example.org", number % 7),
+        };
+        let wall_seconds = 0.004 * 1.12_f64.powi((number % 100) as i32);
+        let resources = Resources {
+            wall_seconds,
+            cpu_seconds: 1.5 * wall_seconds,
+            peak_bytes: (number as u64 % 900) << 22,
+        };
+        let (why, log) =
+            ("a reason of several words that a tool may give ".repeat(3), "a line of a log\n".repeat(9));
+        folder.write(head.ended(verdict, why, log, resources), &UnitEvidence::default()).unwrap();
+    }
+}
+
+/// How many results `collect` finds, and what it warns of.
+fn collected(program: &Program, folders: &[&str]) -> (u64, String) {
+    let run = campaign(program, &[&["collect", "--json", "collected.json"], folders].concat());
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    let json: serde_json::Value = serde_json::from_str(&program.read("collected.json").unwrap()).unwrap();
+    (json["units"].as_array().unwrap().len() as u64, run.err)
+}
+
+#[test]
+fn journals_change_nothing_of_what_is_collected() {
+    let program = Program::new();
+    made_up(&program, "c", 5, 1);
+    let whole = |program: &Program| {
+        let run = campaign(program, &["collect", "c", "--csv", "results.csv"]);
+        assert_eq!((run.exit, run.err.as_str()), (Some(0), ""), "{run:?}");
+        program.read("results.csv").unwrap()
+    };
+    let want = whole(&program);
+    let journals: Vec<_> = fs::read_dir(program.path().join("c/journal")).unwrap().collect();
+    let [Ok(journal)] = &journals[..] else { panic!("{journals:?}") };
+    let (journal, text) = (journal.path(), fs::read(journal.path()).unwrap());
+    let middle = text.len() / 2;
+    let mut damaged = text.clone();
+    damaged[middle..middle + 9].fill(b'?');
+    // Cut short, damaged, written twice by others, of nobody, gone: the files of the units tell the truth.
+    let other = journal.with_file_name("other.lines");
+    for (own, second) in [
+        (Some(&text[..middle]), None),
+        (Some(&damaged[..]), None),
+        (Some(&text[..]), Some(&text[..])),
+        (Some(&text[..middle]), Some(&text[middle..])),
+        (Some(&b"\0\0\n{}\n\xff"[..]), None),
+        (None, None),
+    ] {
+        for (path, bytes) in [(&journal, own), (&other, second)] {
+            match bytes {
+                Some(bytes) => fs::write(path, bytes).unwrap(),
+                None => drop(fs::remove_file(path)),
+            }
+        }
+        assert_eq!(whole(&program), want);
+    }
+    // And a line without its unit's file counts for nothing.
+    fs::write(&journal, &text).unwrap();
+    let unit = fs::read_dir(program.path().join("c/units")).unwrap().next().unwrap().unwrap().path();
+    let half = fs::read(&unit).unwrap();
+    fs::write(&unit, &half[..half.len() / 2]).unwrap();
+    let (units, warned) = collected(&program, &["c"]);
+    assert!(
+        units == 19 && warned.contains("cannot be read; its unit counts as not run"),
+        "{units}: {warned}"
+    );
+    fs::remove_file(&unit).unwrap();
+    let (units, warned) = collected(&program, &["c", "c"]);
+    assert!(units == 19 && warned.contains("1 units have no result yet"), "{units}: {warned}");
+}
+
+/// A small file system in memory, which ends with this.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(path: std::path::PathBuf, size: &str) -> Self {
+        fs::create_dir_all(&path).unwrap();
+        let disk = Self(path);
+        disk.mounted(&["-t", "tmpfs", "-o", &format!("size={size}"), "none"]);
+        disk
+    }
+
+    fn mounted(&self, options: &[&str]) {
+        let output = Command::new("mount").args(options).arg(&self.0).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+#[ignore = "needs root and leave to mount a small file system"]
+fn a_full_disk_loses_nothing_that_was_done() {
+    let program = folder("echo unsat >$5");
+    let disk = SmallDisk::mount(program.path().join("c"), "100k");
+    planned(&program, "0..39");
+    let run = campaign(&program, &["run", "c", "--jobs", "2", "--quiet"]);
+    assert_eq!(run.exit, Some(4), "{run:?}");
+    assert!(run.err.contains("c/") && run.err.contains("(help: make room"), "{run:?}");
+    let (done, called) = (results(&program, "c").len(), calls(&program).len());
+    // Two units at a time can be lost: each was run and found no room for its result.
+    assert!((5..40).contains(&done) && (done..=done + 2).contains(&called), "{done} of {called}");
+    assert_eq!(claims(&program, "c"), 0);
+    let (units, warned) = collected(&program, &["c"]);
+    assert!(units == done as u64 && !warned.contains("cannot be read"), "{units} of {done}: {warned}");
+    // Nothing is lost by going on without room, either, and a little may have been left.
+    let run = campaign(&program, &["run", "c", "--jobs", "1", "--quiet"]);
+    let (before, done) = (done, results(&program, "c").len());
+    assert!(run.exit == Some(4) && done >= before, "{done}: {run:?}");
+    let before = calls(&program).len();
+    disk.mounted(&["-o", "remount,size=4m"]);
+    let run = campaign(&program, &["run", "c", "--quiet"]);
+    let said = format!("{} units run ({0} unsat); {done} had results already\n", 40 - done);
+    assert_eq!((run.exit, run.out.as_str()), (Some(0), said.as_str()), "{run:?}");
+    assert_eq!(calls(&program).len() - before, 40 - done, "nothing was run twice but what was lost");
+    assert_eq!(collected(&program, &["c"]).0, 40);
+    let units = fs::read_dir(program.path().join("c/units")).unwrap();
+    assert_eq!(units.count(), 40, "nothing half written is left");
+}
+
+#[test]
+#[ignore = "needs root and leave to mount a small file system"]
+fn a_unit_that_had_no_room_to_work_in_has_not_failed() {
+    let program = folder("echo unsat >$5 || exit 1");
+    let disk = SmallDisk::mount(program.path().join("scratch"), "64k");
+    fs::write(disk.0.join("full"), vec![0; 1 << 20]).unwrap_err();
+    planned(&program, "0..2");
+    let run = || {
+        let mut command = program.command(&["campaign", "run", "c", "--jobs", "1"]);
+        let output = command.env("TMPDIR", &disk.0).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (exit, _, said) = run();
+    assert!(exit == Some(4) && said.contains("scratch: ") && said.contains("with TMPDIR"), "{said}");
+    assert_eq!((results(&program, "c").len(), claims(&program, "c")), (0, 0));
+    disk.mounted(&["-o", "remount,size=4m"]);
+    let (exit, out, said) = run();
+    assert_eq!((exit, out.as_str()), (Some(0), "3 units run (3 unsat); 0 had results already\n"), "{said}");
 }
 
 #[test]

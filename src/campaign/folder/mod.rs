@@ -7,21 +7,25 @@
 //! units/KEY.proof.gz     its certificate, likewise
 //! units/KEY.json.broken  a result that could not be read, and was made anew
 //! claims/KEY             who runs the unit now (see `claims`)
+//! journal/PROCESS.lines  the results that a process has written once more, to be read all at once (see `journal`)
 //! ```
 //! A file appears whole under its name or not at all, and no result takes the place of another. Nothing rests on locks of
 //! files, which network file systems have or do not have.
 
 mod claims;
+mod journal;
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use claims::{Claimed, Holder, Lease};
+pub(super) use journal::{JournalPlace, OpenJournals, journalled};
 
-use super::key::Key;
+use super::key::{Key, PackedKey, packed};
 use super::plan::{Campaign, PlanError};
 use super::result::UnitResult;
 use crate::pack::{self, Durability};
@@ -90,16 +94,28 @@ pub struct UnitEvidence {
     pub certificate: Option<Vec<u8>>,
 }
 
+/// Keys of results that were there at one moment.
+#[derive(Debug, Default)]
+pub struct ListedKeys(HashSet<PackedKey>);
+
+impl ListedKeys {
+    /// Whether a unit had a result.
+    pub fn contains(&self, key: &Key) -> bool {
+        packed(key.as_str()).is_some_and(|key| self.0.contains(&key))
+    }
+}
+
 /// A folder.
 #[derive(Debug, Clone)]
 pub struct CampaignFolder {
     root: PathBuf,
+    journal: Arc<journal::OwnJournal>,
 }
 
 impl CampaignFolder {
     /// The folder at a path, whatever is there.
     pub fn at(root: &Path) -> Self {
-        Self { root: root.to_path_buf() }
+        Self { root: root.to_path_buf(), journal: Arc::default() }
     }
 
     /// Its path.
@@ -167,9 +183,17 @@ impl CampaignFolder {
     /// # Errors
     /// If the system refuses to read what is there.
     pub fn result(&self, key: &Key) -> Result<StoredResult, FolderError> {
-        let path = self.result_path(key);
         // Network file systems remember what was not there. Opening the folder makes them ask whether that still holds.
         let _ = File::open(self.units());
+        self.listed_result(key)
+    }
+
+    /// The result of a unit that was just seen to be there.
+    ///
+    /// # Errors
+    /// If the system refuses to read it.
+    pub fn listed_result(&self, key: &Key) -> Result<StoredResult, FolderError> {
+        let path = self.result_path(key);
         match fs::read(&path) {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
@@ -181,14 +205,30 @@ impl CampaignFolder {
         }
     }
 
-    /// The keys of all results that are there, readable or not.
+    /// Goes over the keys of all results that are there, readable or not, each with a way to ask for its file's length in bytes.
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn keys(&self) -> Result<BTreeSet<String>, FolderError> {
-        names(&self.units())
-            .map(|names| names.filter_map(|name| Some(name.strip_suffix(".json")?.to_owned())).collect())
-            .map_err(|source| FolderError::Read { path: self.units(), source })
+    pub fn listed(&self, mut each: impl FnMut(&str, &dyn Fn() -> u64)) -> Result<(), FolderError> {
+        let entries = entries(&self.units());
+        for entry in entries.map_err(|source| FolderError::Read { path: self.units(), source })? {
+            let name = entry.file_name();
+            if let Some(key) = name.to_str().and_then(|name| name.strip_suffix(".json")) {
+                // Asked for in the order of the list: network file systems send both together. A file that is gone has none.
+                each(key, &|| entry.metadata().map_or(0, |file| file.len()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys of all results that are there now.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn keys(&self) -> Result<ListedKeys, FolderError> {
+        let mut keys = HashSet::new();
+        self.listed(|key, _| keys.extend(packed(key)))?;
+        Ok(ListedKeys(keys))
     }
 
     /// Puts a file that is no result aside, so that a new one can take its name.
@@ -220,9 +260,13 @@ impl CampaignFolder {
         result.witness = put(format!("{key}.txt"), &evidence.witness)?;
         result.certificate = put(format!("{key}.proof.gz"), &evidence.certificate)?;
         let path = self.result_path(&key);
-        let text = result.to_json().map_err(io::Error::from);
-        let written = text.and_then(|text| self.publish(&path, text.as_bytes(), Durability::Content));
-        written.map_err(|source| FolderError::Write { path, source })
+        let fail = |source| FolderError::Write { path: path.clone(), source };
+        let text = result.to_json().map_err(io::Error::from).map_err(fail)?;
+        let written = self.publish(&path, text.as_bytes(), Durability::Content).map_err(fail)?;
+        if written == WriteOnce::New {
+            self.note(&text);
+        }
+        Ok(written)
     }
 
     /// Gives a content a name that nothing has yet.
@@ -268,7 +312,8 @@ fn exclusive(fresh: &Path, path: &Path) -> io::Result<WriteOnce> {
         {
             let bytes = fs::read(fresh)?;
             match File::create_new(path) {
-                Ok(mut file) => file.write_all(&bytes).map(|()| WriteOnce::New),
+                // A part of it would be taken for the whole.
+                Ok(mut file) => file.write_all(&bytes).map(|()| WriteOnce::New).inspect_err(|_| forget(path)),
                 Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => Ok(WriteOnce::Before),
                 Err(other) => Err(other),
             }
@@ -284,13 +329,16 @@ fn forget(path: &Path) {
 
 /// The names in a folder; none where there is no folder yet.
 fn names(folder: &Path) -> io::Result<impl Iterator<Item = String> + use<>> {
+    Ok(entries(folder)?.filter_map(|entry| entry.file_name().into_string().ok()))
+}
+
+fn entries(folder: &Path) -> io::Result<impl Iterator<Item = fs::DirEntry> + use<>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => Some(entries),
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => None,
         Err(other) => return Err(other),
     };
-    let name = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
-    Ok(entries.into_iter().flatten().filter_map(name))
+    Ok(entries.into_iter().flatten().filter_map(Result::ok))
 }
 
 #[cfg(test)]

@@ -109,6 +109,9 @@ pub(in crate::cli) struct CampaignCollect {
     /// Write all results to this table, which `counterpatch audit` reads
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) csv: Option<PathBuf>,
+    /// Write the same columns to this file in the format Parquet, which pandas, Polars and DuckDB read
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) parquet: Option<PathBuf>,
     /// Write all results, and what follows from them, to this file as one JSON object
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) json: Option<PathBuf>,

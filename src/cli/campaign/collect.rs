@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::CampaignFailure;
-use crate::campaign::{self, CampaignFolder, Collected, Compared, Shift, UnitVerdict, page};
+use crate::campaign::{self, AskedWords, CampaignFolder, Collected, Compared, Shift, UnitVerdict, page};
 use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::cli::object::Origin;
@@ -12,6 +12,9 @@ use crate::pack;
 use crate::report::Provenance;
 use crate::report::table::markdown;
 
+/// Lines of a list on the terminal; the files have all.
+const MOST: usize = 1000;
+
 /// Runs the command.
 pub(super) fn run(args: &args::CampaignCollect, provenance: &Provenance) -> Result<Exit, CampaignFailure> {
     let collected = collected(&args.folders)?;
@@ -19,17 +22,18 @@ pub(super) fn run(args: &args::CampaignCollect, provenance: &Provenance) -> Resu
     let before = if args.against.is_empty() { None } else { Some(self::collected(&args.against)?) };
     let compared = before.as_ref().map(|before| Compared::new(before, &collected));
     if let Some(path) = &args.csv {
-        // Files beside results are named from the table's folder on.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-        write(path, &campaign::csv(&collected, &folder))?;
+        write(path, &|out| campaign::csv(&collected, &folder_of(path), out))?;
+    }
+    if let Some(path) = &args.parquet {
+        write(path, &|out| campaign::parquet(&collected, &folder_of(path), out))?;
     }
     if let Some(path) = &args.json {
-        let object = campaign::json(&collected, compared.as_ref());
-        write(path, &Origin::of("campaign").line(object))?;
+        let object = Origin::of("campaign").object(campaign::summary(&collected, compared.as_ref()));
+        write(path, &|out| campaign::json(&object, &collected, out))?;
     }
     if let Some(path) = &args.html {
-        write(path, &page::page(&collected, compared.as_ref(), provenance))?;
+        let page = page::page(&collected, compared.as_ref(), provenance)?;
+        write(path, &|out| out.write_all(page.as_bytes()))?;
     }
     let written = terminal::print(&in_words(&collected, compared.as_ref()));
     Ok(terminal::ended(written, Exit::Answered))
@@ -46,9 +50,14 @@ fn collected(folders: &[PathBuf]) -> Result<Collected, CampaignFailure> {
     Ok(collected)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), CampaignFailure> {
-    let written = pack::write_bytes(path, text.as_bytes());
-    written.map_err(|source| CampaignFailure::Write { path: path.to_path_buf(), source })
+/// The folder of a table: files beside results are named from there on.
+fn folder_of(table: &Path) -> PathBuf {
+    let folder = table.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf())
+}
+
+fn write(path: &Path, content: pack::Content<'_>) -> Result<(), CampaignFailure> {
+    pack::write(path, content).map_err(|source| CampaignFailure::Write { path: path.to_path_buf(), source })
 }
 
 /// What a reader of the tables should know.
@@ -77,7 +86,7 @@ fn in_words(collected: &Collected, compared: Option<&Compared<'_>>) -> String {
     let head = ["tool", "benchmark", "units"].into_iter().chain(verdicts).chain(["processor s"]);
     let head: Vec<&str> = head.collect();
     let rows = collected.scores().into_iter().map(|((tool, benchmark), scores)| {
-        let mut row = vec![tool, benchmark, scores.units().to_string()];
+        let mut row = vec![tool.to_owned(), benchmark.to_owned(), scores.units().to_string()];
         row.extend(scores.verdicts.iter().map(usize::to_string));
         row.push(format!("{:.1}", scores.cpu_seconds));
         row
@@ -87,7 +96,7 @@ fn in_words(collected: &Collected, compared: Option<&Compared<'_>>) -> String {
     if !opposed.is_empty() {
         lines.push(format!("\n{} disagreements:", opposed.len()));
     }
-    for case in opposed {
+    for case in opposed.iter().take(MOST) {
         let (sat, unsat) = (case.sat.join(", "), case.unsat.join(", "));
         let (benchmark, network, property) = (case.benchmark, case.network, case.property);
         lines.push(format!("  {benchmark} {network} {property}: sat says {sat}; unsat says {unsat}"));
@@ -96,14 +105,15 @@ fn in_words(collected: &Collected, compared: Option<&Compared<'_>>) -> String {
         let count = |shift| compared.count(shift);
         lines.push(format!(
             "\nof {} units in both: {} won, {} lost, {} flipped; {:.1} s then, {:.1} s now for what both have decided",
-            compared.units,
+            compared.times.len(),
             count(Shift::Won),
             count(Shift::Lost),
             count(Shift::Flipped),
             compared.seconds.0,
             compared.seconds.1
         ));
-        for unit in &compared.moved {
+        for unit in compared.moved.iter().take(MOST) {
+            let AskedWords { benchmark, network, property, tool, seed } = unit.asked;
             let word = match unit.shift {
                 Shift::Flipped => "flipped",
                 Shift::Lost => "lost",
@@ -111,8 +121,7 @@ fn in_words(collected: &Collected, compared: Option<&Compared<'_>>) -> String {
             };
             let (before, after) = (unit.before.0.word(), unit.after.0.word());
             lines.push(format!(
-                "  {word}: {}, seed {}: {} {} {}: {before}, now {after}",
-                unit.tool, unit.seed, unit.benchmark, unit.network, unit.property
+                "  {word}: {tool}, seed {seed}: {benchmark} {network} {property}: {before}, now {after}"
             ));
         }
     }

@@ -66,8 +66,21 @@ enum CampaignFailure {
     Sbatch(io::Error, String),
     #[error("sbatch has refused {0} (help: see what it said above)")]
     Refused(String),
+    /// The folder that units work in is full.
+    #[error("{}: {source} (help: make room, or name another folder for what units write with TMPDIR; the same command goes on from what is there)", .path.display())]
+    Scratch { path: PathBuf, source: io::Error },
     #[error("the system refuses a signal handler, a thread or a process: {0}")]
     System(io::Error),
+}
+
+impl CampaignFailure {
+    /// A unit that could not be begun.
+    fn of_unit(error: io::Error) -> Self {
+        match unit::is_full(&error) {
+            true => Self::Scratch { path: std::env::temp_dir(), source: error },
+            false => Self::System(error),
+        }
+    }
 }
 
 impl Failing for CampaignFailure {
@@ -79,7 +92,9 @@ impl Failing for CampaignFailure {
             | Self::Number { .. }
             | Self::Tool(_) => Exit::Usage,
             Self::SameTool(_) | Self::Plan(PlanError::Seeds(_) | PlanError::Shard(_)) => Exit::Usage,
-            Self::Folder(FolderError::Write { .. }) | Self::Write { .. } => Exit::CannotWrite,
+            Self::Folder(FolderError::Write { .. }) | Self::Write { .. } | Self::Scratch { .. } => {
+                Exit::CannotWrite
+            }
             Self::System(_) => Exit::Bug,
             Self::Plan(_)
             | Self::List { .. }

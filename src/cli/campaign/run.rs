@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use super::claimant::Claimant;
@@ -53,7 +53,7 @@ pub(super) fn run(args: &args::CampaignRun, itself: &[OsString]) -> Result<Exit,
         tally: Mutex::default(),
         attempts: Mutex::default(),
     };
-    let left = run.all(units, jobs);
+    let left = run.all(units, shard, jobs);
     // A guard that was killed itself has left its processes to us.
     adopted.end_all();
     let left = left?;
@@ -181,12 +181,13 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     /// Goes over the units until none is left that this process can run; how many others are running.
-    fn all(&self, mut units: Vec<CampaignUnit>, jobs: usize) -> Result<usize, CampaignFailure> {
+    fn all(&self, mut units: Vec<CampaignUnit>, shard: Shard, jobs: usize) -> Result<usize, CampaignFailure> {
+        let mut own = shard.own(units.len());
         let (ended, end) = channel();
         thread::scope(|scope| {
             scope.spawn(|| self.claimant.renew(end));
             let done = loop {
-                match self.pass(&units, jobs) {
+                match self.pass(&units, own, jobs) {
                     // What was ended from outside is run again, until that is its result. And a unit that is run elsewhere
                     // may be free by now, if its process has ended.
                     Ok((left, again))
@@ -194,6 +195,7 @@ impl Runner<'_> {
                             && (again > 0 || !left.is_empty() && left.len() < units.len()) =>
                     {
                         units = left;
+                        own = units.len();
                     }
                     Ok((left, _)) => break Ok(left.len()),
                     Err(failure) => break Err(failure),
@@ -205,17 +207,27 @@ impl Runner<'_> {
     }
 
     /// Goes over the units once, several at a time; those without a result, and how many of them were ended from outside.
+    /// Behind the `own` ones stand those of all other shards: which of them have results is asked once for all, because a
+    /// thousand processes that ask for a million files each would be all that a file system does.
     fn pass(
         &self,
         units: &[CampaignUnit],
+        own: usize,
         jobs: usize,
     ) -> Result<(Vec<CampaignUnit>, usize), CampaignFailure> {
         let next = AtomicUsize::new(0);
+        let others = OnceLock::new();
         let work = || {
             let (mut left, mut again) = (Vec::new(), 0);
-            while let (false, Some(&unit)) =
-                (self.interrupt.is_raised(), units.get(next.fetch_add(1, Ordering::Relaxed)))
-            {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let (false, Some(&unit)) = (self.interrupt.is_raised(), units.get(at)) else { break };
+                // Where the list cannot be read, neither can the files, which say so.
+                let done = || others.get_or_init(|| self.folder.keys().unwrap_or_default());
+                if at >= own && done().contains(&self.plan.key(unit)) {
+                    self.count(None);
+                    continue;
+                }
                 // One that cannot write its results ends the others, too.
                 match self.one(unit).inspect_err(|_| self.interrupt.raise())? {
                     UnitStep::Done => {}
@@ -270,9 +282,10 @@ impl Runner<'_> {
         }
         let host = self.claimant.host();
         let ran = unit::run(self.itself, self.plan, unit, key.clone(), host, &self.budget)
-            .map_err(CampaignFailure::System)?;
+            .map_err(CampaignFailure::of_unit)?;
         match ran {
             Ran::Interrupted => Ok(UnitStep::Interrupted),
+            Ran::NoRoom(full) => Err(CampaignFailure::of_unit(full)),
             // A signal for all of a job's processes may have reached the unit first.
             Ran::Result(result, _) if self.interrupt.is_raised() && !result.verdict.is_solved() => {
                 Ok(UnitStep::Interrupted)

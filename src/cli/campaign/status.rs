@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::CampaignFailure;
 use super::claimant::{lives, own};
-use crate::campaign::{Asked, Campaign, CampaignFolder, Collected, Scores, UnitVerdict};
+use crate::campaign::{Asked, AskedWords, Campaign, CampaignFolder, Collected, Scores, UnitVerdict};
 use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::cli::object::Origin;
@@ -68,23 +68,27 @@ fn running(
     claimed: &HashMap<String, crate::campaign::Holder>,
 ) -> Vec<RunningUnit> {
     let mut found = Vec::new();
+    if claimed.is_empty() {
+        return found;
+    }
     for unit in plan.units() {
         let (instance, tool) = (&plan.instances[unit.instance], &plan.tools[unit.tool]);
-        let (benchmark, network, property) = (&instance.benchmark, &instance.network, &instance.property);
-        let asked: Asked =
-            (benchmark.clone(), network.clone(), property.clone(), tool.name.clone(), unit.seed);
-        if !collected.open.contains(&asked) {
-            continue;
-        }
-        let (benchmark, network, property, tool, seed) = asked;
-        found.extend(claimed.get(plan.key(unit).as_str()).map(|holder| RunningUnit {
+        let asked = AskedWords {
+            benchmark: &instance.benchmark,
+            network: &instance.network,
+            property: &instance.property,
+            tool: &tool.name,
+            seed: unit.seed,
+        };
+        let holder = claimed.get(plan.key(unit).as_str()).filter(|_| collected.is_open(asked));
+        found.extend(holder.map(|holder| RunningUnit {
             host: holder.host.clone(),
             process: holder.process,
-            tool,
-            seed,
-            benchmark,
-            network,
-            property,
+            tool: asked.tool.to_owned(),
+            seed: asked.seed,
+            benchmark: asked.benchmark.to_owned(),
+            network: asked.network.to_owned(),
+            property: asked.property.to_owned(),
         }));
     }
     found
@@ -92,11 +96,14 @@ fn running(
 
 fn states(collected: &Collected, running: &[RunningUnit]) -> BTreeMap<String, BenchmarkState> {
     let mut states: BTreeMap<String, BenchmarkState> = BTreeMap::new();
-    for result in collected.results() {
-        states.entry(result.benchmark.clone()).or_default().scores.add(result);
+    let benchmark = |asked: Asked| collected.text(asked.benchmark);
+    // They are in the order of their benchmarks.
+    for units in collected.found.chunk_by(|a, b| a.asked.benchmark == b.asked.benchmark) {
+        let state = states.entry(benchmark(units[0].asked).to_owned()).or_default();
+        units.iter().for_each(|unit| state.scores.add(unit));
     }
-    for (benchmark, ..) in &collected.open {
-        states.entry(benchmark.clone()).or_default().open += 1;
+    for units in collected.open.chunk_by(|a, b| a.benchmark == b.benchmark) {
+        states.entry(benchmark(units[0]).to_owned()).or_default().open += units.len();
     }
     for unit in running {
         let state = states.entry(unit.benchmark.clone()).or_default();

@@ -20,6 +20,8 @@ use crate::witness::read::Listed;
 const GRACE: Duration = Duration::from_secs(3);
 /// The certificate, in the unit's folder.
 const CERTIFICATE: &str = "certificate.gz";
+/// Bytes that a unit's folder must have room for when it has no answer. If not, that may be why, and it is no result.
+const ROOM: usize = 1 << 16;
 /// How much of the end of standard error is kept, in bytes.
 const LOG: u64 = 4096;
 /// What `verify` says on standard error when a signal has ended it: its `unknown` is no result.
@@ -34,6 +36,8 @@ pub(super) enum Ran {
     Result(Box<UnitResult>, UnitEvidence),
     /// It was ended from outside, and how: it is to be run again.
     Ended(String),
+    /// It has no answer, and the folder for it has no room left.
+    NoRoom(io::Error),
     /// This process is to end.
     Interrupted,
 }
@@ -75,6 +79,9 @@ pub(super) fn run(
         match judge(attended, tool.kind, scratch.path(), &log) {
             Err(ran) => ran,
             Ok(judged) => {
+                if let (false, Some(full)) = (judged.verdict.is_solved(), no_room(scratch.path())) {
+                    return Ran::NoRoom(full);
+                }
                 let usage = attended.usage;
                 let cpu_seconds = usage.cpu.as_secs_f64();
                 let resources = Resources { wall_seconds, cpu_seconds, peak_bytes: usage.peak };
@@ -83,6 +90,16 @@ pub(super) fn run(
             }
         }
     })
+}
+
+/// What the system says if a folder takes no file any more.
+fn no_room(scratch: &Path) -> Option<io::Error> {
+    fs::write(scratch.join("room"), vec![1; ROOM]).err().filter(is_full)
+}
+
+/// Whether this is for want of room.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// A unit that was ended from outside as often as it was run.
@@ -254,7 +271,7 @@ mod tests {
             }
             Err(Ran::Ended(why)) => format!("again {why}"),
             Err(Ran::Interrupted) => "interrupted".to_owned(),
-            Err(Ran::Result(..)) => "a result".to_owned(),
+            Err(Ran::Result(..) | Ran::NoRoom(_)) => "a result".to_owned(),
         };
         assert_eq!(got.trim_end(), want);
     }
