@@ -87,7 +87,7 @@ fn result(plan: &Campaign, unit: CampaignUnit, host: &str) -> UnitResult {
         host: host.to_owned(),
     };
     let answer = [UnitVerdict::Sat, UnitVerdict::Unsat][unit.instance % 2];
-    let verdict = if chance % 3 == 0 { UnitVerdict::Timeout } else { answer };
+    let verdict = if chance.is_multiple_of(3) { UnitVerdict::Timeout } else { answer };
     let seconds = 0.01 * 1.2_f64.powi((chance % 50) as i32);
     let resources = Resources { wall_seconds: seconds, cpu_seconds: seconds, peak_bytes: 1 << 20 };
     let log = "note: what a tool says of its way to an answer on standard error\n".repeat(3);

@@ -16,6 +16,8 @@ use crate::report::markup::{self, STYLE, cell, file_cell};
 
 /// Rows of the tables of slow, hard and failed units, of which each tells little.
 const FEW: usize = 50;
+/// Names of tools in a cell.
+const NAMED: usize = 8;
 /// Rows of all others.
 const MANY: usize = 300;
 
@@ -123,8 +125,8 @@ fn disagreements(opposed: &[Opposed<'_>]) -> Markup {
 
 /// The first of many names, and how many more there are.
 fn listed(names: &[String]) -> String {
-    let some = names[..names.len().min(FEW)].join(", ");
-    if names.len() > FEW { format!("{some}, and {} more", names.len() - FEW) } else { some }
+    let some = names[..names.len().min(NAMED)].join(", ");
+    if names.len() > NAMED { format!("{some}, and {} more", names.len() - NAMED) } else { some }
 }
 
 fn changes(compared: &Compared<'_>) -> Markup {
