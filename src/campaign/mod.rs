@@ -18,7 +18,7 @@ mod table;
 pub use collected::{Asked, Collected, CollectedUnit, Opposed, Scores};
 pub use compared::{Compared, Shift, ShiftedUnit};
 pub use folder::{
-    CampaignFolder, Claimed, FolderError, Holder, Lease, StoredResult, UnitEvidence, WriteOnce,
+    CampaignFolder, Claimed, FolderError, Holder, Lease, SplitQuestion, StoredResult, UnitEvidence, WriteOnce,
 };
 pub use instances::{Listing, ListingError, listings};
 pub use key::{Digest, Key, external_files};

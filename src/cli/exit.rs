@@ -28,8 +28,11 @@ pub enum Exit {
     NoClaim = 12,
     /// `repair`: no repair was found, or there is none.
     NotRepaired = 13,
-    /// `attack`, `audit`, `campaign run`: a signal has ended it; the same command goes on where it was.
+    /// `attack`, `audit`, `campaign run`: a signal has ended it; the same command goes on where it was. `campaign submit --wait`: a
+    /// signal has ended the waiting; the tasks go on.
     Interrupted = 14,
+    /// `campaign submit --wait`: no task is left, and units have no result.
+    Unfinished = 15,
 }
 
 /// For `--help`.
@@ -46,7 +49,9 @@ Exit status:
   11  check: the counterexample is wrong
   12  check: the file claims something other than sat
   13  repair: no repair was found, or there is none
-  14  attack, audit, campaign run: interrupted; the same command goes on where it was, an audit with --journal";
+  14  attack, audit, campaign run: interrupted; the same command goes on where it was, an audit with --journal;
+      campaign submit --wait: interrupted; the tasks go on
+  15  campaign submit --wait: no task is left, and units have no result";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

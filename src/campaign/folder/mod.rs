@@ -12,6 +12,7 @@
 //! files, which network file systems have or do not have.
 
 mod claims;
+mod split;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use claims::{Claimed, Holder, Lease};
+pub use split::SplitQuestion;
 
 use super::key::Key;
 use super::plan::{Campaign, PlanError};
@@ -59,6 +61,14 @@ pub enum FolderError {
     /// It is another campaign's.
     #[error("{}: made by another plan (help: name another folder for this one, or run that one by naming the folder alone)", .0.display())]
     Other(PathBuf),
+    /// What it says of a question that was split cannot be used.
+    #[error("{}: no question that was split: {why} (help: split it anew, into another folder)", .path.display())]
+    Split {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
 }
 
 /// What there is of a unit's result.

@@ -1,14 +1,19 @@
 //! `counterpatch campaign`: thousands of instances, planned, run by any number of processes on any number of machines, and
 //! collected.
 
+mod answer;
 mod claimant;
 mod collect;
 mod instances;
 mod plan;
 mod run;
+mod split;
 mod status;
+mod stopping;
 mod submit;
 mod unit;
+mod wait;
+mod whole;
 
 use std::io;
 use std::path::PathBuf;
@@ -19,6 +24,8 @@ use super::{Invocation, args};
 use crate::campaign::{FolderError, ListingError, PlanError};
 use crate::cli::failure::Failing;
 use crate::cli::object::Origin;
+use crate::error::Error;
+use crate::pipeline::parts::{DivideError, MOST_PARTS};
 use crate::unpack::{self, FileError};
 
 /// Why a step of a campaign is not done.
@@ -66,8 +73,23 @@ enum CampaignFailure {
     Sbatch(io::Error, String),
     #[error("sbatch has refused {0} (help: see what it said above)")]
     Refused(String),
+    #[error("--parts {0}: not a number from 2 to {MOST_PARTS}")]
+    Parts(usize),
+    #[error("{}: its units are no parts of one question (help: `counterpatch campaign collect` makes tables of instances; `campaign split` splits a question)", .0.display())]
+    NotSplit(PathBuf),
+    #[error(transparent)]
+    Divide(#[from] DivideError),
+    /// A network or a property cannot be used.
+    #[error("{0}")]
+    Input(Box<Error>),
     #[error("the system refuses a signal handler, a thread or a process: {0}")]
     System(io::Error),
+}
+
+impl From<Error> for CampaignFailure {
+    fn from(error: Error) -> Self {
+        Self::Input(Box::new(error))
+    }
 }
 
 impl Failing for CampaignFailure {
@@ -77,6 +99,7 @@ impl Failing for CampaignFailure {
             | Self::Planned { .. }
             | Self::NoOutput(_)
             | Self::Number { .. }
+            | Self::Parts(_)
             | Self::Tool(_) => Exit::Usage,
             Self::SameTool(_) | Self::Plan(PlanError::Seeds(_) | PlanError::Shard(_)) => Exit::Usage,
             Self::Folder(FolderError::Write { .. }) | Self::Write { .. } => Exit::CannotWrite,
@@ -88,6 +111,9 @@ impl Failing for CampaignFailure {
             | Self::NoLimit { .. }
             | Self::Files(_)
             | Self::Folder(_)
+            | Self::NotSplit(_)
+            | Self::Divide(_)
+            | Self::Input(_)
             | Self::Sbatch(..)
             | Self::Refused(_) => Exit::BadInput,
         }
@@ -99,11 +125,17 @@ pub(super) fn run(args: &args::CampaignArgs, invocation: &Invocation) -> Exit {
     let itself = &invocation.itself;
     let done = match &args.command {
         args::CampaignStep::Plan(args) => plan::run(args),
+        args::CampaignStep::Split(args) => split::run(args),
         args::CampaignStep::Run(args) => run::run(args, itself),
+        args::CampaignStep::Answer(args) => answer::run(args),
         args::CampaignStep::Status(args) => status::run(args),
         args::CampaignStep::Collect(args) => collect::run(args, &invocation.provenance()),
         args::CampaignStep::Submit(args) => submit::run(args, itself),
     };
-    let json = matches!(&args.command, args::CampaignStep::Status(args) if args.json);
+    let json = match &args.command {
+        args::CampaignStep::Status(args) => args.json,
+        args::CampaignStep::Answer(args) => args.json,
+        _ => false,
+    };
     done.unwrap_or_else(|failure| failure.tell(json.then_some(Origin::of("campaign"))))
 }
