@@ -49,6 +49,7 @@ tests_with_data() {
     command -v chromium >/dev/null 2>&1 && ignored_tests --test integration -- the_report_renders_loads_its_images_and_sorts \
         an_audit_can_be_read_at_three_widths an_attack_can_be_read_at_three_widths an_answer_can_be_read_at_three_widths
     [ -e "$benchmarks/../claims_2025/claims.csv" ] && ignored_tests --test integration -- public_witnesses_get_their_official_verdicts
+    command -v slurmctld >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ] && ignored_tests --test integration -- campaigns_run_on_slurm
     [ -e "$benchmarks/instances.csv" ] && ignored_tests -p vnnlib --test benchmarks -- all_files_of_the_competition_are_accepted_and_printed_back
     return 0
 }

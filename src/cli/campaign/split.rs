@@ -8,7 +8,7 @@ use crate::campaign::{CampaignFolder, SplitQuestion};
 use crate::cli::args::{self, SplitByArg};
 use crate::cli::exit::Exit;
 use crate::cli::networks::Networks;
-use crate::cli::{input, terminal};
+use crate::cli::{config, input, terminal};
 use crate::csv;
 use crate::pack;
 use crate::pipeline::parts::{self, DividedBy, DivisionWish, MOST_PARTS};
@@ -18,6 +18,7 @@ pub(super) fn run(args: &args::CampaignSplit) -> Result<Exit, CampaignFailure> {
     if !(2..=MOST_PARTS).contains(&args.parts) {
         return Err(CampaignFailure::Parts(args.parts));
     }
+    config::seconds("timeout", &args.timeout)?;
     let networks = Networks::positional(&args.network);
     let query = input::property(&args.property)?;
     let (models, _) = input::models(&networks.files_for(&query)?, &query, &[])?;

@@ -78,7 +78,7 @@ pub enum DivideError {
 }
 
 /// A part that may be divided further.
-struct OpenPart {
+struct UndividedPart {
     /// Its place among the branches.
     place: usize,
     /// Kept operands by `or`, from the whole on.
@@ -105,7 +105,7 @@ struct Divider<'q> {
     query: &'q Query,
     enclosure: Enclosure,
     branches: Vec<PartBranch>,
-    open: Vec<OpenPart>,
+    open: Vec<UndividedPart>,
 }
 
 /// Divides a question into about `count` parts, from 2 to [`MOST_PARTS`]: fewer where there is nothing left to divide. `models` as for
@@ -146,7 +146,7 @@ impl<'q> Divider<'q> {
             Enclosure::root(query, models).map_err(|error| DivideError::NoEnclosure(error.to_string()))?;
         let ranges = enclosure.ranges(&BTreeMap::new());
         let (kept, choices, cuts) = Default::default();
-        let whole = OpenPart { place: 0, kept, choices, cuts, ranges, hope: None };
+        let whole = UndividedPart { place: 0, kept, choices, cuts, ranges, hope: None };
         Ok(Self { query, enclosure, branches: vec![PartBranch::Part], open: vec![whole] })
     }
 
@@ -180,7 +180,7 @@ impl<'q> Divider<'q> {
 
     /// An `or` of a part whose operands can be parts: one with several of them. An operand that sets inputs equal would make
     /// other networks of the query.
-    fn or_of(&self, part: &OpenPart) -> Option<(u32, u32)> {
+    fn or_of(&self, part: &UndividedPart) -> Option<(u32, u32)> {
         let couples = |or: u32| text::comparisons_in(self.query, or).iter().any(|c| self.couples(*c));
         let undecided = self.enclosure.undecided(&part.choices).into_iter();
         let mut usable =
@@ -213,7 +213,7 @@ impl<'q> Divider<'q> {
             }
             let (ranges, place) = (self.enclosure.ranges(&choices), self.branches.len());
             self.branches.push(PartBranch::Part);
-            self.open.push(OpenPart { place, kept, choices, cuts: BTreeMap::new(), ranges, hope: None });
+            self.open.push(UndividedPart { place, kept, choices, cuts: BTreeMap::new(), ranges, hope: None });
         }
         self.branches[part.place] = PartBranch::Cases { or, groups, first };
     }
@@ -234,7 +234,7 @@ impl<'q> Divider<'q> {
             let open = self.open.iter().enumerate();
             let can_be_cut = open.filter(|(_, part)| !self.candidates(part, 1).is_empty());
             // Of equal ones the largest; what bounds exclude is cut last.
-            let order = |part: &OpenPart| (part.hope.unwrap_or(f64::NEG_INFINITY), part.volume());
+            let order = |part: &UndividedPart| (part.hope.unwrap_or(f64::NEG_INFINITY), part.volume());
             let next = can_be_cut.max_by(|(_, a), (_, b)| {
                 let (a, b) = (order(a), order(b));
                 a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
@@ -245,7 +245,7 @@ impl<'q> Divider<'q> {
     }
 
     /// Inputs along which a part can be cut, the widest in relation to the whole first, at most so many; and where.
-    fn candidates(&self, part: &OpenPart, most: usize) -> Vec<(u32, f64)> {
+    fn candidates(&self, part: &UndividedPart, most: usize) -> Vec<(u32, f64)> {
         let Some(ranges) = &part.ranges else { return Vec::new() };
         let whole = self.enclosure.ranges(&part.choices).unwrap_or_default();
         let width = |(low, high): (f64, f64)| high - low;
@@ -266,7 +266,7 @@ impl<'q> Divider<'q> {
         let most = if influence.is_some() { CANDIDATES } else { 1 };
         let candidates = self.candidates(&self.open[at], most);
         let part = self.open.remove(at);
-        let mut best: Option<(f64, u32, f64, [OpenPart; 2])> = None;
+        let mut best: Option<(f64, u32, f64, [UndividedPart; 2])> = None;
         for (input, value) in candidates {
             let halves = [false, true].map(|is_high| {
                 let mut half = part.half(input, value, is_high);
@@ -317,12 +317,12 @@ impl<'q> Divider<'q> {
 }
 
 /// The largest margin in a part: `None` if there can be no violation, infinite where that is not known.
-fn hope(influence: Option<&mut Influence<'_>>, part: &OpenPart) -> Option<f64> {
+fn hope(influence: Option<&mut Influence<'_>>, part: &UndividedPart) -> Option<f64> {
     let ranges = part.ranges.as_ref()?;
     influence.map_or(Some(f64::INFINITY), |influence| influence.hope(&part.choices, ranges))
 }
 
-impl OpenPart {
+impl UndividedPart {
     /// The part below or above a number, which belongs to both.
     fn half(&self, input: u32, at: f64, is_high: bool) -> Self {
         let (mut cuts, mut ranges) = (self.cuts.clone(), self.ranges.clone());
