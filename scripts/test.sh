@@ -55,6 +55,7 @@ tests_with_data() {
     fi
     can_mount && ignored_tests --test integration -- a_full_disk_loses_nothing_that_was_done a_unit_that_had_no_room_to_work_in_has_not_failed
     [ -e "$benchmarks/../claims_2025/claims.csv" ] && ignored_tests --test integration -- public_witnesses_get_their_official_verdicts
+    command -v slurmctld >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ] && ignored_tests --test integration -- campaigns_run_on_slurm
     [ -e "$benchmarks/instances.csv" ] && ignored_tests -p vnnlib --test benchmarks -- all_files_of_the_competition_are_accepted_and_printed_back
     return 0
 }

@@ -122,6 +122,9 @@ def test_files_fit_the_schema(schema, folder):
     check(schema, "campaign_status", run("campaign", "status", "c", "--json", cwd=folder).stdout)
     run("campaign", "collect", "c", "--json", "all.json", cwd=folder)
     check(schema, "campaign_collect", (folder / "all.json").read_text())
+    run("campaign", "split", "sum.onnx", "impossible.vnnlib", "--parts", "2", "--output", "d", cwd=folder)
+    run("campaign", "run", "d", "--quiet", cwd=folder)
+    check(schema, "campaign_answer", run("campaign", "answer", "d", "--json", cwd=folder).stdout)
 
 
 def test_saved_arrays_are_what_the_network_takes(folder):

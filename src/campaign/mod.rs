@@ -20,7 +20,8 @@ mod table;
 pub use collected::{Asked, AskedWords, Collected, CollectedLogs, CollectedUnit, Opposed, Scores};
 pub use compared::{Compared, Shift, ShiftedUnit};
 pub use folder::{
-    CampaignFolder, Claimed, FolderError, Holder, Lease, ListedKeys, StoredResult, UnitEvidence, WriteOnce,
+    CampaignFolder, Claimed, FolderError, Holder, Lease, ListedKeys, SplitQuestion, StoredResult,
+    UnitEvidence, WriteOnce,
 };
 pub use instances::{Listing, ListingError, listings};
 pub use key::{Digest, Key, external_files};

@@ -74,7 +74,11 @@ impl Submission {
              \tstatus=$?\n\
              done\n\
              if [ -n \"$again\" ] && [ \"$status\" -eq 14 ]; then\n\
-             \tscontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\"\n\
+             \tif ! command -v scontrol >/dev/null; then\n\
+             \t\techo \"scontrol is missing on this node: this task gets no other turn. Submit again: nothing is lost\" >&2\n\
+             \telif ! scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\"; then\n\
+             \t\techo \"this task gets no other turn. Submit again: nothing is lost\" >&2\n\
+             \tfi\n\
              fi\n\
              exit \"$status\"\n",
             tasks = self.tasks,

@@ -94,6 +94,19 @@ impl Input {
         Some(middle).filter(is_inside).or_else(|| self.after(self.nearest(low)).filter(is_inside))
     }
 
+    /// What no number of the type exceeds: the end of an input that nothing bounds.
+    pub(super) fn largest(self) -> f64 {
+        Format::of(self.element).map_or(MOST_WHOLE, |format| format.largest)
+    }
+
+    /// A number of the type between two, about in the middle and with few digits; `None` if there is none.
+    pub(super) fn middle(self, low: f64, high: f64) -> Option<f64> {
+        let grid = ((high - low).log2().floor() - 4.0).exp2();
+        let round = ((0.5 * low + 0.5 * high) / grid).round() * grid;
+        let is_own = |x: &f64| self.nearest(*x) == *x && low < *x && *x < high;
+        Some(round).filter(is_own).or_else(|| self.between(low, high))
+    }
+
     /// The next number of the type; `None` if this is none of it.
     pub(super) fn after(self, x: f64) -> Option<f64> {
         let step = |bits: u16| match bits {
@@ -120,5 +133,50 @@ impl Input {
     /// `None` for whole numbers.
     pub(super) fn format(self) -> Option<Format> {
         Format::of(self.element)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_middle_is_a_number_of_the_type_between_the_ends(
+            a in -1000.0..1000.0f64,
+            width in prop_oneof![0.0..2000.0f64, 0.0..1e-3f64, Just(0.0)],
+            kind in 0..6usize,
+        ) {
+            let element = [
+                ElementType::Float32, ElementType::Float64, ElementType::Float16, ElementType::BFloat16,
+                ElementType::Int8, ElementType::Int64,
+            ][kind];
+            let input = Input { number: 0, element };
+            let (low, high) = (input.nearest(a), input.nearest(a + width));
+            match input.middle(low, high) {
+                Some(x) => {
+                    prop_assert!(low < x && x < high && input.nearest(x) == x, "{low} {x} {high}");
+                    let share = (x - low) / (high - low);
+                    // Rounded to few digits, or where there are hardly any numbers.
+                    let next = input.after(low).and_then(|next| input.after(next));
+                    prop_assert!((0.4..=0.6).contains(&share) || next.is_none_or(|x| input.after(x).is_none_or(|x| x >= high)), "{low} {x} {high}");
+                }
+                None => prop_assert!(low == high || input.after(low) == Some(high), "{low} {high}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_middle_has_few_digits() {
+        let input = Input { number: 0, element: ElementType::Float32 };
+        let cases = [
+            ((0.0, 1.0), Some(0.5)),
+            ((-0.328422874212265, 0.679857671260834), Some(0.1875)),
+            ((1.0, 1.0), None),
+        ];
+        for ((low, high), want) in cases {
+            assert_eq!(input.middle(low, high), want, "{low} {high}");
+        }
     }
 }

@@ -29,6 +29,7 @@ mod formula;
 mod functions;
 mod functions_table;
 mod input;
+mod parts;
 mod sweep;
 mod tape;
 #[cfg(test)]
@@ -42,4 +43,6 @@ pub use check::{Ground, Mending, Proof, Refusal};
 pub(crate) use check::{check, check_cell};
 pub use compile::NoEnclosure;
 pub(crate) use enclosure::Enclosure;
+pub(crate) use parts::joined;
+pub use parts::{JoinError, PartitionStep};
 pub use tokens::{Certificate, CertificateError, Token, VERSION};

@@ -11,8 +11,8 @@ use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use super::guide;
 pub(super) use attack::{Attack, ChannelOrderArg};
 pub(super) use campaign::{
-    CampaignArgs, CampaignCollect, CampaignPlan, CampaignRun, CampaignStatus, CampaignStep, CampaignSubmit,
-    PlanWishes,
+    CampaignAnswer, CampaignArgs, CampaignCollect, CampaignPlan, CampaignRun, CampaignSplit, CampaignStatus,
+    CampaignStep, CampaignSubmit, PlanWishes, SplitByArg,
 };
 pub(super) use point::{Language, NearArgs, PropertyArgs, RadiusArgs};
 

@@ -1,5 +1,6 @@
 //! Certificates of `unsat` as files: what `verify --certificate` writes and `check` reads.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -20,13 +21,26 @@ use crate::{pack, unpack};
 /// How every certificate begins, unpacked.
 const BEGINNING: &[u8] = b"{\"counterpatch-certificate\"";
 
-/// Writes what a proof was checked by, packed. The file is whole or not there.
+/// Writes what a proof was checked by, packed once. The file is whole or not there.
 ///
 /// # Errors
 /// If it cannot be written.
 pub(super) fn save(path: &Path, proof: &Proof) -> Result<(), Failure> {
-    let written = pack::write(path, &|out| proof.certificate().write(out));
+    let written = write(path, proof);
     written.map_err(|source| Error::from(WriteError { path: path.to_path_buf(), source }).into())
+}
+
+/// The same, for whoever has words of its own for what goes wrong.
+///
+/// # Errors
+/// If it cannot be written.
+pub(super) fn write(path: &Path, proof: &Proof) -> io::Result<()> {
+    let certificate = proof.certificate();
+    match path.extension() {
+        // Such files are packed by whoever writes them.
+        Some(end) if end.eq_ignore_ascii_case("gz") => pack::write_bytes(path, certificate.text().as_bytes()),
+        _ => pack::write(path, &|out| certificate.write(out)),
+    }
 }
 
 /// The text of a certificate; `None` if the file is an answer. A stream can be read only once, and is taken for one.

@@ -28,8 +28,11 @@ pub enum Exit {
     NoClaim = 12,
     /// `repair`: no repair was found, or there is none.
     NotRepaired = 13,
-    /// `attack`, `audit`, `campaign run`: a signal has ended it; the same command goes on where it was.
+    /// `attack`, `audit`, `campaign run`: a signal has ended it; the same command goes on where it was. `campaign submit --wait`: a
+    /// signal has ended the waiting; the tasks go on.
     Interrupted = 14,
+    /// `campaign submit --wait`: no task is left, and units have no result.
+    Unfinished = 15,
 }
 
 impl From<Exit> for ExitCode {

@@ -26,7 +26,7 @@ const GUIDES: &[CommandGuide] = &[
         command: "verify",
         examples: &[
             "verify network.onnx property.vnnlib -t 10s",
-            "verify network.onnx.gz property.vnnlib.gz -t 1m -o result.txt --certificate proof.cpcert",
+            "verify network.onnx.gz property.vnnlib.gz -t 1m -o result.txt --certificate proof.gz",
             "verify both.vnnlib --network f=one.onnx --network g=two.onnx",
             "verify network.onnx property.vnnlib --count 5 --save found.json --html answer.html",
         ],
@@ -49,7 +49,7 @@ const GUIDES: &[CommandGuide] = &[
         examples: &[
             "check network.onnx property.vnnlib result.txt",
             "check network.onnx property.vnnlib result.txt --repair mended.txt",
-            "check network.onnx property.vnnlib proof.cpcert",
+            "check network.onnx property.vnnlib proof.gz",
         ],
         answered: "the counterexample is strictly correct, or the certificate proves that there is none",
         own: &[
@@ -162,7 +162,7 @@ const GUIDES: &[CommandGuide] = &[
     CommandGuide {
         command: "campaign collect",
         examples: &[
-            "campaign collect runs --csv results.csv --html runs.html",
+            "campaign collect runs --parquet results.parquet --html runs.html",
             "campaign collect runs --against older",
         ],
         answered: "all results were collected",
@@ -171,10 +171,27 @@ const GUIDES: &[CommandGuide] = &[
     },
     CommandGuide {
         command: "campaign submit",
-        examples: &["campaign submit runs --slurm --array-size 32 --partition short"],
-        answered: "the job is submitted",
-        own: &[],
+        examples: &["campaign submit runs --slurm --array-size 32 --partition short --wait"],
+        answered: "the job is submitted; with --wait: every unit has a result, or the question is decided",
+        own: &[
+            (Exit::Interrupted, "--wait: a signal has ended the waiting; the tasks go on"),
+            (Exit::Unfinished, "--wait: no task is left, and units have no result"),
+        ],
         written: "the script or standard output",
+    },
+    CommandGuide {
+        command: "campaign split",
+        examples: &["campaign split network.onnx property.vnnlib --parts 32 --output parts --timeout 5m"],
+        answered: "the parts are written",
+        own: &[],
+        written: "the campaign's folder",
+    },
+    CommandGuide {
+        command: "campaign answer",
+        examples: &["campaign answer parts --results-file result.txt --certificate proof.gz"],
+        answered: "the answer is sat, unsat or unknown",
+        own: &[(Exit::Interrupted, "a signal has ended it before the answer was checked")],
+        written: "the results file, the certificate or standard output",
     },
     CommandGuide {
         command: "supports",

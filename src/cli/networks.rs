@@ -1,6 +1,7 @@
 //! Which network files are meant: one path, the competition's list `[('f', 'a.onnx'), ('g', 'b.onnx')]` in one
 //! argument, or `--network NAME=FILE`.
 
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
 use nom::branch::alt;
@@ -78,6 +79,17 @@ impl Networks {
                 several => Err(UsageError::OneNetwork(several.join(", "))),
             },
             Self::Named(named) => Ok(names::in_order(named, query)?.into_iter().cloned().collect()),
+        }
+    }
+}
+
+/// As the competition writes them.
+impl Display for Networks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pair = |(name, path): &(String, PathBuf)| format!("('{name}', '{}')", path.display());
+        match self {
+            Self::One(path) => path.display().fmt(f),
+            Self::Named(named) => write!(f, "[{}]", named.iter().map(pair).collect::<Vec<_>>().join(", ")),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod cells;
 pub mod nearest;
+pub mod parts;
 pub mod point;
 pub mod radius;
 pub mod repair;

@@ -21,7 +21,7 @@ const BOX: &str = "(assert (<= X_0 1))(assert (>= X_0 0))(assert (<= X_1 1))(ass
 
 /// A folder of one benchmark, `y = x + (1, 2)` with a property that is violated and one that is not; and a tool that notes
 /// its seed in `calls` before it does what `script` says.
-fn folder(script: &str) -> Program {
+pub(crate) fn folder(script: &str) -> Program {
     let program = Program::new();
     fs::create_dir_all(program.path().join("all/sum")).unwrap();
     program.write("all/sum/sum.onnx", model("Add", [1.0, 2.0]));
@@ -42,7 +42,7 @@ fn campaign(program: &Program, arguments: &[&str]) -> Run {
 }
 
 /// Plans the one instance with the script, for these seeds.
-fn planned(program: &Program, seeds: &str) {
+pub(crate) fn planned(program: &Program, seeds: &str) {
     let run = campaign(
         program,
         &["plan", "one.csv", "--tool", "script:tool.sh", "--seeds", seeds, "--output", "c"],
@@ -51,13 +51,13 @@ fn planned(program: &Program, seeds: &str) {
 }
 
 /// The seeds that the script was called with, in their order.
-fn calls(program: &Program) -> Vec<u64> {
+pub(crate) fn calls(program: &Program) -> Vec<u64> {
     let text = program.read("calls").unwrap_or_default();
     // A line that is being written has no end yet.
     text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')?.parse().ok()).collect()
 }
 
-fn count(calls: &[u64]) -> BTreeMap<u64, usize> {
+pub(crate) fn count(calls: &[u64]) -> BTreeMap<u64, usize> {
     let mut counts = BTreeMap::new();
     calls.iter().for_each(|&seed| *counts.entry(seed).or_default() += 1);
     counts
@@ -76,12 +76,12 @@ fn wait_for(program: &Program, child: &mut Child, seed: u64) {
     }
 }
 
-fn kill(signal: &str, id: u32) {
+pub(crate) fn kill(signal: &str, id: u32) {
     assert!(Command::new("kill").args([signal, &id.to_string()]).status().unwrap().success());
 }
 
 /// The results in a folder: verdict and seed.
-fn results(program: &Program, folder: &str) -> Vec<(String, u64)> {
+pub(crate) fn results(program: &Program, folder: &str) -> Vec<(String, u64)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(program.path().join(folder).join("units")).unwrap() {
         let path = entry.unwrap().path();
@@ -94,12 +94,13 @@ fn results(program: &Program, folder: &str) -> Vec<(String, u64)> {
     found
 }
 
-fn claims(program: &Program, folder: &str) -> usize {
+pub(crate) fn claims(program: &Program, folder: &str) -> usize {
     fs::read_dir(program.path().join(folder).join("claims")).unwrap().count()
 }
 
 /// A tool that does not end with seed 2 as long as there is a file `hold`.
-const HOLDS: &str = "if [ $COUNTERPATCH_SEED = 2 ] && [ -e hold ]; then exec sleep 1000; fi\necho unsat >$5";
+pub(crate) const HOLDS: &str =
+    "if [ $COUNTERPATCH_SEED = 2 ] && [ -e hold ]; then exec sleep 1000; fi\necho unsat >$5";
 
 #[test]
 fn a_campaign_is_planned_run_collected_and_audited() {
@@ -513,61 +514,4 @@ fn a_submission_is_written_and_a_missing_sbatch_is_said() {
     let output = program.command(&submit).env("PATH", "/nowhere").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(3) && said.contains("sbatch cannot be started"), "{said}");
-}
-
-/// A cluster of `scripts/slurm.sh`, which ends with this.
-struct Cluster(tempfile::TempDir);
-
-impl Cluster {
-    fn start() -> Self {
-        let cluster = Self(tempfile::tempdir().unwrap());
-        let output = cluster.script("start");
-        assert!(output.status.success(), "{output:?}");
-        cluster
-    }
-
-    fn script(&self, command: &str) -> std::process::Output {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/slurm.sh");
-        Command::new(script).arg(command).arg(self.0.path()).output().unwrap()
-    }
-
-    /// One of Slurm's commands; what it says.
-    fn ask(&self, command: &mut Command) -> String {
-        let output = command.env("SLURM_CONF", self.0.path().join("slurm.conf")).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.script("stop");
-    }
-}
-
-#[test]
-#[ignore = "needs Slurm and root: apt-get install slurmctld slurmd slurm-client munge"]
-fn a_campaign_runs_on_slurm_and_survives_a_requeue() {
-    let cluster = Cluster::start();
-    let program = folder(HOLDS);
-    program.write("hold", "");
-    planned(&program, "0..11");
-    let submit = ["campaign", "submit", "c", "--slurm", "--array-size", "2"];
-    cluster.ask(&mut program.command(&submit));
-    // The task that holds seed 2 is killed and requeued by Slurm itself; then nothing is held any more.
-    while !calls(&program).contains(&2) {
-        thread::yield_now();
-    }
-    let jobs = cluster.ask(Command::new("squeue").args(["--noheader", "--array", "--format=%i"]));
-    let first = jobs.lines().find(|job| job.ends_with("_0")).expect("the task with seed 2");
-    cluster.ask(Command::new("scontrol").args(["requeue", first]));
-    fs::remove_file(program.path().join("hold")).unwrap();
-    // A requeued job waits for a moment before it may begin.
-    cluster.ask(&mut program.command(&submit));
-    while results(&program, "c").len() < 12 {
-        thread::yield_now();
-    }
-    let counts = count(&calls(&program));
-    let twice: Vec<u64> = counts.iter().filter(|(_, count)| **count > 1).map(|(seed, _)| *seed).collect();
-    assert_eq!((counts.len(), twice), (12, vec![2]));
 }

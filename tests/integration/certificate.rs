@@ -1,5 +1,7 @@
 //! Certificates of `unsat` as users handle them, and what a witness is said to rest on.
 
+use std::io::Read;
+
 use sha2::{Digest, Sha256};
 
 use crate::model::model;
@@ -33,6 +35,10 @@ fn what_verify_writes_is_checked_again() {
             let program = folder(assertion);
             let run = program.run(&["verify", "sum.onnx", "p.vnnlib", "--certificate", file]);
             assert_eq!((run.exit, run.first_line()), (Some(0), "unsat"), "{assertion}: {run:?}");
+            let mut unpacked = String::new();
+            let packed = std::fs::File::open(program.path().join(file)).unwrap();
+            flate2::read::GzDecoder::new(packed).read_to_string(&mut unpacked).unwrap();
+            assert!(unpacked.starts_with("{\"counterpatch-certificate\""), "{file} is packed once");
             let checked = check(&program, file);
             assert_eq!((checked.exit, checked.first_line()), (Some(0), "unsat:checked"), "{checked:?}");
             assert!(checked.out.contains(ground) && run.err.contains(ground), "{checked:?} {run:?}");

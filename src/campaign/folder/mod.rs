@@ -14,6 +14,7 @@
 
 mod claims;
 mod journal;
+mod split;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -24,6 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use claims::{Claimed, Holder, Lease};
 pub(super) use journal::{JournalPlace, OpenJournals, journalled};
+pub use split::SplitQuestion;
 
 use super::key::{Key, PackedKey, packed};
 use super::plan::{Campaign, PlanError};
@@ -63,6 +65,14 @@ pub enum FolderError {
     /// It is another campaign's.
     #[error("{}: made by another plan (help: name another folder for this one, or run that one by naming the folder alone)", .0.display())]
     Other(PathBuf),
+    /// What it says of a question that was split cannot be used.
+    #[error("{}: no question that was split: {why} (help: split it anew, into another folder)", .path.display())]
+    Split {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
 }
 
 /// What there is of a unit's result.

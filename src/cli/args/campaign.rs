@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::guide;
 
@@ -21,6 +21,10 @@ pub(in crate::cli) enum CampaignStep {
     Plan(CampaignPlan),
     /// Run the units that nobody has run and nobody is running; any number of these may work on one folder
     Run(CampaignRun),
+    /// Split one hard question into a campaign of its parts, which any number of machines may run
+    Split(CampaignSplit),
+    /// Say what the parts of a question say of the whole: its counterexample, or its proof joined of theirs
+    Answer(CampaignAnswer),
     /// Say how far a campaign is, and who is running what
     Status(CampaignStatus),
     /// Merge the results of campaigns: tables, JSON, a page
@@ -148,4 +152,66 @@ pub(in crate::cli) struct CampaignSubmit {
     /// Write DIR/slurm.sh and submit nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
+    /// Wait until every unit has a result, or the question that was split is decided. Ctrl-C leaves the tasks as they are
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(in crate::cli) wait: bool,
+}
+
+/// `counterpatch campaign split`
+#[derive(Debug, Args)]
+#[command(after_help = guide::of("campaign split"))]
+pub(in crate::cli) struct CampaignSplit {
+    /// The network (ONNX), or the competition's list of named ones, as of `verify`
+    pub(in crate::cli) network: String,
+    /// The property (VNN-LIB)
+    pub(in crate::cli) property: PathBuf,
+    /// How many parts, 2 to 4096; fewer where there is nothing left to split
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) parts: usize,
+    /// The campaign's folder
+    #[arg(short = 'o', long, value_name = "DIR")]
+    pub(in crate::cli) output: PathBuf,
+    /// What parts are made of
+    #[arg(long, value_enum, default_value_t = SplitByArg::Auto)]
+    pub(in crate::cli) by: SplitByArg,
+    /// Seconds for each part
+    #[arg(long, value_name = "SECONDS", default_value = "60", allow_hyphen_values = true)]
+    pub(in crate::cli) timeout: String,
+    /// Memory of all processes of a part together, such as 500M or 4G [default: no limit]
+    #[arg(long, value_name = "BYTES")]
+    pub(in crate::cli) memory: Option<String>,
+    /// Threads of the search in each part, 1 to 256 [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) threads: Option<usize>,
+}
+
+/// What parts are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum SplitByArg {
+    /// The whole question with other seeds: the first answer of any counts
+    Seeds,
+    /// Operands of the property's `or`s: input regions, output disjuncts
+    Disjuncts,
+    /// Boxes of inputs, cut where bounds gain most
+    Box,
+    /// Disjuncts, then boxes where there are few inputs; seeds where neither is possible
+    Auto,
+}
+
+/// `counterpatch campaign answer`
+#[derive(Debug, Args)]
+#[command(after_help = guide::of("campaign answer"))]
+pub(in crate::cli) struct CampaignAnswer {
+    /// The folder of `campaign split`
+    #[arg(value_name = "DIR")]
+    pub(in crate::cli) folder: PathBuf,
+    /// Write the answer to this file, as the competition wants it
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) results_file: Option<PathBuf>,
+    /// Write the proof behind `unsat` to this file, which `counterpatch check` checks for the whole property
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) certificate: Option<PathBuf>,
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
 }

@@ -1,14 +1,19 @@
 //! `counterpatch campaign`: thousands of instances, planned, run by any number of processes on any number of machines, and
 //! collected.
 
+mod answer;
 mod claimant;
 mod collect;
 mod instances;
 mod plan;
 mod run;
+mod split;
 mod status;
+mod stopping;
 mod submit;
 mod unit;
+mod wait;
+mod whole;
 
 use std::io;
 use std::path::PathBuf;
@@ -19,6 +24,8 @@ use super::{Invocation, args};
 use crate::campaign::{FolderError, ListingError, PlanError};
 use crate::cli::failure::Failing;
 use crate::cli::object::Origin;
+use crate::error::Error;
+use crate::pipeline::parts::{DivideError, MOST_PARTS};
 use crate::unpack::{self, FileError};
 
 /// Why a step of a campaign is not done.
@@ -69,6 +76,15 @@ enum CampaignFailure {
     /// The folder that units work in is full.
     #[error("{}: {source} (help: make room, or name another folder for what units write with TMPDIR; the same command goes on from what is there)", .path.display())]
     Scratch { path: PathBuf, source: io::Error },
+    #[error("--parts {0}: not a number from 2 to {MOST_PARTS}")]
+    Parts(usize),
+    #[error("{}: its units are no parts of one question (help: `counterpatch campaign collect` makes tables of instances; `campaign split` splits a question)", .0.display())]
+    NotSplit(PathBuf),
+    #[error(transparent)]
+    Divide(#[from] DivideError),
+    /// A network or a property cannot be used.
+    #[error("{0}")]
+    Input(Box<Error>),
     #[error("the system refuses a signal handler, a thread or a process: {0}")]
     System(io::Error),
 }
@@ -83,6 +99,12 @@ impl CampaignFailure {
     }
 }
 
+impl From<Error> for CampaignFailure {
+    fn from(error: Error) -> Self {
+        Self::Input(Box::new(error))
+    }
+}
+
 impl Failing for CampaignFailure {
     fn exit(&self) -> Exit {
         match self {
@@ -90,6 +112,7 @@ impl Failing for CampaignFailure {
             | Self::Planned { .. }
             | Self::NoOutput(_)
             | Self::Number { .. }
+            | Self::Parts(_)
             | Self::Tool(_) => Exit::Usage,
             Self::SameTool(_) | Self::Plan(PlanError::Seeds(_) | PlanError::Shard(_)) => Exit::Usage,
             Self::Folder(FolderError::Write { .. }) | Self::Write { .. } | Self::Scratch { .. } => {
@@ -103,6 +126,9 @@ impl Failing for CampaignFailure {
             | Self::NoLimit { .. }
             | Self::Files(_)
             | Self::Folder(_)
+            | Self::NotSplit(_)
+            | Self::Divide(_)
+            | Self::Input(_)
             | Self::Sbatch(..)
             | Self::Refused(_) => Exit::BadInput,
         }
@@ -114,11 +140,17 @@ pub(super) fn run(args: &args::CampaignArgs, invocation: &Invocation) -> Exit {
     let itself = &invocation.itself;
     let done = match &args.command {
         args::CampaignStep::Plan(args) => plan::run(args),
+        args::CampaignStep::Split(args) => split::run(args),
         args::CampaignStep::Run(args) => run::run(args, itself),
+        args::CampaignStep::Answer(args) => answer::run(args),
         args::CampaignStep::Status(args) => status::run(args),
         args::CampaignStep::Collect(args) => collect::run(args, &invocation.provenance()),
         args::CampaignStep::Submit(args) => submit::run(args, itself),
     };
-    let json = matches!(&args.command, args::CampaignStep::Status(args) if args.json);
+    let json = match &args.command {
+        args::CampaignStep::Status(args) => args.json,
+        args::CampaignStep::Answer(args) => args.json,
+        _ => false,
+    };
     done.unwrap_or_else(|failure| failure.tell(json.then_some(Origin::of("campaign"))))
 }

@@ -1,4 +1,5 @@
-//! `counterpatch campaign run`: units that nobody has run and nobody is running, several at a time.
+//! `counterpatch campaign run`: units that nobody has run and nobody is running, several at a time. Where they are parts of one
+//! question, what decides it ends the rest, in whatever process they run (`stopping.rs`).
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use super::claimant::Claimant;
+use super::stopping::Stopping;
 use super::unit::{self, Ran};
 use super::{CampaignFailure, instances, plan};
 use crate::budget::{Budget, Interrupt};
@@ -39,13 +41,18 @@ pub(super) fn run(args: &args::CampaignRun, itself: &[OsString]) -> Result<Exit,
         return Err(CampaignFailure::Number { option: "jobs", number: jobs, most: MOST_THREADS });
     }
     let adopted = Adopted::all().map_err(CampaignFailure::System)?;
-    let budget = Budget::unlimited().with_interrupt(interrupt.clone());
+    let stopping = folder.split()?.map(|split| Stopping::new(&folder, split, &plan));
+    let mut budget = Budget::unlimited().with_interrupt(interrupt.clone());
+    if let Some(stopping) = &stopping {
+        budget = budget.with_interrupt(stopping.flag().clone());
+    }
     let units = shard.first(&plan.longest_first());
     let run = Runner {
         itself,
         folder: &folder,
         plan: &plan,
         claimant: Claimant::new(&folder),
+        stopping,
         budget,
         interrupt,
         adopted,
@@ -58,6 +65,13 @@ pub(super) fn run(args: &args::CampaignRun, itself: &[OsString]) -> Result<Exit,
     adopted.end_all();
     let left = left?;
     let written = terminal::print(&locked(&run.tally).in_words());
+    if run.is_decided() {
+        say!(
+            "the question is decided, the rest is stopped: see `counterpatch campaign answer {}`",
+            folder.path().display()
+        );
+        return Ok(terminal::ended(written, Exit::Answered));
+    }
     if run.interrupt.is_raised() {
         say!("interrupted: the same command goes on from there");
         return Ok(terminal::ended(written, Exit::Interrupted));
@@ -171,6 +185,8 @@ struct Runner<'a> {
     folder: &'a CampaignFolder,
     plan: &'a Campaign,
     claimant: Claimant<'a>,
+    /// Of a question that was split.
+    stopping: Option<Stopping<'a>>,
     budget: Budget,
     interrupt: Interrupt,
     adopted: Adopted,
@@ -186,13 +202,16 @@ impl Runner<'_> {
         let (ended, end) = channel();
         thread::scope(|scope| {
             scope.spawn(|| self.claimant.renew(end));
+            let (over, watched) = channel::<()>();
+            if let Some(stopping) = &self.stopping {
+                scope.spawn(move || stopping.watch(&watched));
+            }
             let done = loop {
                 match self.pass(&units, own, jobs) {
                     // What was ended from outside is run again, until that is its result. And a unit that is run elsewhere
                     // may be free by now, if its process has ended.
                     Ok((left, again))
-                        if !self.interrupt.is_raised()
-                            && (again > 0 || !left.is_empty() && left.len() < units.len()) =>
+                        if !self.is_over() && (again > 0 || !left.is_empty() && left.len() < units.len()) =>
                     {
                         units = left;
                         own = units.len();
@@ -201,7 +220,7 @@ impl Runner<'_> {
                     Err(failure) => break Err(failure),
                 }
             };
-            drop(ended);
+            drop((ended, over));
             done
         })
     }
@@ -221,7 +240,7 @@ impl Runner<'_> {
             let (mut left, mut again) = (Vec::new(), 0);
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
-                let (false, Some(&unit)) = (self.interrupt.is_raised(), units.get(at)) else { break };
+                let (false, Some(&unit)) = (self.is_over(), units.get(at)) else { break };
                 // Where the list cannot be read, neither can the files, which say so.
                 let done = || others.get_or_init(|| self.folder.keys().unwrap_or_default());
                 if at >= own && done().contains(&self.plan.key(unit)) {
@@ -261,6 +280,9 @@ impl Runner<'_> {
     /// Runs a unit, if nobody has and nobody does.
     fn one(&self, unit: CampaignUnit) -> Result<UnitStep, CampaignFailure> {
         let key = self.plan.key(unit);
+        if self.stopping.as_ref().is_some_and(Stopping::look) {
+            return Ok(UnitStep::Interrupted);
+        }
         if self.has_result(&key)? {
             self.count(None);
             return Ok(UnitStep::Done);
@@ -287,7 +309,7 @@ impl Runner<'_> {
             Ran::Interrupted => Ok(UnitStep::Interrupted),
             Ran::NoRoom(full) => Err(CampaignFailure::of_unit(full)),
             // A signal for all of a job's processes may have reached the unit first.
-            Ran::Result(result, _) if self.interrupt.is_raised() && !result.verdict.is_solved() => {
+            Ran::Result(result, _) if self.is_over() && !result.verdict.is_solved() => {
                 Ok(UnitStep::Interrupted)
             }
             Ran::Result(result, evidence) => self.keep(*result, &evidence),
@@ -309,20 +331,39 @@ impl Runner<'_> {
     }
 
     fn keep(&self, result: UnitResult, evidence: &UnitEvidence) -> Result<UnitStep, CampaignFailure> {
-        let verdict = result.verdict;
+        let (verdict, key) = (result.verdict, result.key.clone());
         match self.folder.write(result, evidence)? {
             WriteOnce::New => self.count(Some(verdict)),
             // This process was taken for dead, and another one was faster.
             WriteOnce::Before => self.count(None),
         }
+        if self.stopping.is_some() && verdict.is_solved() {
+            // As it is in the folder, with the files beside it.
+            self.has_result(&key)?;
+        }
         Ok(UnitStep::Done)
+    }
+
+    /// Whether nothing more is to be begun.
+    fn is_over(&self) -> bool {
+        self.interrupt.is_raised() || self.is_decided()
+    }
+
+    /// Whether the units are parts of a question that is decided.
+    fn is_decided(&self) -> bool {
+        self.stopping.as_ref().is_some_and(|stopping| stopping.flag().is_raised())
     }
 
     /// Whether a unit has a result; one that cannot be read is put aside and is none.
     fn has_result(&self, key: &Key) -> Result<bool, CampaignFailure> {
         match self.folder.result(key)? {
             StoredResult::Missing => Ok(false),
-            StoredResult::Whole(_) => Ok(true),
+            StoredResult::Whole(result) => {
+                if let Some(stopping) = &self.stopping {
+                    stopping.consider(&result)?;
+                }
+                Ok(true)
+            }
             StoredResult::Broken(why) => {
                 say!(
                     "note: the result of unit {key} cannot be read ({why}): it is put aside, and the unit run again"

@@ -57,7 +57,14 @@ pub(super) fn run(args: &args::CampaignStatus) -> Result<Exit, CampaignFailure> 
             });
             terminal::print_json(&origin.line(object))
         }
-        None => terminal::print(&in_words(&collected, &running, &states)),
+        None => {
+            let decided = folder.decided().filter(|unit| plan.units().any(|own| plan.key(own) == *unit));
+            let decided = decided.map(|_| {
+                let path = folder.path().display();
+                format!("\nthe question is decided, the rest is stopped: see counterpatch campaign answer {path}\n")
+            });
+            terminal::print(&(in_words(&collected, &running, &states) + &decided.unwrap_or_default()))
+        }
     };
     Ok(terminal::ended(written, Exit::Answered))
 }

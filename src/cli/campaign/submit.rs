@@ -1,13 +1,15 @@
-//! `counterpatch campaign submit`: a campaign as a job array of Slurm.
+//! `counterpatch campaign submit`: a campaign as a job array of Slurm, and what becomes of it (`wait.rs`).
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::CampaignFailure;
+use super::wait::AwaitedJob;
 use crate::campaign::{CampaignFolder, Submission};
 use crate::cli::args;
 use crate::cli::exit::Exit;
+use crate::cli::repair::interrupt;
 use crate::cli::terminal;
 use crate::pack;
 use crate::search::MOST_THREADS;
@@ -24,7 +26,8 @@ pub(super) fn run(args: &args::CampaignSubmit, itself: &[OsString]) -> Result<Ex
         }
     }
     let folder = args.folder.canonicalize().unwrap_or_else(|_| args.folder.clone());
-    let plan = CampaignFolder::at(&folder).plan()?;
+    let campaign = CampaignFolder::at(&folder);
+    let plan = campaign.plan()?;
     let submission = Submission {
         program: itself.iter().map(PathBuf::from).collect(),
         folder: folder.clone(),
@@ -43,9 +46,35 @@ pub(super) fn run(args: &args::CampaignSubmit, itself: &[OsString]) -> Result<Ex
         let text = format!("{shown} is written: sbatch {shown}\n");
         return Ok(terminal::ended(terminal::print(&text), Exit::Answered));
     }
-    let status = Command::new("sbatch").arg(&script).status();
-    match status.map_err(|error| CampaignFailure::Sbatch(error, shown.clone()))? {
-        accepted if accepted.success() => Ok(Exit::Answered),
-        _ => Err(CampaignFailure::Refused(shown)),
+    let interrupt = if args.wait { Some(interrupt(None).map_err(CampaignFailure::System)?) } else { None };
+    let output = Command::new("sbatch").arg(&script).stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| CampaignFailure::Sbatch(error, shown.clone()))?;
+    if !output.status.success() {
+        return Err(CampaignFailure::Refused(shown));
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    let written = terminal::print(&said);
+    match interrupt {
+        Some(interrupt) if written.is_ok() => {
+            AwaitedJob::new(&campaign, &plan, job_of(&said)).wait(&interrupt)
+        }
+        _ => Ok(terminal::ended(written, Exit::Answered)),
+    }
+}
+
+/// The number of the job in what sbatch says: "Submitted batch job 12", perhaps with a cluster behind.
+fn job_of(said: &str) -> Option<&str> {
+    said.split_whitespace().find(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_found_in_what_sbatch_says() {
+        assert_eq!(job_of("Submitted batch job 12\n"), Some("12"));
+        assert_eq!(job_of("Submitted batch job 7 on cluster east2\n"), Some("7"));
+        assert_eq!(job_of("warning: nothing\n"), None);
     }
 }

@@ -85,7 +85,7 @@ pub fn affordable<T: Real>(network: &Network<T>) -> Result<(), NotApplicable> {
 }
 
 /// What the bounds of one box cost, in multiplications of evaluations.
-pub(in crate::search) fn price_of_bounds<T: Real>(network: &Network<T>) -> u64 {
+pub(crate) fn price_of_bounds<T: Real>(network: &Network<T>) -> u64 {
     let bends = |node: &&Node<T>| matches!(node.op, Op::Unary(_));
     let neurons: usize = network.nodes().iter().filter(bends).map(Node::len).sum();
     // Two rows a neuron, through half of the network on average.

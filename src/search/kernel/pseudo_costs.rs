@@ -53,7 +53,7 @@ impl PseudoCosts {
 
 /// What a cut gained: the geometric mean of the shares by which the halves' hopes lie under the box's hope; a half that
 /// is excluded has gained all.
-pub(in crate::search) fn gain(hope: f64, halves: [Option<f64>; 2]) -> f64 {
+pub(crate) fn gain(hope: f64, halves: [Option<f64>; 2]) -> f64 {
     let one = |half: Option<f64>| {
         let share = half.map_or(1.0, |half| 1.0 - half / hope);
         // Hopes without an end give what is not a number.

@@ -219,6 +219,25 @@ pub(in crate::search) fn hope_of(
     Some(worst.unwrap_or((f64::INFINITY, LinearBound { least: f64::NEG_INFINITY, slopes: Vec::new() })))
 }
 
+/// The largest margin that bounds leave in a box of a region, of the conjunctions that are meant; `None` if they exclude a violation,
+/// infinite where there are no bounds. For whoever divides a question before it is searched.
+pub(crate) fn margin_in_box(
+    bounder: &mut Bounder<'_>,
+    region: &Region,
+    (lower, upper): (&[f64], &[f64]),
+    is_meant: impl Fn(usize) -> bool,
+) -> Option<f64> {
+    if !bounder.intervals_within(&Phases::default(), lower, upper, Tightening::OpenPhases, &|| true) {
+        return Some(f64::INFINITY);
+    }
+    if let Some(condition) = &region.condition {
+        return whole::hope_of(bounder, condition).map(|(hope, _)| hope);
+    }
+    let meant = region.conjunctions.iter().enumerate().filter(|(number, _)| is_meant(*number));
+    let hopes = meant.filter_map(|(_, conjunction)| Some(hope_of(bounder, conjunction)?.0));
+    hopes.max_by(f64::total_cmp)
+}
+
 impl<T: Real> InputSplit<T> {
     /// Cuts a few boxes, those with the most hope first.
     fn cut_some(
