@@ -55,7 +55,8 @@ pub(super) fn run(args: &args::CampaignAnswer) -> Result<Exit, CampaignFailure> 
     let split = folder.split()?.ok_or_else(|| CampaignFailure::NotSplit(args.folder.clone()))?;
     let parts = parts_of(&folder, &split, &plan)?;
     let budget = Budget::unlimited().with_interrupt(interrupt.clone());
-    let (answer, details) = Asked { folder: &folder, split: &split, plan: &plan, budget }.answer(&parts)?;
+    let (answer, details) =
+        SplitFolder { folder: &folder, split: &split, plan: &plan, budget }.answer(&parts)?;
     if interrupt.is_raised() {
         return Ok(Exit::Interrupted);
     }
@@ -99,14 +100,15 @@ fn parts_of(
     (1..).zip(plan.units()).map(part).collect()
 }
 
-struct Asked<'a> {
+/// A question that was split, and the folder of its parts.
+struct SplitFolder<'a> {
     folder: &'a CampaignFolder,
     split: &'a SplitQuestion,
     plan: &'a Campaign,
     budget: Budget,
 }
 
-impl Asked<'_> {
+impl SplitFolder<'_> {
     /// What the parts say of the whole, and what led to it.
     fn answer(&self, parts: &[AnsweredPart]) -> Result<(WholeAnswer, Vec<String>), CampaignFailure> {
         let mut details = Vec::new();
