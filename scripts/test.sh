@@ -107,8 +107,8 @@ python() (
     export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
     pip=(.venv-python/bin/pip --quiet --disable-pip-version-check)
     [ -x .venv-python/bin/pip ] || python3 -m venv .venv-python
-    if ! "${pip[@]}" install 'maturin>=1.9.4,<2' jsonschema mypy numpy onnx pyarrow pytest; then
-        printf '*** SKIPPED: the Python package: jsonschema, maturin, mypy, numpy, onnx, pyarrow and pytest cannot be had ***\n' >&2
+    if ! "${pip[@]}" install 'maturin>=1.9.4,<2' jsonschema kubernetes-validate mypy numpy onnx pyarrow pytest pyyaml; then
+        printf '*** SKIPPED: the Python package: jsonschema, kubernetes-validate, maturin, mypy, numpy, onnx, pyarrow, pytest and pyyaml cannot be had ***\n' >&2
         exit 0
     fi
     (cd python && cargo fmt --check && cargo clippy --locked -- -D warnings)

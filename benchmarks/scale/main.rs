@@ -61,6 +61,7 @@ fn plan(units: usize) -> Campaign {
         beside: Vec::new(),
     };
     let tool = |name: &str| CampaignTool {
+        arguments: Vec::new(),
         name: name.into(),
         kind: ToolKind::Script,
         program: Some(format!("/{name}.sh").into()),

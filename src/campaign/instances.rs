@@ -48,6 +48,9 @@ pub enum ListingError {
     /// There are no rows.
     #[error("no instances (help: a row is onnx,vnnlib,timeout)")]
     Empty,
+    /// Rows are chosen by a column that it does not have.
+    #[error("there is no column {0} (help: the first line names the columns)")]
+    NoColumn(String),
 }
 
 /// Where the columns are.
@@ -88,21 +91,38 @@ fn ends(cell: &str, end: &str) -> bool {
     cell.strip_suffix(".gz").unwrap_or(&cell).ends_with(end)
 }
 
-/// Reads a table.
+/// Reads the rows of a table whose columns have the values that are wanted of them, by the columns' names: perhaps none.
 ///
 /// # Errors
-/// If it is none, a row lacks a network or a property, a time limit is none, or there are no rows.
-pub fn listings(text: &str) -> Result<Vec<Listing>, ListingError> {
+/// If it is no table, a column is missing, a row lacks a network or a property, a time limit is none, or there are no rows at all.
+pub fn listings(text: &str, wanted: &[(String, String)]) -> Result<Vec<Listing>, ListingError> {
     let rows = csv::rows(text).map_err(|Broken(line)| ListingError::Broken(line))?;
     let rows: Vec<TableRow> =
         rows.into_iter().map(|row| TableRow { line: row.line, cells: rejoined(row.cells) }).collect();
     let named = rows.first().and_then(|row| InstanceColumns::named(&row.cells));
+    let chosen = columns_of(wanted, rows.first().filter(|_| named.is_some()))?;
+    let is_wanted = |row: &TableRow| {
+        chosen.iter().all(|(at, value)| row.cells.get(*at).is_some_and(|cell| cell == *value))
+    };
+    let rows = &rows[usize::from(named.is_some()).min(rows.len())..];
     let mut found = Vec::new();
-    for row in rows.iter().skip(usize::from(named.is_some())) {
+    for row in rows.iter().filter(|row| is_wanted(row)) {
         let guessed = InstanceColumns::guessed(&row.cells);
         found.push(listing(row, named.as_ref().unwrap_or(&guessed))?);
     }
-    if found.is_empty() { Err(ListingError::Empty) } else { Ok(found) }
+    if rows.is_empty() { Err(ListingError::Empty) } else { Ok(found) }
+}
+
+/// The columns that are asked for, by a line of names.
+fn columns_of<'w>(
+    wanted: &'w [(String, String)],
+    names: Option<&TableRow>,
+) -> Result<Vec<(usize, &'w str)>, ListingError> {
+    let column = |(name, value): &'w (String, String)| {
+        let at = names.and_then(|names| names.cells.iter().position(|cell| cell.eq_ignore_ascii_case(name)));
+        at.map(|at| (at, value.as_str())).ok_or_else(|| ListingError::NoColumn(name.clone()))
+    };
+    wanted.iter().map(column).collect()
 }
 
 fn listing(row: &TableRow, columns: &InstanceColumns) -> Result<Listing, ListingError> {
@@ -142,17 +162,34 @@ mod tests {
     use super::*;
 
     fn check(text: &str, want: Result<&str, &str>) {
+        check_wanted(text, &[], want);
+    }
+
+    fn check_wanted(text: &str, wanted: &[(&str, &str)], want: Result<&str, &str>) {
         let shown = |listing: &Listing| {
             let Listing { line, benchmark, network, property, limit } = listing;
             let limit = limit.map_or("-".to_owned(), |limit| limit.to_string());
             format!("{line}: {} {network} {property} {limit}", benchmark.as_deref().unwrap_or("-"))
         };
-        let got = listings(text).map(|all| all.iter().map(shown).collect::<Vec<_>>().join("; "));
+        let wanted: Vec<_> =
+            wanted.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let got = listings(text, &wanted).map(|all| all.iter().map(shown).collect::<Vec<_>>().join("; "));
         let got = got.map_err(|error| error.to_string());
         match want {
             Ok(want) => assert_eq!(got.as_deref(), Ok(want), "{text}"),
             Err(want) => assert!(got.as_ref().is_err_and(|error| error.starts_with(want)), "{text}: {got:?}"),
         }
+    }
+
+    #[test]
+    fn rows_are_chosen_by_their_columns() {
+        let table = "onnx,vnnlib,timeout_s,Truth,year\na.onnx,p.vnnlib,1,sat,2024\nb.onnx,p.vnnlib,1,unsat,2024\nc.onnx,p.vnnlib,1,sat,2025\n";
+        let check = |wanted: &[(&str, &str)], want| check_wanted(table, wanted, want);
+        check(&[("truth", "sat")], Ok("2: - a.onnx p.vnnlib 1; 4: - c.onnx p.vnnlib 1"));
+        check(&[("truth", "sat"), ("year", "2025")], Ok("4: - c.onnx p.vnnlib 1"));
+        check(&[("truth", "no")], Ok(""));
+        check(&[("tool", "x")], Err("there is no column tool"));
+        check_wanted("a.onnx,p.vnnlib,1\n", &[("truth", "sat")], Err("there is no column truth"));
     }
 
     #[test]

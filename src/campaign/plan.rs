@@ -79,6 +79,9 @@ pub struct CampaignTool {
     pub program: Option<PathBuf>,
     /// Its version: it makes a new key.
     pub version: String,
+    /// Further options; of ours alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<String>,
 }
 
 /// A file, and by what a change of it is noticed.
@@ -209,7 +212,10 @@ impl Campaign {
         parts.push(("property", content(instance.property_file).to_string()));
         parts.extend(instance.beside.iter().map(|&file| ("beside", content(file).to_string())));
         match tool.kind {
-            ToolKind::Ours => parts.push(("threads", number(self.limits.threads as u64))),
+            ToolKind::Ours => {
+                parts.push(("threads", number(self.limits.threads as u64)));
+                parts.extend(tool.arguments.iter().map(|argument| ("argument", argument.clone())));
+            }
             ToolKind::Marabou => parts.push(("tool", "marabou".to_owned())),
             // A script is told the category, and may do with it what it likes.
             ToolKind::Script => parts.push(("category", instance.benchmark.clone())),
@@ -333,6 +339,7 @@ pub(crate) mod tests {
             beside: Vec::new(),
         };
         let tool = |name: &str, kind, program: Option<&str>, version: &str| CampaignTool {
+            arguments: Vec::new(),
             name: name.into(),
             kind,
             program: program.map(PathBuf::from),

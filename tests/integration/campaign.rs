@@ -279,6 +279,7 @@ pub(crate) fn made_up(program: &Program, folder: &str, instances: usize, chance:
     };
     let names = ["counterpatch", "alpha-beta-crown", "marabou", "a-tool-with-quite-a-long-name-of-its-own"];
     let tool = |name: &str| CampaignTool {
+        arguments: Vec::new(),
         name: name.into(),
         kind: ToolKind::Script,
         program: Some(name.into()),
@@ -514,4 +515,71 @@ fn a_submission_is_written_and_a_missing_sbatch_is_said() {
     let output = program.command(&submit).env("PATH", "/nowhere").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(3) && said.contains("sbatch cannot be started"), "{said}");
+}
+
+#[test]
+fn a_plan_is_a_file_that_says_all_of_it() {
+    let program = folder("");
+    program.write(
+        "all/plan.toml",
+        "instances = ['sum/list.csv']\nwhere = { truth = 'sat' }\nseeds = '0,1'\ntimeout_cap = '20s'\n\
+         tools = ['ours', 'corners=ours:--strategy centre,sample']\n",
+    );
+    let rows = "sum.onnx,possible.vnnlib,60,sat\nsum.onnx,impossible.vnnlib,60,unsat\n";
+    program.write("all/sum/list.csv", format!("onnx,vnnlib,timeout,truth\n{rows}"));
+    let run = campaign(&program, &["run", "all/plan.toml", "--output", "c"]);
+    assert_eq!(
+        (run.exit, run.first_line()),
+        (Some(0), "4 units run (4 sat); 0 had results already"),
+        "{run:?}"
+    );
+    let collected = campaign(&program, &["collect", "c", "--csv", "c.csv"]);
+    assert!(
+        collected.has_row("counterpatch | sum | 2 | 2") && collected.has_row("corners | sum | 2 | 2"),
+        "{collected:?}"
+    );
+    // What is typed goes before it: the other row, one seed, one tool.
+    let typed =
+        ["run", "all/plan.toml", "--where", "truth=unsat", "--seeds", "5", "--tool", "ours", "--output", "d"];
+    let run = campaign(&program, &typed);
+    assert_eq!(run.first_line(), "1 units run (1 unsat); 0 had results already", "{run:?}");
+    for (arguments, want) in [
+        (&["--where", "truth=maybe"][..], "no row of the lists is truth=maybe"),
+        (&["--where", "year=2025"], "there is no column year"),
+        (&["--tool", "ours:--timeout 3"], "the campaign says --timeout itself"),
+        (&["all/plan.toml"], "all/plan.toml: a second plan"),
+    ] {
+        let run = campaign(&program, &[&["plan", "all/plan.toml", "--output", "e"], arguments].concat());
+        assert!(run.err.contains(want) && run.exit != Some(0), "{arguments:?}: {run:?}");
+    }
+}
+
+/// With a list of our own in the place of the data that they name.
+#[test]
+fn the_plans_of_the_project_are_plans() {
+    let program = folder("");
+    let rows = ["sat", "unsat", "unknown"]
+        .map(|truth| format!("all/sum/sum.onnx,all/sum/possible.vnnlib,60,{truth}\n"));
+    program.write("list.csv", format!("onnx,vnnlib,timeout,truth\n{}", rows.concat()));
+    let plans = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/benchmarks/plans")).unwrap();
+    let plans = plans
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "toml"));
+    let names: Vec<String> = plans
+        .map(|plan| {
+            let run = campaign(
+                &program,
+                &[
+                    "plan",
+                    plan.to_str().unwrap(),
+                    "list.csv",
+                    "--output",
+                    plan.file_stem().unwrap().to_str().unwrap(),
+                ],
+            );
+            assert_eq!(run.exit, Some(0), "{plan:?}: {run:?}");
+            plan.file_stem().unwrap().to_string_lossy().into_owned()
+        })
+        .collect();
+    assert!(names.iter().any(|name| name == "known-sat"), "{names:?}");
 }

@@ -181,6 +181,7 @@ pages! {
     the_tutorial_of_competitions_is_true: "docs/src/competition.md",
     the_tutorial_of_images_is_true: "docs/src/images.md",
     the_page_of_campaigns_is_true: "docs/src/campaigns.md",
+    the_page_of_other_clusters_is_true: "docs/src/clusters.md",
     the_page_of_properties_is_true: "docs/src/properties.md",
     the_page_of_answers_is_true: "docs/src/answers.md",
     the_page_of_distances_is_true: "docs/src/distances.md",

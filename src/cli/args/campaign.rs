@@ -34,15 +34,18 @@ pub(in crate::cli) enum CampaignStep {
 }
 
 /// What a plan is made of; of a plan that exists, all is said.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct PlanWishes {
     /// Seeds: 0..9 (both ends are meant), or a list, 0,3,7 [default: 0]
     #[arg(long, value_name = "SEEDS")]
     pub(in crate::cli) seeds: Option<String>,
-    /// A tool: `ours`, `marabou`, or `script:FILE` with its run_instance.sh of VNN-COMP; NAME=TOOL calls it so in results. May
-    /// be repeated [default: ours]
+    /// A tool: `ours`, `ours:OPTIONS` with further options of `verify`, `marabou`, or `script:FILE` with its run_instance.sh of
+    /// VNN-COMP; NAME=TOOL calls it so in results. May be repeated [default: ours]
     #[arg(long = "tool", value_name = "TOOL")]
     pub(in crate::cli) tools: Vec<String>,
+    /// Only rows of the lists whose column COLUMN is VALUE, such as truth=sat; may be repeated
+    #[arg(long = "where", value_name = "COLUMN=VALUE", value_parser = wanted)]
+    pub(in crate::cli) wanted: Vec<(String, String)>,
     /// Seconds that a unit may take at most, whatever its list says; needed for lists that say nothing
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     pub(in crate::cli) timeout_cap: Option<String>,
@@ -54,12 +57,20 @@ pub(in crate::cli) struct PlanWishes {
     pub(in crate::cli) threads: Option<usize>,
 }
 
+/// `COLUMN=VALUE`
+fn wanted(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(column, _)| !column.trim().is_empty());
+    let (column, value) = parts.ok_or("not of the form COLUMN=VALUE, such as truth=sat")?;
+    Ok((column.trim().to_owned(), value.trim().to_owned()))
+}
+
 /// `counterpatch campaign plan`
 #[derive(Debug, Args)]
 #[command(after_help = guide::of("campaign plan"))]
 pub(in crate::cli) struct CampaignPlan {
-    /// Lists of instances (CSV, as VNN-COMP's instances.csv), or folders that hold some, in themselves or below
-    #[arg(required = true, value_name = "FOLDER|CSV")]
+    /// Lists of instances (CSV, as VNN-COMP's instances.csv), or folders that hold some, in themselves or below; or one file (TOML)
+    /// that names such lists (`instances`) and may say the options below: seeds, tools, where, timeout_cap, memory, threads
+    #[arg(required = true, value_name = "FOLDER|CSV|TOML")]
     pub(in crate::cli) lists: Vec<PathBuf>,
     /// The campaign's folder
     #[arg(short = 'o', long, value_name = "DIR")]

@@ -44,15 +44,24 @@ struct ReadFile {
 }
 
 impl Instances {
-    /// Reads lists and all files that they name. `cap` is the longest time limit, and that of rows without one.
+    /// Reads lists and all files that their wanted rows name. `cap` is the longest time limit, and that of rows without one.
     ///
     /// # Errors
     /// If a list cannot be read, a row has no limit, or files are missing: those are all said before.
-    pub(super) fn read(lists: &[PathBuf], cap: Option<Duration>) -> Result<Self, CampaignFailure> {
+    pub(super) fn read(
+        lists: &[PathBuf],
+        wanted: &[(String, String)],
+        cap: Option<Duration>,
+    ) -> Result<Self, CampaignFailure> {
         let mut all = Self::default();
         for list in lists.iter().map(|path| found(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten()
         {
-            all.add(&list, cap)?;
+            all.add(&list, wanted, cap)?;
+        }
+        if all.instances.is_empty() && all.unusable.is_empty() {
+            return Err(CampaignFailure::NoRows(
+                wanted.iter().map(|(column, value)| format!("{column}={value}")).collect(),
+            ));
         }
         match all.unusable.len() {
             0 => Ok(all),
@@ -66,13 +75,18 @@ impl Instances {
         }
     }
 
-    fn add(&mut self, list: &Lists, cap: Option<Duration>) -> Result<(), CampaignFailure> {
+    fn add(
+        &mut self,
+        list: &Lists,
+        wanted: &[(String, String)],
+        cap: Option<Duration>,
+    ) -> Result<(), CampaignFailure> {
         let path = &list.path;
         let (_, bytes) = unpack::read(path, unpack::limit::TEXT)
             .map_err(|source| CampaignFailure::File { path: path.clone(), source })?;
         let text =
             text::decoded(bytes.clone()).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned());
-        let listings = campaign::listings(&text)
+        let listings = campaign::listings(&text, wanted)
             .map_err(|source| CampaignFailure::List { path: path.clone(), source })?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         for listing in listings {
@@ -259,7 +273,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let read = Instances::read(&[folder.path().to_path_buf()], cap.map(Duration::from_secs));
+        let read = Instances::read(&[folder.path().to_path_buf()], &[], cap.map(Duration::from_secs));
         let line = |instance: &PlannedInstance| {
             let PlannedInstance { benchmark, network, property, limit, .. } = instance;
             format!("{benchmark} {network} {property} {limit}")

@@ -6,6 +6,7 @@ mod claimant;
 mod collect;
 mod instances;
 mod plan;
+mod recipe;
 mod run;
 mod split;
 mod status;
@@ -58,6 +59,15 @@ enum CampaignFailure {
     /// The list has no limit, and there is no cap.
     #[error("{}, line {line}: no time limit (help: --timeout-cap SECONDS is the limit of rows without one)", .path.display())]
     NoLimit { path: PathBuf, line: usize },
+    /// A plan as a file that is none.
+    #[error("{}: {why} (help: see `counterpatch campaign plan --help` for what it may say)", .path.display())]
+    Recipe { path: PathBuf, why: String },
+    #[error("{}: a second plan (help: name one, and lists of instances)", .0.display())]
+    TwoRecipes(PathBuf),
+    #[error("no row of the lists is {} (help: leave out --where, or what the plan says of it)", .0.join(" and "))]
+    NoRows(Vec<String>),
+    #[error("--tool ours:{options}: {why} (help: `counterpatch verify --help` lists the options)")]
+    Options { options: String, why: String },
     /// Some files are not there or cannot be read; each was named.
     #[error(
         "{0} files cannot be used; there is no plan (help: fetch them, or take their rows out of the lists)"
@@ -113,6 +123,8 @@ impl Failing for CampaignFailure {
             | Self::NoOutput(_)
             | Self::Number { .. }
             | Self::Parts(_)
+            | Self::TwoRecipes(_)
+            | Self::Options { .. }
             | Self::Tool(_) => Exit::Usage,
             Self::SameTool(_) | Self::Plan(PlanError::Seeds(_) | PlanError::Shard(_)) => Exit::Usage,
             Self::Folder(FolderError::Write { .. }) | Self::Write { .. } | Self::Scratch { .. } => {
@@ -121,6 +133,8 @@ impl Failing for CampaignFailure {
             Self::System(_) => Exit::Bug,
             Self::Plan(_)
             | Self::List { .. }
+            | Self::Recipe { .. }
+            | Self::NoRows(_)
             | Self::File { .. }
             | Self::NoLists(_)
             | Self::NoLimit { .. }

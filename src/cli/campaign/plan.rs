@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Parser;
+
 use super::CampaignFailure;
 use super::instances::Instances;
+use super::recipe;
 use crate::campaign::{self, Campaign, CampaignFolder, CampaignTool, Digest, ToolKind, UnitLimits};
-use crate::cli::args;
+use crate::cli::args::{self, Arguments};
 use crate::cli::config::{self, UsageError};
 use crate::cli::exit::Exit;
 use crate::cli::second::Tool;
@@ -25,6 +28,7 @@ pub(super) fn make(
     lists: &[PathBuf],
     wishes: &args::PlanWishes,
 ) -> Result<(Campaign, usize), CampaignFailure> {
+    let (lists, wishes) = recipe::resolved(lists, wishes)?;
     let seeds = wishes.seeds.as_deref().map_or(Ok(vec![0]), campaign::seeds)?;
     let cap: Option<Duration> =
         wishes.timeout_cap.as_deref().map(|text| config::seconds("timeout-cap", text)).transpose()?;
@@ -33,7 +37,7 @@ pub(super) fn make(
         memory: wishes.memory.as_deref().map(config::bytes).transpose()?,
     };
     let tools = tools(&wishes.tools)?;
-    let Instances { instances, files, duplicates, .. } = Instances::read(lists, cap)?;
+    let Instances { instances, files, duplicates, .. } = Instances::read(&lists, &wishes.wanted, cap)?;
     Ok((Campaign::new(limits, tools, seeds, files, instances), duplicates))
 }
 
@@ -72,11 +76,15 @@ fn tools(typed: &[String]) -> Result<Vec<CampaignTool>, CampaignFailure> {
     Ok(tools)
 }
 
-/// `[NAME=](ours|marabou|script:FILE)`
+/// `[NAME=](ours[:OPTIONS]|marabou|script:FILE)`
 fn tool(text: &str) -> Result<CampaignTool, CampaignFailure> {
     let (name, what) = match text.split_once('=') {
         Some((name, what)) if !name.is_empty() && !name.contains([':', '/']) => (Some(name), what),
         _ => (None, text),
+    };
+    let (what, arguments) = match what.split_once(':') {
+        Some(("ours", options)) => ("ours", options_of_verify(options)?),
+        _ => (what, Vec::new()),
     };
     let (kind, program, usual) = match (what, what.strip_prefix("script:")) {
         ("ours", _) => (ToolKind::Ours, None, "counterpatch".to_owned()),
@@ -90,7 +98,35 @@ fn tool(text: &str) -> Result<CampaignTool, CampaignFailure> {
         _ => return Err(CampaignFailure::Tool(text.to_owned())),
     };
     let version = version(kind, program.as_deref())?;
-    Ok(CampaignTool { name: name.map_or(usual, ToOwned::to_owned), kind, program, version })
+    Ok(CampaignTool { name: name.map_or(usual, ToOwned::to_owned), kind, program, version, arguments })
+}
+
+/// Further options of `verify`, parted by blanks. What a campaign says itself cannot be said twice.
+fn options_of_verify(text: &str) -> Result<Vec<String>, CampaignFailure> {
+    let options: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    let wrong = |why: String| CampaignFailure::Options { options: text.to_owned(), why };
+    let line = ["counterpatch", "verify", "NETWORK", "PROPERTY"]
+        .into_iter()
+        .chain(options.iter().map(String::as_str));
+    let parsed = Arguments::try_parse_from(line).map_err(|error| {
+        let said = error.to_string();
+        wrong(said.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned())
+    })?;
+    let Some(args::Command::Verify(verify)) = parsed.command else {
+        return Err(wrong("no options".to_owned()));
+    };
+    let said = [
+        ("--results-file", verify.results_file.is_some()),
+        ("--certificate", verify.certificate.is_some()),
+        ("--timeout", verify.timeout.is_some()),
+        ("--seed", verify.seed != 0),
+        ("--threads", verify.threads.is_some()),
+        ("--memory", verify.memory.memory.is_some()),
+    ];
+    match said.iter().find(|(_, said)| *said) {
+        Some((option, _)) => Err(wrong(format!("the campaign says {option} itself"))),
+        None => Ok(options),
+    }
 }
 
 /// What a script is called in results: all of them are `run_instance.sh`, so by its folder.
@@ -160,6 +196,16 @@ mod tests {
         let ours = tool("new=ours").unwrap();
         assert_eq!((ours.name.as_str(), ours.kind, ours.program), ("new", ToolKind::Ours, None));
         assert!(ours.version.starts_with(concat!(env!("CARGO_PKG_VERSION"), "+")));
+        let without = tool("less=ours:--without pgd,apgd --accept-thin").unwrap();
+        assert_eq!(without.arguments, ["--without", "pgd,apgd", "--accept-thin"]);
+        for (options, want) in [
+            ("ours:--no-such", "unexpected argument '--no-such'"),
+            ("ours:--timeout 3", "the campaign says --timeout itself"),
+            ("ours:third", "unexpected argument 'third'"),
+        ] {
+            let why = tool(options).unwrap_err().to_string();
+            assert!(why.contains(want), "{options}: {why}");
+        }
         for wrong in ["", "theirs", "script:", "x=", "a/b=ours"] {
             assert!(matches!(tool(wrong), Err(CampaignFailure::Tool(_))), "{wrong}");
         }

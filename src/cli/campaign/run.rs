@@ -98,6 +98,7 @@ fn prepared(args: &args::CampaignRun) -> Result<(CampaignFolder, Campaign), Camp
     let options = [
         ("--seeds", wishes.seeds.is_some()),
         ("--tool", !wishes.tools.is_empty()),
+        ("--where", !wishes.wanted.is_empty()),
         ("--timeout-cap", wishes.timeout_cap.is_some()),
         ("--memory", wishes.memory.is_some()),
         ("--threads", wishes.threads.is_some()),

@@ -38,6 +38,7 @@ pub(super) fn run(args: &args::CampaignSplit) -> Result<Exit, CampaignFailure> {
     let wishes = args::PlanWishes {
         seeds: split.is_by_seeds().then(|| format!("0..{}", args.parts - 1)),
         tools: Vec::new(),
+        wanted: Vec::new(),
         timeout_cap: Some(args.timeout.clone()),
         memory: args.memory.clone(),
         threads: args.threads,

@@ -149,6 +149,7 @@ fn call(
         arguments.extend(["--timeout".to_owned(), limit.as_secs_f64().to_string()]);
         arguments.extend(["--seed".to_owned(), unit.seed.to_string()]);
         arguments.extend(["--threads".to_owned(), plan.limits.threads.to_string()]);
+        arguments.extend(tool.arguments.iter().cloned());
         return Ok(ToolCall { program: program.into(), arguments, environment: Vec::new() });
     };
     let question = ToolQuestion::new(&networks, property, Some(limit), scratch)?;

@@ -1,0 +1,166 @@
+//! A campaign as a file: lists of instances and all that `campaign plan` is told besides, in TOML, so that it can be kept and
+//! repeated. What the command line says goes before it.
+//!
+//! ```toml
+//! instances = ["../acasxu", "../mnist/instances.csv"]   # from this file's folder
+//! where = { truth = "sat" }
+//! seeds = "0..9"
+//! tools = ["ours", "no-split=ours:--without split", "script:crown/run_instance.sh"]
+//! timeout_cap = "10s"
+//! memory = "4G"
+//! threads = 1
+//! ```
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::CampaignFailure;
+use crate::cli::args::PlanWishes;
+use crate::unpack;
+
+/// The file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recipe {
+    instances: Vec<PathBuf>,
+    #[serde(default, rename = "where")]
+    wanted: BTreeMap<String, String>,
+    seeds: Option<String>,
+    #[serde(default)]
+    tools: Vec<String>,
+    timeout_cap: Option<String>,
+    memory: Option<String>,
+    threads: Option<usize>,
+}
+
+/// What a plan is made of once recipes among `lists` were read: a recipe's lists take its place. Several recipes are one campaign
+/// only if they agree, so there may be one.
+///
+/// # Errors
+/// If it cannot be read or is none, or if there are several.
+pub(super) fn resolved<'w>(
+    lists: &[PathBuf],
+    wishes: &'w PlanWishes,
+) -> Result<(Vec<PathBuf>, Cow<'w, PlanWishes>), CampaignFailure> {
+    let is_recipe =
+        |path: &&PathBuf| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
+    let (recipes, mut lists): (Vec<&PathBuf>, Vec<PathBuf>) = (
+        lists.iter().filter(is_recipe).collect(),
+        lists.iter().filter(|path| !is_recipe(path)).cloned().collect(),
+    );
+    let path = match recipes[..] {
+        [] => return Ok((lists, Cow::Borrowed(wishes))),
+        [path] => path,
+        [_, second, ..] => return Err(CampaignFailure::TwoRecipes(second.clone())),
+    };
+    let recipe = read(path)?;
+    // Other lists in the place of those that it names.
+    if lists.is_empty() {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        lists = recipe.instances.iter().map(|list| folder.join(list)).collect();
+    }
+    let either = |typed: &Option<String>, written: Option<String>| typed.clone().or(written);
+    let mut wanted = wishes.wanted.clone();
+    wanted.extend(
+        recipe
+            .wanted
+            .into_iter()
+            .filter(|(column, _)| wishes.wanted.iter().all(|(typed, _)| typed != column)),
+    );
+    Ok((
+        lists,
+        Cow::Owned(PlanWishes {
+            seeds: either(&wishes.seeds, recipe.seeds),
+            tools: if wishes.tools.is_empty() { recipe.tools } else { wishes.tools.clone() },
+            wanted,
+            timeout_cap: either(&wishes.timeout_cap, recipe.timeout_cap),
+            memory: either(&wishes.memory, recipe.memory),
+            threads: wishes.threads.or(recipe.threads),
+        }),
+    ))
+}
+
+fn read(path: &Path) -> Result<Recipe, CampaignFailure> {
+    let (_, bytes) = unpack::read(path, unpack::limit::TEXT)
+        .map_err(|source| CampaignFailure::File { path: path.to_path_buf(), source })?;
+    let broken = |why: String| CampaignFailure::Recipe { path: path.to_path_buf(), why };
+    let text = String::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
+    toml::from_str(&text).map_err(|error| {
+        // The error's own words span several lines, with the text under the place.
+        let at = error.span().map_or(0, |span| span.start);
+        let line = 1 + text.get(..at).map_or(0, |before| before.matches('\n').count());
+        broken(format!("line {line}: {}", error.message().replace('\n', " ")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, wishes: &PlanWishes, lists: &[&str], want: Result<&str, &str>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.toml");
+        std::fs::write(&path, text).unwrap();
+        let lists: Vec<PathBuf> = std::iter::once(path).chain(lists.iter().map(PathBuf::from)).collect();
+        let shown = resolved(&lists, wishes).map(|(lists, wishes)| {
+            let lists: Vec<String> = lists
+                .iter()
+                .map(|list| list.display().to_string().replace(&folder.path().display().to_string(), "~"))
+                .collect();
+            let PlanWishes { seeds, tools, wanted, timeout_cap, memory, threads } = &*wishes;
+            let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+            let wanted: Vec<String> =
+                wanted.iter().map(|(column, value)| format!("{column}={value}")).collect();
+            let (seeds, cap, memory) = (said(seeds), said(timeout_cap), said(memory));
+            format!(
+                "{} | {seeds} {} {} {cap} {memory} {threads:?}",
+                lists.join(","),
+                tools.join("+"),
+                wanted.join(",")
+            )
+        });
+        match want {
+            Ok(want) => {
+                assert_eq!(shown.map_err(|failure| failure.to_string()).as_deref(), Ok(want), "{text}")
+            }
+            Err(want) => {
+                let why = shown.unwrap_err().to_string();
+                assert!(why.contains(want), "{text}: {why}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_command_line_goes_before_the_file() {
+        let none = PlanWishes::default();
+        check("instances = ['a', '/b.csv']", &none, &[], Ok("~/a,/b.csv | -   - - None"));
+        let whole = "instances = ['a']\nwhere = { truth = 'sat' }\nseeds = '0..9'\ntools = ['ours', 'marabou']\n\
+                     timeout_cap = '10s'\nmemory = '4G'\nthreads = 2\n";
+        check(whole, &none, &[], Ok("~/a | 0..9 ours+marabou truth=sat 10s 4G Some(2)"));
+        let typed = PlanWishes {
+            seeds: Some("3".into()),
+            tools: vec!["ours".into()],
+            wanted: vec![("truth".into(), "unsat".into())],
+            threads: Some(1),
+            ..PlanWishes::default()
+        };
+        check(whole, &typed, &["other.csv"], Ok("other.csv | 3 ours truth=unsat 10s 4G Some(1)"));
+    }
+
+    #[test]
+    fn what_is_no_recipe_is_named_with_its_line() {
+        let none = PlanWishes::default();
+        for (text, want) in [
+            ("seeds = '0'", "missing field `instances`"),
+            ("instances = ['a']\nseed = '0'", "plan.toml: line 2: unknown field `seed`"),
+            ("instances = 'a'", "line 1: invalid type"),
+            ("instances = [\n", "line 1"),
+        ] {
+            check(text, &none, &[], Err(want));
+        }
+        check("instances = ['a']", &none, &["second.toml"], Err("second.toml: a second plan"));
+    }
+}
