@@ -10,7 +10,8 @@ use crate::search::{Config, Make};
 /// A strategy's row in the table.
 pub(in crate::search) struct StrategyEntry<T> {
     pub name: &'static str,
-    /// What it does, in a line.
+    /// What it does, in a line: only the program tells it.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code))]
     pub about: &'static str,
     pub make: Make<T>,
     /// Its share of the work: one with weight 2 gets twice as much as one with weight 1.
