@@ -61,6 +61,8 @@ fn a_split_question_has_the_answer_of_the_whole() {
         let decided = verdict == "sat" || by == "seeds";
         let status = program.run(&["campaign", "status", "c"]).out;
         assert_eq!(status.contains("the question is decided"), decided, "{status}");
+        let line = program.run(&["campaign", "status", "c", "--json"]).out;
+        assert!(line.contains(&format!("\"decided\":{decided}")), "{line}");
         if decided {
             let again = program.run(&["campaign", "run", "c"]);
             assert!(again.out.starts_with("0 units run") && again.err.contains("is decided"), "{again:?}");

@@ -201,7 +201,7 @@ mod tests {
         for (options, want) in [
             ("ours:--no-such", "unexpected argument '--no-such'"),
             ("ours:--timeout 3", "the campaign says --timeout itself"),
-            ("ours:third", "unexpected argument 'third'"),
+            ("ours:third", "unexpected value 'third'"),
         ] {
             let why = tool(options).unwrap_err().to_string();
             assert!(why.contains(want), "{options}: {why}");

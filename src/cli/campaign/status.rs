@@ -45,6 +45,8 @@ pub(super) fn run(args: &args::CampaignStatus) -> Result<Exit, CampaignFailure> 
     collected.add(&folder, &plan)?;
     let running = running(&plan, &collected, &claimed);
     let states = states(&collected, &running);
+    // What another plan has decided in this folder is no news of this one.
+    let decided = folder.decided().is_some_and(|unit| plan.units().any(|own| plan.key(own) == unit));
     let written = match args.json.then_some(Origin::of("campaign")) {
         Some(origin) => {
             let object = serde_json::json!({
@@ -54,16 +56,20 @@ pub(super) fn run(args: &args::CampaignStatus) -> Result<Exit, CampaignFailure> 
                 "benchmarks": states,
                 "broken": collected.broken,
                 "foreign": collected.foreign,
+                "decided": decided,
             });
             terminal::print_json(&origin.line(object))
         }
         None => {
-            let decided = folder.decided().filter(|unit| plan.units().any(|own| plan.key(own) == *unit));
-            let decided = decided.map(|_| {
+            let mut text = in_words(&collected, &running, &states);
+            if decided {
                 let path = folder.path().display();
-                format!("\nthe question is decided, the rest is stopped: see counterpatch campaign answer {path}\n")
-            });
-            terminal::print(&(in_words(&collected, &running, &states) + &decided.unwrap_or_default()))
+                let _ = writeln!(
+                    text,
+                    "\nthe question is decided, the rest is stopped: see counterpatch campaign answer {path}"
+                );
+            }
+            terminal::print(&text)
         }
     };
     Ok(terminal::ended(written, Exit::Answered))
