@@ -61,7 +61,7 @@ enum CampaignFailure {
     NoLimit { path: PathBuf, line: usize },
     /// A plan as a file that is none.
     #[error("{}: {why} (help: see `counterpatch campaign plan --help` for what it may say)", .path.display())]
-    Recipe { path: PathBuf, why: String },
+    PlanFile { path: PathBuf, why: String },
     #[error("{}: a second plan (help: name one, and lists of instances)", .0.display())]
     TwoRecipes(PathBuf),
     #[error("no row of the lists is {} (help: leave out --where, or what the plan says of it)", .0.join(" and "))]
@@ -133,7 +133,7 @@ impl Failing for CampaignFailure {
             Self::System(_) => Exit::Bug,
             Self::Plan(_)
             | Self::List { .. }
-            | Self::Recipe { .. }
+            | Self::PlanFile { .. }
             | Self::NoRows(_)
             | Self::File { .. }
             | Self::NoLists(_)

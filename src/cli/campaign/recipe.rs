@@ -24,7 +24,7 @@ use crate::unpack;
 /// The file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Recipe {
+struct PlanFile {
     instances: Vec<PathBuf>,
     #[serde(default, rename = "where")]
     wanted: BTreeMap<String, String>,
@@ -83,10 +83,10 @@ pub(super) fn resolved<'w>(
     ))
 }
 
-fn read(path: &Path) -> Result<Recipe, CampaignFailure> {
+fn read(path: &Path) -> Result<PlanFile, CampaignFailure> {
     let (_, bytes) = unpack::read(path, unpack::limit::TEXT)
         .map_err(|source| CampaignFailure::File { path: path.to_path_buf(), source })?;
-    let broken = |why: String| CampaignFailure::Recipe { path: path.to_path_buf(), why };
+    let broken = |why: String| CampaignFailure::PlanFile { path: path.to_path_buf(), why };
     let text = String::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
     toml::from_str(&text).map_err(|error| {
         // The error's own words span several lines, with the text under the place.
