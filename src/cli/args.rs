@@ -14,7 +14,7 @@ pub(super) use campaign::{
     CampaignAnswer, CampaignArgs, CampaignCollect, CampaignPlan, CampaignRun, CampaignSplit, CampaignStatus,
     CampaignStep, CampaignSubmit, PlanWishes, SplitByArg,
 };
-pub(super) use point::{Language, NearArgs, PropertyArgs, RadiusArgs};
+pub(super) use point::{BoxNorm, Language, NearArgs, PropertyArgs, RadiusArgs};
 
 /// Finds inputs on which a neural network does what it must not do.
 #[derive(Debug, Parser)]

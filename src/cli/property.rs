@@ -1,6 +1,6 @@
 //! `counterpatch property`: from a point to the property that nothing bad happens near it.
 
-use super::args::{self, Language};
+use super::args::{self, BoxNorm, Language};
 use super::convert::{deliver, signature};
 use super::exit::Exit;
 use super::failure::{Failing, Failure};
@@ -19,6 +19,8 @@ pub(super) fn run(args: &args::PropertyArgs) -> Exit {
 }
 
 fn property(args: &args::PropertyArgs) -> Result<String, Failure> {
+    // What is within reach of an input in this norm is a box.
+    let BoxNorm::Linf = args.norm;
     let reach = config::reach(&args.eps)?;
     let (model, around) = near::around(&args.near, reach)?;
     let text = around.text(&comment(args)).map_err(|source| Error::Around { source })?;

@@ -22,7 +22,7 @@ fn what_is_written_has_the_answer_that_was_meant() {
     let cases: [(&[&str], &str, &str); 10] = [
         (&["--around", "x.csv", "--eps", "0.4"], "unsat", "decides for output 1 of 2"),
         (&["--around", "x.csv", "--eps", "0.6"], "sat", ""),
-        (&["--around", "x.csv", "--eps", "6/10"], "sat", ""),
+        (&["--around", "x.csv", "--eps", "6/10", "--norm", "linf"], "sat", ""),
         (&["--around", "x.csv", "--eps", "0.6", "--clip", "0,1"], "sat", ""),
         (&["--around", "x.csv", "--eps", "0.6", "--clip", "0.1,0.9"], "unsat", ""),
         (&["--around", "x.csv", "--eps", "0.9,0", "--vnnlib", "2.0"], "unsat", ""),

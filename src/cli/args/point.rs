@@ -17,6 +17,10 @@ pub(in crate::cli) struct PropertyArgs {
     /// separated by commas. Quotients such as 8/255 are numbers
     #[arg(long, value_name = "X,X", value_delimiter = ',', required = true, allow_hyphen_values = true)]
     pub(in crate::cli) eps: Vec<String>,
+    /// What --eps measures. Balls of other norms are no boxes, and VNN-LIB has linear rows only: `verify --nearest --norm l2` looks
+    /// into them
+    #[arg(long, value_enum, default_value_t = BoxNorm::Linf)]
+    pub(in crate::cli) norm: BoxNorm,
     /// The language's version
     #[arg(long, value_enum, default_value_t = Language::First)]
     pub(in crate::cli) vnnlib: Language,
@@ -97,6 +101,13 @@ pub(in crate::cli) struct RadiusArgs {
     /// Say nothing on standard error but errors
     #[arg(short = 'q', long)]
     pub(in crate::cli) quiet: bool,
+}
+
+/// A norm whose balls are boxes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum BoxNorm {
+    /// Each input by itself
+    Linf,
 }
 
 /// A version of VNN-LIB.
