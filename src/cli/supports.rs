@@ -53,7 +53,7 @@ fn answer(args: &args::SupportsQuestion, explain: bool) -> Vec<String> {
     } else if args.attack_methods {
         explained(methods::TABLE.iter().map(|entry| (entry.name, entry.about)), explain)
     } else {
-        explained(table::abouts().into_iter(), explain)
+        explained(table::ABOUT.iter().copied(), explain)
     }
 }
 

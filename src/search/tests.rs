@@ -411,7 +411,7 @@ impl super::Falsifier<f32> for Panics {
 fn with_a_bug_everywhere() -> Vec<table::StrategyEntry<f32>> {
     let mut table = table::table();
     table.push(table::entry(
-        ("bug", "a test"),
+        "bug",
         |_, _, _| Ok(Box::new(Panics(3))),
         1e9,
         table::Participation::EveryThread,
@@ -423,14 +423,9 @@ fn with_a_bug_everywhere() -> Vec<table::StrategyEntry<f32>> {
 fn with_a_bug_on_the_second_thread() -> Vec<table::StrategyEntry<f32>> {
     let idle = |_: &Problem<f32>, _: &crate::property::Region, _: u64| Err(super::NotApplicable("idle"));
     vec![
-        table::entry(("sample", "a test"), sample::make, 1.0, table::Participation::EveryThread),
-        table::entry(("idle", "a test"), idle, 1.0, table::Participation::OneThread),
-        table::entry(
-            ("bug", "a test"),
-            |_, _, _| Ok(Box::new(Panics(3))),
-            1.0,
-            table::Participation::OneThread,
-        ),
+        table::entry("sample", sample::make, 1.0, table::Participation::EveryThread),
+        table::entry("idle", idle, 1.0, table::Participation::OneThread),
+        table::entry("bug", |_, _, _| Ok(Box::new(Panics(3))), 1.0, table::Participation::OneThread),
     ]
 }
 
@@ -479,7 +474,7 @@ fn what_depends_on_its_seed_begins_anew() {
     fn once() -> Vec<table::StrategyEntry<f32>> {
         let make: Make<f32> =
             |_, region, seed| Ok(Box::new(Once(points::Sampler::new(region, seed)?, Vec::new())));
-        vec![table::entry(("once", "a test"), make, 1.0, table::Participation::EveryThread)]
+        vec![table::entry("once", make, 1.0, table::Participation::EveryThread)]
     }
     let network = random_network(&[6, 24, 24, 2], 3);
     let level = highest(&network, 200_000);
