@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
-use super::guide;
 pub(super) use attack::{Attack, ChannelOrderArg};
 pub(super) use campaign::{
     CampaignAnswer, CampaignArgs, CampaignCollect, CampaignPlan, CampaignRun, CampaignSplit, CampaignStatus,
@@ -18,7 +17,7 @@ pub(super) use point::{BoxNorm, Language, NearArgs, PropertyArgs, RadiusArgs};
 
 /// Finds inputs on which a neural network does what it must not do.
 #[derive(Debug, Parser)]
-#[command(version, after_help = guide::PROGRAM, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true)]
 pub(super) struct Arguments {
     /// Print the name of this program
     #[arg(long)]
@@ -105,7 +104,6 @@ impl Command {
 
 /// `counterpatch completions`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("completions"))]
 pub(super) struct Completions {
     /// The shell
     #[arg(value_enum)]
@@ -114,7 +112,6 @@ pub(super) struct Completions {
 
 /// `counterpatch man`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("man"))]
 pub(super) struct Man {
     /// The folder for counterpatch.1, counterpatch-verify.1 and so on
     #[arg(short = 'o', long, value_name = "FOLDER")]
@@ -123,7 +120,7 @@ pub(super) struct Man {
 
 /// `counterpatch verify`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("verify"), override_usage = "counterpatch verify [OPTIONS] <NETWORK> <PROPERTY>
+#[command(override_usage = "counterpatch verify [OPTIONS] <NETWORK> <PROPERTY>
        counterpatch verify [OPTIONS] <PROPERTY> --network <NAME=FILE>...")]
 pub(super) struct VerifyArgs {
     /// The network (ONNX) and the property (VNN-LIB), in this order; only the property with --network.
@@ -221,7 +218,7 @@ pub(super) struct VerifyArgs {
 
 /// `counterpatch pair`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("pair"), override_usage = "counterpatch pair [OPTIONS] <NETWORK> <PROPERTY> --timeout <SECONDS> \
+#[command(override_usage = "counterpatch pair [OPTIONS] <NETWORK> <PROPERTY> --timeout <SECONDS> \
 <--then <TOOL>|--then-script <FILE>>")]
 #[command(group = ArgGroup::new("second").required(true).args(["then", "then_script"]))]
 pub(super) struct PairArgs {
@@ -301,7 +298,7 @@ pub(super) struct Guard {
 
 /// `counterpatch check`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("check"), override_usage = "counterpatch check [OPTIONS] <NETWORK> <PROPERTY> <RESULTS>
+#[command(override_usage = "counterpatch check [OPTIONS] <NETWORK> <PROPERTY> <RESULTS>
        counterpatch check [OPTIONS] <PROPERTY> <RESULTS> --network <NAME=FILE>...")]
 pub(super) struct CheckArgs {
     /// The network (ONNX), the property (VNN-LIB) and the results file, counterexample or certificate of `unsat`, in
@@ -342,7 +339,6 @@ pub(super) enum RulesArg {
 
 /// `counterpatch repair`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("repair"))]
 #[command(group = clap::ArgGroup::new("which layers"))]
 pub(super) struct RepairArgs {
     /// The network (ONNX), possibly gzipped
@@ -443,7 +439,6 @@ pub(super) enum DecisionArg {
 
 /// `counterpatch inspect`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("inspect"))]
 pub(super) struct Inspect {
     /// The network (ONNX), possibly gzipped
     #[arg(value_name = "NETWORK")]
@@ -461,7 +456,6 @@ pub(super) struct Inspect {
 
 /// `counterpatch convert`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("convert"))]
 pub(super) struct Convert {
     /// The property (VNN-LIB 1.0), possibly gzipped
     #[arg(value_name = "PROPERTY")]
@@ -479,7 +473,6 @@ pub(super) struct Convert {
 
 /// `counterpatch audit`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("audit"))]
 pub(super) struct AuditArgs {
     /// Tables of claims (CSV): either with a line of names (tool, benchmark, onnx, vnnlib, claim, witness), or
     /// results.csv of VNN-COMP. Counterexamples are looked for relative to their table
@@ -528,7 +521,6 @@ fn dimension(text: &str) -> Result<(String, usize), String> {
 
 /// `counterpatch supports`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("supports"))]
 pub(super) struct Supports {
     #[command(flatten)]
     pub(super) question: SupportsQuestion,

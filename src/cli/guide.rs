@@ -1,5 +1,7 @@
 //! What the help of each command ends with: how it is called, and how it may end. One table, so that no command names states
-//! that it does not have.
+//! that it does not have. It is put below the help only where help is wanted: nothing of it is made at a start.
+
+use clap::Command;
 
 use super::exit::Exit;
 
@@ -217,7 +219,7 @@ const GUIDES: &[CommandGuide] = &[
 ];
 
 /// Below the help of the program itself.
-pub(super) const PROGRAM: &str = "\
+const PROGRAM: &str = "\
 Examples:
   counterpatch verify network.onnx property.vnnlib -t 10s
   counterpatch check network.onnx property.vnnlib result.txt
@@ -226,9 +228,24 @@ Examples:
 Exit status: 0 if a command has done what it is for; 2 to 5 say what kept it from that; 10 to 14 are a command's own. Each
 command's help lists them.";
 
-/// What stands below the help of a command: `verify`, `campaign run`.
-pub(super) fn of(command: &str) -> String {
-    let Some(guide) = GUIDES.iter().find(|guide| guide.command == command) else { return String::new() };
+/// The program and all its commands, each with what stands below its help.
+pub(super) fn shown_by(program: Command) -> Command {
+    below(program, "").after_help(PROGRAM)
+}
+
+/// The commands of a command, which is called so.
+fn below(command: Command, path: &str) -> Command {
+    command.mut_subcommands(|command| {
+        let path = format!("{path} {}", command.get_name()).trim_start().to_owned();
+        let told = of(&path);
+        let command = below(command, &path);
+        if let Some(told) = told { command.after_help(told) } else { command }
+    })
+}
+
+/// What stands below the help of a command: `verify`, `campaign run`. Hidden commands have nothing there.
+fn of(command: &str) -> Option<String> {
+    let guide = GUIDES.iter().find(|guide| guide.command == command)?;
     let examples = guide.examples.iter().map(|example| format!("  counterpatch {example}\n"));
     let mut states = vec![
         (Exit::Answered, guide.answered.to_owned()),
@@ -247,12 +264,12 @@ pub(super) fn of(command: &str) -> String {
         .chain(std::iter::once("\nExit status:\n".to_owned()))
         .chain(states)
         .collect();
-    text.trim_end().to_owned()
+    Some(text.trim_end().to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::{Command, CommandFactory, Parser};
+    use clap::{CommandFactory, Parser};
 
     use super::*;
     use crate::cli::args::Arguments;
@@ -269,7 +286,7 @@ mod tests {
 
     #[test]
     fn every_command_has_a_guide_and_shows_it() {
-        let mut program = Arguments::command();
+        let mut program = shown_by(Arguments::command());
         program.build();
         let mut found = Vec::new();
         commands(&program, "", &mut found);
@@ -282,7 +299,7 @@ mod tests {
             for word in guide.command.split(' ') {
                 command = command.find_subcommand(word).unwrap();
             }
-            let shown = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let shown = command.get_after_help().map(ToString::to_string);
             assert_eq!(shown, of(guide.command), "{}", guide.command);
         }
     }

@@ -10,6 +10,7 @@ use clap_mangen::Man;
 use super::NAME;
 use super::args::{self, Arguments};
 use super::exit::Exit;
+use super::guide;
 use super::terminal::{self, say};
 use crate::pack;
 
@@ -34,7 +35,7 @@ pub(super) fn pages(args: &args::Man) -> Exit {
 /// Writes one page for the program and one for each command that is not hidden, down to the commands of commands.
 fn written(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let mut program = Arguments::command();
+    let mut program = guide::shown_by(Arguments::command());
     program.build();
     let mut open = vec![(NAME.to_owned(), program)];
     while let Some((name, command)) = open.pop() {

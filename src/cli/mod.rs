@@ -39,6 +39,7 @@ use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
 use args::{Arguments, Command, MessageArgs};
@@ -92,11 +93,18 @@ pub fn run(invocation: &Invocation) -> Exit {
 }
 
 fn dispatch(invocation: &Invocation) -> Exit {
-    let line =
-        Arguments::command().color(color(&invocation.arguments)).try_get_matches_from(invocation.line());
+    let command = || Arguments::command().color(color(&invocation.arguments));
+    let line = command().try_get_matches_from(invocation.line());
     let arguments = match line.and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
+            let error = match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                    let line = guide::shown_by(command()).try_get_matches_from(invocation.line());
+                    line.err().unwrap_or(error)
+                }
+                _ => error,
+            };
             if error.use_stderr() {
                 // Nothing can be done about a closed terminal.
                 let _ = error.print();

@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::{DistanceArg, MemoryArgs};
-use crate::cli::guide;
 
 /// `counterpatch attack`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("attack"))]
 pub(in crate::cli) struct Attack {
     /// The classifier (ONNX), possibly gzipped: its largest output is its decision
     #[arg(value_name = "NETWORK")]

@@ -4,11 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::guide;
-
 /// `counterpatch campaign`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("campaign"))]
 pub(in crate::cli) struct CampaignArgs {
     #[command(subcommand)]
     pub(in crate::cli) command: CampaignStep,
@@ -66,7 +63,6 @@ fn wanted(text: &str) -> Result<(String, String), String> {
 
 /// `counterpatch campaign plan`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("campaign plan"))]
 pub(in crate::cli) struct CampaignPlan {
     /// Lists of instances (CSV, as VNN-COMP's instances.csv), or folders that hold some, in themselves or below; or one file (TOML)
     /// that names such lists (`instances`) and may say the options below: seeds, tools, where, timeout_cap, memory, threads
@@ -81,7 +77,6 @@ pub(in crate::cli) struct CampaignPlan {
 
 /// `counterpatch campaign run`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("campaign run"))]
 pub(in crate::cli) struct CampaignRun {
     /// The campaign's folder; or, with --output, what `plan` takes
     #[arg(required = true, value_name = "DIR|FOLDER|CSV")]
@@ -104,7 +99,6 @@ pub(in crate::cli) struct CampaignRun {
 
 /// `counterpatch campaign status`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("campaign status"))]
 pub(in crate::cli) struct CampaignStatus {
     /// The campaign's folder
     #[arg(value_name = "DIR")]
@@ -116,7 +110,6 @@ pub(in crate::cli) struct CampaignStatus {
 
 /// `counterpatch campaign collect`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("campaign collect"))]
 pub(in crate::cli) struct CampaignCollect {
     /// The campaigns' folders; where several have run the same unit, the last one counts
     #[arg(required = true, value_name = "DIR")]
@@ -140,7 +133,6 @@ pub(in crate::cli) struct CampaignCollect {
 
 /// `counterpatch campaign submit`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("campaign submit"))]
 pub(in crate::cli) struct CampaignSubmit {
     /// The campaign's folder, on a file system that all nodes share
     #[arg(value_name = "DIR")]
@@ -170,7 +162,6 @@ pub(in crate::cli) struct CampaignSubmit {
 
 /// `counterpatch campaign split`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("campaign split"))]
 pub(in crate::cli) struct CampaignSplit {
     /// The network (ONNX), or the competition's list of named ones, as of `verify`
     pub(in crate::cli) network: String,
@@ -211,7 +202,6 @@ pub(in crate::cli) enum SplitByArg {
 
 /// `counterpatch campaign answer`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("campaign answer"))]
 pub(in crate::cli) struct CampaignAnswer {
     /// The folder of `campaign split`
     #[arg(value_name = "DIR")]

@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::{DecisionArg, MemoryArgs, dimension};
-use crate::cli::guide;
 
 /// `counterpatch property`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("property"))]
 pub(in crate::cli) struct PropertyArgs {
     #[command(flatten)]
     pub(in crate::cli) near: NearArgs,
@@ -68,7 +66,6 @@ pub(in crate::cli) struct NearArgs {
 
 /// `counterpatch radius`
 #[derive(Debug, Args)]
-#[command(after_help = guide::of("radius"))]
 pub(in crate::cli) struct RadiusArgs {
     #[command(flatten)]
     pub(in crate::cli) near: NearArgs,
