@@ -74,19 +74,8 @@ fn plan(units: usize) -> Campaign {
 
 /// A result with a log of some 200 bytes, as a real tool's.
 fn result(plan: &Campaign, unit: CampaignUnit, host: &str) -> UnitResult {
-    let (instance, tool) = (&plan.instances[unit.instance], &plan.tools[unit.tool]);
     let chance = (unit.instance * 31 + unit.tool * 17) as u64 + unit.seed * 7;
-    let head = UnitHead {
-        key: plan.key(unit),
-        benchmark: instance.benchmark.clone(),
-        network: instance.network.clone(),
-        property: instance.property.clone(),
-        tool: tool.name.clone(),
-        version: tool.version.clone(),
-        seed: unit.seed,
-        limit: instance.limit,
-        host: host.to_owned(),
-    };
+    let head = UnitHead::of(plan, unit, plan.key(unit), host);
     let answer = [UnitVerdict::Sat, UnitVerdict::Unsat][unit.instance % 2];
     let verdict = if chance.is_multiple_of(3) { UnitVerdict::Timeout } else { answer };
     let seconds = 0.01 * 1.2_f64.powi((chance % 50) as i32);

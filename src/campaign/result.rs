@@ -7,6 +7,7 @@ use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::key::Key;
+use super::plan::{Campaign, CampaignUnit};
 use crate::audit::claims::ClaimedVerdict;
 
 /// The form of a unit's file.
@@ -136,6 +137,22 @@ pub struct UnitHead {
 }
 
 impl UnitHead {
+    /// Of a unit of a plan, whose key is known, on a machine.
+    pub fn of(plan: &Campaign, unit: CampaignUnit, key: Key, host: &str) -> Self {
+        let (instance, tool) = (&plan.instances[unit.instance], &plan.tools[unit.tool]);
+        Self {
+            key,
+            benchmark: instance.benchmark.clone(),
+            network: instance.network.clone(),
+            property: instance.property.clone(),
+            tool: tool.name.clone(),
+            version: tool.version.clone(),
+            seed: unit.seed,
+            limit: instance.limit,
+            host: host.to_owned(),
+        }
+    }
+
     /// The result, without files beside it.
     pub fn ended(self, verdict: UnitVerdict, why: String, log: String, resources: Resources) -> UnitResult {
         UnitResult {

@@ -291,7 +291,6 @@ pub(crate) fn made_up(program: &Program, folder: &str, instances: usize, chance:
     let folder = CampaignFolder::at(&program.path().join(folder));
     folder.begin(&plan).unwrap();
     for unit in plan.units() {
-        let (instance, tool) = (&plan.instances[unit.instance], &plan.tools[unit.tool]);
         let number = unit.instance * 7919 + unit.tool * 13 + chance * 31;
         let verdict = match (number % 97, unit.instance % 2) {
             (0..2, _) => UnitVerdict::Error,
@@ -301,17 +300,8 @@ pub(crate) fn made_up(program: &Program, folder: &str, instances: usize, chance:
             (50..60, _) => UnitVerdict::Unknown,
             _ => UnitVerdict::Timeout,
         };
-        let head = UnitHead {
-            key: plan.key(unit),
-            benchmark: instance.benchmark.clone(),
-            network: instance.network.clone(),
-            property: instance.property.clone(),
-            tool: tool.name.clone(),
-            version: tool.version.clone(),
-            seed: unit.seed,
-            limit: instance.limit,
-            host: format!("node-{}.of.a.cluster.example.org", number % 7),
-        };
+        let host = format!("node-{}.of.a.cluster.example.org", number % 7);
+        let head = UnitHead::of(&plan, unit, plan.key(unit), &host);
         let wall_seconds = 0.004 * 1.12_f64.powi((number % 100) as i32);
         let resources = Resources {
             wall_seconds,

@@ -4,7 +4,7 @@
 use vnnlib::Query;
 
 use super::CampaignFailure;
-use super::whole::{WholeQuestion, may_decide};
+use super::whole::{WholeQuestion, certificate_of, may_decide};
 use crate::budget::Budget;
 use crate::campaign::{Campaign, CampaignFolder, SplitQuestion, StoredResult, UnitResult, UnitVerdict};
 use crate::certificate::{Certificate, Proof};
@@ -16,7 +16,6 @@ use crate::cli::{args, certificate, input};
 use crate::pack;
 use crate::pipeline::parts;
 use crate::search::available_threads;
-use crate::unpack;
 
 /// Parts that are named before the rest is only counted.
 const SHOWN: usize = 20;
@@ -189,14 +188,10 @@ impl AnsweredPart {
     }
 
     fn certificate(&self, folder: &CampaignFolder) -> Result<Certificate, String> {
-        let name = match &self.stored {
-            StoredResult::Whole(result) => result.certificate.as_ref(),
-            _ => None,
-        };
-        let name = name.ok_or("the unit has left none")?;
-        let read = unpack::read(&folder.beside(name), unpack::limit::CERTIFICATE);
-        let (_, text) = read.map_err(|error| error.to_string())?;
-        Certificate::parse(&*text).map_err(|error| error.to_string())
+        match &self.stored {
+            StoredResult::Whole(result) => certificate_of(folder, result),
+            _ => Err("the unit has left none".to_owned()),
+        }
     }
 
     /// Why it does not answer, if it does not.

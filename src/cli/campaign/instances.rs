@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::CampaignFailure;
 use crate::campaign::{self, Digest, FileMark, Listing, PlannedInstance, external_files};
 use crate::cli::networks::Networks;
-use crate::cli::terminal::say;
+use crate::cli::terminal::{note, say};
 use crate::text;
 use crate::unpack::{self, FileError};
 
@@ -105,8 +105,8 @@ impl Instances {
                     self.instances.push(instance);
                 } else {
                     self.duplicates += 1;
-                    say!(
-                        "note: {}, line {}: asks what an earlier row of {} asks; it is left out",
+                    note!(
+                        "{}, line {}: asks what an earlier row of {} asks; it is left out",
                         path.display(),
                         listing.line,
                         instance.benchmark

@@ -366,8 +366,8 @@ impl Runner<'_> {
                 Ok(true)
             }
             StoredResult::Broken(why) => {
-                say!(
-                    "note: the result of unit {key} cannot be read ({why}): it is put aside, and the unit run again"
+                note!(
+                    "the result of unit {key} cannot be read ({why}): it is put aside, and the unit run again"
                 );
                 self.folder.set_aside(key)?;
                 Ok(false)

@@ -9,12 +9,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::CampaignFailure;
-use super::whole::{WholeQuestion, may_decide};
+use super::whole::{WholeQuestion, certificate_of, may_decide};
 use crate::budget::Interrupt;
 use crate::campaign::{Campaign, CampaignFolder, Key, SplitQuestion, UnitResult, UnitVerdict};
-use crate::certificate::Certificate;
-use crate::cli::terminal::say;
-use crate::unpack;
+use crate::cli::terminal::note;
 
 /// Between two looks for the file.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -81,7 +79,7 @@ impl<'a> Stopping<'a> {
             }
             Err(why) => {
                 let (property, word) = (&result.property, result.verdict.word());
-                say!("note: {property} is {word}, and that does not decide the whole question: {why}");
+                note!("{property} is {word}, and that does not decide the whole question: {why}");
                 self.refused().insert(result.key.clone());
             }
         }
@@ -92,12 +90,7 @@ impl<'a> Stopping<'a> {
     fn holds(&self, result: &UnitResult) -> Result<Result<(), String>, CampaignFailure> {
         if result.verdict == UnitVerdict::Unsat {
             // The program that wrote it has checked it, and `answer` does again: here it has to be there and whole.
-            let name = result.certificate.as_deref().unwrap_or_default();
-            let read = unpack::read(&self.folder.beside(name), unpack::limit::CERTIFICATE);
-            let read = read.map_err(|error| error.to_string());
-            let read =
-                read.and_then(|(_, text)| Certificate::parse(&*text).map_err(|error| error.to_string()));
-            return Ok(read.map(|_| ()));
+            return Ok(certificate_of(self.folder, result).map(drop));
         }
         let whole = match self.whole.get() {
             Some(whole) => whole,

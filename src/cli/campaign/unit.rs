@@ -71,7 +71,7 @@ pub(super) fn run(
         Err(error) => return Ok(Ran::Ended(format!("its files cannot be read: {error}"))),
     };
     let slice = budget.slice(limit.saturating_add(GRACE));
-    let head = head(plan, unit, key, host);
+    let head = UnitHead::of(plan, unit, key, host);
     let UnitLimits { memory, .. } = plan.limits;
     attend(itself, &call, scratch.path(), memory, &slice, |attended| {
         let wall_seconds = watch.elapsed().as_secs_f64();
@@ -105,22 +105,7 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 /// A unit that was ended from outside as often as it was run.
 pub(super) fn given_up(plan: &Campaign, unit: CampaignUnit, key: Key, host: &str, why: &str) -> UnitResult {
     let why = format!("given up after several attempts: {why}");
-    head(plan, unit, key, host).ended(UnitVerdict::Error, why, String::new(), Resources::default())
-}
-
-fn head(plan: &Campaign, unit: CampaignUnit, key: Key, host: &str) -> UnitHead {
-    let (instance, tool) = (&plan.instances[unit.instance], &plan.tools[unit.tool]);
-    UnitHead {
-        key,
-        benchmark: instance.benchmark.clone(),
-        network: instance.network.clone(),
-        property: instance.property.clone(),
-        tool: tool.name.clone(),
-        version: tool.version.clone(),
-        seed: unit.seed,
-        limit: instance.limit,
-        host: host.to_owned(),
-    }
+    UnitHead::of(plan, unit, key, host).ended(UnitVerdict::Error, why, String::new(), Resources::default())
 }
 
 /// The command line of a unit.

@@ -11,7 +11,7 @@ use super::claimant::{lives, own};
 use crate::budget::Interrupt;
 use crate::campaign::{Campaign, CampaignFolder, Key};
 use crate::cli::exit::Exit;
-use crate::cli::terminal::{self, say};
+use crate::cli::terminal::{self, note, say};
 use crate::report::Bar;
 
 /// Between two looks at the folder and the queue.
@@ -68,7 +68,7 @@ impl<'a> AwaitedJob<'a> {
                 QueueState::Busy => empty = 0,
                 QueueState::Empty => empty += 1,
                 QueueState::Unknown(why) if !told => {
-                    say!("note: the queue is not known ({why}): waiting for results alone");
+                    note!("the queue is not known ({why}): waiting for results alone");
                     told = true;
                 }
                 QueueState::Unknown(_) => {}

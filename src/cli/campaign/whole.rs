@@ -9,10 +9,12 @@ use super::CampaignFailure;
 use crate::campaign::{
     Campaign, CampaignFolder, Digest, FolderError, PlannedInstance, SplitQuestion, UnitResult, UnitVerdict,
 };
+use crate::certificate::Certificate;
 use crate::cli::input;
 use crate::cli::networks::Networks;
 use crate::error::Error;
 use crate::onnx::Model;
+use crate::unpack;
 use crate::witness::check::{self, Class, Year};
 use crate::witness::{Replay, read};
 
@@ -72,6 +74,17 @@ fn networks(plan: &Campaign, instance: &PlannedInstance) -> Networks {
             named.iter().map(|(name, file)| (name.clone().unwrap_or_default(), path(*file))).collect(),
         ),
     }
+}
+
+/// The certificate that a unit has left.
+///
+/// # Errors
+/// If it has left none, or none that can be read; in words.
+pub(super) fn certificate_of(folder: &CampaignFolder, result: &UnitResult) -> Result<Certificate, String> {
+    let name = result.certificate.as_ref().ok_or("the unit has left none")?;
+    let read = unpack::read(&folder.beside(name), unpack::limit::CERTIFICATE);
+    let (_, text) = read.map_err(|error| error.to_string())?;
+    Certificate::parse(&*text).map_err(|error| error.to_string())
 }
 
 /// Whether what a unit says may decide the question: a counterexample of any part, and of the whole a proof too.
