@@ -6,8 +6,8 @@
 # usage: bare.sh [--full | --brief] [--as PERSON] [--build-highs] [--keep] [--if-reachable] [ROOT...]
 #   ROOT            debian12, debian12-llvm (with LLVM's run-time libraries), debian13, ubuntu22.04, ubuntu24.04; default: all
 #   --full          test.sh as a whole. Otherwise, after demo.sh, its steps that find what is missing (needs) and those that
-#                   are quick and use it: the set-up's tests, the competition's scripts; and the release is optimised little,
-#                   which halves its build and changes nothing that it needs
+#                   are quick and use it: the set-up's tests, the competition's scripts; and the release is not optimised,
+#                   which takes most of its build away and changes nothing that it needs
 #   --brief         instead of demo.sh only set-up for the build and the tests, and the bindings to HiGHS, which is all that
 #                   depends on the system; instead of test.sh the set-up's tests
 #   --as PERSON     root; user, who has sudo; or plain, who has not, but g++ and python3-venv; default: the first two
@@ -35,7 +35,7 @@ export COUNTERPATCH_DEBIAN=$DEBIAN
 readonly QUICK=(needs format setup_scripts competition_scripts)
 readonly BRIEFLY='./scripts/setup.sh --for-tests && cargo build --release --locked --package highs-sys'
 readonly LITTLE_OPTIMISED=(CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
-    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=false)
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=false)
 
 note() { printf 'bare: %s\n' "$*" >&2; }
 fail() { note "*** $* ***"; exit 1; }

@@ -187,9 +187,19 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
+    /// One that has counted since the process began.
+    pub fn of_process() -> Self {
+        Self(process_start())
+    }
+
     /// Time since the start.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
+    }
+
+    /// Time from another one's start to this one's; nothing, if the other began later.
+    pub fn since(&self, other: &Self) -> Duration {
+        self.0.saturating_duration_since(other.0)
     }
 }
 

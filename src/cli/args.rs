@@ -208,6 +208,10 @@ pub(super) struct VerifyArgs {
     /// Say on standard error what each strategy has spent and reached
     #[arg(long)]
     pub(super) stats: bool,
+    /// Write what each thread was at, and when, to this file: reading, import, each round of a strategy, replays, the judge of
+    /// `unsat`. It opens in chrome://tracing, ui.perfetto.dev and speedscope.app
+    #[arg(long, value_name = "FILE")]
+    pub(super) profile: Option<PathBuf>,
     /// Write events and the verdict to standard output as one JSON object a line
     #[arg(long)]
     pub(super) json: bool,

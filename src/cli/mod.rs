@@ -23,6 +23,7 @@ mod object;
 mod output;
 mod pair;
 mod panics;
+mod profile;
 mod property;
 mod radius;
 mod repair;
@@ -124,7 +125,8 @@ fn dispatch(invocation: &Invocation) -> Exit {
     match arguments.command {
         Some(Command::Verify(args)) => {
             // Only a page tells it.
-            let provenance = args.html.is_some().then(|| invocation.provenance());
+            let told = args.html.is_some() || args.profile.is_some();
+            let provenance = told.then(|| invocation.provenance());
             verify::run(&args, provenance.as_ref())
         }
         Some(Command::Pair(args)) => pair::run(&args, &invocation.itself),

@@ -15,6 +15,7 @@ use super::exit::Exit;
 use super::failure::{Failing, Failure};
 use super::memory::MemoryLimit;
 use super::object::Origin;
+use super::profile::ProfileFile;
 use super::save::SavedFile;
 use super::session::{self, Outlets};
 use super::terminal::{self, note, say};
@@ -32,7 +33,7 @@ use crate::pipeline::{self, Findings, Verdict};
 use crate::property::doubt::{self, Doubt};
 use crate::repair::points::PointsError;
 use crate::report::{JsonLines, ProgressLine, Provenance, Statistics, json};
-use crate::search::observer::{Event, Listeners, Observer};
+use crate::search::observer::{Activity, Event, Listeners, Observer, Silent, timed};
 use crate::witness::{Answer, Certainty, Lost, Witness, write};
 
 /// How long the search may take to end after a signal.
@@ -63,6 +64,8 @@ fn verify(
     let config = config::VerifyConfig::try_from(args)?;
     let memory = MemoryLimit::of(&args.memory)?;
     let saved = args.save.as_deref().map(SavedFile::prepare).transpose()?;
+    let profile = args.profile.as_deref().map(ProfileFile::prepare).transpose().map_err(Error::from)?;
+    let timeline: &dyn Observer = profile.as_ref().map_or(&Silent, |profile| &profile.timeline);
     let budget = config.timeout.map_or_else(Budget::unlimited, Budget::of_process);
     let interrupt = signals.interrupt();
     let budget = budget.with_interrupt(interrupt.clone());
@@ -86,7 +89,10 @@ fn verify(
     signals.limit_memory(memory).map_err(Failure::System)?;
     watchdog.start(signals, &budget, delay).map_err(Failure::System)?;
 
-    let outcome = search(args, &config, &budget, &statistics, &searching)?;
+    let mut listeners = Listeners::default();
+    listeners.add(&*statistics);
+    listeners.add(timeline);
+    let outcome = search(args, &config, &budget, listeners, &searching)?;
     let seconds = budget.elapsed();
     if let (Some(Verdict::Unsat(proof)), Some(path)) = (outcome.verdict(), &args.certificate) {
         certificate::save(path, proof)?;
@@ -94,7 +100,8 @@ fn verify(
     let found = if args.json || saved.is_some() { outcome.counterexamples(args) } else { Vec::new() };
     let fields = if args.json { fields(args, &config, &outcome, &found, &statistics) } else { Map::new() };
     let answer = answer(args, outcome.verdict())?;
-    let mut exit = delivery.deliver(ToldVerdict { answer, fields }).unwrap_or(Exit::Answered);
+    let deliver = || delivery.deliver(ToldVerdict { answer, fields }).unwrap_or(Exit::Answered);
+    let mut exit = timed(timeline, Activity::Writing, deliver);
     // The verdict is out by now: a disk that is full here does not take it back.
     if let Some(file) = saved.filter(|_| !found.is_empty())
         && let Err(error) = file.save(&found, &outcome.query, config.several.count > 1, origin(args))
@@ -111,6 +118,10 @@ fn verify(
         if let Err(failure) = run.write(path, provenance, &budget, &interrupt) {
             exit = failure.say();
         }
+    }
+    if let Some(Err(error)) = profile.map(|profile| profile.write(provenance)) {
+        say!("error: {error}");
+        exit = Exit::CannotWrite;
     }
     Ok(exit)
 }
@@ -206,25 +217,39 @@ fn fields(
     ])
 }
 
-fn search(
-    args: &args::VerifyArgs,
-    config: &config::VerifyConfig,
-    budget: &Budget,
-    statistics: &Statistics,
-    searching: &AtomicBool,
-) -> Result<VerifyOutcome, Failure> {
+/// What is asked: the property, what is doubtful about it, the networks, and what there is to say of them.
+struct QuestionRead {
+    query: Query,
+    doubts: Vec<Doubt>,
+    models: Vec<Arc<Model>>,
+    notes: Vec<String>,
+}
+
+fn read(args: &args::VerifyArgs, config: &config::VerifyConfig) -> Result<QuestionRead, Failure> {
     let query = input::property(&config.property)?;
     let files = config.networks.files_for(&query)?;
     let doubts = doubts(&query);
     let (models, notes) = input::models(&files, &query, &args.dims)?;
+    Ok(QuestionRead { query, doubts, models, notes })
+}
+
+/// `listeners` are those who hear of the run whatever its output is.
+fn search(
+    args: &args::VerifyArgs,
+    config: &config::VerifyConfig,
+    budget: &Budget,
+    listeners: Listeners<'_>,
+    searching: &AtomicBool,
+) -> Result<VerifyOutcome, Failure> {
+    let QuestionRead { query, doubts, models, notes } =
+        timed(&listeners, Activity::Reading, || read(args, config))?;
     notes.iter().for_each(|note| note!("{note}"));
     let mut outcome = VerifyOutcome { query, models, findings: None, nearest: None };
     if budget.check() == Err(crate::budget::StopReason::TimeUp) {
         return Ok(outcome);
     }
     searching.store(true, Ordering::Relaxed);
-    let mut listeners = Listeners::default();
-    listeners.add(statistics);
+    let mut listeners = listeners;
     let lines = args.json.then(|| JsonLines::new(io::stdout()));
     let progress = (!args.quiet && !args.json && io::stderr().is_terminal()).then(ProgressLine::start);
     lines.iter().for_each(|lines| listeners.add(lines));

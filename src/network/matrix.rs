@@ -19,15 +19,26 @@ pub enum Matrix<T> {
     Diagonal(Vec<T>),
 }
 
-/// A dense matrix, row-major; the packed forms are made when a pass first needs them.
+/// A dense matrix, row-major.
 #[derive(Debug, Clone)]
 pub struct Dense<T> {
     outputs: usize,
     inputs: usize,
     data: Vec<T>,
+    forms: Box<DenseForms<T>>,
+}
+
+/// Other orders of the same entries, each made when a pass first needs it.
+#[derive(Debug, Clone, Default)]
+struct DenseForms<T> {
     forward: OnceLock<Panels<T>>,
     backward: OnceLock<Panels<T>>,
+    /// The transposed matrix, row-major, for a single point of a narrow one.
+    turned: OnceLock<Vec<T>>,
 }
+
+/// A row of a matrix with so few columns is over before it has paid for the sum of its vector's lanes.
+const NARROW: usize = 32;
 
 /// A sparse matrix in both orders: forward passes walk rows, backward passes columns.
 #[derive(Debug, Clone)]
@@ -47,9 +58,10 @@ struct Compressed<T> {
 
 impl<T: Real> Matrix<T> {
     /// A dense matrix from its row-major entries.
-    pub fn dense(outputs: usize, inputs: usize, data: Vec<T>) -> Self {
+    pub fn dense(outputs: usize, inputs: usize, mut data: Vec<T>) -> Self {
         assert_eq!(data.len(), outputs * inputs, "a matrix has outputs × inputs entries");
-        Self::Dense(Dense { outputs, inputs, data, forward: OnceLock::new(), backward: OnceLock::new() })
+        data.iter_mut().for_each(|entry| *entry = entry.normal_or_zero());
+        Self::Dense(Dense { outputs, inputs, data, forms: Box::default() })
     }
 
     /// A sparse matrix from `(output, input, value)` entries in any order; entries at one place add up.
@@ -119,6 +131,9 @@ impl<T: Real> Matrix<T> {
         match self {
             Self::Dense(m) if lanes == 1 => {
                 initialise(start, out, 1);
+                if m.inputs <= NARROW && m.outputs > m.inputs {
+                    return dot::vector_matrix(m.turned(), x, out);
+                }
                 dot::matrix_vector(&m.data, x, out);
             }
             Self::Dense(m) => {
@@ -181,12 +196,17 @@ impl<T: Real> Dense<T> {
 
     fn forward_panels(&self) -> &Panels<T> {
         let at = |o: usize, i: usize| self.data[o * self.inputs + i];
-        self.forward.get_or_init(|| Panels::pack(self.outputs, self.inputs, at))
+        self.forms.forward.get_or_init(|| Panels::pack(self.outputs, self.inputs, at))
+    }
+
+    fn turned(&self) -> &[T] {
+        let column = |i: usize| self.data.iter().skip(i).step_by(self.inputs).copied();
+        self.forms.turned.get_or_init(|| (0..self.inputs).flat_map(column).collect())
     }
 
     fn backward_panels(&self) -> &Panels<T> {
         let at = |i: usize, o: usize| self.data[o * self.inputs + i];
-        self.backward.get_or_init(|| Panels::pack(self.inputs, self.outputs, at))
+        self.forms.backward.get_or_init(|| Panels::pack(self.inputs, self.outputs, at))
     }
 }
 
@@ -275,7 +295,13 @@ mod tests {
 
     #[test]
     fn dense_and_sparse_products_agree_with_plain_sums() {
-        let (outputs, inputs) = (7, 11);
+        // Wide, narrow, and one with many more rows than a narrow one has columns.
+        for (outputs, inputs) in [(7, 11), (11, 7), (70, 3), (40, 33)] {
+            check(outputs, inputs);
+        }
+    }
+
+    fn check(outputs: usize, inputs: usize) {
         let entry = |o: usize, i: usize| {
             if (o + 2 * i).is_multiple_of(3) { (o as f64) - (i as f64) / 2.0 } else { 0.0 }
         };
@@ -309,5 +335,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What a product with them could add to is far below its rounding.
+    #[test]
+    fn entries_below_the_smallest_normal_number_are_zero() {
+        let matrix = Matrix::dense(1, 4, vec![1e-40f32, -1e-40, f32::MIN_POSITIVE, 2.0]);
+        assert_eq!(matrix.to_dense(), [0.0, 0.0, f32::MIN_POSITIVE, 2.0]);
+        assert_eq!(Matrix::dense(1, 1, vec![1e-40f64]).cast::<f32>().to_dense(), [0.0]);
     }
 }

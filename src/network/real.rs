@@ -17,6 +17,13 @@ pub trait Real:
     fn as_single(self) -> Option<f32>;
     /// A number of single precision, exactly.
     fn from_single(x: f32) -> Self;
+    /// The number, or zero for one that is smaller than the smallest normal one. Processors take up to a hundred times as long to
+    /// multiply by such a number: 3% of them among the weights of a convolution, as weight decay leaves them, quadruple its time.
+    /// What they could add to a sum lies far below its rounding, and runtimes may flush them, too.
+    #[inline(always)]
+    fn normal_or_zero(self) -> Self {
+        if self.abs() < Self::min_positive_value() { Self::zero() } else { self }
+    }
     /// `self * a + b`, fused where the compilation target fuses (the kernels dispatch at run time instead).
     #[inline(always)]
     fn fma(self, a: Self, b: Self) -> Self {

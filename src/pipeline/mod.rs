@@ -22,7 +22,7 @@ use crate::network::{Network, Node, Real};
 use crate::onnx::Model;
 use crate::problem::{Problem, need_double};
 use crate::search::kernel::oracle::Best;
-use crate::search::observer::{Event, Observer};
+use crate::search::observer::{Activity, Event, Observer, timed};
 use crate::search::proof::RegionProof;
 use crate::search::schedule::summary::SearchSummary;
 use crate::search::{self, Candidate, Config, Judge, Judgement};
@@ -117,7 +117,7 @@ fn falsify_in<T: Real>(
     budget: &Budget,
     observer: &dyn Observer,
 ) -> Result<Findings, Error> {
-    let problem = Problem::<T>::of_models(query.clone(), &models)?;
+    let problem = timed(observer, Activity::Importing, || Problem::<T>::of_models(query.clone(), &models))?;
     if problem.property.has_no_inputs() {
         return Ok(prove_emptiness(&query, &models, budget).into());
     }
@@ -135,9 +135,11 @@ fn falsify_in<T: Real>(
     // A search skips regions that it cannot use. If the first is one, all will be.
     problem.property.region(0)?;
     let path = models.first().map(|model| model.path.clone()).unwrap_or_default();
-    let validator =
-        Validator::new(query.clone(), models.clone()).map_err(|source| Error::replay(path, source))?;
-    if let Some(proof) = prove_at_once(&query, &models, &problem, budget) {
+    let validator = timed(observer, Activity::Preparing, || Validator::new(query.clone(), models.clone()))
+        .map_err(|source| Error::replay(path, source))?;
+    if let Some(proof) =
+        timed(observer, Activity::Judging, || prove_at_once(&query, &models, &problem, budget))
+    {
         return Ok(Verdict::Unsat(proof).into());
     }
     let places = WitnessPlaces::new(&problem, *several);
@@ -154,7 +156,8 @@ fn falsify_in<T: Real>(
             "inputs without a bound were searched as far as {reach:e} times the size of their other bound, or of 1"
         )));
     }
-    let judged = || question.judge(&summary.proofs, config.threads, budget);
+    let judged =
+        || timed(observer, Activity::Judging, || question.judge(&summary.proofs, config.threads, budget));
     let nearest_miss = summary.best.as_ref().map(|best| nearest_miss(&problem, best));
     let findings = match summary.ending {
         // The jury keeps whatever it confirms.
@@ -300,7 +303,8 @@ impl<T: Real> Jury<'_, T> {
         if !alone && kept.has(&self.places, &place) {
             return Judgement::Known;
         }
-        let judgement = match self.validator.validate(input, literals) {
+        let validate = || self.validator.validate(input, literals);
+        let judgement = match timed(self.observer, Activity::Replaying, validate) {
             Validation::Confirmed(witness) => {
                 let may_improve = witness.lost() != Lost::Nowhere
                     || witness.certainty() == Certainty::Replayed && self.validator.can_certify();

@@ -18,6 +18,7 @@ pub(crate) mod scatter;
 mod statistics;
 #[cfg(feature = "cli")]
 pub(crate) mod table;
+mod timeline;
 
 pub use inspection::Inspection;
 pub use json::JsonLines;
@@ -28,3 +29,4 @@ pub use provenance::Provenance;
 pub use repair::Repairs;
 #[cfg(feature = "cli")]
 pub use statistics::Statistics;
+pub use timeline::Timeline;

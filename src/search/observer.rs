@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use crate::budget::StopReason;
+use super::Tally;
+use crate::budget::{StopReason, Stopwatch};
 use crate::nearest::{Nearest, Norm};
 
 /// Listens to a search. Strategies on several threads report to the same observer.
@@ -15,6 +16,73 @@ pub trait Observer: Sync {
 
     /// Takes note of an event.
     fn event(&self, event: &Event<'_>);
+
+    /// Whether anybody wants to know what each piece of work took.
+    fn is_timing(&self) -> bool {
+        false
+    }
+
+    /// Takes note of a piece of work that has just ended on this thread.
+    fn worked(&self, _: &Chore) {}
+}
+
+/// A piece of work of one thread that has just ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Chore {
+    /// What it was for.
+    pub activity: Activity,
+    /// Started when it began.
+    pub watch: Stopwatch,
+    /// What a strategy's round has spent.
+    pub spent: Option<Tally>,
+}
+
+/// What a thread may be at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// Reading the property and the networks from their files.
+    Reading,
+    /// Joining them into one problem: import, rewriting, matching declarations.
+    Importing,
+    /// Making the replay's engines.
+    Preparing,
+    /// Making strategies: bounds, layers, starting points.
+    Planning,
+    /// A round of a strategy.
+    Round(&'static str),
+    /// Replaying a candidate.
+    Replaying,
+    /// Asking the judge of `unsat`.
+    Judging,
+    /// Writing the answer.
+    Writing,
+}
+
+impl Activity {
+    /// In a word; of a round the strategy's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reading => "read",
+            Self::Importing => "import",
+            Self::Preparing => "prepare replay",
+            Self::Planning => "make strategies",
+            Self::Round(strategy) => strategy,
+            Self::Replaying => "replay",
+            Self::Judging => "judge unsat",
+            Self::Writing => "write",
+        }
+    }
+}
+
+/// Does a piece of work, and tells the observer, if it wants to know.
+pub fn timed<R>(observer: &dyn Observer, activity: Activity, work: impl FnOnce() -> R) -> R {
+    if !observer.is_timing() {
+        return work();
+    }
+    let watch = Stopwatch::start();
+    let result = work();
+    observer.worked(&Chore { activity, watch, spent: None });
+    result
 }
 
 /// Nobody listens.
@@ -126,5 +194,13 @@ impl Observer for Listeners<'_> {
 
     fn event(&self, event: &Event<'_>) {
         self.observers.iter().for_each(|observer| observer.event(event));
+    }
+
+    fn is_timing(&self) -> bool {
+        self.observers.iter().any(|observer| observer.is_timing())
+    }
+
+    fn worked(&self, chore: &Chore) {
+        self.observers.iter().for_each(|observer| observer.worked(chore));
     }
 }

@@ -189,3 +189,31 @@ fn errors_are_objects_too() {
         }
     }
 }
+
+#[test]
+fn a_profile_says_what_each_thread_was_at_and_when() {
+    let program = Program::new();
+    let run = verify(&program, "toy", &["--profile", "run.json", "--json"]);
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    let file: Value = serde_json::from_str(&program.read("run.json").unwrap()).unwrap();
+    assert!(file["otherData"]["command"].as_str().unwrap().contains("--profile run.json"), "{file}");
+    let bars = file["traceEvents"].as_array().unwrap().iter().filter(|event| event["ph"] == "X");
+    let bars: Vec<(&str, f64, f64)> = bars
+        .map(|bar| {
+            let [begin, length] = ["ts", "dur"].map(|key| bar[key].as_f64().unwrap());
+            (bar["name"].as_str().unwrap(), begin, begin + length)
+        })
+        .collect();
+    let used = object(&run)["strategies"].as_array().unwrap().clone();
+    for name in
+        ["read", "import", "prepare replay", "replay", "write"].into_iter().map(Value::from).chain(used)
+    {
+        assert!(bars.iter().any(|bar| name == bar.0), "no {name} in {file}");
+    }
+    let begin = |name: &str| bars.iter().find(|bar| bar.0 == name).unwrap().1;
+    let order = ["read", "import", "replay", "write"].map(begin);
+    assert!(order.is_sorted(), "{order:?}");
+
+    let run = verify(&program, "toy", &["--profile", "no/such/run.json", "--results-file", "out.txt"]);
+    assert_eq!((run.exit, program.read("out.txt").as_deref()), (Some(4), Some("error\n")), "{run:?}");
+}

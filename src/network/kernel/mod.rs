@@ -4,6 +4,7 @@
 
 pub(crate) mod dispatch;
 pub(crate) mod dot;
+pub(crate) mod extremes;
 pub(crate) mod functions;
 pub(crate) mod panels;
 pub(crate) mod products;

@@ -38,6 +38,8 @@ pub trait Vector: Copy {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
     /// Lane by lane sum.
     unsafe fn add(self, other: Self) -> Self;
+    /// Lane by lane this number if it is larger, else the other: of this one a NaN is not larger, of the other it stays.
+    unsafe fn or_if_not_larger(self, other: Self) -> Self;
 }
 
 /// Plain arrays; eight numbers keep two SSE registers of `f32` busy.
@@ -95,6 +97,14 @@ macro_rules! array {
                 }
                 Self(lanes)
             }
+            #[inline(always)]
+            unsafe fn or_if_not_larger(self, other: Self) -> Self {
+                let mut lanes = other.0;
+                for i in 0..$n {
+                    lanes[i] = if self.0[i] > lanes[i] { self.0[i] } else { lanes[i] };
+                }
+                Self(lanes)
+            }
         }
     };
 }
@@ -107,7 +117,7 @@ mod x86 {
     use std::arch::x86_64::*;
 
     macro_rules! avx512 {
-        ($name:ident, $t:ty, $reg:ty, $mask:ty, $n:expr, $set1:ident, $load:ident, $maskload:ident, $store:ident, $maskstore:ident, $fma:ident, $add:ident) => {
+        ($name:ident, $t:ty, $reg:ty, $mask:ty, $n:expr, $set1:ident, $load:ident, $maskload:ident, $store:ident, $maskstore:ident, $fma:ident, $add:ident, $max:ident) => {
             #[derive(Clone, Copy)]
             pub struct $name($reg);
             impl Vector for $name {
@@ -148,6 +158,11 @@ mod x86 {
                     // SAFETY: AVX-512F is there.
                     Self(unsafe { $add(self.0, other.0) })
                 }
+                #[inline(always)]
+                unsafe fn or_if_not_larger(self, other: Self) -> Self {
+                    // SAFETY: AVX-512F is there. The processor's maximum is the first number if it is larger, else the second.
+                    Self(unsafe { $max(self.0, other.0) })
+                }
             }
         };
     }
@@ -163,7 +178,8 @@ mod x86 {
         _mm512_storeu_ps,
         _mm512_mask_storeu_ps,
         _mm512_fmadd_ps,
-        _mm512_add_ps
+        _mm512_add_ps,
+        _mm512_max_ps
     );
     avx512!(
         F64x8,
@@ -177,11 +193,28 @@ mod x86 {
         _mm512_storeu_pd,
         _mm512_mask_storeu_pd,
         _mm512_fmadd_pd,
-        _mm512_add_pd
+        _mm512_add_pd,
+        _mm512_max_pd
     );
 
+    /// The mask of the first `count` of eight numbers.
+    #[inline(always)]
+    unsafe fn first_of_8(count: usize) -> __m256i {
+        // SAFETY: AVX2 is there, as the trait demands.
+        unsafe {
+            _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+        }
+    }
+
+    /// The mask of the first `count` of four numbers.
+    #[inline(always)]
+    unsafe fn first_of_4(count: usize) -> __m256i {
+        // SAFETY: AVX2 is there, as the trait demands.
+        unsafe { _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3)) }
+    }
+
     macro_rules! avx2 {
-        ($name:ident, $t:ty, $reg:ty, $n:expr, $set1:ident, $load:ident, $store:ident, $fma:ident, $add:ident) => {
+        ($name:ident, $t:ty, $reg:ty, $n:expr, $set1:ident, $load:ident, $maskload:ident, $store:ident, $maskstore:ident, $first:ident, $fma:ident, $add:ident, $max:ident) => {
             #[derive(Clone, Copy)]
             pub struct $name($reg);
             impl Vector for $name {
@@ -199,12 +232,8 @@ mod x86 {
                 }
                 #[inline(always)]
                 unsafe fn load_partial(from: *const $t, count: usize) -> Self {
-                    let mut lanes = [0.0; $n];
-                    // SAFETY: `count` ≤ LANES numbers can be read, and the array has room for them.
-                    unsafe {
-                        std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
-                        Self($load(lanes.as_ptr()))
-                    }
+                    // SAFETY: masked lanes are not touched.
+                    Self(unsafe { $maskload(from, $first(count)) })
                 }
                 #[inline(always)]
                 unsafe fn store(self, to: *mut $t) {
@@ -213,12 +242,8 @@ mod x86 {
                 }
                 #[inline(always)]
                 unsafe fn store_partial(self, to: *mut $t, count: usize) {
-                    let mut lanes = [0.0; $n];
-                    // SAFETY: the array holds LANES numbers; `count` ≤ LANES can be written.
-                    unsafe {
-                        $store(lanes.as_mut_ptr(), self.0);
-                        std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count);
-                    }
+                    // SAFETY: masked lanes are not touched.
+                    unsafe { $maskstore(to, $first(count), self.0) }
                 }
                 #[inline(always)]
                 unsafe fn mul_add(self, a: Self, b: Self) -> Self {
@@ -230,6 +255,11 @@ mod x86 {
                     // SAFETY: AVX2 is there.
                     Self(unsafe { $add(self.0, other.0) })
                 }
+                #[inline(always)]
+                unsafe fn or_if_not_larger(self, other: Self) -> Self {
+                    // SAFETY: AVX2 is there. The processor's maximum is the first number if it is larger, else the second.
+                    Self(unsafe { $max(self.0, other.0) })
+                }
             }
         };
     }
@@ -240,9 +270,13 @@ mod x86 {
         8,
         _mm256_set1_ps,
         _mm256_loadu_ps,
+        _mm256_maskload_ps,
         _mm256_storeu_ps,
+        _mm256_maskstore_ps,
+        first_of_8,
         _mm256_fmadd_ps,
-        _mm256_add_ps
+        _mm256_add_ps,
+        _mm256_max_ps
     );
     avx2!(
         F64x4,
@@ -251,9 +285,13 @@ mod x86 {
         4,
         _mm256_set1_pd,
         _mm256_loadu_pd,
+        _mm256_maskload_pd,
         _mm256_storeu_pd,
+        _mm256_maskstore_pd,
+        first_of_4,
         _mm256_fmadd_pd,
-        _mm256_add_pd
+        _mm256_add_pd,
+        _mm256_max_pd
     );
 }
 

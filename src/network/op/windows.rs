@@ -83,6 +83,20 @@ impl WindowAxis {
         self.phases.len()
     }
 
+    /// The positions of the image that the taps of a window meet, in the order of the taps.
+    pub fn positions(&self, window: usize) -> impl Iterator<Item = usize> + use<> {
+        let (first, step, pad, image) = (window * self.stride, self.dilation, self.pad, self.image);
+        (0..self.kernel).filter_map(move |k| (first + k * step).checked_sub(pad).filter(|&at| at < image))
+    }
+
+    /// The windows in which a tap meets the image, and where it does so in the first of them.
+    pub fn meets(&self, tap: usize) -> (std::ops::Range<usize>, usize) {
+        let (at, s) = (tap * self.dilation, self.stride);
+        let from = self.pad.saturating_sub(at).div_ceil(s).min(self.windows);
+        let to = (self.image + self.pad).saturating_sub(at).div_ceil(s).min(self.windows).max(from);
+        (from..to, (from * s + at).saturating_sub(self.pad))
+    }
+
     /// The part of plane `phase` that lies inside the image, and the image position of its first place.
     fn inside(&self, phase: usize) -> (std::ops::Range<usize>, usize) {
         let (r, s) = (self.phases[phase], self.stride);

@@ -24,7 +24,7 @@ use crate::property::{Property, Region};
 use crate::random::Random;
 use crate::search::kernel::oracle::{Best, Oracle};
 use crate::search::kernel::shared::Shared;
-use crate::search::observer::{Event, Observer};
+use crate::search::observer::{Activity, Chore, Event, Observer, timed};
 use crate::search::proof::RegionProof;
 use crate::search::schedule::summary::{Ending, SearchSummary, StrategySummary};
 use crate::search::schedule::table::{Participation, StrategyEntry, table};
@@ -364,7 +364,9 @@ impl<'a, T: Real> ThreadSearch<'a, T> {
 
     fn add_all_strategies(&mut self) {
         let mut sites = std::mem::take(&mut self.sites);
-        sites.iter_mut().for_each(|site| self.add_strategies(site, self.table.len()));
+        timed(self.observer, Activity::Planning, || {
+            sites.iter_mut().for_each(|site| self.add_strategies(site, self.table.len()));
+        });
         self.sites = sites;
     }
 
@@ -431,6 +433,10 @@ impl<'a, T: Real> ThreadSearch<'a, T> {
         summary.rounds += 1;
         summary.tally += spent;
         summary.time += watch.elapsed();
+        if self.observer.is_timing() {
+            let activity = Activity::Round(summary.name);
+            self.observer.worked(&Chore { activity, watch, spent: Some(spent) });
+        }
         let margin = self.oracle.best.as_ref().map(|best| best.margin.widen());
         summary.best_margin = summary.best_margin.into_iter().chain(margin).reduce(f64::max);
         summary.found = self.oracle.has_found();

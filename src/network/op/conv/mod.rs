@@ -37,7 +37,7 @@ pub struct Conv<T> {
     pub rank: usize,
     /// Whether the operand is the windows and the result the image.
     pub transposed: bool,
-    prepared: OnceLock<PreparedPanels<T>>,
+    prepared: OnceLock<Box<PreparedPanels<T>>>,
 }
 
 /// What both passes need and the weights determine.
@@ -86,6 +86,7 @@ impl<T: Real> Conv<T> {
                 bias.len()
             )));
         }
+        let weights = weights.into_iter().map(T::normal_or_zero).collect();
         let prepared = OnceLock::new();
         Ok(Self { weights, bias, inputs, outputs, groups, windows, rank, transposed, prepared })
     }
@@ -114,7 +115,7 @@ impl<T: Real> Conv<T> {
     /// The same convolution in another precision.
     pub fn cast<U: Real>(&self) -> Conv<U> {
         Conv {
-            weights: cast(&self.weights),
+            weights: cast::<T, U>(&self.weights).into_iter().map(U::normal_or_zero).collect(),
             bias: cast(&self.bias),
             inputs: self.inputs,
             outputs: self.outputs,
@@ -132,7 +133,7 @@ impl<T: Real> Conv<T> {
     }
 
     fn prepared(&self) -> &PreparedPanels<T> {
-        self.prepared.get_or_init(|| self.prepare())
+        self.prepared.get_or_init(|| Box::new(self.prepare()))
     }
 
     fn prepare(&self) -> PreparedPanels<T> {
@@ -191,9 +192,10 @@ impl<T: Real> Conv<T> {
             to: self.windows.0.each_ref().map(|axis| axis.windows),
             lanes,
         };
-        let few = lanes == 1 && few::applies(self.windows.count(), outputs);
+        let terms = prepared.forward_rows.len();
+        let few = lanes == 1 && few::applies(self.windows.count(), outputs, terms);
         let extra = match few {
-            true => few::scratch_len(self.windows.count(), outputs, prepared.forward_rows.len()),
+            true => few::scratch_len(self.windows.count(), outputs, terms),
             false if block.is_long() => 0,
             false => block.run() * outputs,
         };

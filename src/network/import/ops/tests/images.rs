@@ -100,6 +100,8 @@ fn convolutions_with_few_windows_and_many_channels() {
     for axes in [[axis(4, 3, 1), axis(5, 3, 1)], [axis(7, 3, 2), axis(4, 2, 2)]] {
         check_conv(axes, [2, 40], 1);
         check_conv(axes, [4, 66], 2);
+        // More channels than lie together in the packed weights.
+        check_conv(axes, [1, 70], 1);
     }
 }
 
