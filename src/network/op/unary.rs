@@ -159,10 +159,11 @@ impl UnaryFunction {
             }
             Selu { alpha, gamma } => of(gamma) * if x <= zero { of(alpha) * x.exp_m1() } else { x },
             Celu { alpha } => x.max(zero) + (of(alpha) * (x / of(alpha)).exp_m1()).min(zero),
-            Softplus => x.max(zero) + (-x.abs()).exp().ln_1p(),
+            Softplus => softplus(x),
             Softsign => x / (one + x.abs()),
             HardSwish => x * (x / of(6.0) + of(0.5)).max(zero).min(one),
-            Mish => x * Softplus.value(x).tanh(),
+            // Not by this function again: what calls itself is never made part of a loop, and none of its loops has vectors then.
+            Mish => x * softplus(x).tanh(),
             Gelu => of(0.5) * x * (one + erf(x * of(std::f64::consts::FRAC_1_SQRT_2))),
             GeluTanh => of(0.5) * x * (one + tanh(gelu_inner(x))),
             Swish { alpha } => x * sigmoid(of(alpha) * x),
@@ -281,7 +282,7 @@ impl UnaryFunction {
                 }
             }
             Mish => {
-                let t = Softplus.value(x).tanh();
+                let t = softplus(x).tanh();
                 t + x * (one - t * t) * sigmoid(x)
             }
             Gelu => {
@@ -363,6 +364,12 @@ fn power<T: Real>(x: T, exponent: f64) -> T {
 
 fn round_half_even<T: Real>(x: T) -> T {
     T::of(x.widen().round_ties_even())
+}
+
+/// `ln(1 + e^x)`
+#[inline(always)]
+fn softplus<T: Real>(x: T) -> T {
+    x.max(T::zero()) + (-x.abs()).exp().ln_1p()
 }
 
 /// `y = f(x)` for every number, compiled for the machine's vectors.
