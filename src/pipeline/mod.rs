@@ -140,6 +140,7 @@ fn falsify_in<T: Real>(
     if let Some(proof) = prove_at_once(&query, &models, &problem, budget) {
         return Ok(Verdict::Unsat(proof).into());
     }
+    let validator = validator.following(problem.property.layout());
     let places = WitnessPlaces::new(&problem, *several);
     let jury = Jury { problem: &problem, validator, observer, places, kept: Mutex::default() };
     let question = CertificateQuestion { query: &query, models: &models, problem: &problem };
