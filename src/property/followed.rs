@@ -48,10 +48,13 @@ pub(super) struct AssertedEquation {
     pub(super) row: LinearRow,
 }
 
+/// A row's terms and its constant, bit by bit.
+type RowBits = (Vec<(Variable, u64)>, u64);
+
 /// The equations of every case, in the order of the text.
 pub(super) fn equations(form: &NormalForm) -> Vec<AssertedEquation> {
     let mut found = Vec::new();
-    let mut sides: HashMap<(Vec<(Variable, u64)>, u64), (bool, u32)> = HashMap::new();
+    let mut sides: HashMap<RowBits, (bool, u32)> = HashMap::new();
     for comparison in form.common().filter(|comparison| comparison.as_bound().is_none()) {
         let is_upper = match comparison.relation() {
             Relation::Equal => None,
