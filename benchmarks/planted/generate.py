@@ -12,6 +12,11 @@ sudoku    a grid with so many givens, 729 inputs that must be 0 or 1
 parity    sums of three inputs that must be even or odd
 subset    a subset of numbers with a given sum
 lock      windows that must all be met
+
+and, of several networks (`several.py`):
+
+behind    a network that reads what another one computes
+near      one network at two inputs that are close and decided differently
 """
 
 import argparse
@@ -23,6 +28,8 @@ import re
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+import several
 
 ACTIVATIONS = {
     "Relu": lambda z: np.maximum(z, 0),
@@ -263,6 +270,11 @@ def main():
                     instance.write(options.folder)
                     family = instance.name.split("_")[0]
                     table.writerow([family, f"onnx/{instance.name}.onnx", f"vnnlib/{instance.name}.vnnlib", 60, "sat"])
+            for query in several.queries(np.random.default_rng([int(seed), 1])):
+                query.name += f"_seed{seed}"
+                if re.search(options.only, query.name):
+                    networks = query.write(options.folder)
+                    table.writerow([query.name.split("_")[0], networks, f"vnnlib/{query.name}.vnnlib", 60, "sat"])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 //! The margin is by how much the property holds (negative where it does not), as the search computes it, in double
 //! precision and in units of the outputs; it is evaluated on a grid that reaches from end to end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use maud::{Markup, html};
@@ -103,9 +104,7 @@ impl Surroundings {
             });
         };
         let layout = property.layout();
-        let mut found = vec![0.0; layout.inputs()];
-        let declared = shown.inputs(&self.problem.query);
-        layout.sources().iter().zip(declared).for_each(|(&source, value)| found[source] = value);
+        let found = layout.searched(&shown.inputs(&self.problem.query));
         let outputs = self.problem.network.evaluate(&found);
         // The decimals of a bound need not be those of a float: a point outside by its rounding is in the box.
         let is_in = |region: &Region| {
@@ -126,10 +125,14 @@ impl Surroundings {
 }
 
 impl PointInBox<'_> {
-    /// The box, by declared input.
+    /// The box, by declared input; of one that follows from others its value at the point.
     pub(super) fn declared_box(&self) -> Vec<(f64, f64)> {
-        let end = |source: &usize| (self.region.lower[*source], self.region.upper[*source]);
-        self.problem.property.layout().sources().iter().map(end).collect()
+        let (values, _) = self.problem.declared_inputs(&self.point, &BTreeMap::new());
+        let ends = |(source, value): (&Option<usize>, f64)| match *source {
+            Some(source) => (self.region.lower[source], self.region.upper[source]),
+            None => (value, value),
+        };
+        self.problem.property.layout().sources().iter().zip(values).map(ends).collect()
     }
 
     /// Whether some input has no bound, and the box goes as far as it was searched.

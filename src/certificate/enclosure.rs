@@ -1,6 +1,6 @@
 //! Enclosures of a query's networks: what every permitted computation yields over a box, and what that says of the formula.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use vnnlib::{Coefficient, Comparison, Equivalence, Query, Relation, Role, Variable};
@@ -26,6 +26,8 @@ pub(crate) struct Enclosure {
     tensors: Vec<TapeView>,
     /// The inputs, those that the query sets equal once: the first declared variable, its number.
     pub(super) inputs: Vec<Input>,
+    /// Whether inputs are outputs of other networks: a point of them all is then one of a single computation.
+    pub(super) follows: bool,
     /// Where the inputs stand in `inputs`.
     places: HashMap<Scalar, u32>,
     /// Of every comparison that is linear.
@@ -301,10 +303,14 @@ impl Enclosure {
 
     fn complete(query: &Query, tape: Tape, tensors: Vec<TapeView>) -> Self {
         let mut inputs: Vec<Input> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
+        let given: HashSet<Scalar> = tape.inputs().collect();
+        let mut follows = false;
         for (view, tensor) in tensors.iter().zip(query.tensors()) {
             if tensor.role() == Role::Input {
-                let new = view.numbers.iter().filter(|number| seen.insert(**number));
+                follows |= !view.numbers.iter().all(|number| given.contains(number));
+                let is_new = |number: &&Scalar| given.contains(number) && seen.insert(**number);
+                let new = view.numbers.iter().filter(is_new);
                 inputs.extend(new.map(|&number| Input { number, element: view.element }));
             }
         }
@@ -318,6 +324,7 @@ impl Enclosure {
             tape,
             tensors,
             inputs,
+            follows,
             places,
             rows,
             judged,
@@ -502,7 +509,8 @@ fn share_out(
     }
 }
 
-/// A network's inputs, those that the query sets equal to inputs of an earlier network replaced by them.
+/// A network's inputs, those that the query sets equal to inputs or outputs of an earlier network replaced by them: whatever that
+/// computes, points that satisfy the query have it there, to the last digit.
 fn merged(
     query: &Query,
     mut views: Vec<TapeView>,
@@ -511,10 +519,11 @@ fn merged(
 ) -> Vec<TapeView> {
     let mut same: HashMap<Scalar, Scalar> = HashMap::new();
     for comparison in formula::asserted(query, &Choices::new()) {
-        let Some((a, b)) = equal_inputs(query, comparison) else { continue };
+        let Some((a, b)) = equal_values(query, comparison) else { continue };
         let of = |v: Variable| query.tensors()[v.tensor().index()].network();
         let (earlier, later) = if of(a) <= of(b) { (a, b) } else { (b, a) };
-        if of(later) != network || of(earlier) >= network {
+        let is_input = query.tensors()[later.tensor().index()].role() == Role::Input;
+        if of(later) != network || of(earlier) >= network || !is_input {
             continue;
         }
         let number = |v: Variable| tensors[v.tensor().index()].numbers.get(v.element()).copied();
@@ -531,14 +540,15 @@ fn merged(
     views
 }
 
-/// The two inputs that a comparison sets equal.
-fn equal_inputs(query: &Query, comparison: Comparison<'_>) -> Option<(Variable, Variable)> {
+/// The two variables that a comparison sets equal.
+fn equal_values(query: &Query, comparison: Comparison<'_>) -> Option<(Variable, Variable)> {
     if comparison.relation() != Relation::Equal {
         return None;
     }
     let row = comparison.linear().ok()?;
     let [(a, x), (b, y)] = row.terms.as_slice() else { return None };
-    let inputs = [a, b].iter().all(|v| query.tensors()[v.tensor().index()].role() == Role::Input);
+    let declared = |v: &Variable| query.tensors()[v.tensor().index()].element_type();
     let opposite = x.value == -y.value && x.error == 0.0 && y.error == 0.0;
-    (inputs && opposite && row.constant.value == 0.0 && row.constant.error == 0.0).then_some((*a, *b))
+    let alike = opposite && row.constant.value == 0.0 && row.constant.error == 0.0;
+    (alike && declared(a) == declared(b)).then_some((*a, *b))
 }

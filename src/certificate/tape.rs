@@ -294,6 +294,12 @@ impl TapeWindows {
 }
 
 impl Tape {
+    /// The numbers that are given, not computed.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = Scalar> + '_ {
+        let given = self.steps.iter().filter(|step| matches!(step.kind, StepKind::Input));
+        given.flat_map(|step| step.first as Scalar..(step.first + step.len) as Scalar)
+    }
+
     /// Appends numbers.
     pub(super) fn push(&mut self, len: usize, rounding: Rounding, kind: StepKind) -> std::ops::Range<Scalar> {
         let first = self.len;

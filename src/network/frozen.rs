@@ -46,6 +46,16 @@ pub fn piece(function: UnaryFunction, x: f64) -> Option<Piece> {
                 piece(low, high, alpha, beta)
             }
         }
+        // Soft shrinkage; with another bias it jumps.
+        Shrink { lambda, bias } if lambda == bias && lambda > 0.0 => {
+            if x < -lambda {
+                piece(-END, -lambda, 1.0, lambda)
+            } else if x > lambda {
+                piece(lambda, END, 1.0, -lambda)
+            } else {
+                piece(-lambda, lambda, 0.0, 0.0)
+            }
+        }
         _ => None,
     }
 }
@@ -57,6 +67,7 @@ pub fn kinks(function: UnaryFunction) -> impl Iterator<Item = f64> {
         Neg | Scale { .. } => [f64::NAN, f64::NAN],
         Clip { low, high } => [low, high],
         HardSigmoid { alpha, beta } => [-beta / alpha, (1.0 - beta) / alpha],
+        Shrink { lambda, .. } => [-lambda, lambda],
         _ => [0.0, f64::NAN],
     };
     ends.into_iter().filter(|end| end.is_finite())
@@ -174,6 +185,7 @@ mod tests {
             Scale { scale: 2.0, shift: 1.0 },
             Clip { low: -0.5, high: 1.5 },
             HardSigmoid { alpha: 0.2, beta: 0.5 },
+            Shrink { lambda: 0.4, bias: 0.4 },
         ];
         for function in functions {
             for x in [-9.0, -0.7, -0.1, 0.0, 0.3, 1.2, 1.5, 8.0] {

@@ -79,6 +79,17 @@ pub fn rivals<T: Real>(network: &Network<T>, node: &Node<T>) -> Option<Vec<[Valu
     Some(pairs.collect())
 }
 
+/// The groups of numbers of its operand that a node takes the largest of, or the smallest, where they are too large for [`rivals`].
+pub fn large_groups<T: Real>(network: &Network<T>, node: &Node<T>) -> Option<Groups> {
+    let fits = is_maximum(&node.op) && rectifiers(network) <= MOST_NEURONS;
+    groups(network, node).filter(|groups| fits && groups.iter().any(|group| group.len() > MOST_COMPARED))
+}
+
+/// Whether a node takes the smallest numbers.
+pub fn is_minimum<T>(op: &Op<T>) -> bool {
+    matches!(op, Op::Reduce(reduce) if reduce.function == Reduction::Min)
+}
+
 /// The groups of a maximum of one operand's numbers.
 fn groups<T: Real>(network: &Network<T>, node: &Node<T>) -> Option<Groups> {
     let operand = network.node(*node.inputs.first()?);
@@ -126,7 +137,7 @@ struct Pen<T> {
 }
 
 /// For each result the places of the numbers whose maximum it is.
-type Groups = Vec<Vec<u32>>;
+pub type Groups = Vec<Vec<u32>>;
 
 impl<T: Real> Pen<T> {
     /// Adds a node, or what stands for it; gives the node of the result.

@@ -267,8 +267,8 @@ enum CellState {
 
 /// Where the search's inputs are among those of the certificate.
 struct CellPlaces {
-    /// By declared input: the search's, the certificate's.
-    inputs: Vec<(usize, usize)>,
+    /// Of each declared input that is searched: its place, the search's, the certificate's.
+    inputs: Vec<(usize, usize, usize)>,
     count: usize,
 }
 
@@ -277,15 +277,16 @@ impl CellPlaces {
         let root = Enclosure::root(question.query, question.models).ok()?;
         let layout = question.problem.property.layout();
         let sources = layout.sources().iter().enumerate();
-        let place = |(declared, &source)| Some((source, root.input_of_declared(declared)? as usize));
-        Some(Self { inputs: sources.map(place).collect::<Option<_>>()?, count: layout.inputs() })
+        let searched = sources.filter_map(|(declared, source)| Some((declared, (*source)?)));
+        let place = |(declared, source)| Some((declared, source, root.input_of_declared(declared)? as usize));
+        Some(Self { inputs: searched.map(place).collect::<Option<_>>()?, count: layout.inputs() })
     }
 
     /// A cell's box, by input of the search.
     fn bounds(&self, cell: &Cell) -> (Vec<f64>, Vec<f64>) {
         let ranges: Vec<(f64, f64)> = cell.ranges().collect();
         let (mut lower, mut upper) = (vec![f64::NEG_INFINITY; self.count], vec![f64::INFINITY; self.count]);
-        for &(source, place) in &self.inputs {
+        for &(_, source, place) in &self.inputs {
             lower[source] = lower[source].max(ranges[place].0);
             upper[source] = upper[source].min(ranges[place].1);
         }
@@ -294,8 +295,8 @@ impl CellPlaces {
 
     /// Declared inputs as those of the search.
     fn searched(&self, declared: &[f64], mut point: Vec<f64>) -> Vec<f64> {
-        for (&(source, _), &x) in self.inputs.iter().zip(declared) {
-            point[source] = x;
+        for &(place, source, _) in &self.inputs {
+            point[source] = declared[place];
         }
         point
     }

@@ -142,6 +142,7 @@ fn falsify_in<T: Real>(
     {
         return Ok(Verdict::Unsat(proof).into());
     }
+    let validator = validator.following(problem.property.layout());
     let places = WitnessPlaces::new(&problem, *several);
     let jury = Jury { problem: &problem, validator, observer, places, kept: Mutex::default() };
     let question = CertificateQuestion { query: &query, models: &models, problem: &problem };

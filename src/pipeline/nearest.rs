@@ -66,10 +66,11 @@ pub fn nearest(
     let first = falsify(query.clone(), models.clone(), config, &slice, observer)?;
     let seeds = match &first {
         Verdict::Unsat(_) => return Ok((first, None)),
-        Verdict::Sat(witness) => vec![searched(&problem, &inputs_of(&query, witness))],
+        Verdict::Sat(witness) => vec![problem.property.layout().searched(&inputs_of(&query, witness))],
         Verdict::Unknown(_) => Vec::new(),
     };
     let validator = Validator::new(query, models).map_err(|source| Error::replay(&path, source))?;
+    let validator = validator.following(problem.property.layout());
     let pixels = Pixels::single(nominal.len());
     let layout = problem.property.layout();
     let ways: Vec<Disjunct> = regions.iter().map(|(way, _)| way.clone()).collect();
@@ -159,7 +160,7 @@ fn nominal(
 ) -> Result<Vec<f64>, ()> {
     let layout = problem.property.layout();
     let point = match &wish.point {
-        Some(point) if point.len() == layout.declared_inputs() => searched(problem, point),
+        Some(point) if point.len() == layout.declared_inputs() => layout.searched(point),
         Some(_) => return Err(()),
         None => {
             let end = |pick: fn(&Disjunct) -> &Vec<f64>, choose: fn(f64, f64) -> f64, input: usize| {
@@ -173,14 +174,6 @@ fn nominal(
         }
     };
     Ok(point.iter().enumerate().map(|(input, &x)| grid::nearest(layout.element(input), x)).collect())
-}
-
-/// Declared inputs in the order of the search's; of inputs that are always equal, the last.
-fn searched(problem: &Problem<f64>, declared: &[f64]) -> Vec<f64> {
-    let layout = problem.property.layout();
-    let mut point = vec![0.0; layout.inputs()];
-    layout.sources().iter().zip(declared).for_each(|(&source, &x)| point[source] = x);
-    point
 }
 
 /// A witness's inputs, in declaration order.

@@ -118,7 +118,8 @@ struct Places<'p, T> {
 impl<'p, T: Real> Places<'p, T> {
     fn new(problem: &'p Problem<T>, enclosure: &'p Enclosure) -> Self {
         let mut inputs = vec![None; problem.property.layout().inputs()];
-        for (declared, &source) in problem.property.layout().sources().iter().enumerate() {
+        for (declared, source) in problem.property.layout().sources().iter().enumerate() {
+            let Some(source) = *source else { continue };
             inputs[source] = inputs[source].or(enclosure.input_of_declared(declared));
         }
         Self { problem, enclosure, inputs }

@@ -25,7 +25,7 @@ pub use signature::SignatureError;
 use crate::bounds::{Bounder, NotSupported, Prepared};
 use crate::network::layered::{Layered, NotLayered};
 use crate::network::{Network, Real, maxima};
-use crate::property::{Property, PropertyError, grid};
+use crate::property::{Property, PropertyError, Space, grid};
 
 /// A network and a property whose dimensions fit.
 #[derive(Debug, Clone)]
@@ -94,20 +94,30 @@ impl<T: Real> Problem<T> {
     }
 
     /// The declared inputs, in declaration order, that an input of the search stands for: each the nearest number of
-    /// its own type. `literals` are by input of the search, and become literals by declared input.
+    /// its own type; those that follow from outputs as this network computes them. `literals` are by input of the search, and become
+    /// literals by declared input.
     pub fn declared_inputs(
         &self,
         input: &[T],
         literals: &BTreeMap<usize, String>,
     ) -> (Vec<f64>, BTreeMap<usize, String>) {
         let layout = self.property.layout();
-        let value = |&source: &usize| {
-            let x = input.get(source).map_or(f64::NAN, |x| x.widen());
-            grid::nearest(layout.element(source), x)
+        let outputs = if layout.followed().is_empty() { Vec::new() } else { self.network.evaluate(input) };
+        let value = |declared: usize| {
+            let (from, place) = match layout.place_of_input(declared) {
+                (Space::Input, place) => (input, place),
+                (Space::Output, place) => (outputs.as_slice(), place),
+            };
+            grid::nearest(
+                layout.element_of_declared(declared),
+                from.get(place).map_or(f64::NAN, |x| x.widen()),
+            )
         };
-        let literal = |(declared, source)| Some((declared, literals.get(source)?.clone()));
-        let sources = layout.sources();
-        (sources.iter().map(value).collect(), sources.iter().enumerate().filter_map(literal).collect())
+        let sources = layout.sources().iter().enumerate();
+        let literal = |(declared, source): (usize, &Option<usize>)| {
+            Some((declared, literals.get(source.as_ref()?)?.clone()))
+        };
+        ((0..layout.declared_inputs()).map(value).collect(), sources.filter_map(literal).collect())
     }
 
     /// The network in double precision, for whatever reasons rather than searches; made when first asked for.

@@ -46,6 +46,36 @@ fn joined_networks_compute_what_each_computes() {
 }
 
 #[test]
+fn networks_behind_others_compute_what_each_computes() {
+    let networks =
+        vec![network(2.0, 1.0, true, ElementType::Float64), network(-3.0, 0.5, false, ElementType::Float64)];
+    // What the inputs of g are, from those and the hidden values and outputs of f.
+    let check = |assertions: &str, inputs: usize, behind: fn(&[f64], &[f64]) -> [f64; 2]| {
+        let text = format!("{FG}{assertions}(assert (<= (* U[0] V[1]) Y[0]))");
+        let problem = Problem::of_networks(vnnlib::parse(text).unwrap(), networks.clone()).unwrap();
+        assert_eq!(problem.network.input_len(), inputs, "{assertions}");
+        for x in [[0.25, -0.5, 0.75, 0.1], [-1.0, 0.75, 0.5, 0.0], [0.5, 0.5, -0.25, 1.0]] {
+            let x = &x[..inputs];
+            let (declared, _) = problem.declared_inputs(x, &BTreeMap::new());
+            let f = networks[0].evaluate(&declared[..2]);
+            assert_eq!(declared[2..], behind(&declared, &f), "{assertions} at {x:?}");
+            let g = networks[1].evaluate(&declared[2..]);
+            let outputs = problem.network.evaluate(x);
+            assert_eq!(outputs[..6], [f.clone(), g.clone()].concat(), "{assertions} at {x:?}");
+            let margin = problem.property.region(0).unwrap().margin(x, &outputs);
+            assert!((margin - (f[2] - declared[2] * g[1])).abs() < 1e-12, "{assertions} at {x:?}");
+        }
+    };
+    check("(assert (and (== U[0] Y[0]) (== U[1] Y[1])))", 2, |_, f| [f[2], f[3]]);
+    check("(assert (and (== U[0] Y[1]) (== U[1] H[0])))", 2, |_, f| [f[3], f[0]]);
+    check("(assert (== U[0] Y[0]))", 3, |x, f| [f[2], x[3]]);
+    check("(assert (and (== U[0] (+ (* 2.0 Y[0]) 1.0)) (== U[1] X[1])))", 2, |x, f| [2.0 * f[2] + 1.0, x[1]]);
+    check("(assert (and (== U[0] (- Y[0] X[1])) (== (* 0.5 U[1]) U[0])))", 2, |x, f| {
+        [f[2] - x[1], 2.0 * (f[2] - x[1])]
+    });
+}
+
+#[test]
 fn whole_numbers_stay_whole() {
     let text = "(vnnlib-version <2.0>)\
         (declare-network f (declare-input X int8 [2]) (declare-output Y int8 [2]))\

@@ -225,14 +225,30 @@ impl EndsThere<'_> {
         self.ends.get(&element).copied().unwrap_or_default()
     }
 
-    /// Inputs that are tied to others in any case, by `x = y` or `x ≤ y + 1`, are bounded where those are.
+    /// Inputs that are tied to others in any case, by `x = y` or `x ≤ y + 1`, are bounded where those are; so are those that are tied to
+    /// what a network computes of bounded inputs.
     fn share(&mut self) {
         let rows = input_rows(self.query);
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..if rows.is_empty() { 0 } else { MOST_LOOKS } {
             let before = self.ends.clone();
+            self.share_through_networks();
             rows.iter().for_each(|row| self.share_in(row));
             if self.ends == before {
                 break;
+            }
+        }
+    }
+
+    /// Bounded inputs have bounded outputs.
+    fn share_through_networks(&mut self) {
+        let tensors = self.query.tensors();
+        let elements = |at: usize| (0..tensors[at].len()).map(move |element| (at, element));
+        for network in 0..self.query.networks().len() {
+            let own = |at: &usize| tensors[*at].network() == network;
+            let (inputs, others): (Vec<usize>, Vec<usize>) =
+                (0..tensors.len()).filter(own).partition(|&at| tensors[at].role() == Role::Input);
+            if inputs.into_iter().flat_map(elements).all(|at| self.has(at) == [true, true]) {
+                self.ends.extend(others.into_iter().flat_map(elements).map(|at| (at, [true, true])));
             }
         }
     }
@@ -256,16 +272,16 @@ impl EndsThere<'_> {
     }
 }
 
-/// A comparison of a sum of inputs with a number.
+/// A comparison of a sum with a number.
 struct InputRow {
-    /// Each input, and whether the sum rises with it.
+    /// Each variable, and whether the sum rises with it.
     terms: Vec<(Element, bool)>,
     /// Whether the sum has to stay below the number, or above it; both where it has to be equal.
     below: bool,
     above: bool,
 }
 
-/// The rows of several inputs that hold in any case.
+/// The rows of several variables, an input among them, that hold in any case.
 fn input_rows(query: &Query) -> Vec<InputRow> {
     let mut open: Vec<Formula<'_>> = query.assertions().map(|assertion| assertion.formula()).collect();
     let mut rows = Vec::new();
@@ -283,12 +299,14 @@ fn input_row(query: &Query, comparison: Comparison<'_>) -> Option<InputRow> {
     let is_alone = comparison.as_bound().is_some();
     let row = if is_alone { return None } else { comparison.linear().ok()? };
     let term = |(variable, coefficient): &(Variable, vnnlib::Coefficient)| {
-        let at = (variable.tensor().index(), variable.element());
-        is_input(query, *variable).then_some((at, coefficient.value > 0.0))
+        ((variable.tensor().index(), variable.element()), coefficient.value > 0.0)
     };
+    if !row.terms.iter().any(|(variable, _)| is_input(query, *variable)) {
+        return None;
+    }
     let relation = comparison.relation();
     Some(InputRow {
-        terms: row.terms.iter().map(term).collect::<Option<_>>()?,
+        terms: row.terms.iter().map(term).collect(),
         below: matches!(relation, Relation::LessEqual | Relation::Less | Relation::Equal),
         above: matches!(relation, Relation::GreaterEqual | Relation::Greater | Relation::Equal),
     })
@@ -392,6 +410,11 @@ mod tests {
         let apart = "(assert (and (<= (- U[0] X[0]) 0.1) (>= (- U[0] X[0]) -0.1) (>= (+ X[1] U[1]) -1.0)))";
         check(&format!("{apart}(assert (<= U[1] 2.0))"), None);
         check(apart, Some("2 inputs have no lower or no upper bound: X[1], U[1]"));
+        // What a network computes of bounded inputs is bounded, and so is what equals it.
+        let behind = "(assert (>= X[1] 0.0))(assert (== U[0] Y[0]))";
+        check(&format!("{behind}(assert (== U[1] (+ Y[0] X[0])))"), None);
+        check(behind, Some("input U[1] has no bounds"));
+        check("(assert (== U[0] Y[0]))(assert (== U[1] Y[0]))", Some("3 inputs have no lower"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod boxes;
 pub mod condition;
 pub mod decision;
 pub mod doubt;
+pub mod followed;
 pub mod grid;
 pub mod layout;
 mod lower;

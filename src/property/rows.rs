@@ -128,7 +128,7 @@ impl Property {
 
     /// Appends the rows of a comparison that an interval cannot hold.
     pub(super) fn rows(&self, comparison: Comparison<'_>, rows: &mut Vec<Row>) -> Result<(), PropertyError> {
-        if self.input_bound(comparison).is_some() {
+        if self.input_bound(comparison).is_some() || self.layout.satisfies(comparison) {
             return Ok(());
         }
         let sum = self.sum(comparison)?;

@@ -105,6 +105,7 @@ fn mend_in<T: Real>(
     let problem = Problem::<T>::of_models(query.clone(), models)?;
     let validator = Validator::new(query, models.iter().cloned());
     let validator = validator.map_err(|source| MendError::Replay { path, source })?;
+    let validator = validator.following(problem.property.layout());
     Ok(near(&problem, &validator, listed)?)
 }
 
@@ -119,10 +120,14 @@ fn near<T: Real>(
     }
     // What the networks hold of the listed decimals. Of inputs that the property sets equal the first one counts.
     let mut held = vec![0.0; layout.inputs()];
-    for (&x, &source) in listed.iter().zip(layout.sources()).rev() {
-        held[source] = grid::nearest(layout.element(source), T::of(x).widen());
+    for (&x, source) in listed.iter().zip(layout.sources()).rev() {
+        source
+            .iter()
+            .for_each(|&source| held[source] = grid::nearest(layout.element(source), T::of(x).widen()));
     }
-    let same = |(&x, &source): (&f64, &usize)| grid::nearest(layout.element(source), x) == held[source];
+    let same = |(&x, source): (&f64, &Option<usize>)| {
+        source.is_none_or(|source| grid::nearest(layout.element(source), x) == held[source])
+    };
     let coupled = listed.iter().zip(layout.sources()).all(same);
     let mut walker = MendingWalker { problem, validator, listed: &held, thin: None };
     let regions = nearest_regions(problem, &held)?;

@@ -11,6 +11,7 @@
 
 pub mod check;
 pub mod decimals;
+mod follow;
 pub mod judge;
 pub mod mend;
 pub mod read;

@@ -135,18 +135,62 @@ impl Replay {
         point
     }
 
+    /// Runs one network, in declaration order, on its inputs in `point`, and stores its outputs there, rounded to their type.
+    pub(super) fn run_network(
+        &self,
+        network: usize,
+        point: &mut [Vec<f64>],
+        precision: Precision,
+    ) -> Result<(), ReplayError> {
+        let Some(unit) = self.units.get(network) else { return Ok(()) };
+        let results = unit.run(point, precision)?;
+        unit.store_all(&self.query, results, point)?;
+        unit.round_outputs(point);
+        Ok(())
+    }
+
+    /// The same in ONNX Runtime.
+    #[cfg(feature = "ort")]
+    pub(super) fn run_network_in_runtime(
+        &self,
+        network: usize,
+        point: &mut [Vec<f64>],
+    ) -> Result<(), ReplayError> {
+        let Some(unit) = self.units.get(network) else { return Ok(()) };
+        let models: Vec<&Model> = self.units.iter().map(|unit| unit.engine.model()).collect();
+        let flat = unit.flat_inputs(point);
+        match self.runtime.run(&models, network, &unit.split(&flat)) {
+            Some(results) => unit.store_all(&self.query, results?, point),
+            None => Ok(()),
+        }
+    }
+
+    /// The same in ONNX Runtime, which is not at hand without the feature `ort`.
+    #[cfg(not(feature = "ort"))]
+    pub(super) fn run_network_in_runtime(
+        &self,
+        network: usize,
+        point: &mut [Vec<f64>],
+    ) -> Result<(), ReplayError> {
+        self.run_network(network, point, Precision::Model)
+    }
+
+    /// Whether ONNX Runtime is at hand for all networks.
+    #[cfg(feature = "ort")]
+    pub(super) fn has_runtime(&self) -> bool {
+        let models: Vec<&Model> = self.units.iter().map(|unit| unit.engine.model()).collect();
+        self.units.iter().all(|unit| unit.hidden.is_empty()) && self.runtime.is_at_hand(&models)
+    }
+
+    /// Whether ONNX Runtime is at hand for all networks.
+    #[cfg(not(feature = "ort"))]
+    pub(super) fn has_runtime(&self) -> bool {
+        false
+    }
+
     /// The outputs of a run rounded to the type of the model's outputs, where a network has one for all.
     pub fn rounded_outputs(&self, mut point: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
-        for unit in &self.units {
-            let mut elements = unit.engine.model().graph.outputs.iter().map(|output| output.element);
-            let Some(element) = elements.next() else { continue };
-            if !element.is_float() || elements.any(|other| other != element) {
-                continue;
-            }
-            for &tensor in &unit.outputs {
-                point.get_mut(tensor).into_iter().flatten().for_each(|value| *value = cast(element, *value));
-            }
-        }
+        self.units.iter().for_each(|unit| unit.round_outputs(&mut point));
         point
     }
 
@@ -233,6 +277,18 @@ impl Unit {
         let hidden: Vec<&str> = self.hidden.iter().map(|(_, name)| name.as_str()).collect();
         let outputs = self.engine.run_with_hidden(&self.split(&flat), precision, &hidden)?;
         Ok(outputs.into_iter().map(|output| output.values).collect())
+    }
+
+    /// Rounds its outputs in `point` to their type, where they have one for all.
+    fn round_outputs(&self, point: &mut [Vec<f64>]) {
+        let mut elements = self.engine.model().graph.outputs.iter().map(|output| output.element);
+        let Some(element) = elements.next() else { return };
+        if !element.is_float() || elements.any(|other| other != element) {
+            return;
+        }
+        for &tensor in &self.outputs {
+            point.get_mut(tensor).into_iter().flatten().for_each(|value| *value = cast(element, *value));
+        }
     }
 
     /// The declared inputs' values, one after the other.

@@ -37,6 +37,11 @@ impl Runtime {
         Some(outputs.map(|outputs| outputs.into_iter().map(|output| output.values).collect()))
     }
 
+    /// Whether there is a replay.
+    pub(super) fn is_at_hand(&self, models: &[&Model]) -> bool {
+        self.sessions(models).is_ok()
+    }
+
     /// Why there is no replay; `None` if there is one, or none was asked for yet.
     pub(super) fn missing(&self) -> Option<&NotAvailable> {
         self.sessions.get()?.as_ref().err()

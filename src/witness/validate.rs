@@ -10,6 +10,10 @@
 //! A point at which every permitted computation violates ([`certificate`](crate::certificate)) needs no second precision: it is
 //! certified, however thin it is.
 //!
+//! Inputs that an equality with outputs determines ([`follow`](super::follow)) are solved for in ONNX Runtime where that is at hand, else in the
+//! plain engine: there the equality holds as printed. Another computation may end in another last digit. If one does, the witness
+//! has to violate in it with its own solution, and is thin unless ONNX Runtime has decided.
+//!
 //! Where kernels for bytes may compute otherwise (`reference::byte_kernels`), a witness says whether it holds there, too: ONNX means
 //! another number, but a judge may compute this one.
 
@@ -20,11 +24,13 @@ use std::sync::{Arc, OnceLock};
 use vnnlib::{Assignment, EvaluateError, Numeral, Query, Role, Value, Variable, Version};
 
 use super::decimals::Decimals;
+use super::follow::{Followed, Solved};
 use super::judge::Rules;
 use super::replay::{Replay, ReplayError};
 use super::robustness::{Twice, excess, leaves_no_room};
 use crate::certificate::{Enclosure, certify};
 use crate::onnx::Model;
+use crate::property::layout::Layout;
 use crate::reference::{ByteKernels, Precision};
 
 /// A counterexample that has passed every check. Only [`Validator::validate`] makes one.
@@ -289,6 +295,7 @@ enum Spelling {
 pub struct Validator {
     replay: Replay,
     models: Vec<Arc<Model>>,
+    followed: Followed,
     /// Made when a candidate needs it; `None` where an operator has no enclosure.
     enclosure: OnceLock<Option<Enclosure>>,
 }
@@ -300,7 +307,14 @@ impl Validator {
     /// As [`Replay::new`].
     pub fn new(query: Query, models: impl IntoIterator<Item = Arc<Model>>) -> Result<Self, ReplayError> {
         let models: Vec<_> = models.into_iter().collect();
-        Ok(Self { replay: Replay::new(query, models.iter().cloned())?, models, enclosure: OnceLock::new() })
+        let replay = Replay::new(query, models.iter().cloned())?;
+        Ok(Self { replay, models, followed: Followed::default(), enclosure: OnceLock::new() })
+    }
+
+    /// The same, for candidates whose inputs that follow from outputs are to be computed.
+    #[must_use]
+    pub fn following(self, layout: &Layout) -> Self {
+        Self { followed: Followed::new(&self.replay, layout), ..self }
     }
 
     /// Whether certifying is a matter of the point: the networks have an enclosure, and one that a search can afford.
@@ -321,9 +335,17 @@ impl Validator {
     }
 
     /// Checks a candidate: all inputs of the query in declaration order, as doubles. Where `literals` has an entry,
-    /// that decimal is printed and counts instead of the number.
+    /// that decimal is printed and counts instead of the number. What is given for inputs that follow is not read.
     pub fn validate(&self, input: &[f64], literals: &BTreeMap<usize, String>) -> Validation {
-        match self.check(input, literals) {
+        let checked = if self.followed.is_idle() {
+            self.check(input, literals)
+        } else {
+            let solved =
+                if self.replay.has_runtime() { Solved::InRuntime } else { Solved::In(Precision::Model) };
+            let completed = self.followed.complete(&self.replay, input, literals, solved);
+            completed.and_then(|(input, literals)| self.check(&input, &literals))
+        };
+        match checked {
             Ok(witness) if witness.certainty() == Certainty::Thin => Validation::Thin(witness),
             Ok(witness) => Validation::Confirmed(witness),
             Err(rejection) => Validation::Rejected(rejection),
@@ -336,24 +358,39 @@ impl Validator {
         let mut read = self.read_back(&printed, input, literals)?;
         let held = self.replay.rounded(read.clone());
         let model = self.replay.run(held.clone(), Precision::Model)?;
+        let decides = !self.replay.has_runtime() || self.followed.is_idle();
+        // Whether the plain engine ends in the very digits that inputs follow from, and so do others.
+        let mut is_same = true;
         if self.satisfies(&printed, &model, Run::Model).is_err() {
             printed = self.print_inputs(input, literals, Spelling::Exact)?;
             read = self.read_back(&printed, input, literals)?;
-            self.satisfies(&printed, &model, Run::Model)?;
+            if let Err(rejection) = self.satisfies(&printed, &model, Run::Model) {
+                let other = Some(Precision::Model).filter(|_| !decides);
+                self.follows(input, literals, other, Run::Model).ok_or(rejection)??;
+                is_same = false;
+            }
         }
         let certified = self.is_certified(&held, &printed);
         let lost = self.lost(&printed, &held)?;
         let double = self.replay.run(held.clone(), Precision::Double)?;
         if !certified && self.satisfies(&printed, &double, Run::Double).is_err() {
             // An output that is wanted to the last digit has it only in the type that outputs have.
-            self.satisfies(&printed, &self.replay.rounded_outputs(double.clone()), Run::Double)?;
+            let rounded = self.satisfies(&printed, &self.replay.rounded_outputs(double.clone()), Run::Double);
+            if let Err(rejection) = rounded {
+                self.follows(input, literals, Some(Precision::Double), Run::Double).ok_or(rejection)??;
+                is_same = false;
+            }
         }
         let runtime = self.replay.run_in_runtime(held.clone()).transpose()?;
         if let Some(runtime) = &runtime {
             self.satisfies(&printed, runtime, Run::Runtime)?;
         }
         let judge = Rules::strict_2026(self.replay.element());
-        if ![Some(&model), runtime.as_ref()].into_iter().flatten().all(|run| judge.holds(query, run)) {
+        if ![Some(&model).filter(|_| decides || is_same), runtime.as_ref()]
+            .into_iter()
+            .flatten()
+            .all(|run| judge.holds(query, run))
+        {
             return Err(Rejection::Judge(2026));
         }
         let listed = with_inputs(query, &read, &model);
@@ -366,8 +403,12 @@ impl Validator {
         let mut agreed = false;
         if !certified && excess < 0.0 && runtime.is_none() {
             // Where the last digits decide, another order of the sums has to agree.
-            self.satisfies(&printed, &self.replay.run(held, Precision::Fused)?, Run::Fused)?;
-            agreed = leaves_no_room(query, &twice);
+            let fused = self.satisfies(&printed, &self.replay.run(held, Precision::Fused)?, Run::Fused);
+            if let Err(rejection) = fused {
+                self.follows(input, literals, Some(Precision::Fused), Run::Fused).ok_or(rejection)??;
+                is_same = false;
+            }
+            agreed = is_same && leaves_no_room(query, &twice);
         }
         for (tensor, outputs) in printed.iter_mut().zip(&model).filter(|(printed, _)| printed.is_empty()) {
             if !outputs.iter().all(|value| value.is_finite()) {
@@ -383,6 +424,26 @@ impl Validator {
             agreed: agreed || runtime.is_some(),
             lost,
         })
+    }
+
+    /// Whether the point violates in a computation with what inputs follow from there; `None` if none follow, or there is none.
+    fn follows(
+        &self,
+        input: &[f64],
+        literals: &BTreeMap<usize, String>,
+        precision: Option<Precision>,
+        run: Run,
+    ) -> Option<Result<(), Rejection>> {
+        let precision = precision.filter(|_| !self.followed.is_idle())?;
+        let checked = || {
+            let solved = Solved::In(precision);
+            let (input, literals) = self.followed.complete(&self.replay, input, literals, solved)?;
+            let printed = self.print_inputs(&input, &literals, Spelling::Exact)?;
+            let held = self.replay.rounded(self.read_back(&printed, &input, &literals)?);
+            let values = self.replay.rounded_outputs(self.replay.run(held, precision)?);
+            self.satisfies(&printed, &values, run)
+        };
+        Some(checked())
     }
 
     /// In which kernels for bytes a witness is none.

@@ -165,6 +165,45 @@ fn two_networks_are_compared() {
 }
 
 #[test]
+fn a_network_reads_what_another_one_computes() {
+    let program = folder();
+    program.write("product.onnx", model("Mul", [1.1, 2.3]));
+    let networks = ["--network", "f=sum.onnx", "--network", "g=product.onnx"];
+    let declared = "(vnnlib-version <2.0>)\
+         (declare-network f (declare-input X float32 [2]) (declare-output Y float32 [2]))\
+         (declare-network g (declare-input U float32 [2]) (declare-output V float32 [2]))\
+         (assert (and (<= X[0] 1.0) (>= X[0] 0.0) (<= X[1] 1.0) (>= X[1] 0.0)))";
+    let all = "(assert (and (== U[0] Y[0]) (== U[1] Y[1])))";
+    let scaled = "(assert (and (== U[0] (+ (* 2.0 Y[0]) 0.1)) (== U[1] (- X[0] 0.3))))";
+    let cases = [
+        (all, "(assert (and (>= V[0] 2.1) (<= V[1] 5.0)))", "sat"),
+        (all, "(assert (>= V[0] 2.25))", "unsat"),
+        (all, "(assert (and (<= U[0] 1.75) (>= V[1] 6.8)))", "sat"),
+        (scaled, "(assert (>= V[0] 4.4))", "sat"),
+        (
+            "(assert (== U[0] Y[0]))(assert (and (<= U[1] 3.0) (>= U[1] 2.0)))",
+            "(assert (>= (- V[1] V[0]) 5.0))",
+            "sat",
+        ),
+        (
+            "(assert (and (== X[0] V[0]) (<= U[0] 3.0) (>= U[0] 0.0) (== U[1] X[1])))",
+            "(assert (>= Y[0] 1.8))",
+            "sat",
+        ),
+    ];
+    for (relation, assertion, want) in cases {
+        program.write("behind.vnnlib", format!("{declared}{relation}{assertion}"));
+        let run = program.run(&[&["verify", "behind.vnnlib", "--timeout", "60"], &networks[..]].concat());
+        assert_eq!((run.exit, run.first_line()), (Some(0), want), "{relation} {assertion}: {run:?}");
+        if want == "sat" {
+            program.write("printed.txt", &run.out);
+            let judged = program.run(&[&["check", "behind.vnnlib", "printed.txt"], &networks[..]].concat());
+            assert_eq!((judged.exit, judged.first_line()), (Some(0), "correct"), "{assertion}: {judged:?}");
+        }
+    }
+}
+
+#[test]
 fn declarations_that_do_not_fit_are_errors() {
     let program = folder();
     let text = program.read("second.vnnlib").unwrap();

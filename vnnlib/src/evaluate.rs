@@ -172,6 +172,15 @@ impl<'q> Formula<'q> {
 }
 
 impl<'q> Comparison<'q> {
+    /// The left side less the right one at a point, exactly.
+    ///
+    /// # Errors
+    /// If a variable has no finite value, or a number grows beyond bounds.
+    pub fn difference<A: Assignment + ?Sized>(self, point: &A) -> Result<Exact, EvaluateError> {
+        let (left, right) = self.sides(point)?;
+        Ok(left.subtract(&right)?)
+    }
+
     fn holds<A: Assignment + ?Sized>(self, point: &A) -> Result<bool, EvaluateError> {
         Ok(self.relation().admits(self.order(point)?))
     }
@@ -180,8 +189,7 @@ impl<'q> Comparison<'q> {
         if self.holds(point)? {
             return Ok(None);
         }
-        let (left, right) = self.sides(point)?;
-        Ok(Some(Miss { comparison: self, amount: left.subtract(&right)?.nearest_f64().abs() }))
+        Ok(Some(Miss { comparison: self, amount: self.difference(point)?.nearest_f64().abs() }))
     }
 
     /// The order of the left side relative to the right one.

@@ -106,6 +106,26 @@ impl Exact {
         format!("{}e{ten}", self.scaled_to(ten, ten)).parse().unwrap_or(f64::NAN)
     }
 
+    /// All its digits as a decimal number without an exponent.
+    pub fn to_decimal(&self) -> String {
+        if self.is_zero() {
+            return "0".into();
+        }
+        let ten = self.twos.min(self.fives);
+        let digits = self.scaled_to(ten, ten).magnitude().to_string();
+        let sign = if self.sign() == Ordering::Less { "-" } else { "" };
+        if ten >= 0 {
+            return format!("{sign}{digits}{}", "0".repeat(ten.unsigned_abs() as usize));
+        }
+        let behind = ten.unsigned_abs() as usize;
+        let digits = format!("{digits:0>width$}", width = behind + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - behind);
+        match fraction.trim_end_matches('0') {
+            "" => format!("{sign}{whole}"),
+            fraction => format!("{sign}{whole}.{fraction}"),
+        }
+    }
+
     /// The significand that the number has with these exponents, which must not be above its own.
     fn scaled_to(&self, twos: i64, fives: i64) -> BigInt {
         let up_fives = u32::try_from(self.fives - fives).unwrap_or(0);

@@ -62,6 +62,10 @@ fn check(text: &str) {
 
     let exact = Exact::from(numeral);
     assert_eq!(exact.nearest_f64(), numeral.nearest_f64(), "{text}");
+    let printed = exact.to_decimal();
+    assert!(!printed.contains(['e', 'E']), "{text}: {printed}");
+    let (ours, theirs) = (fraction(&printed), fraction(text));
+    assert_eq!(ours.0 * theirs.1, theirs.0 * ours.1, "{text}: {printed}");
 }
 
 #[test]

@@ -73,7 +73,8 @@ impl InfluenceMeasure {
         };
         let regions = (0..regions).map(region).collect::<Option<Vec<_>>>()?;
         let mut inputs = vec![None; property.layout().inputs()];
-        for (declared, &source) in property.layout().sources().iter().enumerate() {
+        for (declared, source) in property.layout().sources().iter().enumerate() {
+            let Some(source) = *source else { continue };
             inputs[source] = inputs[source].or(enclosure.input_of_declared(declared));
         }
         Some(Self { network: problem.double().clone(), regions, inputs })

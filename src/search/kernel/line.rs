@@ -11,11 +11,12 @@
 //! network itself, in its own precision, so that rounding does not add up over the layers, and every point is a candidate.
 
 use crate::network::frozen::{is_bend, kinks};
-use crate::network::maxima::{self, ValueAt};
+use crate::network::maxima::{self, Groups, ValueAt};
 use crate::network::op::{Binary, BinaryFunction, Op, Unary};
 use crate::network::{Network, Node, NodeId, Real};
 use crate::property::RowKind;
 use crate::property::margin::{Block, row_margins};
+use crate::search::kernel::envelope::handovers;
 use crate::search::{Halt, Oracle};
 
 /// Numbers that the points of a stretch may hold together: 32 MB in single precision. A line with more bends is swept in
@@ -83,6 +84,8 @@ enum Crossing {
     Sums(NodeId),
     /// Differences of numbers of which a maximum takes one.
     Rivals(Vec<[ValueAt; 2]>),
+    /// All numbers of a node, of which the largest of each group is taken; times the sign.
+    Largest { operand: NodeId, groups: Groups, sign: f64 },
 }
 
 impl BendingNode {
@@ -92,6 +95,12 @@ impl BendingNode {
         if let Some(rivals) = maxima::rivals(network, node) {
             let count = rivals.len();
             return Some(bend(Crossing::Rivals(rivals), vec![0.0], count));
+        }
+        if let Some(groups) = maxima::large_groups(network, node) {
+            let operand = node.inputs[0];
+            let sign = if maxima::is_minimum(&node.op) { -1.0 } else { 1.0 };
+            let crossing = Crossing::Largest { operand, groups, sign };
+            return Some(bend(crossing, Vec::new(), network.node(operand).len()));
         }
         match &node.op {
             Op::Binary(Binary(BinaryFunction::PRelu)) if !network.node(node.inputs[1]).varies => {
@@ -132,8 +141,7 @@ impl Stretch {
 }
 
 impl<T: Real> BendSweep<T> {
-    /// Sweeps of a network; `None` where it is not built of affine operators, piecewise-linear functions of one number, and maxima of
-    /// two numbers to four.
+    /// Sweeps of a network; `None` where it is not built of affine operators, piecewise-linear functions of one number, and maxima.
     pub fn new(network: &Network<T>) -> Option<Self> {
         let mut bends: Vec<BendingNode> = Vec::new();
         for node in network.nodes().iter().filter(|node| node.varies) {
@@ -213,6 +221,17 @@ impl<T: Real> BendSweep<T> {
                         let at = start + (end - start) * ((kink - a) / (b - a));
                         self.fresh.extend(between(start, T::of(at).widen(), end));
                     }
+                }
+            }
+            if let Crossing::Largest { groups, sign, .. } = &bend.crossing {
+                let (a, b) = (sums(pair[0]), sums(pair[1]));
+                for group in groups {
+                    let ends =
+                        group.iter().map(|&i| (sign * a[i as usize].widen(), sign * b[i as usize].widen()));
+                    handovers(ends, |part| {
+                        let at = T::of(start + part * (end - start)).widen();
+                        self.fresh.extend(between(start, at, end));
+                    });
                 }
             }
         }
@@ -315,7 +334,7 @@ impl<T: Real> BendSweep<T> {
             let of = |id: NodeId| oracle.workspace().value(network, id);
             let places = first..self.at.len();
             match &bend.crossing {
-                Crossing::Sums(operand) => {
+                Crossing::Sums(operand) | Crossing::Largest { operand, .. } => {
                     for (n, values) in bend.sums.clone().zip(of(*operand).chunks_exact(lanes)) {
                         for (point, &value) in places.clone().zip(values) {
                             self.sums[point * self.width + n] = value;
@@ -403,25 +422,27 @@ mod tests {
         }
     }
 
-    /// A random network with the largest of each four numbers in its middle.
-    fn with_maxima(inputs: usize, seed: u64) -> Network<f64> {
+    /// A random network with the largest (or smallest) of each group of numbers in its middle.
+    fn with_maxima(inputs: usize, seed: u64, function: Reduction, group: usize) -> Network<f64> {
         let mut builder = Builder::default();
         let push = |builder: &mut Builder<f64>, op, x| builder.push("m", op, &[x], Float64).unwrap();
         let x = builder.input("x", Float64, vec![1, inputs]).unwrap();
-        let x = builder.embed(&random_network(&[inputs, 16, 16], seed).cast(), &[x]).unwrap()[0];
-        let groups = push(&mut builder, Op::Reshape(vec![4, 4]), x);
-        let largest = Reduce { function: Reduction::Max, axis: 1 };
+        let x = builder.embed(&random_network(&[inputs, 16, 4 * group], seed).cast(), &[x]).unwrap()[0];
+        let groups = push(&mut builder, Op::Reshape(vec![4, group]), x);
+        let largest = Reduce { function, axis: 1 };
         let largest = push(&mut builder, Op::Reduce(largest), groups);
         let row = push(&mut builder, Op::Reshape(vec![1, 4]), largest);
         let outputs = builder.embed(&random_network(&[4, 16, 2], seed + 100).cast(), &[row]).unwrap();
         builder.finish(outputs)
     }
 
-    /// A random network with two outputs, every other one with maxima, and a property whose margin is a minimum of two rows.
+    /// A random network with two outputs, three of four with maxima or minima, and a property whose margin is a minimum of two rows.
     fn problem(inputs: usize, seed: u64) -> Problem<f64> {
-        let network = match seed % 2 {
+        let network = match seed % 4 {
             0 => random_network(&[inputs, 16, 16, 16, 2], seed).cast(),
-            _ => with_maxima(inputs, seed),
+            1 => with_maxima(inputs, seed, Reduction::Max, 4),
+            2 => with_maxima(inputs, seed, Reduction::Max, 9),
+            _ => with_maxima(inputs, seed, Reduction::Min, 6),
         };
         let mut text: String = (0..inputs)
             .map(|i| format!("(declare-const X_{i} Real)(assert (>= X_{i} -2))(assert (<= X_{i} 2))"))

@@ -6,6 +6,7 @@
 pub mod apgd;
 pub mod asking;
 pub mod corners;
+pub mod envelope;
 pub mod exclusion;
 pub mod line;
 pub mod local;
@@ -20,4 +21,5 @@ pub mod spread;
 pub mod square;
 pub mod starts;
 pub mod tally;
+pub mod ties;
 pub mod whole;

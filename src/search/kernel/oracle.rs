@@ -11,6 +11,7 @@ use crate::search::kernel::asking::Asking;
 use crate::search::kernel::shared::Shared;
 use crate::search::kernel::spread;
 use crate::search::kernel::tally::Tally;
+use crate::search::kernel::ties::Ties;
 use crate::search::{Candidate, Halt, Judge, Judgement};
 
 /// What a backward pass differentiates, lane by lane.
@@ -56,6 +57,8 @@ pub struct Oracle<'a, T: Real> {
     pub lower: Vec<T>,
     /// Its upper ends.
     pub upper: Vec<T>,
+    /// Which of its inputs may differ by little.
+    ties: Ties,
     /// What has been spent since the oracle was made.
     pub tally: Tally,
     /// The best point in the region.
@@ -65,6 +68,8 @@ pub struct Oracle<'a, T: Real> {
     /// The search's, ended by a witness on another thread too.
     budget: Budget,
     workspace: Workspace<T>,
+    /// Memory for a block in double precision; made when first needed.
+    double: Option<Workspace<f64>>,
     inputs: Vec<T>,
     outputs: Vec<T>,
     margins: Vec<T>,
@@ -94,6 +99,13 @@ const LARGE: usize = 1_000_000;
 /// Those that are taken as they come, before only better points add any.
 const FIRST_WAYS: usize = 16;
 
+/// How far a number is from the nearest one of a type, in units of that one's last place: up to one half.
+fn off_centre<T: Real>(y: f64) -> f64 {
+    let nearest = T::of(y).widen();
+    let unit = T::epsilon().widen() * nearest.abs().max(f64::MIN_POSITIVE).log2().floor().exp2();
+    (y - nearest).abs() / unit
+}
+
 impl<'a, T: Real> Oracle<'a, T> {
     /// An oracle that has not entered a region yet.
     pub fn new(
@@ -109,12 +121,14 @@ impl<'a, T: Real> Oracle<'a, T> {
             region: Region::default(),
             lower: Vec::new(),
             upper: Vec::new(),
+            ties: Ties::default(),
             tally: Tally::default(),
             best: None,
             judge,
             shared,
             budget,
             workspace: problem.network.workspace(lanes),
+            double: None,
             inputs: Vec::new(),
             outputs: Vec::new(),
             margins: vec![T::zero(); lanes],
@@ -139,6 +153,7 @@ impl<'a, T: Real> Oracle<'a, T> {
         let narrow = |values: &[f64]| values.iter().map(|&x| T::of(x)).collect();
         self.lower = narrow(&region.lower);
         self.upper = narrow(&region.upper);
+        self.ties = Ties::of(region, T::epsilon().widen());
         self.region.clone_from(region);
         self.promising.clear();
         self.make_room();
@@ -195,7 +210,15 @@ impl<'a, T: Real> Oracle<'a, T> {
         Ok(self.budget.check()?)
     }
 
-    /// Evaluates a block: `points` holds `dimensions × lanes` numbers, lanes innermost.
+    /// Moves a block of points to where the region's ties admit them.
+    pub fn tie(&self, points: &mut [T]) {
+        if !self.ties.is_idle() {
+            self.ties.project(points, &self.lower, &self.upper);
+        }
+    }
+
+    /// Evaluates a block: `points` holds `dimensions × lanes` numbers, lanes innermost. What is evaluated are these points as
+    /// [`Oracle::tie`] moves them.
     ///
     /// # Errors
     /// [`Halt`] when a witness was confirmed or the budget is used up.
@@ -203,10 +226,13 @@ impl<'a, T: Real> Oracle<'a, T> {
         self.check()?;
         let network = &self.problem.network;
         let lanes = self.lanes();
-        network.forward(&mut self.workspace, points);
-        network.outputs_into(&self.workspace, &mut self.outputs);
         self.inputs.clear();
         self.inputs.extend_from_slice(points);
+        if !self.ties.is_idle() {
+            self.ties.project(&mut self.inputs, &self.lower, &self.upper);
+        }
+        network.forward(&mut self.workspace, &self.inputs);
+        network.outputs_into(&self.workspace, &mut self.outputs);
         self.tally.count_evaluations(network, lanes);
         self.measure();
         self.gather();
@@ -468,11 +494,15 @@ impl<'a, T: Real> Oracle<'a, T> {
     pub fn ask_near(&mut self, least: T, most: usize) -> Result<(), Halt> {
         let near = |&lane: &usize| self.margins[lane] >= least;
         let mut lanes: Vec<usize> = (0..self.lanes()).filter(near).collect();
+        if lanes.is_empty() {
+            return Ok(());
+        }
         lanes.sort_by(|&a, &b| self.margins[b].widen().total_cmp(&self.margins[a].widen()));
+        let exact = self.exact_outputs();
         let mut asked = 0;
         for lane in lanes {
-            if asked < most && !self.asking.has_seen(&self.point(lane)) && self.holds_when_rounded_once(lane)
-            {
+            let holds = exact.as_ref().is_none_or(|outputs| self.holds_when_rounded_once(outputs, lane));
+            if asked < most && holds && !self.asking.has_seen(&self.point(lane)) {
                 asked += 1;
                 self.check()?;
                 self.ask(lane)?;
@@ -481,18 +511,58 @@ impl<'a, T: Real> Oracle<'a, T> {
         Ok(())
     }
 
-    /// Whether a lane violates the property with outputs that are rounded only at their end: the replay wants that, and
-    /// costs much more to ask. Taken for granted of large networks, and of those that compute in a shorter type.
-    fn holds_when_rounded_once(&self, lane: usize) -> bool {
+    /// Shows the judge those lanes that violate the property and whose outputs that inputs follow from lie near one number of the
+    /// outputs' type each, within so many units of the last place: then other orders of the sums likely end there, too. Returns
+    /// how many.
+    ///
+    /// # Errors
+    /// As [`Oracle::ask_near`].
+    pub fn ask_centred(&mut self, within: f64) -> Result<usize, Halt> {
+        let lanes = self.lanes();
+        let exact = self.exact_outputs();
+        let layout = self.problem.property.layout();
+        let read: Vec<usize> = layout.followed_outputs().collect();
+        let mut asked = 0;
+        for lane in (0..lanes).filter(|&lane| exact.is_some() || lane < MOST_OF_A_BLOCK) {
+            let is_centred = |outputs: &Vec<f64>| {
+                read.iter().all(|&at| off_centre::<T>(outputs[at * lanes + lane]) <= within)
+                    && self.holds_when_rounded_once(outputs, lane)
+            };
+            let seems = self.margins[lane] >= T::zero() && exact.as_ref().is_none_or(is_centred);
+            if seems && !self.asking.has_seen(&self.point(lane)) {
+                asked += 1;
+                self.check()?;
+                self.ask(lane)?;
+            }
+        }
+        Ok(asked)
+    }
+
+    /// The last block's outputs in double precision. `None` of large networks, and of those that compute in a shorter type.
+    fn exact_outputs(&mut self) -> Option<Vec<f64>> {
+        let lanes = self.lanes();
         let layout = self.problem.property.layout();
         let is_short = (0..layout.inputs())
             .any(|input| !matches!(layout.element(input), ElementType::Float32 | ElementType::Float64));
         if is_short || self.problem.network.multiplications() > LARGE {
-            return true;
+            return None;
         }
+        let network = self.problem.double();
+        let workspace = self.double.get_or_insert_with(|| network.workspace(lanes));
+        let inputs: Vec<f64> = self.inputs.iter().map(|x| x.widen()).collect();
+        let mut outputs = Vec::new();
+        network.forward(workspace, &inputs);
+        network.outputs_into(workspace, &mut outputs);
+        self.tally.count_evaluations(&self.problem.network, lanes);
+        Some(outputs)
+    }
+
+    /// Whether a lane violates the property with outputs that are rounded only at their end: the replay wants that, and costs much
+    /// more to ask.
+    fn holds_when_rounded_once(&self, exact: &[f64], lane: usize) -> bool {
+        let lanes = self.lanes();
+        let rounded: Vec<f64> = exact.iter().skip(lane).step_by(lanes).map(|&y| T::of(y).widen()).collect();
         let input: Vec<f64> = self.point(lane).iter().map(|x| x.widen()).collect();
-        let outputs = self.problem.double().evaluate(&input);
-        let rounded: Vec<f64> = outputs.iter().map(|&y| T::of(y).widen()).collect();
         self.region.margin(&input, &rounded) >= 0.0
     }
 

@@ -49,6 +49,7 @@ impl Starts {
                 row[0] = x;
             }
         }
+        oracle.tie(points);
         oracle.evaluate(points)?;
         let conjunctions = oracle.region.conjunctions.len();
         let turn = self.batch * lanes.div_ceil(2);

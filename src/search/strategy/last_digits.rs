@@ -7,6 +7,9 @@
 //! rounding of the wanted number, and each is another throw of the last digit. Those that are near enough are shown to the
 //! judge, whatever the fast engine makes of them.
 //!
+//! Where inputs follow from outputs, every point hangs on last digits, however large its margin is: other computations have to end
+//! in the same ones.
+//!
 //! Inputs that are tied together to the last digit (`balance.rs`) are moved onto their equations.
 
 use crate::network::{Real, Surrogate};
@@ -29,6 +32,14 @@ const ROUNDINGS: f64 = 8.0;
 const MOST_STEPS: f64 = 10.0;
 /// What the strategy is worth where the best margin is not near zero.
 const FAR: f64 = 0.1;
+/// And where nothing but last digits is missing: half of the work, about.
+const ALONE: f64 = 16.0;
+/// How far outputs that inputs follow from may be from a number of their type, in units of the last place: narrowed with each question,
+/// widened with each block that has none, so that questions cost no more than blocks.
+const MOST_WITHIN: f64 = 0.5;
+const LEAST_WITHIN: f64 = 0.02;
+const NARROWS: f64 = 0.98;
+const WIDENS: f64 = 1.02;
 
 struct LastDigits<T> {
     free: Vec<usize>,
@@ -36,7 +47,11 @@ struct LastDigits<T> {
     points: Vec<T>,
     /// Whether the best margin is zero but for rounding, or inputs are tied together.
     is_near: bool,
-    /// Blocks since it has been.
+    /// Whether inputs follow from outputs and the best margin is a violation's: only last digits are missing.
+    is_alone: bool,
+    /// How far outputs that inputs follow from may be from a number of their type when a point is asked about.
+    within: f64,
+    /// Blocks since the best margin has been zero.
     tries: usize,
 }
 
@@ -59,7 +74,15 @@ pub fn make<T: Real>(
     if free.is_empty() {
         return Err(NotApplicable("the region is a single point"));
     }
-    Ok(Box::new(LastDigits { free, random: Random::new(seed), points: Vec::new(), is_near: false, tries: 0 }))
+    Ok(Box::new(LastDigits {
+        free,
+        random: Random::new(seed),
+        points: Vec::new(),
+        is_near: false,
+        is_alone: false,
+        within: MOST_WITHIN,
+        tries: 0,
+    }))
 }
 
 impl<T: Real> Falsifier<T> for LastDigits<T> {
@@ -68,7 +91,11 @@ impl<T: Real> Falsifier<T> for LastDigits<T> {
     }
 
     fn promise(&self, _searched: f64) -> f64 {
-        if self.is_near { 1.0 } else { FAR }
+        match (self.is_alone, self.is_near) {
+            (true, _) => ALONE,
+            (_, true) => 1.0,
+            _ => FAR,
+        }
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
@@ -80,8 +107,13 @@ impl<T: Real> Falsifier<T> for LastDigits<T> {
             let rounding = ROUNDINGS * oracle.rounding(lane);
             let best = oracle.best.as_ref().map_or(f64::NEG_INFINITY, |best| best.margin.widen());
             let is_zero = -rounding <= best && best <= rounding;
+            self.is_alone = best >= 0.0 && !oracle.problem.property.layout().followed().is_empty();
             self.is_near = is_zero || !base.balance.is_idle();
-            if is_zero {
+            if self.is_alone {
+                let asked = oracle.ask_centred(self.within)?;
+                let change = if asked == 0 { WIDENS } else { NARROWS.powi(asked.min(100) as i32) };
+                self.within = (self.within * change).clamp(LEAST_WITHIN, MOST_WITHIN);
+            } else if is_zero {
                 self.tries += 1;
                 // Where both engines agree, a third one is likelier to.
                 let least = if self.tries > AGREED && !oracle.has_thin() { -rounding } else { 0.0 };

@@ -148,7 +148,7 @@ impl<T: Real> Pgd<T> {
         Ok(())
     }
 
-    /// Moves every free input by `length` in the momentum's sign, and back into the box.
+    /// Moves every free input by `length` in the momentum's sign, and back into the box and onto its ties.
     fn move_by(&mut self, oracle: &Oracle<'_, T>, length: f64) {
         let lanes = oracle.lanes();
         let (zero, length) = (T::zero(), T::of(length));
@@ -160,6 +160,7 @@ impl<T: Real> Pgd<T> {
                 *x = (*x + by).max(lower).min(upper);
             }
         }
+        oracle.tie(&mut self.points);
     }
 }
 
