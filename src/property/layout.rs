@@ -3,7 +3,7 @@
 //! The search sees one network, whatever the query declares ([`crate::problem`] makes it): the inputs of all declared
 //! networks one after the other, the hidden tensors and outputs one after the other, and behind them the products of
 //! variables that the query multiplies. Inputs that the query sets equal, `(== X_f[0] X_g[0])`, are one input of the
-//! search: nothing else keeps two floats equal to the last bit. Those that follow from outputs ([`followed`](super::followed)) are
+//! search: nothing else keeps two floats equal to the last bit. Those that follow from outputs ([`followed`]) are
 //! none: each is the output that it copies, or a sum of its own between the declared outputs and the products.
 
 use std::collections::{BTreeMap, BTreeSet};

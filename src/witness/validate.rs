@@ -10,7 +10,7 @@
 //! A point at which every permitted computation violates ([`certificate`](crate::certificate)) needs no second precision: it is
 //! certified, however thin it is.
 //!
-//! Inputs that an equality with outputs determines ([`follow`](super::follow)) are solved for in ONNX Runtime where that is at hand, else in the
+//! Inputs that an equality with outputs determines (`follow`) are solved for in ONNX Runtime where that is at hand, else in the
 //! plain engine: there the equality holds as printed. Another computation may end in another last digit. If one does, the witness
 //! has to violate in it with its own solution, and is thin unless ONNX Runtime has decided.
 //!
