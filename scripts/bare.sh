@@ -34,7 +34,7 @@ readonly DEBIAN=${DEBIAN%/} UBUNTU=${UBUNTU%/}
 export COUNTERPATCH_DEBIAN=$DEBIAN
 readonly QUICK=(needs format setup_scripts competition_scripts)
 readonly BRIEFLY='./scripts/setup.sh --for-tests && cargo build --release --locked --package highs-sys'
-readonly LITTLE_OPTIMISED=(CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+readonly NOT_OPTIMISED=(CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
     CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=false)
 
 note() { printf 'bare: %s\n' "$*" >&2; }
@@ -121,7 +121,7 @@ measure() {
 # try_root ROOT: both commands as each person; a row each.
 try_root() {
     local root=$1 base=$work/$1 person folder cells="" faults=0 made
-    local first=./scripts/demo.sh second="./scripts/test.sh ${QUICK[*]}" quickly=("${LITTLE_OPTIMISED[@]}")
+    local first=./scripts/demo.sh second="./scripts/test.sh ${QUICK[*]}" quickly=("${NOT_OPTIMISED[@]}")
     if $full; then second=./scripts/test.sh quickly=(); fi
     if $brief; then first=$BRIEFLY second='./scripts/test.sh setup_scripts'; fi
     if ! reachable "$root"; then

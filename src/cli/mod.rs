@@ -124,9 +124,9 @@ fn dispatch(invocation: &Invocation) -> Exit {
     }
     match arguments.command {
         Some(Command::Verify(args)) => {
-            // Only a page tells it.
-            let told = args.html.is_some() || args.profile.is_some();
-            let provenance = told.then(|| invocation.provenance());
+            // Only a page and a profile tell it.
+            let is_told = args.html.is_some() || args.profile.is_some();
+            let provenance = is_told.then(|| invocation.provenance());
             verify::run(&args, provenance.as_ref())
         }
         Some(Command::Pair(args)) => pair::run(&args, &invocation.itself),

@@ -89,10 +89,10 @@ fn verify(
     signals.limit_memory(memory).map_err(Failure::System)?;
     watchdog.start(signals, &budget, delay).map_err(Failure::System)?;
 
-    let mut listeners = Listeners::default();
-    listeners.add(&*statistics);
-    listeners.add(timeline);
-    let outcome = search(args, &config, &budget, listeners, &searching)?;
+    let mut always = Listeners::default();
+    always.add(&*statistics);
+    always.add(timeline);
+    let outcome = search(args, &config, &budget, &always, &searching)?;
     let seconds = budget.elapsed();
     if let (Some(Verdict::Unsat(proof)), Some(path)) = (outcome.verdict(), &args.certificate) {
         certificate::save(path, proof)?;
@@ -233,23 +233,24 @@ fn read(args: &args::VerifyArgs, config: &config::VerifyConfig) -> Result<Questi
     Ok(QuestionRead { query, doubts, models, notes })
 }
 
-/// `listeners` are those who hear of the run whatever its output is.
+/// `always` hears of the run whatever its output is.
 fn search(
     args: &args::VerifyArgs,
     config: &config::VerifyConfig,
     budget: &Budget,
-    listeners: Listeners<'_>,
+    always: &dyn Observer,
     searching: &AtomicBool,
 ) -> Result<VerifyOutcome, Failure> {
     let QuestionRead { query, doubts, models, notes } =
-        timed(&listeners, Activity::Reading, || read(args, config))?;
+        timed(always, Activity::Reading, || read(args, config))?;
     notes.iter().for_each(|note| note!("{note}"));
     let mut outcome = VerifyOutcome { query, models, findings: None, nearest: None };
     if budget.check() == Err(crate::budget::StopReason::TimeUp) {
         return Ok(outcome);
     }
     searching.store(true, Ordering::Relaxed);
-    let mut listeners = listeners;
+    let mut listeners = Listeners::default();
+    listeners.add(always);
     let lines = args.json.then(|| JsonLines::new(io::stdout()));
     let progress = (!args.quiet && !args.json && io::stderr().is_terminal()).then(ProgressLine::start);
     lines.iter().for_each(|lines| listeners.add(lines));

@@ -261,7 +261,7 @@ fn is_power_of_two(x: f64) -> bool {
     x != 0.0 && x.is_normal() && x.to_bits().trailing_zeros() >= 52
 }
 
-/// The comparisons of these numbers that every case has.
+/// The comparisons with these numbers, wherever they stand.
 pub fn comparisons_of<'q>(query: &'q Query, numbers: &BTreeSet<u32>) -> HashMap<u32, Comparison<'q>> {
     let mut left: Vec<_> = query.assertions().map(|assertion| assertion.formula()).collect();
     let mut found = HashMap::new();

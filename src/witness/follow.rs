@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use vnnlib::{Assignment, Exact, Numeral, Role, Value, Variable};
+use vnnlib::{Assignment, Comparison, Exact, Numeral, Role, Value, Variable};
 
 use super::replay::{Replay, ReplayError, cast};
 use super::validate::{Rejection, Run};
@@ -73,6 +73,8 @@ impl Followed {
         literals: &BTreeMap<usize, String>,
         solved: Solved,
     ) -> Result<CompletedInputs, Rejection> {
+        let numbers = self.inputs.iter().map(|follows| follows.comparison).collect();
+        let comparisons = comparisons_of(replay.query(), &numbers);
         let (mut input, mut literals) = (input.to_vec(), literals.clone());
         let mut left: Vec<&FollowedInput> = self.inputs.iter().collect();
         let mut point = self.known(replay, &input, &literals);
@@ -83,7 +85,8 @@ impl Followed {
             let (ready, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(is_ready);
             left = rest;
             for follows in ready {
-                let decimal = solution(replay, follows, &mut point)?;
+                let comparison = comparisons.get(&follows.comparison).ok_or(Rejection::NotFinite)?;
+                let decimal = solution(comparison, follows, &mut point)?;
                 for &member in &follows.members {
                     let (variable, element) = self.declared[member];
                     input[member] = cast(element, decimal.parse().unwrap_or(f64::NAN));
@@ -118,12 +121,14 @@ impl Followed {
 }
 
 /// The decimal that solves an equality for its input.
-fn solution(replay: &Replay, follows: &FollowedInput, point: &mut PartialPoint) -> Result<String, Rejection> {
+fn solution(
+    equality: &Comparison<'_>,
+    follows: &FollowedInput,
+    point: &mut PartialPoint,
+) -> Result<String, Rejection> {
     let not_evaluable = |error| Rejection::NotEvaluable { run: Run::Model, error };
-    let found = comparisons_of(replay.query(), &[follows.comparison].into());
-    let comparison = found.get(&follows.comparison).ok_or(Rejection::NotFinite)?;
     point.decimals.insert(follows.variable, "0".into());
-    let rest = comparison.difference(point).map_err(not_evaluable)?;
+    let rest = equality.difference(point).map_err(not_evaluable)?;
     // A power of two: its inverse is a float.
     let factor = Exact::from_f64(-1.0 / follows.scale).ok_or(Rejection::NotFinite)?;
     let solution = rest.multiply(&factor).map_err(|error| not_evaluable(error.into()))?;

@@ -191,10 +191,6 @@ fn run_avx2<T: Real>(job: &PanelJob<'_, T>) {
     unsafe { run::<T, T::Half, 2, 6>(job) }
 }
 
-/// Bytes of rows that one block of lanes has: they stay in the first cache (32 or 48 KiB) while all panels pass over them. Of a
-/// convolution in blocks of 64 lanes that had to fetch them for each panel anew, it was a third of the time.
-const ROWS_IN_CACHE: usize = 16 << 10;
-
 /// Blocks of `NV` vectors by `MR` outputs (`MR` divides [`PANEL`]); what is left of the lanes is shared out among two blocks, so that
 /// none has a single vector, whose sums would wait for each other.
 ///
@@ -202,40 +198,26 @@ const ROWS_IN_CACHE: usize = 16 << 10;
 /// The job's lengths have been checked and `V`'s instruction set is there.
 #[inline(always)]
 unsafe fn run<T: Real, V: Vector<Number = T>, const NV: usize, const MR: usize>(job: &PanelJob<'_, T>) {
-    let inputs = job.weights.inputs;
     let mut lane = 0;
     while lane < job.lanes {
         let left = (job.lanes - lane).div_ceil(V::LANES);
         let vectors = if NV < left && left < 2 * NV { left.div_ceil(2) } else { left.min(NV) };
         let lanes = (vectors * V::LANES).min(job.lanes - lane);
-        let fits = ROWS_IN_CACHE / (vectors * V::LANES * size_of::<T>());
-        let terms = if job.weights.outputs <= PANEL || inputs <= 2 * fits { inputs } else { fits };
-        let mut first = 0;
-        loop {
-            let terms = terms.min(inputs - first);
-            for output in (0..job.weights.outputs).step_by(MR) {
-                let count = MR.min(job.weights.outputs - output);
-                let part = BlockPart { output, count, lane, lanes, first, terms };
-                // SAFETY: as this function's.
-                unsafe { sum_part::<T, V, NV, MR>(job, &part, vectors) };
-            }
-            first += terms;
-            if first >= inputs {
-                break;
-            }
+        for output in (0..job.weights.outputs).step_by(MR) {
+            let count = MR.min(job.weights.outputs - output);
+            // SAFETY: as this function's.
+            unsafe { sum_part::<T, V, NV, MR>(job, &BlockPart { output, count, lane, lanes }, vectors) };
         }
         lane += lanes;
     }
 }
 
-/// What one block sums up: `count` outputs from `output`, `lanes` lanes from `lane`, `terms` inputs from `first`.
+/// What one block sums up: `count` outputs from `output`, `lanes` lanes from `lane`.
 struct BlockPart {
     output: usize,
     count: usize,
     lane: usize,
     lanes: usize,
-    first: usize,
-    terms: usize,
 }
 
 /// # Safety
@@ -273,17 +255,16 @@ unsafe fn block<T: Real, V: Vector<Number = T>, const N: usize, const M: usize, 
     job: &PanelJob<'_, T>,
     part: &BlockPart,
 ) {
-    // SAFETY: rows hold `lane + lanes` numbers, and there are `first + terms` of them.
+    // SAFETY: rows hold `lane + lanes` numbers, and there is one for each input.
     unsafe {
         match job.rows {
             Rows::Strided { data, stride } => {
-                let start = data.as_ptr().add(part.first * stride + part.lane);
+                let start = data.as_ptr().add(part.lane);
                 sum_up::<T, V, N, M, FULL>(job, part, |k| start.add(k * stride));
             }
             Rows::Offset { data, offsets, unit } => {
                 let start = data.as_ptr().add(part.lane);
-                let offsets = offsets.as_ptr().add(part.first);
-                sum_up::<T, V, N, M, FULL>(job, part, |k| start.add(*offsets.add(k) * unit));
+                sum_up::<T, V, N, M, FULL>(job, part, |k| start.add(*offsets.get_unchecked(k) * unit));
             }
         }
     }
@@ -297,9 +278,8 @@ unsafe fn sum_up<T: Real, V: Vector<Number = T>, const N: usize, const M: usize,
     part: &BlockPart,
     row: impl Fn(usize) -> *const T,
 ) {
-    let &BlockPart { output, count, lane, lanes, first, terms } = part;
+    let &BlockPart { output, count, lane, lanes } = part;
     let last = lanes - (N - 1) * V::LANES;
-    let start = if first == 0 { job.start } else { SumStart::Accumulate };
     // SAFETY: panel `output / PANEL` lies inside `packed`, rows and outputs hold the part's lanes, and outputs from `count` on are
     // computed from the padding's zeros and never stored.
     unsafe {
@@ -311,7 +291,7 @@ unsafe fn sum_up<T: Real, V: Vector<Number = T>, const N: usize, const M: usize,
         let mut sums = [[V::splat(T::zero()); N]; M];
         for (m, sum) in sums.iter_mut().enumerate().take(count) {
             for (v, entry) in sum.iter_mut().enumerate() {
-                *entry = match start {
+                *entry = match job.start {
                     SumStart::Zero => V::splat(T::zero()),
                     SumStart::Bias(bias) => V::splat(*bias.get_unchecked(output + m)),
                     SumStart::Accumulate => load(place(m), v),
@@ -320,8 +300,8 @@ unsafe fn sum_up<T: Real, V: Vector<Number = T>, const N: usize, const M: usize,
         }
         let inputs = job.weights.inputs;
         let panel = (output / PANEL) * PANEL * inputs + output % PANEL;
-        let mut weight = job.weights.packed.as_ptr().add(panel + first * PANEL);
-        for k in 0..terms {
+        let mut weight = job.weights.packed.as_ptr().add(panel);
+        for k in 0..inputs {
             let from = row(k);
             let mut x = [V::splat(T::zero()); N];
             for (v, entry) in x.iter_mut().enumerate() {

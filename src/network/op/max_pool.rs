@@ -2,7 +2,8 @@
 //!
 //! A row of windows is pooled in two steps: the largest of the image's rows that it looks at, number by number, then
 //! the largest of each window's taps along that one row. Each number is read once for every row of windows, not once a tap,
-//! and the first step has long rows whatever the windows are (a window of 4×4 on 28×28, one point: 48 µs by planes of taps, 5 µs so).
+//! and the first step has long rows whatever the windows are. Gradients go straight to the first tap that holds the maximum. A network
+//! of one convolution and a pooling of 32 channels by 4×4, one point: 45 µs by planes of taps, 32 so; with its gradient 640 and 108.
 
 use super::windows::{WindowAxis, Windows};
 use super::{Operands, Operator, Pass, View};

@@ -212,9 +212,7 @@ impl<'a, T: Real> Oracle<'a, T> {
 
     /// Moves a block of points to where the region's ties admit them.
     pub fn tie(&self, points: &mut [T]) {
-        if !self.ties.is_idle() {
-            self.ties.project(points, &self.lower, &self.upper);
-        }
+        self.ties.project(points, &self.lower, &self.upper);
     }
 
     /// Evaluates a block: `points` holds `dimensions × lanes` numbers, lanes innermost. What is evaluated are these points as
@@ -228,9 +226,7 @@ impl<'a, T: Real> Oracle<'a, T> {
         let lanes = self.lanes();
         self.inputs.clear();
         self.inputs.extend_from_slice(points);
-        if !self.ties.is_idle() {
-            self.ties.project(&mut self.inputs, &self.lower, &self.upper);
-        }
+        self.ties.project(&mut self.inputs, &self.lower, &self.upper);
         network.forward(&mut self.workspace, &self.inputs);
         network.outputs_into(&self.workspace, &mut self.outputs);
         self.tally.count_evaluations(network, lanes);

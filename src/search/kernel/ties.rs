@@ -50,11 +50,6 @@ impl Ties {
         Self(ends.into_iter().filter_map(tie).collect())
     }
 
-    /// Whether there are none.
-    pub fn is_idle(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Moves a block of points onto the ties, and stays in the box.
     pub fn project<T: Real>(&self, points: &mut [T], lower: &[T], upper: &[T]) {
         let lanes = points.len() / lower.len().max(1);
