@@ -73,6 +73,11 @@ impl<T: Real> Matrix<T> {
         Self::Sparse(Box::new(Sparse { rows, columns }))
     }
 
+    /// A square matrix that has only these entries, on its diagonal.
+    pub fn diagonal(entries: Vec<T>) -> Self {
+        Self::Diagonal(entries.into_iter().map(T::normal_or_zero).collect())
+    }
+
     /// Number of outputs.
     pub fn outputs(&self) -> usize {
         match self {
@@ -172,7 +177,7 @@ impl<T: Real> Matrix<T> {
                 }
                 Self::sparse(self.outputs(), self.inputs(), entries)
             }
-            Self::Diagonal(d) => Self::Diagonal(d.iter().enumerate().map(|(i, &x)| f(i, i, x)).collect()),
+            Self::Diagonal(d) => Self::diagonal(d.iter().enumerate().map(|(i, &x)| f(i, i, x)).collect()),
         }
     }
 
@@ -183,7 +188,7 @@ impl<T: Real> Matrix<T> {
             Self::Sparse(m) => {
                 Matrix::Sparse(Box::new(Sparse { rows: m.rows.cast(), columns: m.columns.cast() }))
             }
-            Self::Diagonal(d) => Matrix::Diagonal(cast(d)),
+            Self::Diagonal(d) => Matrix::diagonal(cast(d)),
         }
     }
 }
@@ -229,6 +234,7 @@ impl<T: Real> Compressed<T> {
             this.values.push(value);
         }
         this.starts.resize(rows + 1, this.values.len() as u32);
+        this.values.iter_mut().for_each(|value| *value = value.normal_or_zero());
         this
     }
 
@@ -258,7 +264,8 @@ impl<T: Real> Compressed<T> {
     }
 
     fn cast<U: Real>(&self) -> Compressed<U> {
-        Compressed { starts: self.starts.clone(), indices: self.indices.clone(), values: cast(&self.values) }
+        let values = cast::<T, U>(&self.values).into_iter().map(U::normal_or_zero).collect();
+        Compressed { starts: self.starts.clone(), indices: self.indices.clone(), values }
     }
 }
 
@@ -340,8 +347,22 @@ mod tests {
     /// What a product with them could add to is far below its rounding.
     #[test]
     fn entries_below_the_smallest_normal_number_are_zero() {
-        let matrix = Matrix::dense(1, 4, vec![1e-40f32, -1e-40, f32::MIN_POSITIVE, 2.0]);
-        assert_eq!(matrix.to_dense(), [0.0, 0.0, f32::MIN_POSITIVE, 2.0]);
-        assert_eq!(Matrix::dense(1, 1, vec![1e-40f64]).cast::<f32>().to_dense(), [0.0]);
+        let (small, normal) = (1e-40f32, f32::MIN_POSITIVE);
+        let matrix = Matrix::dense(1, 4, vec![small, -small, normal, 2.0]);
+        assert_eq!(matrix.to_dense(), [0.0, 0.0, normal, 2.0]);
+        // Two at one place are added first.
+        let half = normal / 2.0;
+        let matrix = Matrix::sparse(1, 3, vec![(0, 0, small), (0, 1, half), (0, 1, half), (0, 2, 2.0)]);
+        assert_eq!(matrix.to_dense(), [0.0, normal, 2.0]);
+        assert_eq!(Matrix::diagonal(vec![small, 2.0]).to_dense(), [0.0, 0.0, 0.0, 2.0]);
+        let small = 1e-40f64;
+        let matrices = [
+            Matrix::dense(1, 1, vec![small]),
+            Matrix::sparse(1, 1, vec![(0, 0, small)]),
+            Matrix::diagonal(vec![small]),
+        ];
+        for matrix in matrices {
+            assert_eq!((matrix.to_dense(), matrix.cast::<f32>().to_dense()), (vec![small], vec![0.0]));
+        }
     }
 }

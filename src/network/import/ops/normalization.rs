@@ -107,7 +107,7 @@ fn batch_normalization<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
         diagonal.push(T::of(factor));
         shifts.push(T::of(numbers[1][c] - numbers[2][c] * factor));
     }
-    call.result(Op::Affine(Affine { matrix: Matrix::Diagonal(diagonal), bias: shifts, axis }), &[x])
+    call.result(Op::Affine(Affine { matrix: Matrix::diagonal(diagonal), bias: shifts, axis }), &[x])
 }
 
 fn instance_normalization<T: Real>(call: &mut ImportCall<'_, T>) -> Built {
