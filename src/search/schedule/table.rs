@@ -73,6 +73,10 @@ pub(in crate::search) fn table<T: Real>() -> Vec<StrategyEntry<T>> {
     ]
 }
 
+/// Those that need nothing but the network: they are made before what the others need of a large one, its layers and its
+/// bounds, and the last of them begins at once. They stand first in the table.
+pub(in crate::search) const EARLY: [&str; 3] = ["centre", "sample", "pgd"];
+
 /// Names of all strategies.
 pub fn names() -> Vec<&'static str> {
     table::<f32>().iter().map(|entry| entry.name).collect()
@@ -116,5 +120,6 @@ mod tests {
     fn every_strategy_is_explained() {
         let explained: Vec<&str> = ABOUT.iter().map(|(name, _)| *name).collect();
         assert_eq!(explained, names());
+        assert_eq!(names()[..EARLY.len()], EARLY);
     }
 }
