@@ -64,9 +64,13 @@ part_repair() {
 }
 
 part_strategies() {
-    "$python" benchmarks/strategies/run.py --limit 1 --jobs 1 --sample "${SAMPLE:-20}" --results "$folder/strategies.csv" \
-        --output "$folder/strategies.table" >&2
-    cat "$folder/strategies.table"
+    local plan
+    for plan in alone ablation; do
+        "$binary" campaign run "benchmarks/plans/$plan.toml" "$instances/instances.csv" "$instances/../planted/instances.csv" \
+            --sample "${SAMPLE:-20}" --jobs 1 --output "$folder/$plan" --quiet >&2
+        "$binary" campaign collect "$folder/$plan" --csv "$folder/$plan.csv" >&2
+        "$python" benchmarks/campaign_table.py "$folder/$plan.csv"
+    done
 }
 
 # Networks with planted counterexamples: those handed out beside the instances, where they are, and the families made anew.

@@ -91,7 +91,8 @@ fn ends(cell: &str, end: &str) -> bool {
     cell.strip_suffix(".gz").unwrap_or(&cell).ends_with(end)
 }
 
-/// Reads the rows of a table whose columns have the values that are wanted of them, by the columns' names: perhaps none.
+/// Reads the rows of a table whose columns have the values that are wanted of them, by the columns' names: perhaps none. Several
+/// values of one column are alternatives.
 ///
 /// # Errors
 /// If it is no table, a column is missing, a row lacks a network or a property, a time limit is none, or there are no rows at all.
@@ -102,7 +103,8 @@ pub fn listings(text: &str, wanted: &[(String, String)]) -> Result<Vec<Listing>,
     let named = rows.first().and_then(|row| InstanceColumns::named(&row.cells));
     let chosen = columns_of(wanted, rows.first().filter(|_| named.is_some()))?;
     let is_wanted = |row: &TableRow| {
-        chosen.iter().all(|(at, value)| row.cells.get(*at).is_some_and(|cell| cell == *value))
+        let has = |at: usize, value: &str| row.cells.get(at).is_some_and(|cell| cell == value);
+        chosen.iter().all(|(at, _)| chosen.iter().any(|(other, value)| other == at && has(*at, value)))
     };
     let rows = &rows[usize::from(named.is_some()).min(rows.len())..];
     let mut found = Vec::new();
@@ -187,6 +189,10 @@ mod tests {
         let check = |wanted: &[(&str, &str)], want| check_wanted(table, wanted, want);
         check(&[("truth", "sat")], Ok("2: - a.onnx p.vnnlib 1; 4: - c.onnx p.vnnlib 1"));
         check(&[("truth", "sat"), ("year", "2025")], Ok("4: - c.onnx p.vnnlib 1"));
+        check(
+            &[("truth", "sat"), ("year", "2024"), ("year", "2025")],
+            Ok("2: - a.onnx p.vnnlib 1; 4: - c.onnx p.vnnlib 1"),
+        );
         check(&[("truth", "no")], Ok(""));
         check(&[("tool", "x")], Err("there is no column tool"));
         check_wanted("a.onnx,p.vnnlib,1\n", &[("truth", "sat")], Err("there is no column truth"));

@@ -1,7 +1,8 @@
 //! What a unit is known by: a digest of everything that its result may depend on, and of nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Display, Write};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -14,6 +15,11 @@ impl Digest {
     /// Of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(digits(&Sha256::digest(bytes)))
+    }
+
+    /// Its digits.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Its first twelve digits, for messages and versions.
@@ -32,15 +38,41 @@ impl Display for Digest {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key(String);
 
+/// All that a result may depend on, as names and values in their order: the text that a key is a digest of.
+#[derive(Debug, Default)]
+pub(super) struct KeyText(String);
+
+impl KeyText {
+    /// Adds a value and its name.
+    pub(super) fn part(&mut self, name: &str, value: &str) {
+        // With its length, no value can look like two. Writing to a text cannot fail.
+        let _ = writeln!(self.0, "{name} {}:{value}", value.len());
+    }
+
+    /// Adds a number and its name.
+    pub(super) fn number(&mut self, name: &str, value: u64) {
+        // Of a value that has no other text than its digits.
+        let digits = value.checked_ilog10().unwrap_or(0) + 1;
+        let _ = writeln!(self.0, "{name} {digits}:{value}");
+    }
+
+    /// The key.
+    pub(super) fn digest(&self) -> PackedKey {
+        Sha256::digest(&self.0).into()
+    }
+
+    /// For another key.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
 impl Key {
     /// From all that the result may depend on, as names and values in their order.
     pub fn of(parts: &[(&str, &str)]) -> Self {
-        let mut text = String::new();
-        for (name, value) in parts {
-            // With its length, no value can look like two. Writing to a text cannot fail.
-            let _ = writeln!(text, "{name} {}:{value}", value.len());
-        }
-        Self(Digest::of(text.as_bytes()).0)
+        let mut text = KeyText::default();
+        parts.iter().for_each(|(name, value)| text.part(name, value));
+        unpacked(&text.digest())
     }
 
     /// As a file's name.
@@ -57,6 +89,25 @@ impl Display for Key {
 
 /// A key in half the room, for those who hold a million of them.
 pub(super) type PackedKey = [u8; 32];
+
+/// A table by keys. These are digests: any eight bytes of one are as good as a hash of all.
+pub(super) type KeyTable<V> = HashMap<PackedKey, V, BuildHasherDefault<DigestHasher>>;
+
+/// Takes a key for its own hash.
+#[derive(Debug, Default)]
+pub(super) struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 ^= u64::from_le_bytes(*first);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// The key of a packed one.
 pub(super) fn unpacked(key: &PackedKey) -> Key {
@@ -152,6 +203,26 @@ mod tests {
         for other in others {
             assert_ne!(key, Key::of(&other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_number_is_a_part_like_its_digits() {
+        for number in [0, 1, 9, 10, 99, 100, 1 << 32, 10_u64.pow(19), u64::MAX] {
+            let mut text = KeyText::default();
+            text.part("seed", "x");
+            text.clear();
+            text.number("seed", number);
+            assert_eq!(unpacked(&text.digest()), Key::of(&[("seed", &number.to_string())]), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_table_finds_the_keys_that_are_in_it() {
+        let keys =
+            (0..1000).map(|number| packed(Key::of(&[("seed", &number.to_string())]).as_str()).unwrap());
+        let table: KeyTable<usize> = keys.clone().take(500).zip(0..).collect();
+        let found: Vec<_> = keys.map(|key| table.get(&key).copied()).collect();
+        assert_eq!(found, (0..1000).map(|at| (at < 500).then_some(at)).collect::<Vec<_>>());
     }
 
     #[test]

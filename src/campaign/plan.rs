@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::key::{Digest, Key};
+use super::key::{Digest, Key, KeyText, PackedKey, unpacked};
 
 /// The form of `plan.json`, and of what goes into a key.
 const FORMAT: u32 = 1;
@@ -201,31 +201,48 @@ impl Campaign {
 
     /// What a unit is known by.
     pub fn key(&self, unit: CampaignUnit) -> Key {
+        let mut text = KeyText::default();
+        self.describe(unit, &mut text);
+        unpacked(&text.digest())
+    }
+
+    /// The keys of some units, which may be a million.
+    pub(super) fn packed_keys<'a>(
+        &'a self,
+        units: impl Iterator<Item = CampaignUnit> + 'a,
+    ) -> impl Iterator<Item = PackedKey> + 'a {
+        let mut text = KeyText::default();
+        units.map(move |unit| {
+            text.clear();
+            self.describe(unit, &mut text);
+            text.digest()
+        })
+    }
+
+    /// All that the result of a unit may depend on.
+    fn describe(&self, unit: CampaignUnit, text: &mut KeyText) {
         let (instance, tool) = (&self.instances[unit.instance], &self.tools[unit.tool]);
-        let content = |file: usize| self.files[file].sha256.clone();
-        let number = |number: u64| number.to_string();
-        let mut parts = vec![("unit", number(u64::from(FORMAT)))];
+        let content = |file: usize| self.files[file].sha256.as_str();
+        text.number("unit", u64::from(FORMAT));
         for (name, file) in &instance.networks {
-            parts.push(("name", name.clone().unwrap_or_default()));
-            parts.push(("network", content(*file).to_string()));
+            text.part("name", name.as_deref().unwrap_or_default());
+            text.part("network", content(*file));
         }
-        parts.push(("property", content(instance.property_file).to_string()));
-        parts.extend(instance.beside.iter().map(|&file| ("beside", content(file).to_string())));
+        text.part("property", content(instance.property_file));
+        instance.beside.iter().for_each(|&file| text.part("beside", content(file)));
         match tool.kind {
             ToolKind::Ours => {
-                parts.push(("threads", number(self.limits.threads as u64)));
-                parts.extend(tool.arguments.iter().map(|argument| ("argument", argument.clone())));
+                text.number("threads", self.limits.threads as u64);
+                tool.arguments.iter().for_each(|argument| text.part("argument", argument));
             }
-            ToolKind::Marabou => parts.push(("tool", "marabou".to_owned())),
+            ToolKind::Marabou => text.part("tool", "marabou"),
             // A script is told the category, and may do with it what it likes.
-            ToolKind::Script => parts.push(("category", instance.benchmark.clone())),
+            ToolKind::Script => text.part("category", &instance.benchmark),
         }
-        parts.push(("version", tool.version.clone()));
-        parts.push(("seed", number(unit.seed)));
-        parts.push(("milliseconds", format!("{:.0}", 1000.0 * instance.limit)));
-        parts.push(("memory", number(self.limits.memory.unwrap_or_default())));
-        let parts: Vec<(&str, &str)> = parts.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        Key::of(&parts)
+        text.part("version", &tool.version);
+        text.number("seed", unit.seed);
+        text.part("milliseconds", &format!("{:.0}", 1000.0 * instance.limit));
+        text.number("memory", self.limits.memory.unwrap_or_default());
     }
 
     /// Processor seconds that all units together take at most.

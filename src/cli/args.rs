@@ -11,7 +11,7 @@ use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 pub(super) use attack::{Attack, ChannelOrderArg};
 pub(super) use campaign::{
     CampaignAnswer, CampaignArgs, CampaignCollect, CampaignPlan, CampaignRun, CampaignSplit, CampaignStatus,
-    CampaignStep, CampaignSubmit, PlanWishes, SplitByArg,
+    CampaignStep, CampaignSubmit, PlanWishes, SplitByArg, is_run,
 };
 pub(super) use point::{BoxNorm, Language, NearArgs, PropertyArgs, RadiusArgs};
 

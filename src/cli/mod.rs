@@ -77,7 +77,11 @@ impl Invocation {
 
     /// The arguments as their reader wants them, behind a name.
     fn line(&self) -> impl Iterator<Item = OsString> {
-        std::iter::once(NAME.into()).chain(self.arguments.iter().cloned())
+        let mut words = self.arguments.clone();
+        if args::is_run(&words) {
+            words.insert(1, "run".into());
+        }
+        std::iter::once(NAME.into()).chain(words)
     }
 }
 

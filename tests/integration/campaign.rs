@@ -523,6 +523,11 @@ fn a_plan_is_a_file_that_says_all_of_it() {
         (Some(0), "4 units run (4 sat); 0 had results already"),
         "{run:?}"
     );
+    // `run` may be left out, and `plan.toml` is no step that is misspelt.
+    let again = campaign(&program, &["all/plan.toml", "--output", "c", "--quiet"]);
+    assert_eq!(again.first_line(), "0 units run; 4 had results already", "{again:?}");
+    let misspelt = campaign(&program, &["colect", "c.csv"]);
+    assert!(misspelt.exit == Some(2) && misspelt.err.contains("'collect'"), "{misspelt:?}");
     let collected = campaign(&program, &["collect", "c", "--csv", "c.csv"]);
     assert!(
         collected.has_row("counterpatch | sum | 2 | 2") && collected.has_row("corners | sum | 2 | 2"),
@@ -544,31 +549,28 @@ fn a_plan_is_a_file_that_says_all_of_it() {
     }
 }
 
-/// With a list of our own in the place of the data that they name.
+/// With a list of our own in the place of the data that they name, and a program of the name of each that they run.
 #[test]
 fn the_plans_of_the_project_are_plans() {
     let program = folder("");
     let rows = ["sat", "unsat", "unknown"]
-        .map(|truth| format!("all/sum/sum.onnx,all/sum/possible.vnnlib,60,{truth}\n"));
-    program.write("list.csv", format!("onnx,vnnlib,timeout,truth\n{}", rows.concat()));
+        .map(|truth| format!("acasxu_2023,all/sum/sum.onnx,all/sum/possible.vnnlib,60,{truth}\n"));
+    program.write("list.csv", format!("benchmark,onnx,vnnlib,timeout,truth\n{}", rows.concat()));
+    fs::create_dir(program.path().join("bin")).unwrap();
+    fs::copy(program.path().join("tool.sh"), program.path().join("bin/Marabou")).unwrap();
+    let path = format!("{}:{}", program.path().join("bin").display(), std::env::var("PATH").unwrap());
     let plans = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/benchmarks/plans")).unwrap();
     let plans = plans
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|end| end == "toml"));
     let names: Vec<String> = plans
         .map(|plan| {
-            let run = campaign(
-                &program,
-                &[
-                    "plan",
-                    plan.to_str().unwrap(),
-                    "list.csv",
-                    "--output",
-                    plan.file_stem().unwrap().to_str().unwrap(),
-                ],
-            );
-            assert_eq!(run.exit, Some(0), "{plan:?}: {run:?}");
-            plan.file_stem().unwrap().to_string_lossy().into_owned()
+            let name = plan.file_stem().unwrap().to_string_lossy().into_owned();
+            let arguments =
+                ["campaign", "plan", plan.to_str().unwrap(), "list.csv", "--output", name.as_str()];
+            let output = program.command(&arguments).env("PATH", &path).output().unwrap();
+            assert!(output.status.success(), "{plan:?}: {}", String::from_utf8_lossy(&output.stderr));
+            name
         })
         .collect();
     assert!(names.iter().any(|name| name == "known-sat"), "{names:?}");

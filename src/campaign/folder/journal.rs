@@ -63,7 +63,7 @@ impl CampaignFolder {
             *own = open().ok();
         }
         // The end of line in front, too: whatever was cut short before does not take this line with it.
-        let line = format!("\n{} {}\n", sum(text.trim_end().as_bytes()), text.trim_end());
+        let line = format!("\n{:08x} {}\n", sum(text.trim_end().as_bytes()), text.trim_end());
         if own.as_mut().is_some_and(|file| file.write_all(line.as_bytes()).is_err()) {
             *own = None;
         }
@@ -144,14 +144,15 @@ impl OpenJournals {
 fn whole(line: &[u8]) -> Option<&str> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let (head, text) = line.split_at_checked(HEAD)?;
-    let is_whole = head.strip_suffix(b" ")? == sum(text).as_bytes();
+    let digits = std::str::from_utf8(head.strip_suffix(b" ")?).ok()?;
+    let is_whole = u32::from_str_radix(digits, 16) == Ok(sum(text));
     is_whole.then(|| std::str::from_utf8(text).ok()).flatten()
 }
 
-fn sum(text: &[u8]) -> String {
+fn sum(text: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(text);
-    format!("{:08x}", crc.sum())
+    crc.sum()
 }
 
 #[cfg(test)]
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn only_whole_lines_are_read() {
-        let line = |text: &str| format!("\n{} {text}\n", sum(text.as_bytes()));
+        let line = |text: &str| format!("\n{:08x} {text}\n", sum(text.as_bytes()));
         let (one, two) = (line("{\"a\":1}"), line("{\"b\":\"\u{e4}\"}"));
         let both = ["{\"a\":1}", "{\"b\":\"\u{e4}\"}"];
         check(format!("{one}{two}").as_bytes(), &both);

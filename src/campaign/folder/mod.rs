@@ -215,20 +215,14 @@ impl CampaignFolder {
         }
     }
 
-    /// Goes over the keys of all results that are there, readable or not, each with a way to ask for its file's length in bytes.
+    /// The keys of all results that are there, readable or not, each with its file's length in bytes.
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn listed(&self, mut each: impl FnMut(&str, &dyn Fn() -> u64)) -> Result<(), FolderError> {
-        let entries = entries(&self.units());
-        for entry in entries.map_err(|source| FolderError::Read { path: self.units(), source })? {
-            let name = entry.file_name();
-            if let Some(key) = name.to_str().and_then(|name| name.strip_suffix(".json")) {
-                // Asked for in the order of the list: network file systems send both together. A file that is gone has none.
-                each(key, &|| entry.metadata().map_or(0, |file| file.len()));
-            }
-        }
-        Ok(())
+    pub(super) fn lengths(&self) -> Result<Vec<(PackedKey, u64)>, FolderError> {
+        // Asked for in the order of the list: network file systems send both together. A file that is gone has none.
+        let length = |entry: fs::DirEntry| entry.metadata().map_or(0, |file| file.len());
+        Ok(self.listed()?.map(|(key, entry)| (key, length(entry))).collect())
     }
 
     /// The keys of all results that are there now.
@@ -236,9 +230,17 @@ impl CampaignFolder {
     /// # Errors
     /// If the system refuses.
     pub fn keys(&self) -> Result<ListedKeys, FolderError> {
-        let mut keys = HashSet::new();
-        self.listed(|key, _| keys.extend(packed(key)))?;
-        Ok(ListedKeys(keys))
+        Ok(ListedKeys(self.listed()?.map(|(key, _)| key).collect()))
+    }
+
+    fn listed(&self) -> Result<impl Iterator<Item = (PackedKey, fs::DirEntry)> + use<>, FolderError> {
+        let entries =
+            entries(&self.units()).map_err(|source| FolderError::Read { path: self.units(), source })?;
+        let keyed = |entry: fs::DirEntry| {
+            let key = packed(entry.file_name().to_str()?.strip_suffix(".json")?)?;
+            Some((key, entry))
+        };
+        Ok(entries.filter_map(keyed))
     }
 
     /// Puts a file that is no result aside, so that a new one can take its name.

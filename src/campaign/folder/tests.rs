@@ -51,10 +51,8 @@ fn a_result_is_written_once_with_what_stands_beside_it() {
     assert_eq!((found.verdict, found.resources), (first.verdict, first.resources));
     let witness = fs::read(folder.beside(found.witness.as_deref().unwrap())).unwrap();
     assert_eq!(witness, b"sat\n");
-    let mut listed = Vec::new();
-    folder.listed(|key, bytes| listed.push((key.to_owned(), bytes()))).unwrap();
     let bytes = fs::metadata(folder.result_path(&first.key)).unwrap().len();
-    assert_eq!(listed, [(first.key.to_string(), bytes)]);
+    assert_eq!(folder.lengths().unwrap(), [(packed(first.key.as_str()).unwrap(), bytes)]);
     let keys = folder.keys().unwrap();
     assert!(keys.contains(&first.key) && !keys.contains(&key("b")));
     assert_eq!(fs::read_dir(folder.units()).unwrap().count(), 2, "nothing else is left");

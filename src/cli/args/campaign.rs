@@ -1,6 +1,7 @@
 //! What was typed of `counterpatch campaign`.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -16,7 +17,7 @@ pub(in crate::cli) struct CampaignArgs {
 pub(in crate::cli) enum CampaignStep {
     /// Read lists of instances and all their files, and write a plan: instances x tools x seeds
     Plan(CampaignPlan),
-    /// Run the units that nobody has run and nobody is running; any number of these may work on one folder
+    /// Run the units that nobody has run and nobody is running; any number of these may work on one folder. `run` may be left out
     Run(CampaignRun),
     /// Split one hard question into a campaign of its parts, which any number of machines may run
     Split(CampaignSplit),
@@ -30,6 +31,18 @@ pub(in crate::cli) enum CampaignStep {
     Submit(CampaignSubmit),
 }
 
+/// Whether `campaign` stands without a step: `campaign PLAN --output DIR` is `campaign run PLAN --output DIR`. A word that is
+/// neither a step nor a file is left to the parser, which knows what it is like.
+pub(in crate::cli) fn is_run(arguments: &[OsString]) -> bool {
+    let [command, words @ ..] = arguments else { return false };
+    let is_step = |word: &OsString| {
+        word.to_str().is_some_and(|word| {
+            CampaignStep::has_subcommand(word) || matches!(word, "help" | "--help" | "-h")
+        })
+    };
+    command == "campaign" && !words.iter().any(is_step) && words.iter().any(|word| Path::new(word).exists())
+}
+
 /// What a plan is made of; of a plan that exists, all is said.
 #[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct PlanWishes {
@@ -40,9 +53,13 @@ pub(in crate::cli) struct PlanWishes {
     /// VNN-COMP; NAME=TOOL calls it so in results. May be repeated [default: ours]
     #[arg(long = "tool", value_name = "TOOL")]
     pub(in crate::cli) tools: Vec<String>,
-    /// Only rows of the lists whose column COLUMN is VALUE, such as truth=sat; may be repeated
+    /// Only rows of the lists whose column COLUMN is VALUE, such as truth=sat; may be repeated, and several values of one column
+    /// are alternatives
     #[arg(long = "where", value_name = "COLUMN=VALUE", value_parser = wanted)]
     pub(in crate::cli) wanted: Vec<(String, String)>,
+    /// At most so many rows of each benchmark in a list, spread evenly over them
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) sample: Option<usize>,
     /// Seconds that a unit may take at most, whatever its list says; needed for lists that say nothing
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     pub(in crate::cli) timeout_cap: Option<String>,
@@ -65,7 +82,8 @@ fn wanted(text: &str) -> Result<(String, String), String> {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CampaignPlan {
     /// Lists of instances (CSV, as VNN-COMP's instances.csv), or folders that hold some, in themselves or below; or one file (TOML)
-    /// that names such lists (`instances`) and may say the options below: seeds, tools, where, timeout_cap, memory, threads
+    /// that names such lists (`instances`) and may say the options below: seeds, tools, where, sample, timeout_cap,
+    /// memory, threads
     #[arg(required = true, value_name = "FOLDER|CSV|TOML")]
     pub(in crate::cli) lists: Vec<PathBuf>,
     /// The campaign's folder

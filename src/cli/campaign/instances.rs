@@ -24,6 +24,32 @@ struct Lists {
     benchmark: String,
 }
 
+/// Which rows of a list are meant.
+pub(super) struct WantedRows<'a> {
+    /// Those whose columns hold these values.
+    pub(super) wanted: &'a [(String, String)],
+    /// Of these at most so many of each benchmark, spread evenly.
+    pub(super) most: usize,
+}
+
+impl WantedRows<'_> {
+    fn sampled(&self, listings: Vec<Listing>) -> Vec<Listing> {
+        let mut sizes: BTreeMap<Option<String>, (usize, usize)> = BTreeMap::new();
+        for row in &listings {
+            sizes.entry(row.benchmark.clone()).or_default().0 += 1;
+        }
+        let is_chosen = |row: &Listing| {
+            let Some((size, place)) = sizes.get_mut(&row.benchmark) else { return false };
+            let count = self.most.min(*size);
+            // Row `place` is the first behind a multiple of size / count.
+            let chosen = (*place * count).div_ceil(*size) * *size / count == *place;
+            *place += 1;
+            chosen
+        };
+        listings.into_iter().filter(is_chosen).collect()
+    }
+}
+
 /// All instances and their files.
 #[derive(Default)]
 pub(super) struct Instances {
@@ -50,17 +76,17 @@ impl Instances {
     /// If a list cannot be read, a row has no limit, or files are missing: those are all said before.
     pub(super) fn read(
         lists: &[PathBuf],
-        wanted: &[(String, String)],
+        rows: &WantedRows<'_>,
         cap: Option<Duration>,
     ) -> Result<Self, CampaignFailure> {
         let mut all = Self::default();
         for list in lists.iter().map(|path| found(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten()
         {
-            all.add(&list, wanted, cap)?;
+            all.add(&list, rows, cap)?;
         }
         if all.instances.is_empty() && all.unusable.is_empty() {
             return Err(CampaignFailure::NoRows(
-                wanted.iter().map(|(column, value)| format!("{column}={value}")).collect(),
+                rows.wanted.iter().map(|(column, value)| format!("{column}={value}")).collect(),
             ));
         }
         match all.unusable.len() {
@@ -78,7 +104,7 @@ impl Instances {
     fn add(
         &mut self,
         list: &Lists,
-        wanted: &[(String, String)],
+        rows: &WantedRows<'_>,
         cap: Option<Duration>,
     ) -> Result<(), CampaignFailure> {
         let path = &list.path;
@@ -86,10 +112,10 @@ impl Instances {
             .map_err(|source| CampaignFailure::File { path: path.clone(), source })?;
         let text =
             text::decoded(bytes.clone()).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned());
-        let listings = campaign::listings(&text, wanted)
+        let listings = campaign::listings(&text, rows.wanted)
             .map_err(|source| CampaignFailure::List { path: path.clone(), source })?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        for listing in listings {
+        for listing in rows.sampled(listings) {
             let cap = cap.map(|cap| cap.as_secs_f64());
             let limit = match (listing.limit, cap) {
                 (Some(limit), Some(cap)) => limit.min(cap),
@@ -267,13 +293,21 @@ mod tests {
 
     /// Lists in a folder, and what is planned: `benchmark network property limit`, or what is wrong.
     fn check(files: &[(&str, &str)], cap: Option<u64>, want: Result<&[&str], &str>) {
+        check_most(files, usize::MAX, cap, want);
+    }
+
+    fn check_most(files: &[(&str, &str)], most: usize, cap: Option<u64>, want: Result<&[&str], &str>) {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let read = Instances::read(&[folder.path().to_path_buf()], &[], cap.map(Duration::from_secs));
+        let read = Instances::read(
+            &[folder.path().to_path_buf()],
+            &WantedRows { wanted: &[], most },
+            cap.map(Duration::from_secs),
+        );
         let line = |instance: &PlannedInstance| {
             let PlannedInstance { benchmark, network, property, limit, .. } = instance;
             format!("{benchmark} {network} {property} {limit}")
@@ -285,6 +319,27 @@ mod tests {
                 let error = got.unwrap_err().to_string();
                 assert!(error.contains(want), "{error}");
             }
+        }
+    }
+
+    #[test]
+    fn a_sample_is_spread_evenly_over_each_benchmark() {
+        let rows: String = (1..=7).map(|limit| format!("b,n.onnx,p.vnnlib,{limit}\n")).collect();
+        let rows = rows + "c,n.onnx,p.vnnlib,8\n";
+        let files = [("n.onnx", "n"), ("p.vnnlib", "p"), ("instances.csv", rows.as_str())];
+        let cases: [(usize, &[u32]); 5] = [
+            (1, &[1, 8]),
+            (2, &[1, 4, 8]),
+            (3, &[1, 3, 5, 8]),
+            (6, &[1, 2, 3, 4, 5, 6, 8]),
+            (99, &[1, 2, 3, 4, 5, 6, 7, 8]),
+        ];
+        for (most, limits) in cases {
+            let benchmark = |limit: &u32| if *limit == 8 { 'c' } else { 'b' };
+            let want: Vec<String> =
+                limits.iter().map(|limit| format!("{} n.onnx p.vnnlib {limit}", benchmark(limit))).collect();
+            let want: Vec<&str> = want.iter().map(String::as_str).collect();
+            check_most(&files, most, None, Ok(&want));
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::CampaignFailure;
-use super::instances::Instances;
+use super::instances::{Instances, WantedRows};
 use super::recipe;
 use crate::campaign::{self, Campaign, CampaignFolder, CampaignTool, Digest, ToolKind, UnitLimits};
 use crate::cli::args::{self, Arguments};
@@ -37,8 +37,17 @@ pub(super) fn make(
         memory: wishes.memory.as_deref().map(config::bytes).transpose()?,
     };
     let tools = tools(&wishes.tools)?;
-    let Instances { instances, files, duplicates, .. } = Instances::read(&lists, &wishes.wanted, cap)?;
+    let rows = WantedRows { wanted: &wishes.wanted, most: sample(wishes.sample)? };
+    let Instances { instances, files, duplicates, .. } = Instances::read(&lists, &rows, cap)?;
     Ok((Campaign::new(limits, tools, seeds, files, instances), duplicates))
+}
+
+/// How many rows of a benchmark at most.
+fn sample(most: Option<usize>) -> Result<usize, CampaignFailure> {
+    match most {
+        Some(0) => Err(CampaignFailure::Number { option: "sample", number: 0, most: usize::MAX }),
+        most => Ok(most.unwrap_or(usize::MAX)),
+    }
 }
 
 fn in_words(plan: &Campaign, duplicates: usize, folder: &Path) -> String {

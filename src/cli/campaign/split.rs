@@ -37,11 +37,10 @@ pub(super) fn run(args: &args::CampaignSplit) -> Result<Exit, CampaignFailure> {
     let list = write_list(&folder, &networks, texts.len())?;
     let wishes = args::PlanWishes {
         seeds: split.is_by_seeds().then(|| format!("0..{}", args.parts - 1)),
-        tools: Vec::new(),
-        wanted: Vec::new(),
         timeout_cap: Some(args.timeout.clone()),
         memory: args.memory.clone(),
         threads: args.threads,
+        ..args::PlanWishes::default()
     };
     let (plan, _) = plan::make(&[list], &wishes)?;
     folder.begin(&plan)?;
