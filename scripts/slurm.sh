@@ -1,12 +1,13 @@
 #!/bin/sh
-# A Slurm cluster on this machine, without systemd, for tests: `slurm.sh start FOLDER` starts a controller and two nodes, whose
-# files are all below FOLDER, and prints the path of the configuration, which SLURM_CONF must name for sbatch and the others;
-# `slurm.sh stop FOLDER` ends them. Debian: apt-get install slurmctld slurmd slurm-client munge. Needs root.
+# A Slurm cluster on this machine, without systemd, for tests: `slurm.sh start FOLDER [CPUS]` starts a controller and two nodes of so
+# many processors (2), whose files are all below FOLDER, and prints the path of the configuration, which SLURM_CONF must name for
+# sbatch and the others; `slurm.sh stop FOLDER` ends them. Debian: apt-get install slurmctld slurmd slurm-client munge. Needs root.
 set -eu
 
-usage() { echo "usage: slurm.sh start|stop FOLDER" >&2; exit 2; }
-[ $# -eq 2 ] || usage
+usage() { echo "usage: slurm.sh start FOLDER [CPUS], or slurm.sh stop FOLDER" >&2; exit 2; }
+if [ $# -lt 2 ] || [ $# -gt 3 ]; then usage; fi
 command=$1
+cpus=${3:-2}
 mkdir -p "$2"
 folder=$(cd "$2" && pwd)
 # Ports that a Slurm of the machine does not use: its own are 6817 and 6818.
@@ -51,8 +52,8 @@ ReturnToService=2
 KillWait=5
 MinJobAge=30
 SchedulerParameters=batch_sched_delay=0,sched_interval=2
-NodeName=node0 NodeHostname=$host NodeAddr=127.0.0.1 Port=$FIRST_NODE CPUs=2 RealMemory=1000
-NodeName=node1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((FIRST_NODE + 1)) CPUs=2 RealMemory=1000
+NodeName=node0 NodeHostname=$host NodeAddr=127.0.0.1 Port=$FIRST_NODE CPUs=$cpus RealMemory=1000
+NodeName=node1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((FIRST_NODE + 1)) CPUs=$cpus RealMemory=1000
 PartitionName=main Nodes=node0,node1 Default=YES MaxTime=INFINITE State=UP
 CONF
 }

@@ -37,7 +37,8 @@ tests() {
         cargo test --locked --workspace --lib --bins --tests
     fi
     cargo test --locked --workspace --doc
-    cargo test --locked -p vnnlib --features serde --test tree
+    # With the whole workspace, so that its dependencies need not be compiled once more with fewer features.
+    cargo test --locked --workspace --features vnnlib/serde --test tree
     tests_with_data
 }
 
@@ -56,7 +57,7 @@ tests_with_data() {
     can_mount && ignored_tests --test integration -- a_full_disk_loses_nothing_that_was_done a_unit_that_had_no_room_to_work_in_has_not_failed
     [ -e "$benchmarks/../claims_2025/claims.csv" ] && ignored_tests --test integration -- public_witnesses_get_their_official_verdicts
     command -v slurmctld >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ] && ignored_tests --test integration -- campaigns_run_on_slurm
-    [ -e "$benchmarks/instances.csv" ] && ignored_tests -p vnnlib --test benchmarks -- all_files_of_the_competition_are_accepted_and_printed_back
+    [ -e "$benchmarks/instances.csv" ] && ignored_tests --workspace --test benchmarks -- all_files_of_the_competition_are_accepted_and_printed_back
     return 0
 }
 
@@ -146,8 +147,9 @@ operators() {
         printf '*** SKIPPED: single operators beside ONNX Runtime: no .venv-judge and no list of its packages ***\n' >&2
         return
     fi
-    cargo build --locked --release --example probe
-    .venv-judge/bin/python -W ignore benchmarks/operators_vs_ort.py --count 1000 --seed 7 --quiet
+    # In the profile of the tests: optimised at link time the build takes minutes, and the comparison takes seconds either way.
+    cargo build --locked --example probe
+    PROBE=${CARGO_TARGET_DIR:-target}/debug/examples/probe .venv-judge/bin/python -W ignore benchmarks/operators_vs_ort.py --count 1000 --seed 7 --quiet
 }
 
 instances() {

@@ -5,11 +5,13 @@ CAMPAIGN is a planned folder. On one machine two processes `campaign run --jobs 
 unit's process, its guard or one of the two, which is then started again. With --slurm CLUSTER, the folder of a cluster of
 `scripts/slurm.sh` with SLURM_CONF set, `campaign submit --wait` does the work, and a kill takes a unit's process, a task
 (`scontrol requeue`), a node (slurmd and all that it runs; it comes back) or the process that submits and waits, which then waits
-again. Kills are spread evenly over --seconds. Starts of units are counted from outside, as the claims that the kernel reports
-(inotifywait, package inotify-tools).
+again (the nodes should have a processor each, `slurm.sh start CLUSTER 1`: a submission does not end the tasks of the one before). Kills are
+spread evenly over --seconds. Starts of units are counted from outside, by what the kernel reports (inotifywait,
+package inotify-tools): each start makes a folder in TMPDIR, which is one of this run's own, and each claim a file.
 
-Prints the kills by kind, units that were started more than once and were not killed, units without a result, and, with --against,
-units whose verdict differs from that of the same key in another campaign.
+Prints the kills by kind, how many units were started again, units that were claimed more than once though nobody had killed them (a
+claim is given back where a result has come in the meantime), and, with --against, units whose verdict differs from that of the same
+key in another campaign.
 """
 
 import argparse
@@ -21,9 +23,14 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
+
+
+# The exit status of `campaign submit --wait` where no task is left and units have no result.
+NO_TASK_LEFT = 15
 
 
 def processes():
@@ -49,12 +56,13 @@ def below(number, all_of_them):
 
 
 class Claims:
-    """The claims of a campaign, and how often each unit was claimed."""
+    """The claims of a campaign, how often each unit was claimed, and how many were started."""
 
     def __init__(self, folder):
         self.folder = folder / "claims"
-        self.starts = collections.Counter()
-        command = ["inotifywait", "-m", "-q", "-e", "create", "-e", "moved_to", "--format", "%f", str(self.folder)]
+        self.claimed, self.started = collections.Counter(), 0
+        os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="kills-")
+        command = ["inotifywait", "-m", "-q", "-e", "create", "-e", "moved_to", "--format", "%f", str(self.folder), os.environ["TMPDIR"]]
         self.watch = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         threading.Thread(target=self.read, daemon=True).start()
         time.sleep(0.5)
@@ -63,7 +71,8 @@ class Claims:
         for line in self.watch.stdout:
             key = line.strip().split(".")[0]
             if re.fullmatch("[0-9a-f]{64}", key):
-                self.starts[key] += 1
+                self.claimed[key] += 1
+            self.started += line.startswith("counterpatch-")
 
     def held(self, holder):
         """Keys that a process holds now."""
@@ -113,7 +122,7 @@ class Cluster:
 
     def submit(self):
         command = [self.options.program, "campaign", "submit", str(self.options.campaign), "--slurm", "--array-size", "2", "--wait"]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
 
     def drivers(self):
         folder = str(self.options.campaign)
@@ -158,10 +167,12 @@ class Cluster:
     def is_done(self):
         if self.waits.poll() is None:
             return False
-        if self.waits.returncode != 0:
-            # No task is left, and units are: what a person would do.
+        if self.waits.returncode == NO_TASK_LEFT:
+            # Units are: what a person would do.
             self.waits = self.submit()
             return False
+        if self.waits.returncode != 0:
+            sys.exit(f"campaign submit ended with {self.waits.returncode}")
         return True
 
 
@@ -221,10 +232,10 @@ def main():
     time.sleep(1)
     claims.watch.kill()
     found = verdicts(options.campaign)
-    twice = {key for key, count in claims.starts.items() if count > 1}
+    twice = {key for key, count in claims.claimed.items() if count > 1}
     print(f"kills: {dict(kinds)}; {seconds:.0f} s")
-    print(f"units with a result: {len(found)}; claimed: {len(claims.starts)}; claims: {claims.starts.total()}")
-    print(f"claimed more than once: {len(twice)}, of which nobody has killed: {len(twice - killed)}")
+    print(f"units with a result: {len(found)}; starts: {claims.started}, so {claims.started - len(found)} again; killed: {len(killed)}")
+    print(f"claims: {claims.claimed.total()}; claimed more than once: {len(twice)}, of which nobody has killed: {len(twice - killed)}")
     print(f"left behind: {len(list((options.campaign / 'claims').iterdir()))} claims")
     if options.against:
         before = verdicts(options.against)
