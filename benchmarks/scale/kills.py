@@ -162,7 +162,8 @@ class Cluster:
                 pass
         subprocess.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=killed"], check=True)
         subprocess.run(["slurmd", "-f", os.environ["SLURM_CONF"], "-N", node], check=True)
-        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=True)
+        # It may have come back by itself.
+        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], stderr=subprocess.DEVNULL, check=False)
 
     def is_done(self):
         if self.waits.poll() is None:

@@ -52,14 +52,16 @@ fn sample(most: Option<usize>) -> Result<usize, CampaignFailure> {
 
 fn in_words(plan: &Campaign, duplicates: usize, folder: &Path) -> String {
     let units = plan.units().count();
-    let hours = plan.most_cpu_seconds() / 3600.0;
+    let [expected, most] =
+        [plan.expected_cpu_seconds(), plan.most_cpu_seconds()].map(|seconds| seconds / 3600.0);
     let tools: Vec<&str> = plan.tools.iter().map(|tool| tool.name.as_str()).collect();
     let left_out = match duplicates {
         0 => String::new(),
         number => format!(" ({number} duplicates are left out)"),
     };
     format!(
-        "{units} units: {} instances{left_out} x {} tools ({}) x {} seeds; {} files; at most {hours:.2} processor hours\n\
+        "{units} units: {} instances{left_out} x {} tools ({}) x {} seeds; {} files; {expected:.2} processor hours \
+         expected, {most:.2} at most\n\
          run them: counterpatch campaign run {}\n",
         plan.instances.len(),
         plan.tools.len(),
