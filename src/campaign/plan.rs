@@ -421,7 +421,10 @@ pub(crate) mod tests {
         large.files[0].bytes = 60_000;
         assert!(large.expected_cpu_seconds() > plan.expected_cpu_seconds());
         large.instances.iter_mut().for_each(|instance| instance.limit = 0.01);
-        assert!((large.expected_cpu_seconds() - large.most_cpu_seconds()).abs() < 1e-9, "never more than the limit");
+        assert!(
+            (large.expected_cpu_seconds() - large.most_cpu_seconds()).abs() < 1e-9,
+            "never more than the limit"
+        );
     }
 
     #[test]

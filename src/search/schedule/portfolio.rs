@@ -38,6 +38,9 @@ const MOST_REGIONS: usize = 64;
 /// and PGD finds in 0.05 s; of ACAS Xu's (13,000) they take 0.1 ms.
 const LARGE: usize = 100_000;
 
+/// Free inputs up to which a region is one of few: there are better ways to search it than by gradients.
+const FEW: usize = 16;
+
 /// Work before inputs without a bound are searched further, at least; from then on each time that it has doubled.
 const FURTHER: u64 = 100_000_000;
 
@@ -314,10 +317,11 @@ impl<'a, T: Real> ThreadSearch<'a, T> {
         }
     }
 
-    /// In a large network: a round of the best strategy that needs nothing but the network, where the margin is best.
+    /// In a large network of many inputs: a round of the best strategy that needs nothing but the network, where the margin is best.
     fn begin_early(&mut self) -> Result<(), Halt> {
         let is_large = self.oracle.problem.network.multiplications() >= LARGE;
-        if !is_large || self.sites.is_empty() {
+        let has_many = self.sites.first().is_some_and(|site| site.region.free().nth(FEW).is_some());
+        if !(is_large && has_many) {
             return Ok(());
         }
         let early = self.table.iter().take_while(|entry| EARLY.contains(&entry.name)).count();
