@@ -10,6 +10,9 @@ cd "$(dirname "$0")/.."
 
 readonly STEPS=(needs format lints nodes tests documentation python release book setup_scripts competition_scripts conformance operators instances tables)
 
+# Where cargo builds.
+readonly TARGET=${CARGO_TARGET_DIR:-target}
+
 needs() { ./scripts/setup.sh --for-tests; }
 
 format() { cargo fmt --all --check; }
@@ -19,7 +22,7 @@ lints() {
     # What a program that uses the library compiles: without the command line and all that only it needs.
     cargo clippy --locked --lib --examples --no-default-features -- -D warnings
     # The fuzz targets are a workspace of their own, which nothing else compiles.
-    cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}" -- -D warnings
+    cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "$TARGET" -- -D warnings
     if command -v shellcheck >/dev/null 2>&1; then
         shellcheck scripts/*.sh benchmarks/*.sh .ci/run
     else
@@ -149,7 +152,7 @@ operators() {
     fi
     # In the profile of the tests: optimised at link time the build takes minutes, and the comparison takes seconds either way.
     cargo build --locked --example probe
-    PROBE=${CARGO_TARGET_DIR:-target}/debug/examples/probe .venv-judge/bin/python -W ignore benchmarks/operators_vs_ort.py --count 1000 --seed 7 --quiet
+    PROBE=$TARGET/debug/examples/probe .venv-judge/bin/python -W ignore benchmarks/operators_vs_ort.py --count 1000 --seed 7 --quiet
 }
 
 instances() {
