@@ -9,24 +9,28 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::report::{CommandEnding, GuardReport, Usage};
 use super::tree::Adopted;
 use crate::cli::args;
 use crate::cli::exit::Exit;
 
-/// Between two looks at the command and its memory, at most; the first follow each other faster, so that a command of
-/// milliseconds costs milliseconds.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Between two looks at the memory of the command's tree, at most: a look takes a millisecond. The first follow each other faster.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Between the first two looks.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 
-/// What the other end of the pipe says.
+/// What the guard waits for: what the other end of the pipe says, and the command's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum GuardWord {
+    /// The command has ended.
+    Ended,
     /// End the command, and report.
     End,
     /// Nobody is there any more.
@@ -35,10 +39,11 @@ enum GuardWord {
 
 /// Runs the command.
 pub(in crate::cli) fn run(args: &args::Guard) -> Exit {
-    let words = watch_input();
+    let (sender, words) = channel();
+    watch_input(sender.clone());
     let ending = match Adopted::all() {
         Ok(adopted) => {
-            let ending = attend(args, &words, adopted);
+            let ending = attend(args, sender, &words, adopted);
             adopted.end_all();
             ending
         }
@@ -50,7 +55,7 @@ pub(in crate::cli) fn run(args: &args::Guard) -> Exit {
         let _ = writeln!(io::stdout(), "{}", finish.to_line());
         let _ = io::stdout().flush();
         // Until the results are read, or the reader is gone. An error says the latter.
-        while words.recv() == Ok(GuardWord::End) {}
+        while matches!(words.recv(), Ok(GuardWord::End | GuardWord::Ended)) {}
     }
     // Its owner may have removed it.
     let _ = fs::remove_dir_all(&args.scratch);
@@ -58,8 +63,7 @@ pub(in crate::cli) fn run(args: &args::Guard) -> Exit {
 }
 
 /// Passes on what standard input says.
-fn watch_input() -> Receiver<GuardWord> {
-    let (sender, receiver) = channel();
+fn watch_input(sender: Sender<GuardWord>) {
     thread::spawn(move || {
         let mut byte = [0];
         // The receiver lives as long as the process.
@@ -68,19 +72,36 @@ fn watch_input() -> Receiver<GuardWord> {
         }
         let _ = sender.send(GuardWord::Gone);
     });
-    receiver
+}
+
+/// Says when the command has ended. It stays to be reaped. Without a thread for it the end is seen at the next look.
+fn watch_end(child: &Child, sender: Sender<GuardWord>) {
+    let id = Pid::from_child(child);
+    let wait = move || {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(id), options), Err(Errno::INTR)) {}
+        let _ = sender.send(GuardWord::Ended);
+    };
+    let _ = thread::Builder::new().spawn(wait);
 }
 
 /// Waits for the command's end; `None` if the other side went first.
-fn attend(args: &args::Guard, words: &Receiver<GuardWord>, adopted: Adopted) -> Option<CommandEnding> {
+fn attend(
+    args: &args::Guard,
+    sender: Sender<GuardWord>,
+    words: &Receiver<GuardWord>,
+    adopted: Adopted,
+) -> Option<CommandEnding> {
     let mut child = match start(args) {
         Ok(child) => child,
         Err(error) => return Some(CommandEnding::NotStarted(error.to_string())),
     };
+    watch_end(&child, sender);
     let mut pause = FIRST_PAUSE;
     loop {
         match words.recv_timeout(pause) {
             Err(RecvTimeoutError::Timeout) => pause = (2 * pause).min(PAUSE),
+            Ok(GuardWord::Ended) => {}
             Ok(GuardWord::End) => return Some(CommandEnding::Stopped),
             Ok(GuardWord::Gone) | Err(RecvTimeoutError::Disconnected) => return None,
         }
