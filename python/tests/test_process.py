@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import shlex
 import signal
 import subprocess
 import sys
@@ -121,3 +122,14 @@ def test_the_page_of_python_runs(monkeypatch):
         exec(compile(program, str(page), "exec"), names)
     assert programs and names["verdict"].status == "sat", names
     assert os.getcwd() == str(ROOT) and signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_readme_runs(tmp_path):
+    page = (ROOT / "README.md").read_text()
+    [(name, query)] = re.findall(r"```lisp,file=(\S+)\n(.*?)```", page, re.DOTALL)
+    (tmp_path / name).write_text(query)
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    [line] = [line for line in page.split("\n") if line.startswith("python -c ")]
+    _, option, program = shlex.split(line)
+    done = subprocess.run([sys.executable, option, program], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.startswith("sat {"), done
