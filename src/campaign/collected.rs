@@ -189,7 +189,7 @@ impl WantedUnits {
         let count = plan.units().count();
         let (mut units, mut places) = (Vec::with_capacity(count), KeyTable::default());
         places.reserve(count);
-        for (unit, key) in plan.units().zip(plan.packed_keys(plan.units())) {
+        for (unit, key) in plan.keyed_units() {
             let [benchmark, network, property] = instances[unit.instance];
             let asked = Asked { benchmark, network, property, tool: tools[unit.tool], seed: unit.seed };
             let fresh = places.len() as u32;

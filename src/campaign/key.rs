@@ -51,7 +51,7 @@ impl KeyText {
 
     /// Adds a number and its name.
     pub(super) fn number(&mut self, name: &str, value: u64) {
-        // Of a value that has no other text than its digits.
+        // The length that its text would have, without that text: a million units have five numbers each.
         let digits = value.checked_ilog10().unwrap_or(0) + 1;
         let _ = writeln!(self.0, "{name} {digits}:{value}");
     }

@@ -209,16 +209,13 @@ impl Campaign {
         unpacked(&text.digest())
     }
 
-    /// The keys of some units, which may be a million.
-    pub(super) fn packed_keys<'a>(
-        &'a self,
-        units: impl Iterator<Item = CampaignUnit> + 'a,
-    ) -> impl Iterator<Item = PackedKey> + 'a {
+    /// All units with their keys, of which there may be a million.
+    pub(super) fn keyed_units(&self) -> impl Iterator<Item = (CampaignUnit, PackedKey)> {
         let mut text = KeyText::default();
-        units.map(move |unit| {
+        self.units().map(move |unit| {
             text.clear();
             self.describe(unit, &mut text);
-            text.digest()
+            (unit, text.digest())
         })
     }
 

@@ -1,6 +1,7 @@
 //! What was typed of `counterpatch campaign`.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -59,7 +60,7 @@ pub(in crate::cli) struct PlanWishes {
     pub(in crate::cli) wanted: Vec<(String, String)>,
     /// At most so many rows of each benchmark in a list, spread evenly over them
     #[arg(long, value_name = "N")]
-    pub(in crate::cli) sample: Option<usize>,
+    pub(in crate::cli) sample: Option<NonZeroUsize>,
     /// Seconds that a unit may take at most, whatever its list says; needed for lists that say nothing
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     pub(in crate::cli) timeout_cap: Option<String>,

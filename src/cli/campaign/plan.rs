@@ -1,5 +1,6 @@
 //! `counterpatch campaign plan`: lists of instances in, a plan out.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,17 +38,10 @@ pub(super) fn make(
         memory: wishes.memory.as_deref().map(config::bytes).transpose()?,
     };
     let tools = tools(&wishes.tools)?;
-    let rows = WantedRows { wanted: &wishes.wanted, most: sample(wishes.sample)? };
+    let rows =
+        WantedRows { wanted: &wishes.wanted, most: wishes.sample.map_or(usize::MAX, NonZeroUsize::get) };
     let Instances { instances, files, duplicates, .. } = Instances::read(&lists, &rows, cap)?;
     Ok((Campaign::new(limits, tools, seeds, files, instances), duplicates))
-}
-
-/// How many rows of a benchmark at most.
-fn sample(most: Option<usize>) -> Result<usize, CampaignFailure> {
-    match most {
-        Some(0) => Err(CampaignFailure::Number { option: "sample", number: 0, most: usize::MAX }),
-        most => Ok(most.unwrap_or(usize::MAX)),
-    }
 }
 
 fn in_words(plan: &Campaign, duplicates: usize, folder: &Path) -> String {

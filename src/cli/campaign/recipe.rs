@@ -14,6 +14,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -29,7 +30,7 @@ struct PlanFile {
     instances: Vec<PathBuf>,
     #[serde(default, rename = "where")]
     wanted: BTreeMap<String, WantedValues>,
-    sample: Option<usize>,
+    sample: Option<NonZeroUsize>,
     seeds: Option<String>,
     #[serde(default)]
     tools: Vec<String>,
@@ -184,7 +185,7 @@ mod tests {
             seeds: Some("3".into()),
             tools: vec!["ours".into()],
             wanted: vec![("truth".into(), "unsat".into()), ("b".into(), "z".into())],
-            sample: Some(5),
+            sample: NonZeroUsize::new(5),
             threads: Some(1),
             ..PlanWishes::default()
         };

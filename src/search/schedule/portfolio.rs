@@ -325,11 +325,7 @@ impl<'a, T: Real> ThreadSearch<'a, T> {
             return Ok(());
         }
         let early = self.table.iter().take_while(|entry| EARLY.contains(&entry.name)).count();
-        let mut site = self.sites.swap_remove(0);
-        self.add_strategies(&mut site, early);
-        self.sites.push(site);
-        let last = self.sites.len() - 1;
-        self.sites.swap(0, last);
+        self.equip(1, early);
         self.go_to(0);
         // The last one finds most; the first one has had the first look.
         if early > 1 { self.round(0, early - 1) } else { Ok(()) }
@@ -392,11 +388,16 @@ impl<'a, T: Real> ThreadSearch<'a, T> {
     }
 
     fn add_all_strategies(&mut self) {
-        let mut sites = std::mem::take(&mut self.sites);
+        self.equip(self.sites.len(), self.table.len());
+    }
+
+    /// Makes the first `count` strategies for the first `sites` regions.
+    fn equip(&mut self, sites: usize, count: usize) {
+        let mut all = std::mem::take(&mut self.sites);
         timed(self.observer, Activity::Planning, || {
-            sites.iter_mut().for_each(|site| self.add_strategies(site, self.table.len()));
+            all.iter_mut().take(sites).for_each(|site| self.add_strategies(site, count));
         });
-        self.sites = sites;
+        self.sites = all;
     }
 
     /// Makes those of the first `count` strategies that the site does not have yet.
