@@ -69,6 +69,7 @@ pub mod cli;
 pub mod counterexample;
 #[doc(hidden)]
 pub mod csv;
+mod dispatch;
 pub mod error;
 #[doc(hidden)]
 pub mod escape;

@@ -76,7 +76,7 @@ fn alone(model: &Model, node: &Node) -> Option<Engine> {
 fn tensor(element: ElementType, shape: Vec<usize>, values: Vec<f64>) -> Tensor {
     let data = match element {
         ElementType::Float64 => Data::F64(values),
-        _ => Data::F32(values.into_iter().map(|x| in_type(element, x) as f32).collect()),
+        _ => Data::F32(values.into_iter().map(|x| in_type(element, x) as f32).collect::<Vec<_>>().into()),
     };
     Tensor { element, shape, data }
 }

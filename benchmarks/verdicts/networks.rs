@@ -153,7 +153,7 @@ impl<'r> Maker<'r> {
         let name = format!("c{}", self.constants.len());
         let data = match self.element {
             ElementType::Float64 => Data::F64(values),
-            _ => Data::F32(values.into_iter().map(|x| x as f32).collect()),
+            _ => Data::F32(values.into_iter().map(|x| x as f32).collect::<Vec<_>>().into()),
         };
         self.constants
             .insert(name.clone(), Arc::new(Tensor { element: self.element, shape: shape.into(), data }));

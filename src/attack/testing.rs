@@ -33,7 +33,8 @@ impl Sketch {
 
     fn constant(&mut self, shape: &[usize], data: Vec<f32>) -> String {
         let name = format!("w{}", self.graph.initializers.len());
-        let tensor = Tensor { element: ElementType::Float32, shape: shape.to_vec(), data: Data::F32(data) };
+        let tensor =
+            Tensor { element: ElementType::Float32, shape: shape.to_vec(), data: Data::F32(data.into()) };
         self.graph.initializers.insert(name.clone(), Arc::new(tensor));
         name
     }

@@ -177,7 +177,8 @@ impl Bounder<'_> {
         for buffers in [&mut self.lower, &mut self.upper] {
             let mut output = std::mem::take(&mut buffers[node.slot]);
             let operands = Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: buffers };
-            let mut pass = Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
+            let mut pass =
+                Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact(), threads: 1 };
             node.op.forward(operands, &mut output, &mut pass);
             buffers[node.slot] = output;
         }
@@ -236,7 +237,8 @@ impl Bounder<'_> {
     /// Applies an operator to the temporary values.
     fn run(&mut self, node: &Node<f64>, op: &Op<f64>, output: &mut [f64]) {
         let operands = Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };
-        let mut pass = Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
+        let mut pass =
+            Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact(), threads: 1 };
         op.forward(operands, output, &mut pass);
     }
 

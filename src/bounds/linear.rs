@@ -278,7 +278,8 @@ impl Bounder<'_> {
         let result = View { shape: &node.shape, data: &self.lower[node.slot] };
         let mut gradients =
             Gradients { network: self.network, inputs: &node.inputs, buffers: &mut self.cotangents };
-        let mut pass = Pass { lanes: L, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
+        let mut pass =
+            Pass { lanes: L, scratch: &mut self.scratch, surrogate: Surrogate::exact(), threads: 1 };
         node.op.vjp(operands, result, cotangent, &mut gradients, &mut pass);
     }
 

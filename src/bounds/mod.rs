@@ -205,7 +205,8 @@ impl<'n> Bounder<'n> {
         }
         let mut at_zero = vec![0.0; node.len()];
         let operands = Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &self.temporary };
-        let mut pass = Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
+        let mut pass =
+            Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact(), threads: 1 };
         node.op.forward(operands, &mut at_zero, &mut pass);
         let unit = gamma(terms) + own_rounding(node.element, terms);
         Some(Rule::Affine(Box::new(AffineRule { at_zero, magnitude, unit })))

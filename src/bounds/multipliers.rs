@@ -317,8 +317,12 @@ impl Bounder<'_> {
                 Rule::Affine(_) => {
                     let operands =
                         Operands { nodes: network.nodes(), inputs: &node.inputs, values: &self.temporary };
-                    let mut pass =
-                        Pass { lanes: 1, scratch: &mut self.scratch, surrogate: Surrogate::exact() };
+                    let mut pass = Pass {
+                        lanes: 1,
+                        scratch: &mut self.scratch,
+                        surrogate: Surrogate::exact(),
+                        threads: 1,
+                    };
                     node.op.forward(operands, &mut values, &mut pass);
                 }
                 _ => {

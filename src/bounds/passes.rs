@@ -6,7 +6,7 @@
 use super::linear::SweepSums;
 use super::range::times;
 use super::relax::RelaxationLine;
-use crate::network::kernel::dispatch::vectorized;
+use crate::dispatch::vectorized;
 
 /// How a bending function is replaced at one neuron, and how its coefficients are pushed where its phase is decided.
 #[derive(Debug, Clone, Copy)]

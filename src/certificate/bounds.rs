@@ -11,7 +11,7 @@ use super::directed::{Interval, gamma, up};
 use super::format::{self, Format, exp2};
 use super::functions::{Function, Line, Lines};
 use super::tape::{Comparison, Form, Groups, Linear, Rounding, Scalar, Step, StepKind, Tape};
-use crate::network::kernel::dispatch::vectorized;
+use crate::dispatch::vectorized;
 
 /// Room for the operations that compute an allowance.
 const ROOM: f64 = 1.0 + 1e-12;

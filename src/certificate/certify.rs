@@ -10,12 +10,12 @@ use super::formula::{Choices, Truth};
 use super::worker::{Aim, Worker};
 
 /// Multiplications that a pass over the tape may cost, about half a second; beyond, points stay uncertified.
-const MOST_WORK: usize = 300_000_000;
+pub(crate) const MOST_CERTIFIED: usize = 300_000_000;
 
 impl Enclosure {
     /// Whether a point costs little enough for a search to have it certified.
     pub(crate) fn is_affordable(&self) -> bool {
-        self.tape.steps.iter().map(|step| step.price()).fold(0, usize::saturating_add) <= MOST_WORK
+        self.tape.steps.iter().map(|step| step.price()).fold(0, usize::saturating_add) <= MOST_CERTIFIED
     }
 }
 

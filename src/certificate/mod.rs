@@ -38,7 +38,7 @@ mod tokens;
 mod worker;
 
 pub(crate) use cells::{Cell, Cells, NoCells};
-pub(crate) use certify::certify;
+pub(crate) use certify::{MOST_CERTIFIED, certify};
 pub use check::{Ground, Mending, Proof, Refusal};
 pub(crate) use check::{check, check_cell};
 pub use compile::NoEnclosure;

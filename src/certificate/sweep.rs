@@ -12,7 +12,7 @@ use super::bounds::Bounds;
 use super::directed::{Account, Interval, down, gamma, up};
 use super::functions::Line;
 use super::tape::{Linear, Scalar, Step, StepKind, Tape};
-use crate::network::kernel::dispatch::vectorized;
+use crate::dispatch::vectorized;
 
 /// Rows of one sweep.
 pub(super) const LANES: usize = 16;

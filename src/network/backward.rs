@@ -101,7 +101,8 @@ impl<T: Real> Network<T> {
             let result = View { shape: &node.shape, data: &workspace.values[node.slot] };
             let mut gradients =
                 Gradients { network: self, inputs: &node.inputs, buffers: &mut workspace.cotangents };
-            let mut pass = Pass { lanes: workspace.lanes, scratch: &mut workspace.scratch, surrogate };
+            let (lanes, threads) = (workspace.lanes, workspace.threads);
+            let mut pass = Pass { lanes, scratch: &mut workspace.scratch, surrogate, threads };
             node.op.vjp(operands, result, &cotangent, &mut gradients, &mut pass);
             workspace.spare.push(cotangent);
         }

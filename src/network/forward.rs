@@ -16,6 +16,8 @@ pub struct Workspace<T> {
     /// Cotangents that are not in use: a pass needs few at a time, and finds them here the next time.
     pub(super) spare: Vec<Vec<T>>,
     pub(super) scratch: Vec<T>,
+    /// What [`Pass::threads`] says.
+    pub(super) threads: usize,
 }
 
 impl<T: Real> Workspace<T> {
@@ -30,7 +32,12 @@ impl<T: Real> Workspace<T> {
                 _ => vec![T::zero(); node.len() * lanes],
             };
         }
-        Self { lanes, values, cotangents: Vec::new(), spare: Vec::new(), scratch: Vec::new() }
+        Self { lanes, values, cotangents: Vec::new(), spare: Vec::new(), scratch: Vec::new(), threads: 1 }
+    }
+
+    /// From now on large sums may be dealt out to so many threads; no result depends on it.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.threads = threads.max(1);
     }
 
     /// Points in a block.
@@ -86,6 +93,7 @@ impl<T: Real> Network<T> {
                 lanes: workspace.lanes,
                 scratch: &mut workspace.scratch,
                 surrogate: Surrogate::exact(),
+                threads: workspace.threads,
             };
             node.op.forward(operands, &mut output, &mut pass);
             workspace.values[node.slot] = output;
@@ -107,5 +115,63 @@ impl<T: Real> Network<T> {
         let mut out = Vec::new();
         self.outputs_into(&workspace, &mut out);
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::build::Builder;
+    use super::super::kernel::panels::WORTH_THREADS;
+    use super::super::matrix::Matrix;
+    use super::super::op::windows::{WindowAxis, Windows};
+    use super::super::op::{Affine, Conv};
+    use super::*;
+    use crate::onnx::ElementType::Float32;
+    use crate::random::Random;
+
+    /// A convolution with long rows, one with short ones and a stride, and a dense layer for one point: each is worth threads.
+    fn large(random: &mut Random) -> Network<f32> {
+        let mut numbers = |count: usize| (0..count).map(|_| random.normal() as f32).collect::<Vec<f32>>();
+        let mut builder = Builder::default();
+        let mut node = builder.input("x", Float32, vec![1, 9, 70, 70]).unwrap();
+        for (inputs, outputs, image, stride) in [(9, 13, 70, 1), (13, 40, 70, 2)] {
+            let axis = WindowAxis::new(image, 3, stride, 1, 1, image / stride).unwrap();
+            let windows = Windows([WindowAxis::unit(), axis.clone(), axis]);
+            let weights = numbers(outputs * inputs * 9);
+            let conv = Conv::new(weights, numbers(outputs), (outputs, inputs, 1), windows, 2, false).unwrap();
+            assert!(conv.multiplications() > WORTH_THREADS);
+            node = builder.push("conv", Op::Conv(conv), &[node], Float32).unwrap();
+        }
+        let (inputs, outputs) = (40 * 35 * 35, 90);
+        node = builder.push("flat", Op::Reshape(vec![1, inputs]), &[node], Float32).unwrap();
+        let matrix = Matrix::dense(outputs, inputs, numbers(outputs * inputs));
+        assert!(matrix.entries() > WORTH_THREADS);
+        let affine = Affine { matrix, bias: numbers(outputs), axis: 1 };
+        node = builder.push("dense", Op::Affine(affine), &[node], Float32).unwrap();
+        builder.finish(vec![node])
+    }
+
+    #[test]
+    fn threads_change_no_bit() {
+        let mut random = Random::new(5);
+        let network = large(&mut random);
+        for lanes in [1, 3] {
+            let point: Vec<f32> = (0..network.input_len() * lanes).map(|_| random.normal() as f32).collect();
+            let cotangent: Vec<f32> =
+                (0..network.output_len() * lanes).map(|_| random.normal() as f32).collect();
+            let passes = |threads: usize| {
+                let mut workspace = network.workspace(lanes);
+                workspace.set_threads(threads);
+                let (mut outputs, mut gradient) = (Vec::new(), Vec::new());
+                network.forward(&mut workspace, &point);
+                network.outputs_into(&workspace, &mut outputs);
+                network.backward(&mut workspace, &cotangent, Surrogate::exact(), &mut gradient);
+                (outputs, gradient)
+            };
+            let alone = passes(1);
+            for threads in [2, 3, 8] {
+                assert!(passes(threads) == alone, "{lanes} lanes on {threads} threads");
+            }
+        }
     }
 }

@@ -123,7 +123,9 @@ impl<'a> Frozen<'a> {
                     y.iter_mut().zip(x).for_each(|(y, &x)| *y = piece.slope * x + piece.shift);
                 }
             } else {
-                let mut pass = Pass { lanes, scratch: &mut workspace.scratch, surrogate: Surrogate::exact() };
+                let threads = workspace.threads;
+                let mut pass =
+                    Pass { lanes, scratch: &mut workspace.scratch, surrogate: Surrogate::exact(), threads };
                 node.op.forward(operands, &mut output, &mut pass);
             }
             workspace.values[node.slot] = output;

@@ -1,12 +1,13 @@
 //! The matrix of an affine layer: dense and packed for the kernel, sparse, or diagonal.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+use std::thread;
 
-use super::kernel::dispatch::vectorized;
 use super::kernel::dot;
-use super::kernel::panels::{Panels, Rows, SumStart, weighted_rows};
+use super::kernel::panels::{Panels, Rows, SumStart, WORTH_THREADS, weighted_rows_on};
 use super::op::cast;
 use super::real::Real;
+use crate::dispatch::vectorized;
 
 /// An `[outputs][inputs]` matrix.
 #[derive(Debug, Clone)]
@@ -24,7 +25,8 @@ pub enum Matrix<T> {
 pub struct Dense<T> {
     outputs: usize,
     inputs: usize,
-    data: Vec<T>,
+    /// The model's own, where that holds it like this.
+    data: Arc<Vec<T>>,
     forms: Box<DenseForms<T>>,
 }
 
@@ -36,6 +38,9 @@ struct DenseForms<T> {
     /// The transposed matrix, row-major, for a single point of a narrow one.
     turned: OnceLock<Vec<T>>,
 }
+
+/// A thread's numbers of a vector are a multiple of this: what goes together on one thread does on several, and gives the same bits.
+const PART: usize = 64;
 
 /// A row of a matrix with so few columns is over before it has paid for the sum of its vector's lanes.
 const NARROW: usize = 32;
@@ -58,9 +63,17 @@ struct Compressed<T> {
 
 impl<T: Real> Matrix<T> {
     /// A dense matrix from its row-major entries.
-    pub fn dense(outputs: usize, inputs: usize, mut data: Vec<T>) -> Self {
+    pub fn dense(outputs: usize, inputs: usize, data: Vec<T>) -> Self {
+        Self::shared(outputs, inputs, data.into())
+    }
+
+    /// The same from entries that somebody else holds too.
+    pub fn shared(outputs: usize, inputs: usize, mut data: Arc<Vec<T>>) -> Self {
         assert_eq!(data.len(), outputs * inputs, "a matrix has outputs × inputs entries");
-        data.iter_mut().for_each(|entry| *entry = entry.normal_or_zero());
+        if data.iter().any(|&entry| entry.normal_or_zero() != entry) {
+            let entries = Arc::unwrap_or_clone(data);
+            data = Arc::new(entries.into_iter().map(T::normal_or_zero).collect());
+        }
         Self::Dense(Dense { outputs, inputs, data, forms: Box::default() })
     }
 
@@ -121,7 +134,7 @@ impl<T: Real> Matrix<T> {
     /// The matrix in row-major form.
     pub fn to_dense(&self) -> Vec<T> {
         if let Self::Dense(m) = self {
-            return m.data.clone();
+            return m.data.to_vec();
         }
         let inputs = self.inputs();
         let mut data = vec![T::zero(); self.outputs() * inputs];
@@ -131,32 +144,37 @@ impl<T: Real> Matrix<T> {
         data
     }
 
-    /// `out[o][·] = start + Σ_i matrix[o][i] · x[i][·]` for rows of `lanes` numbers.
-    pub(crate) fn apply(&self, x: &[T], start: SumStart<'_, T>, out: &mut [T], lanes: usize) {
+    /// `out[o][·] = start + Σ_i matrix[o][i] · x[i][·]` for rows of `lanes` numbers, on up to so many threads.
+    pub(crate) fn apply(&self, x: &[T], start: SumStart<'_, T>, out: &mut [T], lanes: usize, threads: usize) {
         match self {
             Self::Dense(m) if lanes == 1 => {
                 initialise(start, out, 1);
                 if m.inputs <= NARROW && m.outputs > m.inputs {
-                    return dot::vector_matrix(m.turned(), x, out);
+                    return dot::vector_matrix(m.turned(), m.outputs, 0, x, out);
                 }
-                dot::matrix_vector(&m.data, x, out);
+                m.in_parts(threads, out, &|first, out| {
+                    dot::matrix_vector(&m.data[first * m.inputs..], x, out);
+                });
             }
             Self::Dense(m) => {
                 let rows = Rows::Strided { data: x, stride: lanes };
-                weighted_rows(m.forward_panels().view(), rows, start, out, lanes, lanes);
+                weighted_rows_on(threads, m.forward_panels().view(), rows, start, out, lanes);
             }
             Self::Sparse(m) => m.rows.apply(x, start, out, lanes),
             Self::Diagonal(d) => scale_rows(d, x, start, out, lanes),
         }
     }
 
-    /// `out[i][·] += Σ_o matrix[o][i] · y[o][·]` for rows of `lanes` numbers: the transposed product.
-    pub fn apply_transposed(&self, y: &[T], out: &mut [T], lanes: usize) {
+    /// `out[i][·] += Σ_o matrix[o][i] · y[o][·]` for rows of `lanes` numbers, on up to so many threads: the transposed product.
+    pub fn apply_transposed(&self, y: &[T], out: &mut [T], lanes: usize, threads: usize) {
         match self {
-            Self::Dense(m) if lanes == 1 => dot::vector_matrix(&m.data, y, out),
+            Self::Dense(m) if lanes == 1 => m.in_parts(threads, out, &|first, out| {
+                dot::vector_matrix(&m.data, m.inputs, first, y, out);
+            }),
             Self::Dense(m) => {
                 let rows = Rows::Strided { data: y, stride: lanes };
-                weighted_rows(m.backward_panels().view(), rows, SumStart::Accumulate, out, lanes, lanes);
+                let start = SumStart::Accumulate;
+                weighted_rows_on(threads, m.backward_panels().view(), rows, start, out, lanes);
             }
             Self::Sparse(m) => m.columns.apply(y, SumStart::Accumulate, out, lanes),
             Self::Diagonal(d) => scale_rows(d, y, SumStart::Accumulate, out, lanes),
@@ -197,6 +215,22 @@ impl<T: Real> Dense<T> {
     /// All entries, row-major.
     pub fn entries(&self) -> &[T] {
         &self.data
+    }
+
+    /// Computes the numbers of a vector on up to so many threads: `compute` is told the number of its part's first one.
+    fn in_parts(&self, threads: usize, out: &mut [T], compute: &(dyn Fn(usize, &mut [T]) + Sync)) {
+        if threads <= 1 || self.data.len() < WORTH_THREADS {
+            return compute(0, out);
+        }
+        let each = out.len().div_ceil(threads).next_multiple_of(PART);
+        thread::scope(|scope| {
+            let mut parts = out.chunks_mut(each).enumerate();
+            let own = parts.next();
+            parts.for_each(|(number, part)| {
+                scope.spawn(move || compute(number * each, part));
+            });
+            own.into_iter().for_each(|(_, part)| compute(0, part));
+        });
     }
 
     fn forward_panels(&self) -> &Panels<T> {
@@ -327,9 +361,9 @@ mod tests {
             let bias: Vec<f64> = (0..outputs).map(|o| o as f64).collect();
             for matrix in [&dense, &sparse] {
                 let mut out = vec![0.0; outputs * lanes];
-                matrix.apply(&x, SumStart::Bias(&bias), &mut out, lanes);
+                matrix.apply(&x, SumStart::Bias(&bias), &mut out, lanes, 1);
                 let mut back = vec![1.0; inputs * lanes];
-                matrix.apply_transposed(&y, &mut back, lanes);
+                matrix.apply_transposed(&y, &mut back, lanes, 1);
                 for lane in 0..lanes {
                     for o in 0..outputs {
                         let sum: f64 = (0..inputs).map(|i| entry(o, i) * x[i * lanes + lane]).sum();

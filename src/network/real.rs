@@ -2,6 +2,7 @@
 
 use std::fmt::{Debug, Display};
 use std::ops::AddAssign;
+use std::sync::Arc;
 
 use super::kernel::vector::Vectors;
 
@@ -23,6 +24,10 @@ pub trait Real:
     #[inline(always)]
     fn normal_or_zero(self) -> Self {
         if self.abs() < Self::min_positive_value() { Self::zero() } else { self }
+    }
+    /// Numbers of single precision as numbers of this type, where they are the same: without a copy.
+    fn shared(_numbers: &Arc<Vec<f32>>) -> Option<Arc<Vec<Self>>> {
+        None
     }
     /// `self * a + b`, fused where the compilation target fuses (the kernels dispatch at run time instead).
     #[inline(always)]
@@ -47,6 +52,9 @@ impl Real for f32 {
     #[inline(always)]
     fn from_single(x: f32) -> Self {
         x
+    }
+    fn shared(numbers: &Arc<Vec<f32>>) -> Option<Arc<Vec<Self>>> {
+        Some(Arc::clone(numbers))
     }
 }
 

@@ -11,6 +11,7 @@ use onnx_protobuf::{
     ValueInfoProto, type_proto,
 };
 
+use super::content::Content;
 use super::error::{ModelError, Place};
 use super::expand;
 use super::external::Folder;
@@ -28,9 +29,14 @@ use super::values;
 pub const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
 
 /// Reads a model from the bytes of a file (already unpacked).
-pub(super) fn model(bytes: &[u8], path: &Path, folder: &Folder) -> Result<Model, ModelError> {
-    guard::check(bytes, guard::Message::Model)?;
-    let outline = outline(bytes)?;
+pub(super) fn model(content: &Content<'_>, path: &Path, folder: &Folder) -> Result<Model, ModelError> {
+    if let Content::Held(bytes) = content {
+        guard::check(bytes, guard::Message::Model)?;
+    }
+    let outline = outline(content)?;
+    if let Content::InFile(_) = content {
+        guard::check(&outline.model, guard::Message::Model)?;
+    }
     let mut proto = ModelProto::parse_from_bytes(&outline.model).map_err(unreadable)?;
     let graph_proto = proto.graph.take().ok_or_else(|| {
         ModelError::new(Place::File, "there is no graph in it").help("this is no ONNX model: check the path")
@@ -92,13 +98,13 @@ impl Reader<'_> {
     fn graph(
         &self,
         proto: GraphProto,
-        payloads: &[Option<&[u8]>],
+        payloads: &[Option<Content<'_>>],
         level: Level,
     ) -> Result<Graph, ModelError> {
         let mut constants = Constants::default();
         for (i, tensor) in proto.initializer.into_iter().enumerate() {
             let name = tensor.name.clone();
-            let payload = payloads.get(i).copied().flatten();
+            let payload = payloads.get(i).and_then(Option::as_ref);
             constants.define(name, values::tensor(tensor, payload, self.folder))?;
         }
         for tensor in proto.sparse_initializer {
@@ -349,7 +355,8 @@ mod tests {
 
     fn read(model: &ModelProto) -> Result<Model, String> {
         let bytes = model.write_to_bytes().unwrap();
-        super::model(&bytes, Path::new("net.onnx"), &Folder::none()).map_err(|e| e.to_string())
+        super::model(&Content::Held(&bytes), Path::new("net.onnx"), &Folder::none())
+            .map_err(|e| e.to_string())
     }
 
     #[test]

@@ -5,13 +5,13 @@
 //! folder of nameless blobs, and links to both in another one.
 //! Source: `onnx/docs/ExternalData.md`.
 
-use std::borrow::Cow;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use onnx_protobuf::TensorProto;
 
+use super::content::{Content, FilePart};
 use super::error::{ModelError, Place};
 use crate::unpack;
 
@@ -71,19 +71,19 @@ fn plain(location: &str) -> Option<PathBuf> {
     if parts.is_empty() { None } else { Some(parts.iter().collect()) }
 }
 
-/// The `size` bytes of a tensor that are kept in another file.
-pub(super) fn read(
+/// Where the `size` bytes of a tensor are that are kept in another file.
+pub(super) fn find(
     proto: &TensorProto,
     size: usize,
     folder: &Folder,
-) -> Result<Cow<'static, [u8]>, ModelError> {
-    load(proto, size, folder).map(Cow::Owned).map_err(|what| {
+) -> Result<Content<'static>, ModelError> {
+    part(proto, size, folder).map(Content::InFile).map_err(|what| {
         ModelError::new(Place::Value(proto.name.clone()), what)
             .help("keep the model's data file in the model's folder, under the name that the model gives")
     })
 }
 
-fn load(proto: &TensorProto, size: usize, folder: &Folder) -> Result<Vec<u8>, String> {
+fn part(proto: &TensorProto, size: usize, folder: &Folder) -> Result<FilePart, String> {
     let entry = |key: &str| proto.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
     let number = |key: &str| {
         let parse = |text: &str| text.parse::<u64>().map_err(|_| format!("the {key} {text:?} is no number"));
@@ -110,10 +110,7 @@ fn load(proto: &TensorProto, size: usize, folder: &Folder) -> Result<Vec<u8>, St
         }
         return Err(format!("{} has {held} bytes, {size} at {offset} are claimed", path.display()));
     }
-    file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-    let mut bytes = vec![0; size];
-    file.read_exact(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    Ok(FilePart::new(file, offset, size))
 }
 
 #[cfg(test)]
@@ -130,6 +127,10 @@ mod tests {
         let external_data =
             vec![entry("location", location), entry("offset", offset), entry("length", length)];
         TensorProto { name: "w".into(), external_data, ..Default::default() }
+    }
+
+    fn read(proto: &TensorProto, size: usize, folder: &Folder) -> Result<Vec<u8>, ModelError> {
+        Ok(find(proto, size, folder)?.bytes().unwrap().into_owned())
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Reading ONNX files: bytes → checked [`Model`]. Knows no network: [`mod@crate::network::import`] makes one of a model.
 //!
 //! [`read`] finds and unpacks the file; `guard` decides whether the protobuf library may see it; `outline` keeps its
-//! large constants out of that library's hands; `decode`, `values`, `external` and `functions` turn messages into
+//! large constants out of that library's hands, and `content` in their file until they become numbers; `decode`, `values`, `external` and `functions` turn messages into
 //! plain data; `order` checks names and sorts the nodes. [`mod@write`] changes numbers in a copy of a file.
 
 mod attribute;
+mod content;
 mod decode;
 pub mod error;
 pub(crate) mod expand;

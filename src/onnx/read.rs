@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::content::{Content, FilePart};
 use super::decode;
 use super::error::{ModelError, Place};
 use super::external::Folder;
@@ -32,19 +33,37 @@ pub enum ReadError {
     },
 }
 
+/// A file of fewer bytes is read as a whole.
+const LARGE: u64 = 1 << 24;
+/// Bytes that tell what is no model.
+const BEGINNING: usize = 1 << 10;
+
 /// Reads the ONNX model at `path`. Where only `path` + `.gz` exists, that is read; gzip is known by its first bytes,
 /// whatever the name.
 ///
 /// The model's nodes are in topological order and every name is defined once. Memory stays below the unpacked file's
-/// size plus that of the values themselves, integers taking 8 bytes each.
+/// size plus that of the values themselves, integers taking 8 bytes each; of a large file that is not packed it is little more than
+/// the values.
 pub fn read(path: &Path) -> Result<Model, ReadError> {
-    Ok(read_with_bytes(path)?.0)
+    match read_in_place(path, LARGE) {
+        Some(model) => Ok(model),
+        // It is small or packed, or something is wrong with it: this says what.
+        None => Ok(read_with_bytes(path)?.0),
+    }
+}
+
+/// Reads a file of at least so many bytes whose constants stay where they are until each becomes numbers; `None` where it cannot.
+fn read_in_place(path: &Path, least: u64) -> Option<Model> {
+    let (found, file, size) = unpack::open_plain(path, least, unpack::limit::MODEL)?;
+    let content = Content::InFile(FilePart::new(file, 0, usize::try_from(size).ok()?));
+    recognise(&content.part(0..content.len().min(BEGINNING)).bytes().ok()?).ok()?;
+    decode::model(&content, &found, &Folder::of(&found)).ok()
 }
 
 /// The same, and the unpacked content that the model was read from.
 pub fn read_with_bytes(path: &Path) -> Result<(Model, Vec<u8>), ReadError> {
     let (found, bytes) = read_bytes(path)?;
-    match decode::model(&bytes, &found, &Folder::of(&found)) {
+    match decode::model(&Content::Held(&bytes), &found, &Folder::of(&found)) {
         Ok(model) => Ok((model, bytes)),
         Err(error) => Err(ReadError::Model { path: found, error }),
     }
@@ -61,7 +80,7 @@ pub fn unpacked(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
 /// Reads a model from bytes (not gzipped) that came from no file: it can have no external data.
 pub fn from_bytes(bytes: &[u8]) -> Result<Model, ModelError> {
     recognise(bytes)?;
-    decode::model(bytes, Path::new(""), &Folder::none())
+    decode::model(&Content::Held(bytes), Path::new(""), &Folder::none())
 }
 
 /// Reads a file that holds a single named tensor (`TensorProto`), e.g. the ONNX project's test data.
@@ -102,13 +121,55 @@ fn recognise(bytes: &[u8]) -> Result<(), ModelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::onnx::Data;
     use flate2::{Compression, write::GzEncoder};
+    use onnx_protobuf::{Message, ModelProto, OperatorSetIdProto, TensorProto};
     use std::io::Write;
 
     fn packed(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()
+    }
+
+    /// Large constants of several types, with few values that are not zero and with many, and an integer one.
+    #[test]
+    fn what_is_read_in_place_is_what_is_read_as_a_whole() {
+        let constant = |name: &str, data_type: i32, values: &dyn Fn(usize) -> Vec<u8>| TensorProto {
+            name: name.into(),
+            dims: vec![50_000],
+            data_type,
+            raw_data: (0..50_000).flat_map(values).collect(),
+            ..Default::default()
+        };
+        let float = |i: usize| (i as f32).sin().to_le_bytes().to_vec();
+        let seldom = |i: usize| (if i % 100 == 7 { i as f32 } else { 0.0 }).to_le_bytes().to_vec();
+        let mut proto = ModelProto { ir_version: 8, ..Default::default() };
+        proto.opset_import.push(OperatorSetIdProto { version: 13, ..Default::default() });
+        let graph = proto.graph.mut_or_insert_default();
+        graph.initializer = vec![
+            constant("a", 1, &float),
+            constant("b", 1, &seldom),
+            constant("c", 11, &|i| (i as f64).cos().to_le_bytes().to_vec()),
+            constant("d", 7, &|i| (i as i64 - 7).to_le_bytes().to_vec()),
+            TensorProto { name: "e".into(), data_type: 1, float_data: vec![2.5], ..Default::default() },
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large.onnx");
+        std::fs::write(&path, proto.write_to_bytes().unwrap()).unwrap();
+        let in_place = read_in_place(&path, 0).unwrap();
+        let whole = read_with_bytes(&path).unwrap().0;
+        assert_eq!(in_place.graph.initializers, whole.graph.initializers);
+        assert_eq!((in_place.path, in_place.opset), (whole.path, whole.opset));
+        assert_eq!(in_place.graph.initializers.len(), 5);
+        assert!(matches!(in_place.graph.initializers["b"].data, Data::SparseF32(_)));
+        // It is packed, or cut short, or too small to be worth it.
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(read_in_place(&path, bytes.len() as u64 + 1).is_none());
+        std::fs::write(&path, packed(&bytes)).unwrap();
+        assert!(read_in_place(&path, 0).is_none());
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert!(read_in_place(&path, 0).is_none());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! VNN-COMP hold 270 MB of weights of which 0.08% are not zero.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Most values that a stored tensor may have: 2 GiB of 32-bit floats, protobuf's own limit for a file. What is computed
 /// from it has [limits](crate::network::build::MOST_VALUES) of its own.
@@ -125,8 +126,8 @@ pub struct Tensor {
 /// booleans to `i64` (`UInt64` beyond `i64::MAX` is refused by the reader).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Data {
-    /// `Float16`, `BFloat16`, `Float32`
-    F32(Vec<f32>),
+    /// `Float16`, `BFloat16`, `Float32`; shared with whoever computes with them as they stand.
+    F32(Arc<Vec<f32>>),
     /// `Float64`
     F64(Vec<f64>),
     /// Integers and `Bool` (0 or 1)
@@ -195,7 +196,7 @@ impl Tensor {
     pub fn into_dense(self) -> Self {
         let len = self.len();
         let data = match self.data {
-            Data::SparseF32(s) => Data::F32(s.to_dense(len)),
+            Data::SparseF32(s) => Data::F32(s.to_dense(len).into()),
             Data::SparseF64(s) => Data::F64(s.to_dense(len)),
             dense => dense,
         };

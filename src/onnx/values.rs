@@ -7,6 +7,7 @@ use half::{bf16, f16};
 use onnx_protobuf::tensor_proto::DataLocation;
 use onnx_protobuf::{SparseTensorProto, TensorProto};
 
+use super::content::Content;
 use super::error::{ModelError, Place};
 use super::external::{self, Folder};
 use super::tensor::{Data, ElementType, MAX_LEN, SparseValues, Tensor};
@@ -19,7 +20,7 @@ const SPARSE_RATIO: usize = 8;
 /// Reads a tensor. `cut_out` are its raw bytes where [`outline`](super::outline) has taken them out of the proto.
 pub(super) fn tensor(
     mut proto: TensorProto,
-    cut_out: Option<&[u8]>,
+    cut_out: Option<&Content<'_>>,
     folder: &Folder,
 ) -> Result<Tensor, ModelError> {
     let place = Place::Value(proto.name.clone());
@@ -29,14 +30,13 @@ pub(super) fn tensor(
     let len: usize = shape.iter().product();
     let external = proto.data_location.enum_value() == Ok(DataLocation::EXTERNAL);
     let data = if external {
-        let raw = external::read(&proto, len * width(element), folder)?;
-        raw_values(element, len, &raw)
+        raw_values(element, len, &external::find(&proto, len * width(element), folder)?)
     } else if let Some(raw) = cut_out {
         raw_values(element, len, raw)
     } else if proto.raw_data.is_empty() {
         typed_values(element, len, &mut proto)
     } else {
-        raw_values(element, len, &proto.raw_data)
+        raw_values(element, len, &Content::Held(&proto.raw_data))
     };
     Ok(Tensor { element, shape, data: data.map_err(fail)? })
 }
@@ -53,7 +53,7 @@ pub(super) fn sparse_tensor(mut proto: SparseTensorProto, folder: &Folder) -> Re
     let flat = flat_indices(&indices, values.len(), &shape).map_err(fail)?;
     let element = values.element;
     let data = match values.data {
-        Data::F32(v) => Data::SparseF32(SparseValues { indices: flat, values: v }),
+        Data::F32(v) => Data::SparseF32(SparseValues { indices: flat, values: v.to_vec() }),
         Data::F64(v) => Data::SparseF64(SparseValues { indices: flat, values: v }),
         Data::I64(v) if len <= 1 << 20 => {
             let mut dense = vec![0; len];
@@ -120,14 +120,24 @@ fn expect_len(claimed: usize, held: usize) -> Result<(), String> {
     }
 }
 
-fn raw_values(element: ElementType, len: usize, raw: &[u8]) -> Result<Data, String> {
+fn raw_values(element: ElementType, len: usize, content: &Content<'_>) -> Result<Data, String> {
     use ElementType::*;
-    expect_len(len * width(element), raw.len()).map_err(|what| what.replace("values", "bytes"))?;
+    expect_len(len * width(element), content.len()).map_err(|what| what.replace("values", "bytes"))?;
+    let failed = |error| format!("its values cannot be read: {error}");
+    if let (Float32, Content::InFile(_)) = (element, content) {
+        let mut values = Vec::with_capacity(len);
+        let mut add = |piece: &[u8]| {
+            values.extend(piece.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)));
+        };
+        content.for_pieces(&mut add).map_err(failed)?;
+        return Ok(dense_or_sparse_f32(values));
+    }
+    let raw = &*content.bytes().map_err(failed)?;
     Ok(match element {
         Float32 => raw_f32(raw),
         Float64 => raw_f64(raw),
-        Float16 => Data::F32(fixed(raw, |b| f16::from_le_bytes(b).to_f32())),
-        BFloat16 => Data::F32(fixed(raw, |b| bf16::from_le_bytes(b).to_f32())),
+        Float16 => Data::F32(fixed(raw, |b| f16::from_le_bytes(b).to_f32()).into()),
+        BFloat16 => Data::F32(fixed(raw, |b| bf16::from_le_bytes(b).to_f32()).into()),
         Int8 => Data::I64(fixed(raw, |b| i8::from_le_bytes(b).into())),
         Int16 => Data::I64(fixed(raw, |b| i16::from_le_bytes(b).into())),
         Int32 => Data::I64(fixed(raw, |b| i32::from_le_bytes(b).into())),
@@ -148,7 +158,7 @@ fn raw_f32(raw: &[u8]) -> Data {
     let words = raw.as_chunks::<4>().0;
     let used = words.iter().filter(|b| **b != [0; 4]).count();
     if !is_sparse(words.len(), used) {
-        return Data::F32(words.iter().map(|b| f32::from_le_bytes(*b)).collect());
+        return Data::F32(words.iter().map(|b| f32::from_le_bytes(*b)).collect::<Vec<_>>().into());
     }
     Data::SparseF32(sparse(words, used, f32::from_le_bytes))
 }
@@ -193,8 +203,8 @@ fn typed_values(element: ElementType, len: usize, proto: &mut TensorProto) -> Re
     Ok(match element {
         Float32 => dense_or_sparse_f32(std::mem::take(&mut proto.float_data)),
         Float64 => Data::F64(std::mem::take(&mut proto.double_data)),
-        Float16 => Data::F32(bits.map(|b| f16::from_bits(b).to_f32()).collect()),
-        BFloat16 => Data::F32(bits.map(|b| bf16::from_bits(b).to_f32()).collect()),
+        Float16 => Data::F32(bits.map(|b| f16::from_bits(b).to_f32()).collect::<Vec<_>>().into()),
+        BFloat16 => Data::F32(bits.map(|b| bf16::from_bits(b).to_f32()).collect::<Vec<_>>().into()),
         Int64 => Data::I64(std::mem::take(&mut proto.int64_data)),
         UInt32 | UInt64 => Data::I64(signed(std::mem::take(&mut proto.uint64_data))?),
         Bool => Data::I64(words.iter().map(|&w| i64::from(w != 0)).collect()),
@@ -205,7 +215,7 @@ fn typed_values(element: ElementType, len: usize, proto: &mut TensorProto) -> Re
 fn dense_or_sparse_f32(values: Vec<f32>) -> Data {
     let used = values.iter().filter(|x| x.to_bits() != 0).count();
     if !is_sparse(values.len(), used) {
-        return Data::F32(values);
+        return Data::F32(values.into());
     }
     let (indices, values) = values.into_iter().enumerate().filter(|(_, x)| x.to_bits() != 0).unzip();
     Data::SparseF32(SparseValues { indices, values })
@@ -219,7 +229,8 @@ fn signed(values: Vec<u64>) -> Result<Vec<i64>, String> {
 /// What is to be said of a constant that is not made of numbers. Infinities are let through: attention masks are made of them.
 pub(super) fn nan_in(name: &str, tensor: &Tensor) -> Option<ModelError> {
     let found = match &tensor.data {
-        Data::F32(v) | Data::SparseF32(SparseValues { values: v, .. }) => v.iter().any(|x| x.is_nan()),
+        Data::F32(v) => v.iter().any(|x| x.is_nan()),
+        Data::SparseF32(SparseValues { values: v, .. }) => v.iter().any(|x| x.is_nan()),
         Data::F64(v) | Data::SparseF64(SparseValues { values: v, .. }) => v.iter().any(|x| x.is_nan()),
         Data::I64(_) => false,
     };
@@ -250,7 +261,7 @@ mod tests {
     #[test]
     fn every_element_type_is_read_raw_and_typed() {
         let cases: [(i32, &[u8], Data); 13] = [
-            (1, &[0, 0, 0xc0, 0x3f], Data::F32(vec![1.5])),
+            (1, &[0, 0, 0xc0, 0x3f], Data::F32(vec![1.5].into())),
             (2, &[0xff], Data::I64(vec![255])),
             (3, &[0xff], Data::I64(vec![-1])),
             (4, &[0xff, 0xff], Data::I64(vec![65535])),
@@ -258,18 +269,18 @@ mod tests {
             (6, &[0xfd, 0xff, 0xff, 0xff], Data::I64(vec![-3])),
             (7, &[1, 0, 0, 0, 0, 0, 0, 0], Data::I64(vec![1])),
             (9, &[1], Data::I64(vec![1])),
-            (10, &[0, 0x3e], Data::F32(vec![1.5])),
+            (10, &[0, 0x3e], Data::F32(vec![1.5].into())),
             (11, &[0, 0, 0, 0, 0, 0, 0xf8, 0x3f], Data::F64(vec![1.5])),
             (12, &[0xff, 0xff, 0xff, 0xff], Data::I64(vec![4294967295])),
             (13, &[2, 0, 0, 0, 0, 0, 0, 0], Data::I64(vec![2])),
-            (16, &[0xc0, 0x3f], Data::F32(vec![1.5])),
+            (16, &[0xc0, 0x3f], Data::F32(vec![1.5].into())),
         ];
         for (data_type, raw, expected) in cases {
             let from_raw = read(TensorProto { raw_data: raw.to_vec(), ..proto(data_type, &[1]) }).unwrap();
             assert_eq!(from_raw.data, expected, "raw data of type {data_type}");
             let mut typed = proto(data_type, &[1]);
             match &expected {
-                Data::F32(v) if data_type == 1 => typed.float_data = v.clone(),
+                Data::F32(v) if data_type == 1 => typed.float_data = v.to_vec(),
                 Data::F64(v) => typed.double_data = v.clone(),
                 Data::I64(v) if data_type == 7 => typed.int64_data = v.clone(),
                 Data::I64(v) if data_type == 12 || data_type == 13 => typed.uint64_data = vec![v[0] as u64],

@@ -29,16 +29,25 @@ pub(super) struct Field {
     pub(super) body: Range<usize>,
 }
 
+/// Bytes of a field that say where it ends: two numbers.
+pub(super) const HEAD: usize = 20;
+
 /// The field that starts at `at` in a message that ends at `end`.
 pub(super) fn field(bytes: &[u8], at: usize, end: usize) -> Result<Field, ModelError> {
-    let (tag, after_tag) = varint(bytes, at, end)?;
+    field_of_head(bytes, 0, at, end)
+}
+
+/// The same, of bytes that begin at `from`, not behind `at`, and need to hold no more of the field than its [`HEAD`].
+pub(super) fn field_of_head(bytes: &[u8], from: usize, at: usize, end: usize) -> Result<Field, ModelError> {
+    let varint = |at: usize| varint(bytes, from, at, end);
+    let (tag, after_tag) = varint(at)?;
     let number = u32::try_from(tag >> 3).ok().filter(|n| *n > 0 && *n < 1 << 29);
     let number = number.ok_or_else(|| broken(at, "a field number out of range"))?;
     let (wire, start, length) = match tag & 7 {
-        0 => (Wire::Varint, after_tag, varint(bytes, after_tag, end)?.1 - after_tag),
+        0 => (Wire::Varint, after_tag, varint(after_tag)?.1 - after_tag),
         1 => (Wire::Fixed64, after_tag, 8),
         2 => {
-            let (length, start) = varint(bytes, after_tag, end)?;
+            let (length, start) = varint(after_tag)?;
             let length = usize::try_from(length).map_err(|_| beyond(after_tag, length, end - start))?;
             (Wire::Bytes, start, length)
         }
@@ -54,12 +63,14 @@ pub(super) fn field(bytes: &[u8], at: usize, end: usize) -> Result<Field, ModelE
 
 /// The value of a varint field.
 pub(super) fn number(bytes: &[u8], field: &Field) -> Result<u64, ModelError> {
-    Ok(varint(bytes, field.body.start, field.body.end)?.0)
+    Ok(varint(bytes, 0, field.body.start, field.body.end)?.0)
 }
 
-fn varint(bytes: &[u8], at: usize, end: usize) -> Result<(u64, usize), ModelError> {
+/// A number, and where it ends.
+fn varint(bytes: &[u8], from: usize, at: usize, end: usize) -> Result<(u64, usize), ModelError> {
     let mut value = 0u64;
-    for (i, &byte) in bytes.get(at..end).unwrap_or_default().iter().take(10).enumerate() {
+    let held = at - from..(end - from).min(bytes.len());
+    for (i, &byte) in bytes.get(held).unwrap_or_default().iter().take(10).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * i);
         if byte & 0x80 == 0 {
             return Ok((value, at + i + 1));

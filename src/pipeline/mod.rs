@@ -142,7 +142,9 @@ fn falsify_in<T: Real>(
     {
         return Ok(Verdict::Unsat(proof).into());
     }
-    let validator = validator.following(problem.property.layout());
+    let is_affordable = problem.network.multiplications() <= certificate::MOST_CERTIFIED;
+    let validator = if is_affordable { validator } else { validator.uncertified() };
+    let validator = validator.with_threads(config.threads).following(problem.property.layout());
     let places = WitnessPlaces::new(&problem, *several);
     let jury = Jury { problem: &problem, validator, observer, places, kept: Mutex::default() };
     let question = CertificateQuestion { query: &query, models: &models, problem: &problem };

@@ -158,7 +158,7 @@ mod tests {
         };
         let constants = nodes.iter().flat_map(|node| &node.inputs).filter(|name| name.starts_with('w'));
         let tensor = |name: &String| {
-            let data = Data::F32(vec![name.len() as f32; length]);
+            let data = Data::F32(vec![name.len() as f32; length].into());
             (name.clone(), Arc::new(Tensor { element: ElementType::Float32, shape: vec![length], data }))
         };
         let initializers = constants.map(tensor).collect();

@@ -84,7 +84,7 @@ impl Held for f32 {
     }
 
     fn data(values: Vec<f32>) -> Data {
-        Data::F32(values)
+        Data::F32(values.into())
     }
 }
 

@@ -14,7 +14,8 @@ use std::borrow::Cow;
 
 use super::array::{floats, integers};
 use super::call::{ByteKernels, Call};
-use super::ops::linear::{Plan, Sizes, gemm_sizes};
+use super::ops::linear::{Plan, gemm_sizes};
+use super::ops::product::Sizes;
 use super::ops::window;
 use super::scope::Scope;
 use crate::onnx::{ElementType, Graph, Node, Tensor};

@@ -37,6 +37,8 @@ pub(super) struct Call<'a> {
     /// Version of the operator set.
     pub(super) opset: i64,
     pub(super) precision: Precision,
+    /// How many threads a large product may be dealt out to; no result depends on it.
+    pub(super) threads: usize,
     /// Operands in order; `None` where an optional one is left out.
     pub(super) inputs: Vec<Option<Arc<Tensor>>>,
 }
@@ -145,7 +147,8 @@ impl Call<'_> {
     /// Stores floats as `element`, rounded to it where the model's own precision is asked for.
     pub(super) fn store(&self, element: ElementType, shape: Vec<usize>, values: Vec<f64>) -> Tensor {
         debug_assert_eq!(shape.iter().product::<usize>(), values.len(), "{}", self.node.operator);
-        let narrow = |round: fn(f64) -> f32| Data::F32(values.iter().map(|&x| round(x)).collect());
+        let narrow =
+            |round: fn(f64) -> f32| Data::F32(values.iter().map(|&x| round(x)).collect::<Vec<_>>().into());
         let data = match (self.precision, element) {
             (Precision::Double, _) | (_, ElementType::Float64) => Data::F64(values),
             (_, ElementType::Float16) => narrow(|x| f16::from_f64(x).to_f32()),

@@ -47,6 +47,7 @@ impl std::error::Error for Unsupported {}
 #[derive(Debug, Clone)]
 pub struct Engine {
     model: Arc<Model>,
+    threads: usize,
 }
 
 impl Engine {
@@ -54,7 +55,13 @@ impl Engine {
     pub fn new(model: Arc<Model>) -> Result<Self, Unsupported> {
         let mut unknown = Vec::new();
         find_unknown(&model.graph, &mut unknown);
-        if unknown.is_empty() { Ok(Self { model }) } else { Err(Unsupported(unknown)) }
+        if unknown.is_empty() { Ok(Self { model, threads: 1 }) } else { Err(Unsupported(unknown)) }
+    }
+
+    /// Large products may be dealt out to so many threads; no result depends on it.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// The model that is run.
@@ -101,7 +108,7 @@ impl Engine {
         hidden: &[&str],
     ) -> Result<Vec<(String, Arc<Tensor>)>, ModelError> {
         expect_inputs(self.model.graph.inputs.len(), inputs.len())?;
-        let walk = Walk { opset: self.model.opset, precision };
+        let walk = Walk { opset: self.model.opset, precision, threads: self.threads };
         let graph = &self.model.graph;
         let wanted: Vec<&str> =
             graph.outputs.iter().map(|o| o.name.as_str()).chain(hidden.iter().copied()).collect();
@@ -130,7 +137,7 @@ pub(crate) fn run_node(
     inputs: Vec<Option<Arc<Tensor>>>,
     precision: Precision,
 ) -> Result<Vec<Tensor>, String> {
-    ops::run(&Call { node, opset, precision, inputs })
+    ops::run(&Call { node, opset, precision, threads: 1, inputs })
 }
 
 /// The shape of an input that `len` values are given for; symbolic dimensions are 1.
@@ -165,7 +172,7 @@ fn input_tensor(info: &ValueInfo, values: &[f64], precision: Precision) -> Resul
     let data = match info.element {
         ElementType::Float64 => Data::F64(values.to_vec()),
         e if e.is_float() && precision == Precision::Double => Data::F64(values.to_vec()),
-        e if e.is_float() => Data::F32(values.iter().map(|&x| x as f32).collect()),
+        e if e.is_float() => Data::F32(values.iter().map(|&x| x as f32).collect::<Vec<_>>().into()),
         _ => match values.iter().find(|x| x.fract() != 0.0) {
             Some(x) => return fail(format!("it has the type {}, the value {x} is given", info.element)),
             None => Data::I64(values.iter().map(|&x| x as i64).collect()),
@@ -179,6 +186,7 @@ fn input_tensor(info: &ValueInfo, values: &[f64], precision: Precision) -> Resul
 pub(super) struct Walk {
     opset: i64,
     precision: Precision,
+    threads: usize,
 }
 
 impl Walk {
@@ -267,7 +275,7 @@ impl Walk {
             None => Err(node.error(format!("its operand {name} has no value"))),
         };
         let inputs = node.inputs.iter().map(find).collect::<Result<_, _>>()?;
-        Ok(Call { node, opset: self.opset, precision: self.precision, inputs })
+        Ok(Call { node, opset: self.opset, precision: self.precision, threads: self.threads, inputs })
     }
 
     fn node(&self, node: &Node, scope: &Scope<'_>, live: &Live<'_>) -> Result<Vec<Tensor>, ModelError> {

@@ -104,6 +104,15 @@ impl Replay {
         })
     }
 
+    /// Large products may be dealt out to so many threads; no result depends on it.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        for unit in &mut self.units {
+            unit.engine = unit.engine.clone().with_threads(threads);
+        }
+        self
+    }
+
     /// The query.
     pub fn query(&self) -> &Query {
         &self.query

@@ -311,6 +311,19 @@ impl Validator {
         Ok(Self { replay, models, followed: Followed::default(), enclosure: OnceLock::new() })
     }
 
+    /// The same without asking what holds in every permitted computation, of networks that are too large for it: an enclosure of
+    /// them would take longer to make than a search.
+    #[must_use]
+    pub fn uncertified(self) -> Self {
+        Self { enclosure: OnceLock::from(None), ..self }
+    }
+
+    /// The same, with replays whose large products may be dealt out to so many threads.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { replay: self.replay.with_threads(threads), ..self }
+    }
+
     /// The same, for candidates whose inputs that follow from outputs are to be computed.
     #[must_use]
     pub fn following(self, layout: &Layout) -> Self {

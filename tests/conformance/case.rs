@@ -65,8 +65,8 @@ fn declared(tensors: Vec<Tensor>, values: &[ValueInfo]) -> Vec<Tensor> {
     let mut types = values.iter().map(|value| value.element);
     let one = |tensor: Tensor| match (types.next(), &tensor.data) {
         (Some(ElementType::BFloat16), Data::I64(bits)) if tensor.element == ElementType::UInt16 => {
-            let numbers = bits.iter().map(|&bits| f32::from_bits((bits as u32) << 16)).collect();
-            Tensor { element: ElementType::BFloat16, shape: tensor.shape, data: Data::F32(numbers) }
+            let numbers: Vec<f32> = bits.iter().map(|&bits| f32::from_bits((bits as u32) << 16)).collect();
+            Tensor { element: ElementType::BFloat16, shape: tensor.shape, data: Data::F32(numbers.into()) }
         }
         _ => tensor,
     };

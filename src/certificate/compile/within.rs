@@ -133,7 +133,9 @@ impl WithinBox {
 fn tensor(view: &TapeView, values: Vec<f64>) -> Arc<Tensor> {
     let data = match view.element {
         ElementType::Float64 => Data::F64(values),
-        element if element.is_float() => Data::F32(values.into_iter().map(|x| x as f32).collect()),
+        element if element.is_float() => {
+            Data::F32(values.into_iter().map(|x| x as f32).collect::<Vec<_>>().into())
+        }
         _ => Data::I64(values.into_iter().map(|x| x as i64).collect()),
     };
     Arc::new(Tensor { element: view.element, shape: view.shape.clone(), data })

@@ -42,7 +42,7 @@ impl Builder {
     /// A float constant.
     fn constant(mut self, name: &str, shape: &[usize], values: &[f32]) -> Self {
         let tensor =
-            Tensor { element: self.element, shape: shape.to_vec(), data: Data::F32(values.to_vec()) };
+            Tensor { element: self.element, shape: shape.to_vec(), data: Data::F32(values.to_vec().into()) };
         self.initializers.insert(name.into(), Arc::new(tensor));
         self
     }

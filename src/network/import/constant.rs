@@ -1,5 +1,7 @@
 //! Constants of a model as numbers and matrices of the network's type, and results of folding as constants.
 
+use std::sync::Arc;
+
 use crate::network::Real;
 use crate::network::matrix::Matrix;
 use crate::onnx::{Data, ElementType, Tensor};
@@ -14,13 +16,12 @@ impl Tensor {
     /// A constant of the given element type; values are rounded to it.
     pub fn rounded(element: ElementType, shape: Vec<usize>, values: &[f64]) -> Self {
         use ElementType::*;
+        let single = |round: fn(f64) -> f32| Data::F32(Arc::new(values.iter().map(|&x| round(x)).collect()));
         let integer = |wrap: fn(i64) -> i64| Data::I64(values.iter().map(|&x| wrap(x as i64)).collect());
         let data = match element {
-            Float32 => Data::F32(values.iter().map(|&x| x as f32).collect()),
-            Float16 => Data::F32(values.iter().map(|&x| short_float(x, 11, -24, 65504.0) as f32).collect()),
-            BFloat16 => Data::F32(
-                values.iter().map(|&x| short_float(x, 8, -133, 3.389_531_389_251_535_5e38) as f32).collect(),
-            ),
+            Float32 => single(|x| x as f32),
+            Float16 => single(|x| short_float(x, 11, -24, 65504.0) as f32),
+            BFloat16 => single(|x| short_float(x, 8, -133, 3.389_531_389_251_535_5e38) as f32),
             Float64 => Data::F64(values.to_vec()),
             Bool => Data::I64(values.iter().map(|&x| i64::from(x != 0.0)).collect()),
             Int8 => integer(|x| i64::from(x as i8)),
@@ -76,9 +77,9 @@ impl Tensor {
             Data::SparseF64(s) => {
                 layout.sparse(s.indices.iter().zip(&s.values).map(|(&at, &x)| (at, x)), scale)
             }
-            Data::F32(values) => layout.matrix(values, scale),
-            Data::F64(values) => layout.matrix(values, scale),
-            _ => layout.matrix(&self.to_f64(), scale),
+            Data::F32(values) => layout.matrix(values, scale, T::shared(values)),
+            Data::F64(values) => layout.matrix(values, scale, None),
+            _ => layout.matrix(&self.to_f64(), scale, None),
         }
     }
 }
@@ -107,13 +108,22 @@ impl ConstantLayout {
         Matrix::sparse(self.outputs, self.inputs, entries.collect())
     }
 
-    fn matrix<T: Real, S: Copy + Into<f64>>(self, values: &[S], scale: f64) -> Matrix<T> {
+    /// `shared` are the same values in the network's type, if they are held in it.
+    fn matrix<T: Real, S: Copy + Into<f64>>(
+        self,
+        values: &[S],
+        scale: f64,
+        shared: Option<Arc<Vec<T>>>,
+    ) -> Matrix<T> {
         let wide = values.iter().map(|&x| x.into());
         if values.len() >= SPARSE_FROM {
             let entries = wide.clone().filter(|&x: &f64| x != 0.0).count();
             if entries * SPARSE_RATIO < values.len() {
                 return self.sparse(wide.enumerate().filter(|e| e.1 != 0.0), scale);
             }
+        }
+        if let Some(shared) = shared.filter(|_| !self.transposed && scale == 1.0) {
+            return Matrix::shared(self.outputs, self.inputs, shared);
         }
         let mut dense = Vec::with_capacity(values.len());
         if self.transposed {

@@ -3,9 +3,9 @@
 //! Several rows go together, so that each part of the vector is loaded once for all of them and enough sums run side
 //! by side to hide the latency of additions.
 
-use super::dispatch::{InstructionSet, vectorized};
 use super::extent;
 use super::vector::Vector;
+use crate::dispatch::{InstructionSet, vectorized};
 use crate::network::real::Real;
 
 /// Rows that go together.
@@ -102,14 +102,15 @@ fn total<T: Real>(mut lanes: [T; MOST_LANES]) -> T {
     lanes[0]
 }
 
-/// `out[k] += Σ_m matrix[m][k] · y[m]` for a row-major matrix: the product with its transpose. Rows whose factor is
-/// zero are skipped, which after a ReLU are many.
-pub(crate) fn vector_matrix<T: Real>(matrix: &[T], y: &[T], out: &mut [T]) {
-    let columns = out.len();
-    if columns == 0 {
+/// `out[k] += Σ_m matrix[m][first + k] · y[m]` for a row-major matrix of so many columns: the product with its transpose. Rows whose
+/// factor is zero are skipped, which after a ReLU are many.
+pub(crate) fn vector_matrix<T: Real>(matrix: &[T], columns: usize, first: usize, y: &[T], out: &mut [T]) {
+    if out.is_empty() {
         return;
     }
-    let mut rows = matrix.chunks_exact(columns).zip(y).filter(|(_, y)| **y != T::zero());
+    let wanted = first..first + out.len();
+    let rows = matrix.chunks_exact(columns).map(|row| &row[wanted.clone()]);
+    let mut rows = rows.zip(y).filter(|(_, y)| **y != T::zero());
     vectorized(|| {
         while let Some((a, &p)) = rows.next() {
             let Some((b, &q)) = rows.next() else {
@@ -142,7 +143,9 @@ mod tests {
                 }
             }
             let mut backward = vec![1.0; columns];
-            vector_matrix(&matrix, &y, &mut backward);
+            let (left, right) = backward.split_at_mut(columns / 3);
+            vector_matrix(&matrix, columns, 0, &y, left);
+            vector_matrix(&matrix, columns, columns / 3, &y, right);
             for k in 0..columns {
                 let want: f64 = 1.0 + (0..rows).map(|m| matrix[m * columns + k] * y[m]).sum::<f64>();
                 assert!((backward[k] - want).abs() < 1e-12);

@@ -1,7 +1,7 @@
 //! The largest of several rows, number by number: what poolings are made of.
 
-use super::dispatch::InstructionSet;
 use super::vector::Vector;
+use crate::dispatch::InstructionSet;
 use crate::network::real::Real;
 
 /// `out[l] = max_k data[starts[k] + l]`. What is no number counts as the smallest, and so does nothing at all.

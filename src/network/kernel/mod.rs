@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code)]
 
-pub(crate) mod dispatch;
 pub(crate) mod dot;
 pub(crate) mod extremes;
 pub(crate) mod functions;

@@ -6,9 +6,11 @@
 //! 512-bit vectors are 24 accumulators of the 32 registers: the block that measured fastest (111 GFLOP/s on
 //! 50×50 against 83 for a general matrix product, one thread, f32).
 
-use super::dispatch::InstructionSet;
 use super::extent;
 use super::vector::Vector;
+use std::thread;
+
+use crate::dispatch::InstructionSet;
 use crate::network::real::Real;
 
 /// Outputs a panel.
@@ -121,6 +123,65 @@ pub(crate) enum SumStart<'a, T> {
     Bias(&'a [T]),
     /// What `out` holds.
     Accumulate,
+}
+
+/// Multiplications from which on threads are worth their start, some 30 microseconds each.
+pub(crate) const WORTH_THREADS: usize = 1 << 22;
+
+/// Some whole panels of a matrix, with what their sums start from and where they go.
+pub(crate) struct SumPart<'a, T> {
+    pub(crate) weights: PanelsView<'a, T>,
+    pub(crate) start: SumStart<'a, T>,
+    pub(crate) out: &'a mut [T],
+}
+
+/// Deals the outputs of a sum out, to at most so many.
+pub(crate) fn sum_parts<'a, T: Copy>(
+    weights: PanelsView<'a, T>,
+    start: SumStart<'a, T>,
+    mut out: &'a mut [T],
+    out_stride: usize,
+    count: usize,
+) -> Vec<SumPart<'a, T>> {
+    let each = weights.outputs.div_ceil(PANEL).div_ceil(count.max(1)) * PANEL;
+    let mut parts = Vec::with_capacity(count);
+    for first in (0..weights.outputs).step_by(each.max(1)) {
+        let outputs = each.min(weights.outputs - first);
+        let (own, rest) = out.split_at_mut(out.len().min(outputs * out_stride));
+        out = rest;
+        let start = match start {
+            SumStart::Bias(bias) => SumStart::Bias(&bias[first..first + outputs]),
+            other => other,
+        };
+        let packed = &weights.packed[first * weights.inputs..];
+        parts.push(SumPart { weights: PanelsView { outputs, packed, ..weights }, start, out: own });
+    }
+    parts
+}
+
+/// [`weighted_rows`] on up to so many threads.
+pub(crate) fn weighted_rows_on<T: Real>(
+    threads: usize,
+    weights: PanelsView<'_, T>,
+    rows: Rows<'_, T>,
+    start: SumStart<'_, T>,
+    out: &mut [T],
+    lanes: usize,
+) {
+    if threads <= 1 || weights.outputs * weights.inputs * lanes < WORTH_THREADS {
+        return weighted_rows(weights, rows, start, out, lanes, lanes);
+    }
+    let sum = move |part: SumPart<'_, T>| {
+        weighted_rows(part.weights, rows, part.start, part.out, lanes, lanes);
+    };
+    thread::scope(|scope| {
+        let mut parts = sum_parts(weights, start, out, lanes, threads).into_iter();
+        let own = parts.next();
+        parts.for_each(|part| {
+            scope.spawn(move || sum(part));
+        });
+        own.into_iter().for_each(sum);
+    });
 }
 
 /// `out[m * out_stride ..][..lanes] (+)= Σ_k w[m][k] · row_k[..lanes]` for every output `m` of `weights`.

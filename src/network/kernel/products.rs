@@ -4,10 +4,10 @@
 //! results keep two loads for every four multiplications. With one lane the left matrix is packed and the rows of
 //! the right one are what `weighted_rows` adds up.
 
-use super::dispatch::InstructionSet;
 use super::extent;
 use super::panels::{Panels, PanelsView, Rows, SumStart, weighted_rows};
 use super::vector::Vector;
+use crate::dispatch::InstructionSet;
 use crate::network::real::Real;
 
 /// A matrix of rows of lanes: entry `(i, j)` starts at `(i * row + j * column) * lanes`.

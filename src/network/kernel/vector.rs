@@ -2,7 +2,7 @@
 //!
 //! Three sets: AVX-512 and AVX2 with FMA through intrinsics, and plain arrays that the compiler vectorises with
 //! what every x86-64 (or other) machine has. The kernels are generic over [`Vector`] and instantiated once a set;
-//! [`super::dispatch`] chooses at run time.
+//! [`crate::dispatch`] chooses at run time.
 
 /// The vector types of a number type.
 pub trait Vectors: Sized {

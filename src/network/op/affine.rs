@@ -80,7 +80,7 @@ impl<T: Real> Operator<T> for Affine<T> {
             pass.scratch.resize((inputs + outputs) * lanes, T::zero());
             let (columns, results) = pass.scratch.split_at_mut(inputs * lanes);
             blocks_to_lanes(x.data, split.outer, inputs, split.inner, columns);
-            self.matrix.apply(columns, SumStart::Bias(&self.bias), results, lanes);
+            self.matrix.apply(columns, SumStart::Bias(&self.bias), results, lanes, pass.threads);
             for o in 0..split.outer {
                 for k in 0..outputs {
                     let source = &results[(k * split.outer + o) * split.inner..][..split.inner];
@@ -92,7 +92,7 @@ impl<T: Real> Operator<T> for Affine<T> {
         for o in 0..split.outer {
             let x = &x.data[o * inputs * split.inner..][..inputs * split.inner];
             let y = &mut output[o * outputs * split.inner..][..outputs * split.inner];
-            self.matrix.apply(x, SumStart::Bias(&self.bias), y, split.inner);
+            self.matrix.apply(x, SumStart::Bias(&self.bias), y, split.inner, pass.threads);
         }
     }
 
@@ -113,7 +113,7 @@ impl<T: Real> Operator<T> for Affine<T> {
             let (sums, columns) = pass.scratch.split_at_mut(inputs * lanes);
             blocks_to_lanes(cotangent, split.outer, outputs, split.inner, columns);
             sums.fill(T::zero());
-            self.matrix.apply_transposed(columns, sums, lanes);
+            self.matrix.apply_transposed(columns, sums, lanes, pass.threads);
             for o in 0..split.outer {
                 for k in 0..inputs {
                     let source = &sums[(k * split.outer + o) * split.inner..][..split.inner];
@@ -126,7 +126,7 @@ impl<T: Real> Operator<T> for Affine<T> {
         for o in 0..split.outer {
             let y = &cotangent[o * outputs * split.inner..][..outputs * split.inner];
             let g = &mut gradient[o * inputs * split.inner..][..inputs * split.inner];
-            self.matrix.apply_transposed(y, g, split.inner);
+            self.matrix.apply_transposed(y, g, split.inner, pass.threads);
         }
     }
 }

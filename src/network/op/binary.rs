@@ -1,8 +1,8 @@
 //! Functions of two numbers under ONNX's broadcasting.
 
 use super::{Integer, Operands, Operator, Pass, View, smooth_step};
+use crate::dispatch::vectorized;
 use crate::network::backward::Gradients;
-use crate::network::kernel::dispatch::vectorized;
 use crate::network::real::Real;
 use crate::network::shape::{self, MAX_RANK, ShapeError};
 

@@ -7,8 +7,8 @@
 
 use super::windows::{WindowAxis, Windows};
 use super::{Operands, Operator, Pass, View};
+use crate::dispatch::vectorized;
 use crate::network::backward::Gradients;
-use crate::network::kernel::dispatch::vectorized;
 use crate::network::kernel::extremes::largest_rows;
 use crate::network::real::Real;
 use crate::network::shape::ShapeError;

@@ -80,6 +80,8 @@ pub struct Pass<'a, T> {
     pub scratch: &'a mut Vec<T>,
     /// How a backward pass bends derivatives; ignored by forward passes.
     pub surrogate: Surrogate<'a, T>,
+    /// How many threads a large sum may be dealt out to; no result depends on it.
+    pub threads: usize,
 }
 
 /// What every operator can do.

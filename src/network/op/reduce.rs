@@ -1,8 +1,8 @@
 //! Sums, extrema and products along an axis.
 
 use super::{Operands, Operator, Pass, View};
+use crate::dispatch::vectorized;
 use crate::network::backward::Gradients;
-use crate::network::kernel::dispatch::vectorized;
 use crate::network::real::Real;
 use crate::network::shape::{self, ShapeError};
 

@@ -13,7 +13,7 @@
 
 use std::f64::consts::FRAC_2_PI;
 
-use crate::network::kernel::dispatch::vectorized;
+use crate::dispatch::vectorized;
 use crate::network::real::Real;
 
 /// No width is less than this share of the mean one: a number that is the same at all points of a block says

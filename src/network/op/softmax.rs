@@ -1,8 +1,8 @@
 //! Softmax and its logarithm along an axis.
 
 use super::{Operands, Operator, Pass, View};
+use crate::dispatch::vectorized;
 use crate::network::backward::Gradients;
-use crate::network::kernel::dispatch::vectorized;
 use crate::network::kernel::functions;
 use crate::network::real::Real;
 use crate::network::shape::{self, ShapeError, Split};

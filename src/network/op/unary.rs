@@ -1,8 +1,8 @@
 //! Functions of one number, applied to every value.
 
 use super::{Integer, Operands, Operator, Pass, View, smooth_step};
+use crate::dispatch::vectorized;
 use crate::network::backward::Gradients;
-use crate::network::kernel::dispatch::vectorized;
 use crate::network::kernel::functions::{erf, exp, sigmoid, tanh};
 use crate::network::real::Real;
 use crate::network::shape::ShapeError;

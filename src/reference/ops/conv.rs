@@ -6,7 +6,8 @@
 use super::super::array::{self, same_element};
 use super::super::call::{Call, Results};
 use super::Entry;
-use super::linear::{Fused, RealValue, Sizes, centred, product, widened};
+use super::linear::centred;
+use super::product::{Fused, RealValue, Sizes, product, widened};
 use super::window::{self, Window};
 use crate::onnx::{Data, ElementType, Tensor};
 
@@ -71,18 +72,14 @@ fn convolve(call: &Call<'_>, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> R
     let channels = Channels { batch: *batch, groups, input: *depth, output: filters / groups };
     let shape: Vec<usize> = [*batch, *filters].into_iter().chain(axes.iter().map(|a| a.output)).collect();
     array::len(&shape)?;
+    let slide =
+        Slide { channels, windows: &windows, plane: spatial.iter().product(), taps: kernel.iter().product() };
     let mut values = if call.is_fused(x.element) {
-        widened(columns_product::<Fused>(
-            &Fused::read(x),
-            &Fused::read(w),
-            channels,
-            &windows,
-            (spatial, kernel),
-        ))
+        widened(slide.product::<Fused>(&Fused::read(x), &Fused::read(w), call.threads))
     } else if call.is_single(x.element) {
-        widened(columns_product::<f32>(&f32::read(x), &f32::read(w), channels, &windows, (spatial, kernel)))
+        widened(slide.product::<f32>(&f32::read(x), &f32::read(w), call.threads))
     } else {
-        columns_product::<f64>(&f64::read(x), &f64::read(w), channels, &windows, (spatial, kernel))
+        slide.product::<f64>(&f64::read(x), &f64::read(w), call.threads)
     };
     add_bias(&mut values, bias, *filters, windows.len())?;
     Ok(vec![call.store(x.element, shape, values)])
@@ -108,36 +105,81 @@ fn add_bias(values: &mut [f64], bias: Option<&Tensor>, filters: usize, plane: us
     Ok(())
 }
 
-fn columns_product<T: RealValue>(
-    x: &[T],
-    w: &[T],
+/// Filters that slide over an input, or are put down at its windows.
+struct Slide<'w> {
     channels: Channels,
-    windows: &[Window],
-    (spatial, kernel): (&[usize], &[usize]),
-) -> Vec<T> {
-    let Channels { batch, groups, input, output } = channels;
-    let (plane, taps): (usize, usize) = (spatial.iter().product(), kernel.iter().product());
-    let mut out = vec![T::default(); batch * groups * output * windows.len()];
-    let step = (COLUMN_VALUES / (input * taps).max(1)).max(1);
-    for (n, g) in (0..batch).flat_map(|n| (0..groups).map(move |g| (n, g))) {
-        let source = &x[(n * groups + g) * input * plane..][..input * plane];
-        let filters = &w[g * output * input * taps..][..output * input * taps];
-        for (block, windows_here) in windows.chunks(step).enumerate() {
-            let count = windows_here.len();
-            let mut columns = vec![T::default(); input * taps * count];
-            for (p, window) in windows_here.iter().enumerate() {
-                for (c, &(tap, at)) in (0..input).flat_map(|c| window.taps.iter().map(move |t| (c, t))) {
-                    columns[(c * taps + tap) * count + p] = source[c * plane + at];
+    windows: &'w [Window],
+    /// Values of a channel that the windows lie on.
+    plane: usize,
+    /// Values of a filter in one channel.
+    taps: usize,
+}
+
+impl Slide<'_> {
+    /// Filters × columns.
+    fn product<T: RealValue>(&self, x: &[T], w: &[T], threads: usize) -> Vec<T> {
+        let Channels { batch, groups, input, output } = self.channels;
+        let (all, depth) = (self.windows.len(), input * self.taps);
+        let mut out = vec![T::default(); batch * groups * output * all];
+        let step = (COLUMN_VALUES / depth.max(1)).max(1);
+        for (block, windows) in self.windows.chunks(step).enumerate() {
+            let (count, places) = (windows.len(), self.places(windows));
+            for (n, g) in (0..batch).flat_map(|n| (0..groups).map(move |g| (n, g))) {
+                let source = &x[(n * groups + g) * input * self.plane..][..input * self.plane];
+                let filters = &w[g * output * depth..][..output * depth];
+                let columns = self.columns(source, &places, count);
+                let part = product(filters, &columns, Sizes { m: output, k: depth, n: count }, threads);
+                for (f, row) in part.chunks_exact(count).enumerate() {
+                    let start = ((n * groups + g) * output + f) * all + block * step;
+                    out[start..start + count].copy_from_slice(row);
                 }
             }
-            let part = product(filters, &columns, Sizes { m: output, k: input * taps, n: count });
-            for (f, row) in part.chunks_exact(count).enumerate() {
-                let start = ((n * groups + g) * output + f) * windows.len() + block * step;
-                out[start..start + count].copy_from_slice(row);
+        }
+        out
+    }
+
+    /// For each tap, which windows have it in the input, and where.
+    fn places(&self, windows: &[Window]) -> Vec<Vec<(usize, usize)>> {
+        let mut places = vec![Vec::new(); self.taps];
+        for (p, window) in windows.iter().enumerate() {
+            window.taps.iter().for_each(|&(tap, at)| places[tap].push((p, at)));
+        }
+        places
+    }
+
+    /// The columns of so many windows; what a window has outside of the input is zero.
+    fn columns<T: RealValue>(&self, source: &[T], places: &[Vec<(usize, usize)>], count: usize) -> Vec<T> {
+        let mut columns = vec![T::default(); self.channels.input * self.taps * count];
+        let rows = (0..self.channels.input).flat_map(|c| places.iter().map(move |places| (c, places)));
+        for ((c, places), row) in rows.zip(columns.chunks_exact_mut(count)) {
+            let plane = &source[c * self.plane..][..self.plane];
+            places.iter().for_each(|&(p, at)| row[p] = plane[at]);
+        }
+        columns
+    }
+
+    /// Filters × values, put down at the windows, which add up where they overlap.
+    fn scattered<T: RealValue>(&self, x: &[T], w: &[T], threads: usize) -> Vec<T> {
+        let Channels { batch, groups, input, output } = self.channels;
+        let count = self.windows.len();
+        let mut out = vec![T::default(); batch * groups * output * self.plane];
+        for (n, g) in (0..batch).flat_map(|n| (0..groups).map(move |g| (n, g))) {
+            let source = &x[(n * groups + g) * input * count..][..input * count];
+            let filters = &w[g * input * output * self.taps..][..input * output * self.taps];
+            let rows = output * self.taps;
+            let turned: Vec<T> = (0..rows * input).map(|i| filters[i % input * rows + i / input]).collect();
+            let parts = product(&turned, source, Sizes { m: rows, k: input, n: count }, threads);
+            for (f, (p, window)) in
+                (0..output).flat_map(|f| self.windows.iter().enumerate().map(move |w| (f, w)))
+            {
+                let target = &mut out[((n * groups + g) * output + f) * self.plane..][..self.plane];
+                for &(tap, at) in &window.taps {
+                    target[at] += parts[(f * self.taps + tap) * count + p];
+                }
             }
         }
+        out
     }
-    out
 }
 
 fn conv_transpose(call: &Call<'_>) -> Results {
@@ -166,18 +208,14 @@ fn conv_transpose(call: &Call<'_>) -> Results {
     array::len(&[*depth, kernel.iter().product(), windows.len()])?;
     let shape: Vec<usize> = [*batch, depth * groups].into_iter().chain(result.iter().copied()).collect();
     array::len(&shape)?;
+    let slide =
+        Slide { channels, windows: &windows, plane: result.iter().product(), taps: kernel.iter().product() };
     let mut values = if call.is_fused(element) {
-        widened(scattered_product::<Fused>(
-            &Fused::read(x),
-            &Fused::read(w),
-            channels,
-            &windows,
-            (&result, kernel),
-        ))
+        widened(slide.scattered::<Fused>(&Fused::read(x), &Fused::read(w), call.threads))
     } else if call.is_single(element) {
-        widened(scattered_product::<f32>(&f32::read(x), &f32::read(w), channels, &windows, (&result, kernel)))
+        widened(slide.scattered::<f32>(&f32::read(x), &f32::read(w), call.threads))
     } else {
-        scattered_product::<f64>(&f64::read(x), &f64::read(w), channels, &windows, (&result, kernel))
+        slide.scattered::<f64>(&f64::read(x), &f64::read(w), call.threads)
     };
     add_bias(&mut values, call.optional(2), depth * groups, result.iter().product())?;
     Ok(vec![call.store(element, shape, values)])
@@ -233,30 +271,4 @@ fn transposed_axes(
         axes.push(axis);
     }
     Ok(axes)
-}
-
-fn scattered_product<T: RealValue>(
-    x: &[T],
-    w: &[T],
-    channels: Channels,
-    windows: &[Window],
-    (result, kernel): (&[usize], &[usize]),
-) -> Vec<T> {
-    let Channels { batch, groups, input, output } = channels;
-    let (plane, taps): (usize, usize) = (result.iter().product(), kernel.iter().product());
-    let mut out = vec![T::default(); batch * groups * output * plane];
-    for (n, g) in (0..batch).flat_map(|n| (0..groups).map(move |g| (n, g))) {
-        let source = &x[(n * groups + g) * input * windows.len()..][..input * windows.len()];
-        let filters = &w[g * input * output * taps..][..input * output * taps];
-        let rows = output * taps;
-        let turned: Vec<T> = (0..rows * input).map(|i| filters[i % input * rows + i / input]).collect();
-        let parts = product(&turned, source, Sizes { m: rows, k: input, n: windows.len() });
-        for (f, (p, window)) in (0..output).flat_map(|f| windows.iter().enumerate().map(move |w| (f, w))) {
-            let target = &mut out[((n * groups + g) * output + f) * plane..][..plane];
-            for &(tap, at) in &window.taps {
-                target[at] += parts[(f * taps + tap) * windows.len() + p];
-            }
-        }
-    }
-    out
 }

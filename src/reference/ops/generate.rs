@@ -26,7 +26,7 @@ fn constant(call: &Call<'_>) -> Results {
     let float = |shape, values: &[f32]| Tensor {
         element: ElementType::Float32,
         shape,
-        data: Data::F32(values.to_vec()),
+        data: Data::F32(values.to_vec().into()),
     };
     let given = call.node.attributes.iter().next().map(|(name, value)| (name.as_str(), value));
     Ok(vec![match given {

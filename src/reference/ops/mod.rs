@@ -15,6 +15,7 @@ mod losses;
 mod normalise;
 mod pad;
 mod pool;
+pub(super) mod product;
 mod recurrent;
 mod reduce;
 mod resize;

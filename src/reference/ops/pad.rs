@@ -70,7 +70,7 @@ fn zero(like: &Tensor) -> Tensor {
     let data = match like.data {
         Data::I64(_) => Data::I64(vec![0]),
         Data::F64(_) | Data::SparseF64(_) => Data::F64(vec![0.0]),
-        Data::F32(_) | Data::SparseF32(_) => Data::F32(vec![0.0]),
+        Data::F32(_) | Data::SparseF32(_) => Data::F32(vec![0.0].into()),
     };
     Tensor { element: like.element, shape: vec![1], data }
 }

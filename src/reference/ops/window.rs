@@ -135,9 +135,11 @@ pub(in crate::reference) fn windows(axes: &[Axis]) -> Result<Vec<Window>, String
         for_each_index(&kernel, |k| {
             let each = || axes.iter().zip(o.iter().zip(k));
             window.padded += usize::from(each().all(|(axis, (&o, &k))| axis.is_padded(o, k)));
-            let source: Option<Vec<usize>> = each().map(|(axis, (&o, &k))| axis.source(o, k)).collect();
+            let source = each()
+                .zip(&in_strides)
+                .try_fold(0, |at, ((axis, (&o, &k)), stride)| Some(at + axis.source(o, k)? * stride));
             if let Some(source) = source {
-                window.taps.push((flat(k, &kernel_strides), flat(&source, &in_strides)));
+                window.taps.push((flat(k, &kernel_strides), source));
             }
         });
         windows.push(window);

@@ -14,7 +14,7 @@ use crate::onnx::{Attribute, Data, Dim, ElementType, Graph, Model, Node, Tensor,
 
 /// A float tensor.
 fn floats(shape: &[usize], values: &[f32]) -> Tensor {
-    Tensor { element: ElementType::Float32, shape: shape.to_vec(), data: Data::F32(values.to_vec()) }
+    Tensor { element: ElementType::Float32, shape: shape.to_vec(), data: Data::F32(values.to_vec().into()) }
 }
 
 /// An integer tensor with one dimension.

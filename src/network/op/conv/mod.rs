@@ -181,7 +181,8 @@ impl<T: Real> Conv<T> {
     }
 
     /// From images to windows: `y (+)= conv(x)` for one image.
-    fn gather(&self, x: &[T], y: &mut [T], accumulate: bool, lanes: usize, scratch: &mut Vec<T>) {
+    fn gather(&self, x: &[T], y: &mut [T], accumulate: bool, pass: &mut Pass<'_, T>) {
+        let (lanes, threads, scratch) = (pass.lanes, pass.threads, &mut *pass.scratch);
         let prepared = self.prepared();
         let (inputs, outputs) = (self.inputs / self.groups, self.outputs / self.groups);
         let (plane_len, image) = (self.windows.planes_len() * lanes, self.windows.image_len() * lanes);
@@ -191,6 +192,7 @@ impl<T: Real> Conv<T> {
             from: self.windows.plane_shape(),
             to: self.windows.0.each_ref().map(|axis| axis.windows),
             lanes,
+            threads,
         };
         let terms = prepared.forward_rows.len();
         let few = lanes == 1 && few::applies(self.windows.count(), outputs, terms);
@@ -230,7 +232,8 @@ impl<T: Real> Conv<T> {
     }
 
     /// From windows to images: `x += convᵀ(y)` for one image.
-    fn scatter(&self, y: &[T], x: &mut [T], lanes: usize, scratch: &mut Vec<T>) {
+    fn scatter(&self, y: &[T], x: &mut [T], pass: &mut Pass<'_, T>) {
+        let (lanes, threads, scratch) = (pass.lanes, pass.threads, &mut *pass.scratch);
         let prepared = self.prepared();
         let (inputs, outputs) = (self.inputs / self.groups, self.outputs / self.groups);
         let (count, image) = (self.windows.count() * lanes, self.windows.image_len() * lanes);
@@ -248,6 +251,7 @@ impl<T: Real> Conv<T> {
             from: prepared.padded,
             to: if direct { self.windows.0.each_ref().map(|axis| axis.image) } else { plane },
             lanes,
+            threads,
         };
         if block.counts.contains(&0) {
             return;
@@ -334,9 +338,9 @@ impl<T: Real> Operator<T> for Conv<T> {
                 for (row, &bias) in y.chunks_exact_mut(result_len * lanes).zip(&self.bias) {
                     row.fill(bias);
                 }
-                self.scatter(x, y, lanes, pass.scratch);
+                self.scatter(x, y, pass);
             } else {
-                self.gather(x, y, false, lanes, pass.scratch);
+                self.gather(x, y, false, pass);
             }
         }
     }
@@ -355,9 +359,9 @@ impl<T: Real> Operator<T> for Conv<T> {
         let images = gradient.chunks_exact_mut((channels * len * lanes).max(1));
         for (g, c) in images.zip(cotangent.chunks_exact((results * result_len * lanes).max(1))) {
             if self.transposed {
-                self.gather(c, g, true, lanes, pass.scratch);
+                self.gather(c, g, true, pass);
             } else {
-                self.scatter(c, g, lanes, pass.scratch);
+                self.scatter(c, g, pass);
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Sums of rows for a block of windows: one by one where rows are long, as one run with gaps where they are short.
 
-use crate::network::kernel::panels::{PanelsView, Rows, SumStart, weighted_rows};
+use std::{mem, thread};
+
+use crate::network::kernel::panels::{PanelsView, Rows, SumStart, WORTH_THREADS, sum_parts, weighted_rows};
 use crate::network::op::windows::AXES;
 use crate::network::real::Real;
 
@@ -16,6 +18,8 @@ pub(super) struct RowBlock {
     /// Lengths of the tensor that the rows of the result lie in.
     pub(super) to: [usize; AXES],
     pub(super) lanes: usize,
+    /// How many threads it may be dealt out to.
+    pub(super) threads: usize,
 }
 
 /// Results that are `stride` numbers apart.
@@ -35,7 +39,44 @@ impl RowBlock {
         (((a - 1) * self.from[1] + b - 1) * self.from[2] + c) * self.lanes
     }
 
+    /// The sums of all rows, on several threads if that is worth their start: each has some of the outputs.
     pub(super) fn sum<T: Real>(
+        &self,
+        weights: PanelsView<'_, T>,
+        data: &[T],
+        offsets: &[usize],
+        start: SumStart<'_, T>,
+        to: Strided<'_, T>,
+        scratch: &mut [T],
+    ) {
+        let work = weights.outputs * weights.inputs * self.counts.iter().product::<usize>() * self.lanes;
+        if self.threads <= 1 || work < WORTH_THREADS {
+            return self.sum_part(weights, data, offsets, start, to, scratch);
+        }
+        let (stride, run) = (to.stride, if self.is_long() { 0 } else { self.run() });
+        let mut scratch = scratch;
+        thread::scope(|scope| {
+            let mut own = None;
+            for part in sum_parts(weights, start, to.out, stride, self.threads) {
+                let (sums, rest) = mem::take(&mut scratch).split_at_mut(run * part.weights.outputs);
+                scratch = rest;
+                let sum = move || {
+                    let to = Strided { out: part.out, stride };
+                    self.sum_part(part.weights, data, offsets, part.start, to, sums);
+                };
+                if own.is_none() {
+                    own = Some(sum);
+                } else {
+                    scope.spawn(sum);
+                }
+            }
+            if let Some(mut sum) = own {
+                sum();
+            }
+        });
+    }
+
+    fn sum_part<T: Real>(
         &self,
         weights: PanelsView<'_, T>,
         data: &[T],

@@ -64,6 +64,8 @@ fn gradient(jacobian: &Array2<f64>, residuals: &Array1<f64>) -> Array1<f64> {
     let rows = jacobian.as_standard_layout();
     dot::vector_matrix(
         rows.as_slice().expect("the standard layout is by rows, without gaps"),
+        jacobian.ncols(),
+        0,
         residuals.as_slice().expect("a vector that is no view has no gaps"),
         &mut sum,
     );

@@ -1,7 +1,10 @@
-//! Which instruction set the kernels use on this machine, decided once a call by what the processor says.
+//! Which instruction set loops use on this machine, decided once a call by what the processor says. It is the only thing that the
+//! engines have in common: a set makes the same loop faster, and rounds the same.
 //!
 //! A kernel that is compiled for a set is entered with the set's token, and only detection makes one: code that a processor does
 //! not have cannot be called.
+
+#![allow(unsafe_code)]
 
 /// The processor has AVX-512F, BW, DQ and VL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,30 +56,47 @@ impl InstructionSet {
     }
 }
 
-/// Runs `body` compiled for the best instruction set: plain loops inside it are vectorised with that set.
+/// Loops that are compiled for an instruction set wherever they are run: [`VectorLoops::run`] has to be `#[inline(always)]`, and so has
+/// what it calls.
+pub(crate) trait VectorLoops {
+    /// What they compute.
+    type Output;
+    /// Runs them.
+    fn run(self) -> Self::Output;
+}
+
+impl<R, F: FnOnce() -> R> VectorLoops for F {
+    type Output = R;
+    #[inline(always)]
+    fn run(self) -> R {
+        self()
+    }
+}
+
+/// Runs loops compiled for the best instruction set: plain ones are vectorised with that set.
 ///
-/// `body` has to be a closure whose work is inlined into it (mark the functions it calls `#[inline(always)]`).
+/// A closure is inlined as long as the compiler thinks it small, which a nest of loops is not: that wants a type of its own.
 #[inline(always)]
-pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
+pub(crate) fn vectorized<L: VectorLoops>(loops: L) -> L::Output {
     #[cfg(target_arch = "x86_64")]
     match InstructionSet::detect() {
         // SAFETY: the token says that the processor has the features.
-        InstructionSet::Avx512(HasAvx512(())) => return unsafe { with_avx512(body) },
+        InstructionSet::Avx512(HasAvx512(())) => return unsafe { with_avx512(loops) },
         // SAFETY: the token says that the processor has the features.
-        InstructionSet::Avx2(HasAvx2(())) => return unsafe { with_avx2(body) },
+        InstructionSet::Avx2(HasAvx2(())) => return unsafe { with_avx2(loops) },
         InstructionSet::Plain => {}
     }
-    body()
+    loops.run()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn with_avx512<R>(body: impl FnOnce() -> R) -> R {
-    body()
+fn with_avx512<L: VectorLoops>(loops: L) -> L::Output {
+    loops.run()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn with_avx2<R>(body: impl FnOnce() -> R) -> R {
-    body()
+fn with_avx2<L: VectorLoops>(loops: L) -> L::Output {
+    loops.run()
 }
