@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{EdgeLayer, Edges, Extent, LayerOutline, Layered, LinearisedEntry, Outline};
 use crate::network::backward::Surrogate;
 use crate::network::frozen;
-use crate::network::op::{Binary, BinaryFunction, Op, Operands, Pass, Rearrange, Unary, UnaryFunction};
+use crate::network::op::{Binary, BinaryFunction, Conv, Op, Operands, Pass, Rearrange, Unary, UnaryFunction};
 use crate::network::shape::split;
 use crate::network::{Network, NodeId, Workspace};
 
@@ -248,21 +248,28 @@ impl<'a> Cuts<'a> {
         EdgeLayer { edges, activation: self.activation(level), shared: self.is_shared(level) }
     }
 
-    /// The matrix of a level that is a single product over all values: exact to the bit.
+    /// The matrix of a level that is a single product over all values, or a convolution of one image: exact to the bit.
     fn read_off(&self, level: usize) -> Option<Edges> {
         let mut inner = self.inner(level);
         let (only, None) = (inner.next()?, inner.next()) else { return None };
         let (sources, targets) = (self.sources(level), self.targets(level));
-        let node = &self.network.nodes[only];
-        let Op::Affine(affine) = &node.op else { return None };
-        let split = split(&node.shape, affine.axis);
         // Reshapes between the product and the ends of the level keep the row-major order.
-        let spans = split.outer * split.inner == 1 && sources.len() == 1 && targets.len() == 1;
-        spans.then(|| Edges {
-            weights: affine.matrix.to_dense(),
-            bias: affine.bias.clone(),
-            inputs: affine.matrix.inputs(),
-        })
+        if sources.len() != 1 || targets.len() != 1 {
+            return None;
+        }
+        let node = &self.network.nodes[only];
+        match &node.op {
+            Op::Affine(affine) => {
+                let split = split(&node.shape, affine.axis);
+                (split.outer * split.inner == 1).then(|| Edges {
+                    weights: affine.matrix.to_dense(),
+                    bias: affine.bias.clone(),
+                    inputs: affine.matrix.inputs(),
+                })
+            }
+            Op::Conv(conv) if node.shape.first() == Some(&1) && !conv.transposed => Some(edges_of(conv)),
+            _ => None,
+        }
     }
 
     /// The matrix of a level by evaluating it at zero and at the unit vectors.
@@ -305,11 +312,28 @@ impl<'a> Cuts<'a> {
             let operands =
                 Operands { nodes: &self.network.nodes, inputs: &node.inputs, values: &workspace.values };
             let (lanes, surrogate) = (workspace.lanes, Surrogate::exact());
-            let mut pass = Pass { lanes, scratch: &mut workspace.scratch, surrogate };
+            let threads = workspace.threads;
+            let mut pass = Pass { lanes, scratch: &mut workspace.scratch, surrogate, threads };
             node.op.forward(operands, &mut output, &mut pass);
             workspace.values[node.slot] = output;
         }
     }
+}
+
+/// A convolution of one image as a matrix.
+fn edges_of(conv: &Conv<f64>) -> Edges {
+    let (count, image) = (conv.windows.count(), conv.windows.image_len());
+    let (depth, filters) = (conv.inputs / conv.groups, conv.outputs / conv.groups);
+    let inputs = conv.inputs * image;
+    let mut weights = vec![0.0; conv.outputs * count * inputs];
+    conv.windows.each_meeting(|window, tap, place| {
+        for (o, c) in (0..conv.outputs).flat_map(|o| (0..depth).map(move |c| (o, c))) {
+            let channel = o / filters * depth + c;
+            weights[(o * count + window) * inputs + channel * image + place] = conv.weight(o, c, tap);
+        }
+    });
+    let bias = conv.bias.iter().flat_map(|&bias| std::iter::repeat_n(bias, count)).collect();
+    Edges { weights, bias, inputs }
 }
 
 /// Whether no number is moved to two places.

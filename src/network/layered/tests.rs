@@ -7,7 +7,7 @@ use crate::network::build::Builder;
 use crate::network::matrix::Matrix;
 use crate::network::op::max_pool::MaxPool;
 use crate::network::op::windows::{WindowAxis, Windows};
-use crate::network::op::{Affine, Binary, BinaryFunction, Op, Unary, UnaryFunction};
+use crate::network::op::{Affine, Binary, BinaryFunction, Conv, Op, Unary, UnaryFunction};
 use crate::onnx::ElementType::Float64;
 use crate::random::Random;
 
@@ -157,6 +157,36 @@ fn matrices_read_off_are_those_written_out() {
         let twin = cuts.write_out(level);
         assert_close(&layer.edges.weights, &twin.weights);
         assert_close(&layer.edges.bias, &twin.bias);
+    }
+}
+
+#[test]
+fn convolutions_read_off_are_those_written_out() {
+    // Inputs, outputs, groups; then image, kernel, stride, dilation and padding of the first axis, and of the second.
+    let cases = [
+        ((2, 3, 1), [5, 3, 1, 1, 1], [4, 2, 1, 1, 0]),
+        ((4, 6, 2), [7, 3, 2, 1, 0], [6, 3, 2, 1, 1]),
+        ((3, 3, 3), [6, 2, 1, 2, 1], [5, 3, 3, 1, 2]),
+        ((1, 2, 1), [4, 4, 4, 1, 0], [3, 1, 1, 1, 0]),
+    ];
+    for ((inputs, outputs, groups), first, second) in cases {
+        let axis = |[image, kernel, stride, dilation, pad]: [usize; 5]| {
+            let windows = (image + 2 * pad - (kernel - 1) * dilation - 1) / stride + 1;
+            WindowAxis::new(image, kernel, stride, dilation, pad, windows).unwrap()
+        };
+        let mut random = Random::new(3);
+        let windows = Windows::new(vec![axis(first), axis(second)]).unwrap();
+        let weights = draw(&mut random, outputs * (inputs / groups) * windows.taps());
+        let bias = draw(&mut random, outputs);
+        let conv = Conv::new(weights, bias, (outputs, inputs, groups), windows, 2, false).unwrap();
+        let mut b = Builder::default();
+        let x = b.input("x", Float64, vec![1, inputs, first[0], second[0]]).unwrap();
+        let y = b.push("y", Op::Conv(conv), &[x], Float64).unwrap();
+        let network = b.finish(vec![y]);
+        let cuts = Cuts::of(&network).unwrap();
+        let (edges, twin) = (&cuts.layered().unwrap().layers[0].edges, cuts.write_out(0));
+        assert_close(&edges.weights, &twin.weights);
+        assert_close(&edges.bias, &twin.bias);
     }
 }
 

@@ -97,6 +97,16 @@ impl WindowAxis {
         (from..to, (from * s + at).saturating_sub(self.pad))
     }
 
+    /// Each tap with each window in which it meets the image: window, tap and the image's place.
+    fn meetings(&self) -> Vec<(usize, usize, usize)> {
+        let of_tap = |tap: usize| {
+            let (windows, first) = self.meets(tap);
+            let from = windows.start;
+            windows.map(move |window| (window, tap, first + (window - from) * self.stride))
+        };
+        (0..self.kernel).flat_map(of_tap).collect()
+    }
+
     /// The part of plane `phase` that lies inside the image, and the image position of its first place.
     fn inside(&self, phase: usize) -> (std::ops::Range<usize>, usize) {
         let (r, s) = (self.phases[phase], self.stride);
@@ -130,6 +140,24 @@ impl Windows {
             shape::checked_len(&all.each_ref().map(of))?;
         }
         Ok(Self(all))
+    }
+
+    /// Calls `visit(window, tap, place)` for each tap of each window that meets the image, all of them flat numbers.
+    pub fn each_meeting(&self, mut visit: impl FnMut(usize, usize, usize)) {
+        let [a, b, c] = self.0.each_ref().map(WindowAxis::meetings);
+        let [_, y, z] = &self.0;
+        let flat = |i: usize, j: usize, k: usize, of: fn(&WindowAxis) -> usize| (i * of(y) + j) * of(z) + k;
+        for &(window_a, tap_a, place_a) in &a {
+            for &(window_b, tap_b, place_b) in &b {
+                for &(window_c, tap_c, place_c) in &c {
+                    visit(
+                        flat(window_a, window_b, window_c, |axis| axis.windows),
+                        flat(tap_a, tap_b, tap_c, |axis| axis.kernel),
+                        flat(place_a, place_b, place_c, |axis| axis.image),
+                    );
+                }
+            }
+        }
     }
 
     fn product(&self, of: impl Fn(&WindowAxis) -> usize) -> usize {
