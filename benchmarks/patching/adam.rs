@@ -4,6 +4,7 @@
 use counterpatch::budget::Budget;
 use counterpatch::network::{Real, Surrogate};
 use counterpatch::problem::Problem;
+use counterpatch::search::kernel::losses::RowLoss;
 use counterpatch::search::kernel::oracle::Oracle;
 use counterpatch::search::kernel::shared::Shared;
 use counterpatch::search::kernel::starts::Starts;
@@ -45,9 +46,10 @@ fn climb(oracle: &mut Oracle<'_, f32>, starts: &mut Starts) -> Result<(), Halt> 
     starts.draw(oracle, &mut points)?;
     let lanes = oracle.lanes();
     let (mut first, mut second) = (vec![0.0; points.len()], vec![0.0; points.len()]);
+    let sums = vec![RowLoss::Sum; lanes];
     let mut size = FIRST_STEP;
     for step in 1..=STEPS {
-        let gradient = oracle.gradient(Objective::Hinge(&starts.targets), Surrogate::exact());
+        let gradient = oracle.gradient(Objective::Rows(&starts.targets, &sums), Surrogate::exact());
         for ((m, v), g) in first.iter_mut().zip(&mut second).zip(gradient) {
             let g = g.widen();
             *m = FIRST_MOMENT * *m + (1.0 - FIRST_MOMENT) * g;

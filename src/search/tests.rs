@@ -4,11 +4,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::budget::{Budget, StopReason};
-use crate::network::Network;
 use crate::network::build::Builder;
 use crate::network::matrix::Matrix;
 use crate::network::op::{Affine, Op, Unary, UnaryFunction};
 use crate::network::testing::{Spread, graph, layered};
+use crate::network::{Network, Real};
 use crate::onnx::ElementType::Float32;
 use crate::problem::Problem;
 use crate::random::Random;
@@ -37,6 +37,15 @@ impl Judge<f32> for Plain<'_> {
             *self.found.lock().unwrap() = Some(candidate.input.clone());
             return Judgement::Confirmed;
         }
+        Judgement::Rejected
+    }
+}
+
+/// Confirms nothing.
+pub(super) struct Never;
+
+impl<T: Real> Judge<T> for Never {
+    fn judge(&self, _: &Candidate<T>) -> Judgement {
         Judgement::Rejected
     }
 }

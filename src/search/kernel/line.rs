@@ -411,16 +411,7 @@ mod tests {
     use crate::problem::Problem;
     use crate::random::Random;
     use crate::search::kernel::shared::Shared;
-    use crate::search::tests::random_network;
-    use crate::search::{Candidate, Judge, Judgement};
-
-    struct Never;
-
-    impl Judge<f64> for Never {
-        fn judge(&self, _: &Candidate<f64>) -> Judgement {
-            Judgement::Rejected
-        }
-    }
+    use crate::search::tests::{Never, random_network};
 
     /// A random network with the largest (or smallest) of each group of numbers in its middle.
     fn with_maxima(inputs: usize, seed: u64, function: Reduction, group: usize) -> Network<f64> {

@@ -10,6 +10,7 @@ pub mod envelope;
 pub mod exclusion;
 pub mod line;
 pub mod local;
+pub mod losses;
 pub mod oracle;
 pub mod points;
 pub mod programs;

@@ -8,6 +8,8 @@ use crate::property::condition::Levels;
 use crate::property::margin::{Block, MarginGradient, add_row_gradient, conjunction_margins, lane_margin};
 use crate::property::{Conjunction, Region, Row};
 use crate::search::kernel::asking::Asking;
+use crate::search::kernel::losses::RowLoss;
+use crate::search::kernel::points::off_centre;
 use crate::search::kernel::shared::Shared;
 use crate::search::kernel::spread;
 use crate::search::kernel::tally::Tally;
@@ -24,8 +26,8 @@ pub enum Objective<'o, T> {
     /// The margin of a given conjunction for each lane over the spread of its outputs, as a direction (its length is
     /// not told; [`spread`]).
     Scaled(&'o [u32]),
-    /// The sum of the rows that do not hold yet, of a given conjunction for each lane.
-    Hinge(&'o [u32]),
+    /// All rows of a given conjunction for each lane, as a loss for each lane makes one number of them.
+    Rows(&'o [u32], &'o [RowLoss]),
     /// `Σ w · output` for these weights: `output_len × lanes` numbers.
     Direction(&'o [T]),
 }
@@ -99,13 +101,6 @@ const LARGE: usize = 1_000_000;
 /// Those that are taken as they come, before only better points add any.
 const FIRST_WAYS: usize = 16;
 
-/// How far a number is from the nearest one of a type, in units of that one's last place: up to one half.
-fn off_centre<T: Real>(y: f64) -> f64 {
-    let nearest = T::of(y).widen();
-    let unit = T::epsilon().widen() * nearest.abs().max(f64::MIN_POSITIVE).log2().floor().exp2();
-    (y - nearest).abs() / unit
-}
-
 impl<'a, T: Real> Oracle<'a, T> {
     /// An oracle that has not entered a region yet.
     pub fn new(
@@ -146,6 +141,11 @@ impl<'a, T: Real> Oracle<'a, T> {
             levels: Levels::default(),
             promising: Vec::new(),
         }
+    }
+
+    /// From now on blocks may be evaluated on so many threads.
+    pub fn use_threads(&mut self, threads: usize) {
+        self.workspace.set_threads(threads);
     }
 
     /// Goes on with another region, whose best point so far is given; the memory is kept.
@@ -272,6 +272,11 @@ impl<'a, T: Real> Oracle<'a, T> {
         &self.outputs
     }
 
+    /// Inputs and outputs of the last block.
+    pub fn block(&self) -> Block<'_, T> {
+        Block { inputs: &self.inputs, outputs: &self.outputs, lanes: self.workspace.lanes() }
+    }
+
     /// The workspace of the last block.
     pub fn workspace(&self) -> &Workspace<T> {
         &self.workspace
@@ -294,7 +299,9 @@ impl<'a, T: Real> Oracle<'a, T> {
                 Objective::Nearest => self.add_nearest_row(lane),
                 Objective::Target(targets) => self.add_worst_row(targets[lane] as usize, lane),
                 Objective::Scaled(targets) => self.add_scaled_row(targets[lane] as usize, lane),
-                Objective::Hinge(targets) => self.add_open_rows(targets[lane] as usize, lane),
+                Objective::Rows(targets, losses) => {
+                    self.add_weighted_rows(targets[lane] as usize, losses[lane], lane);
+                }
                 Objective::Direction(_) => {}
             }
         }
@@ -337,20 +344,15 @@ impl<'a, T: Real> Oracle<'a, T> {
         spread::add_gradient(&self.outputs, lanes, lane, margin, &mut self.cotangent);
     }
 
-    /// The hinge: every row that does not hold yet counts; where all hold, the worst.
-    fn add_open_rows(&mut self, conjunction: usize, lane: usize) {
+    fn add_weighted_rows(&mut self, conjunction: usize, loss: RowLoss, lane: usize) {
         let block = Block { inputs: &self.inputs, outputs: &self.outputs, lanes: self.workspace.lanes() };
         let rows = &self.region.conjunctions[conjunction].rows;
-        let open: Vec<usize> = (0..rows.len())
-            .filter(|&r| {
-                let margin = lane_margin(&rows[r], block, lane);
-                margin < 0.0 || (margin == 0.0 && !rows[r].admits_zero())
-            })
-            .collect();
-        if open.is_empty() {
-            self.add_worst_row(conjunction, lane);
+        let mut weights: Vec<f64> = rows.iter().map(|row| lane_margin(row, block, lane)).collect();
+        loss.weigh(&mut weights, |row, margin| margin < 0.0 || (margin == 0.0 && !rows[row].admits_zero()));
+        let mut gradient = MarginGradient { inputs: &mut self.own_gradient, outputs: &mut self.cotangent };
+        for (row, weight) in rows.iter().zip(weights).filter(|(_, weight)| *weight > 0.0) {
+            add_row_gradient(row, T::of(weight), block, lane, &mut gradient);
         }
-        open.into_iter().for_each(|row| self.add_row(conjunction, row, lane));
     }
 
     fn add_row(&mut self, conjunction: usize, row: usize, lane: usize) {
@@ -380,7 +382,6 @@ impl<'a, T: Real> Oracle<'a, T> {
             }
         }
         if let Some(condition) = &self.region.condition {
-            let block = Block { inputs: &self.inputs, outputs: &self.outputs, lanes };
             condition.margins(block, &mut self.margins, &mut self.deciding, &mut self.levels);
         }
     }
@@ -395,7 +396,7 @@ impl<'a, T: Real> Oracle<'a, T> {
         if count >= if is_record { MOST_WAYS } else { FIRST_WAYS } {
             return;
         }
-        let block = Block { inputs: &self.inputs, outputs: &self.outputs, lanes: self.workspace.lanes() };
+        let block = self.block();
         let way = condition.best_way(block, lane);
         if !known.contains(&way) && !waiting.contains(&way) {
             self.promising.push(way);

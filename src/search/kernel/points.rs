@@ -92,3 +92,10 @@ pub fn middle<T: Real>(lower: T, upper: T) -> T {
     let half = T::of(0.5);
     (lower * half + upper * half).max(lower).min(upper)
 }
+
+/// How far a number is from the nearest one of a type, in units of that one's last place: up to one half.
+pub fn off_centre<T: Real>(y: f64) -> f64 {
+    let nearest = T::of(y).widen();
+    let unit = T::epsilon().widen() * nearest.abs().max(f64::MIN_POSITIVE).log2().floor().exp2();
+    (y - nearest).abs() / unit
+}

@@ -70,13 +70,6 @@ impl Starts {
             points[i * lanes + lane] = at(oracle.lower[i], oracle.upper[i], self.random.unit());
         }
     }
-
-    /// The margins of the lanes' targets for the last block.
-    pub fn margins<T: Real>(&self, oracle: &Oracle<'_, T>, margins: &mut Vec<T>) {
-        margins.clear();
-        let target = self.targets.iter().enumerate();
-        margins.extend(target.map(|(lane, &target)| oracle.margins_of(target as usize)[lane]));
-    }
 }
 
 /// What so many steps of a block of restarts cost, each an evaluation and a gradient.

@@ -7,7 +7,7 @@
 //! best one that needs nothing but gradients has its first round before the others are made. Then the strategy
 //! that has spent least, weighed by what it is expected to bring, has its next round on the region whose turn it
 //! is; the price of its first round counts as spent from the start, so that the cheapest begins. A second thread does
-//! the same with another seed.
+//! the same with another seed; in a very large network it helps the first one evaluate until all strategies are made.
 //!
 //! Where nothing is left to try and time is, inputs without a bound are searched further, and what depends on its seed
 //! begins anew with another one. A strategy that panics ends the search on all threads, and the panic goes on in the
@@ -27,6 +27,7 @@ use crate::search::kernel::oracle::{Best, Oracle};
 use crate::search::kernel::shared::Shared;
 use crate::search::observer::{Activity, Chore, Event, Observer, timed};
 use crate::search::proof::RegionProof;
+use crate::search::schedule::credit::Credit;
 use crate::search::schedule::summary::{Ending, SearchSummary, StrategySummary};
 use crate::search::schedule::table::{EARLY, Participation, StrategyEntry, table};
 use crate::search::{Config, Falsifier, Halt, Judge, NotApplicable, Progress};
@@ -37,6 +38,9 @@ const MOST_REGIONS: usize = 64;
 /// Multiplications of a point from which on a network is large. Of verivital's (150,000) layers and bounds take 0.9 s,
 /// and PGD finds in 0.05 s; of ACAS Xu's (13,000) they take 0.1 ms.
 const LARGE: usize = 100_000;
+
+/// Multiplications of a point from which on the first points are shared by all threads: each layer is then worth their start.
+const VERY_LARGE: usize = 10_000_000;
 
 /// Free inputs up to which a region is one of few: there are better ways to search it than by gradients.
 const FEW: usize = 16;
@@ -70,7 +74,7 @@ pub fn falsify_briefly<T: Real>(
     judge: &dyn Judge<T>,
     observer: &dyn Observer,
 ) -> SearchSummary<T> {
-    falsify_sharing(Shared::new(config, Some(most_work)), table, problem, config, budget, judge, observer)
+    falsify_within(Some(most_work), table, problem, config, budget, judge, observer)
 }
 
 /// The same with another table of strategies.
@@ -82,11 +86,11 @@ pub(in crate::search) fn falsify_with<T: Real>(
     judge: &dyn Judge<T>,
     observer: &dyn Observer,
 ) -> SearchSummary<T> {
-    falsify_sharing(Shared::new(config, None), table, problem, config, budget, judge, observer)
+    falsify_within(None, table, problem, config, budget, judge, observer)
 }
 
-fn falsify_sharing<T: Real>(
-    shared: Shared,
+fn falsify_within<T: Real>(
+    most_work: Option<u64>,
     table: fn() -> Vec<StrategyEntry<T>>,
     problem: &Problem<T>,
     config: &Config,
@@ -95,6 +99,7 @@ fn falsify_sharing<T: Real>(
     observer: &dyn Observer,
 ) -> SearchSummary<T> {
     let random = Random::new(config.seed);
+    let shared = Shared::new(config, most_work);
     let search = |thread: u64| {
         // Those for one thread are dealt out.
         let mut dealt = 0;
@@ -113,7 +118,7 @@ fn falsify_sharing<T: Real>(
         catch_unwind(AssertUnwindSafe(run)).inspect_err(|_| shared.over.raise())
     };
     let mut first = search(0);
-    let halt = first.look_at_next().err();
+    let halt = first.open().err();
     let others = if halt.is_none() { 1..config.threads as u64 } else { 1..1 };
     let ended = thread::scope(|scope| {
         let (search, guarded) = (&search, &guarded);
@@ -191,13 +196,16 @@ struct Running<T: Real> {
     weight: f64,
     /// What its rounds have cost.
     work: f64,
+    /// The same, with rounds at less than their cost while it brings more than others, and at more while it brings less.
+    charged: f64,
+    credit: Credit,
 }
 
 impl<T: Real> Running<T> {
     /// What it has spent, weighed by what it is expected to bring where so much work is done.
     fn spent(&self, in_region: f64) -> f64 {
         let searched = in_region / self.price.max(1.0);
-        self.work.max(self.price) / (self.weight * self.falsifier.promise(searched))
+        self.charged.max(self.price) / (self.weight * self.falsifier.promise(searched))
     }
 }
 
@@ -262,6 +270,19 @@ impl<'a, T: Real> ThreadSearch<'a, T> {
         Ok(())
     }
 
+    /// The first look. A very large network is evaluated one point at a time, because a block would not fit in any cache: there the threads
+    /// begin together, and each searches on its own where this has not been enough.
+    fn open(&mut self) -> Result<(), Halt> {
+        let network = &self.oracle.problem.network;
+        if network.multiplications() < VERY_LARGE || network.block_lanes() > 1 {
+            return self.look_at_next();
+        }
+        self.oracle.use_threads(self.config.threads);
+        let opened = self.survey().and_then(|()| self.begin_early());
+        self.oracle.use_threads(1);
+        opened
+    }
+
     fn look_at_next(&mut self) -> Result<(), Halt> {
         let index = self.surveyed;
         self.surveyed += 1;
@@ -317,14 +338,16 @@ impl<'a, T: Real> ThreadSearch<'a, T> {
         }
     }
 
-    /// In a large network of many inputs: a round of the best strategy that needs nothing but the network, where the margin is best.
+    /// In a large network of many inputs: a round of the best strategy that needs nothing but the network, where the margin is best;
+    /// once.
     fn begin_early(&mut self) -> Result<(), Halt> {
         let is_large = self.oracle.problem.network.multiplications() >= LARGE;
         let has_many = self.sites.first().is_some_and(|site| site.region.free().nth(FEW).is_some());
-        if !(is_large && has_many) {
+        let early = self.table.iter().take_while(|entry| EARLY.contains(&entry.name)).count();
+        let has_begun = self.sites.first().is_some_and(|site| site.strategies.len() >= early);
+        if !(is_large && has_many) || has_begun {
             return Ok(());
         }
-        let early = self.table.iter().take_while(|entry| EARLY.contains(&entry.name)).count();
         self.equip(1, early);
         self.go_to(0);
         // The last one finds most; the first one has had the first look.
@@ -420,7 +443,8 @@ impl<'a, T: Real> ThreadSearch<'a, T> {
                         && entry.part != Participation::OneThread
                         && falsifier.depends_on_seed();
                     let price = falsifier.price(self.oracle.problem) as f64;
-                    Some(Running { falsifier, price, weight: entry.weight, work: 0.0 })
+                    let (weight, credit) = (entry.weight, Credit::default());
+                    Some(Running { falsifier, price, weight, work: 0.0, charged: 0.0, credit })
                 }
                 Err(NotApplicable(reason)) => {
                     self.summaries[number].not_applicable = Some(reason);
@@ -452,12 +476,15 @@ impl<'a, T: Real> ThreadSearch<'a, T> {
 
     fn round(&mut self, index: usize, number: usize) -> Result<(), Halt> {
         let site = &mut self.sites[index];
+        let all = Credit::total(site.strategies.iter().flatten().map(|running| &running.credit));
         let Some(Some(running)) = site.strategies.get_mut(number) else { return Ok(()) };
         self.oracle.admit();
+        let margin_before = self.oracle.best.as_ref().map(|best| best.margin.widen());
         let (before, watch) = (self.oracle.tally, Stopwatch::start());
         let outcome = running.falsifier.round(&mut self.oracle);
         let spent = self.oracle.tally - before;
         running.work += spent.work as f64;
+        running.charged += spent.work as f64 / running.credit.share(&all);
         site.work += spent.work as f64;
         let summary = &mut self.summaries[number];
         summary.rounds += 1;
@@ -468,6 +495,7 @@ impl<'a, T: Real> ThreadSearch<'a, T> {
             self.observer.worked(&Chore { activity, watch, spent: Some(spent) });
         }
         let margin = self.oracle.best.as_ref().map(|best| best.margin.widen());
+        running.credit.note(margin_before, margin, spent.work as f64);
         summary.best_margin = summary.best_margin.into_iter().chain(margin).reduce(f64::max);
         summary.found = self.oracle.has_found();
         if summary.rounds == 1 {

@@ -1,4 +1,5 @@
-//! Auto-PGD (Croce and Hein 2020) on the margin, and on the margin over the outputs' spread, in turn.
+//! Auto-PGD (Croce and Hein 2020) on the margin, on the margin over the outputs' spread, and, where a conjunction has several
+//! rows, on what they lack together ([`Score`]), in turn.
 //!
 //! Every lane is a restart with a target conjunction of its own. The first step of an input is its interval's width, so
 //! that narrow and wide inputs move alike, unlike in [`crate::search::strategy::pgd`].
@@ -7,6 +8,7 @@ use crate::network::{Real, Surrogate};
 use crate::problem::Problem;
 use crate::property::Region;
 use crate::search::kernel::apgd::Apgd;
+use crate::search::kernel::losses::{RowLoss, Score, has_several_rows};
 use crate::search::kernel::spread;
 use crate::search::kernel::starts::{Starts, price};
 use crate::search::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
@@ -19,8 +21,43 @@ struct ApgdStrategy<T> {
     kernel: Option<Apgd<T>>,
     /// The block of starts.
     points: Vec<T>,
-    /// The margins of the targets, one a lane.
+    /// What the block's points are worth, one a lane.
     losses: Vec<T>,
+}
+
+/// What a batch climbs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    Margin,
+    Scaled,
+    Lack,
+}
+
+impl Aim {
+    /// The number of a batch, from 1, decides among those that make a difference.
+    fn of<T: Real>(batch: usize, oracle: &Oracle<'_, T>) -> Self {
+        let has_spread = oracle.problem.network.output_len() >= spread::LEAST_OUTPUTS;
+        let has_rows = has_several_rows(&oracle.region);
+        let aims: &[Self] = match (has_spread, has_rows) {
+            (true, true) => &[Self::Scaled, Self::Lack, Self::Margin],
+            (true, false) => &[Self::Scaled, Self::Margin],
+            (false, true) => &[Self::Lack, Self::Margin],
+            (false, false) => &[Self::Margin],
+        };
+        aims[batch % aims.len()]
+    }
+
+    /// What the last block's points are worth for their targets.
+    fn losses<T: Real>(self, oracle: &Oracle<'_, T>, targets: &[u32], losses: &mut Vec<T>) {
+        let score = if self == Self::Lack { Score::Lack } else { Score::Margin };
+        score.of_targets(oracle, targets, losses);
+        if self == Self::Scaled {
+            let lanes = oracle.lanes();
+            for (lane, loss) in losses.iter_mut().enumerate() {
+                *loss = spread::scaled(*loss, spread::moments(oracle.outputs(), lanes, lane).1);
+            }
+        }
+    }
 }
 
 /// Makes the strategy; it applies where more than one point can be reached, and gradients are not zero everywhere.
@@ -48,18 +85,17 @@ impl<T: Real> Falsifier<T> for ApgdStrategy<T> {
             Apgd::new(&oracle.lower, &oracle.upper, &widths, lanes, STEPS)
         });
         self.starts.draw(oracle, &mut self.points)?;
-        let enough = oracle.problem.network.output_len() >= spread::LEAST_OUTPUTS;
-        let scaled = enough && self.starts.batch.is_multiple_of(2);
+        let aim = Aim::of(self.starts.batch, oracle);
+        let sums = vec![RowLoss::Sum; lanes];
         kernel.start(&self.points);
         loop {
-            self.starts.margins(oracle, &mut self.losses);
-            if scaled {
-                for (lane, loss) in self.losses.iter_mut().enumerate() {
-                    *loss = spread::scaled(*loss, spread::moments(oracle.outputs(), lanes, lane).1);
-                }
-            }
             let targets = &self.starts.targets;
-            let objective = if scaled { Objective::Scaled(targets) } else { Objective::Target(targets) };
+            aim.losses(oracle, targets, &mut self.losses);
+            let objective = match aim {
+                Aim::Margin => Objective::Target(targets),
+                Aim::Scaled => Objective::Scaled(targets),
+                Aim::Lack => Objective::Rows(targets, &sums),
+            };
             let gradient = oracle.gradient(objective, Surrogate::exact());
             if !kernel.tell(&self.losses, gradient) {
                 return Ok(Progress::More);

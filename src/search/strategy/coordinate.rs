@@ -3,13 +3,17 @@
 //! From one point, every lane tries a move: the inputs that the gradient ranks highest (slope times the room to the
 //! interval's end) to their ends, one alone or the first 1, 2, 4, ... together; or, without a gradient too, an input in
 //! turn to its lower end, upper end, any value, or a value nearby. The best lane is the next point if it is not worse:
-//! moves sideways cross plateaus. (NNV does the like from its best samples: Tran et al., CAV 2020.) Where nothing
-//! rises any more, the next start is the best of a block of samples.
+//! moves sideways cross plateaus. (NNV does the like from its best samples: Tran et al., CAV 2020.)
+//!
+//! Better is what has the larger margin. Where a conjunction has several rows, most moves that help one row leave the least as it is,
+//! so first what they lack together counts, and the margin where that rises no more ([`Score`]). Where neither rises, the next
+//! start is the best of a block of samples.
 
 use crate::network::{Real, Surrogate};
 use crate::problem::Problem;
 use crate::property::Region;
 use crate::random::Random;
+use crate::search::kernel::losses::{RowLoss, Score};
 use crate::search::kernel::points::{Sampler, at};
 use crate::search::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
 
@@ -28,8 +32,11 @@ struct Coordinate<T> {
     free: Vec<usize>,
     random: Random,
     points: Vec<T>,
+    /// What is climbed now, and what the last block's points have of it.
+    score: Score,
+    scores: Vec<T>,
     /// Where it is; `None` before a start.
-    margin: Option<T>,
+    height: Option<T>,
     point: Vec<T>,
     /// Free inputs by what the gradient promises, best first, with the end it points to; empty where it is zero.
     ranks: Vec<Rank>,
@@ -57,7 +64,9 @@ pub fn make<T: Real>(
         free: region.free().collect(),
         random: Random::new(seed).fork(1),
         points: Vec::new(),
-        margin: None,
+        score: Score::Margin.other(region),
+        scores: Vec::new(),
+        height: None,
         point: Vec::new(),
         ranks: Vec::new(),
         moves: 0,
@@ -73,7 +82,7 @@ impl<T: Real> Falsifier<T> for Coordinate<T> {
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
         for _ in 0..BLOCKS {
-            match self.margin {
+            match self.height {
                 None => self.sampler.draw(oracle, &mut self.points),
                 Some(_) => self.draw_moves(oracle),
             }
@@ -87,14 +96,14 @@ impl<T: Real> Falsifier<T> for Coordinate<T> {
 impl<T: Real> Coordinate<T> {
     fn take_best(&mut self, oracle: &mut Oracle<'_, T>) {
         let lanes = oracle.lanes();
-        let margins = oracle.margins();
-        let better = |a: usize, b: usize| if margins[b] > margins[a] { b } else { a };
+        self.score.of_block(oracle, &mut self.scores);
+        let better = |a: usize, b: usize| if self.scores[b] > self.scores[a] { b } else { a };
         let lane = (0..lanes).reduce(better).unwrap_or(0);
-        let found = margins[lane];
-        let rises = self.margin.is_none_or(|margin| found > margin);
+        let found = self.scores[lane];
+        let rises = self.height.is_none_or(|height| found > height);
         self.stale = if rises { 0 } else { self.stale + lanes };
-        if self.margin.is_none_or(|margin| found >= margin) {
-            self.margin = Some(found);
+        if self.height.is_none_or(|height| found >= height) {
+            self.height = Some(found);
             self.point.clear();
             self.point.extend(self.points.iter().skip(lane).step_by(lanes));
         }
@@ -102,8 +111,15 @@ impl<T: Real> Coordinate<T> {
             self.rank(oracle, lane);
         }
         if self.stale > (PATIENCE * self.free.len()).max(LEAST_PATIENCE) {
-            self.margin = None;
+            self.give_up(oracle);
         }
+    }
+
+    /// Goes on with the margin, from the best of the next moves; or, if that was climbed, from somewhere else.
+    fn give_up(&mut self, oracle: &Oracle<'_, T>) {
+        self.height = (self.score == Score::Lack).then_some(T::neg_infinity());
+        self.score = self.score.other(&oracle.region);
+        self.stale = 0;
     }
 
     /// Ranks the inputs by the gradient at a lane of the last block.
@@ -111,7 +127,13 @@ impl<T: Real> Coordinate<T> {
         let lanes = oracle.lanes();
         self.ranked = 0;
         self.ranks.clear();
-        oracle.gradient(Objective::Nearest, Surrogate::exact());
+        let nearest = oracle.nearest().to_vec();
+        let sums = vec![RowLoss::Sum; lanes];
+        let objective = match self.score {
+            Score::Margin => Objective::Nearest,
+            Score::Lack => Objective::Rows(&nearest, &sums),
+        };
+        oracle.gradient(objective, Surrogate::exact());
         for &input in &self.free {
             let slope = oracle.last_gradient()[input * lanes + lane].widen();
             let up = slope > 0.0;

@@ -3,7 +3,7 @@
 //! Madry et al. 2018, with what works on controllers as well as on images: momentum β = 0.9 on the normalised
 //! gradient, its sign as direction, one step length for all inputs (an eighth of the widest interval, × 0.99 a
 //! step), so that narrow inputs jump between their ends. Every lane is a restart with a target conjunction of its
-//! own; a restart without a gradient is drawn anew. Odd batches start from output diversification (Tashiro et al.
+//! own, and a loss of its own where that has several rows ([`RowLoss`]); a restart without a gradient is drawn anew. Odd batches start from output diversification (Tashiro et al.
 //! 2020: two steps along a random direction of the outputs), and every third batch lets inactive ReLUs leak in the
 //! backward pass, by a slope drawn for each restart that falls to zero over the first 70% of the steps: the mode
 //! for plateaus, where the true gradient is zero.
@@ -14,6 +14,7 @@
 use crate::network::{Real, Surrogate};
 use crate::problem::Problem;
 use crate::property::Region;
+use crate::search::kernel::losses::RowLoss;
 use crate::search::kernel::starts::{Starts, price};
 use crate::search::{Falsifier, Halt, NotApplicable, Objective, Oracle, Progress};
 
@@ -46,6 +47,8 @@ struct Pgd<T> {
     slopes: Vec<T>,
     leak: Vec<T>,
     scale: Vec<T>,
+    /// What each restart makes of several rows.
+    losses: Vec<RowLoss>,
 }
 
 /// Makes the strategy; it applies where more than one point can be reached.
@@ -67,6 +70,7 @@ pub fn make<T: Real>(
         slopes: Vec::new(),
         leak: Vec::new(),
         scale: Vec::new(),
+        losses: Vec::new(),
     }))
 }
 
@@ -107,6 +111,8 @@ impl<T: Real> Pgd<T> {
             self.diversify(oracle)?;
         }
         self.slopes = (0..oracle.lanes()).map(|_| T::of(self.starts.random.between(0.0, LEAK))).collect();
+        let first = self.batch() * oracle.lanes();
+        self.losses = (first..first + oracle.lanes()).map(RowLoss::of).collect();
         (self.step, self.length) = (0, self.widest / 8.0);
         Ok(())
     }
@@ -135,7 +141,7 @@ impl<T: Real> Pgd<T> {
             self.leak.extend(self.slopes.iter().map(|&slope| slope * heat));
             let leak = leaky.then_some(self.leak.as_slice());
             let surrogate = Surrogate { leak, ..self.surrogate() };
-            let gradient = oracle.gradient(Objective::Hinge(&self.starts.targets), surrogate);
+            let gradient = oracle.gradient(Objective::Rows(&self.starts.targets, &self.losses), surrogate);
             gather_momentum(&self.starts.free, gradient, &mut self.momentum, &mut self.scale, lanes);
             self.move_by(oracle, self.length);
             for lane in (0..lanes).filter(|&lane| self.scale[lane] == T::zero()) {

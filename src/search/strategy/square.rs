@@ -1,8 +1,11 @@
 //! The Square Attack (Andriushchenko et al. 2020) on the margin: no gradients, corners of the box only.
+//!
+//! Where a conjunction has several rows, every other restart climbs what they lack together instead ([`Score`]).
 
 use crate::network::{Network, Real};
 use crate::problem::Problem;
 use crate::property::Region;
+use crate::search::kernel::losses::Score;
 use crate::search::kernel::points::ALL_CORNERS;
 use crate::search::kernel::square::{Grid, Square};
 use crate::search::{Falsifier, Halt, NotApplicable, Oracle, Progress};
@@ -16,6 +19,9 @@ struct SquareStrategy<T> {
     kernel: Option<Square<T>>,
     /// Whether the kernel's points are a restart's first.
     fresh: bool,
+    /// What this restart climbs.
+    score: Score,
+    scores: Vec<T>,
 }
 
 /// Makes the strategy; it applies where the box has too many corners to try them all.
@@ -27,7 +33,7 @@ pub fn make<T: Real>(
     if region.free().count() <= ALL_CORNERS {
         return Err(NotApplicable("of a box with so few free inputs all corners are tried"));
     }
-    Ok(Box::new(SquareStrategy { seed, kernel: None, fresh: true }))
+    Ok(Box::new(SquareStrategy { seed, kernel: None, fresh: true, score: Score::Lack, scores: Vec::new() }))
 }
 
 /// How the network's only input lies on an image.
@@ -49,9 +55,11 @@ impl<T: Real> Falsifier<T> for SquareStrategy<T> {
         for _ in 0..ROUND {
             if std::mem::take(&mut self.fresh) {
                 kernel.start();
+                self.score = self.score.other(&oracle.region);
             }
             oracle.evaluate(kernel.points())?;
-            self.fresh = !kernel.tell(oracle.margins());
+            self.score.of_block(oracle, &mut self.scores);
+            self.fresh = !kernel.tell(&self.scores);
         }
         Ok(Progress::More)
     }

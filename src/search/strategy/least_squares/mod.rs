@@ -55,8 +55,9 @@ const LARGE: usize = 50_000_000;
 /// are logarithms of exponentials, and eight points in a block. Measured on networks of 13,000 to 100,000
 /// multiplications.
 const PRICE: u64 = 3;
-/// Starts without a better end after which more of them are worth half as much.
-const PATIENCE: f64 = 16.0;
+/// Starts without a better end, for each row, after which more of them are worth half as much. Two rows are often a puzzle behind
+/// sums, which another start does not solve either; a system of many rows has many starts that end beside it.
+const PATIENCE: f64 = 8.0;
 
 /// Makes the strategy; it applies where some way to violate has two rows or more, and the network has gradients or is made
 /// of signs.
@@ -81,6 +82,8 @@ pub fn make<T: Real>(
     if region.condition.is_none() && !any {
         return Err(NotApplicable("each way to violate the property is a single row"));
     }
+    let systems = region.conjunctions.iter().filter(|conjunction| is_system(conjunction, inputs));
+    let rows = systems.map(|conjunction| conjunction.rows.len()).max().unwrap_or(2);
     Ok(Box::new(LeastSquares {
         starts,
         points: Vec::new(),
@@ -88,6 +91,7 @@ pub fn make<T: Real>(
         journey: None,
         least: f64::INFINITY,
         in_vain: 0,
+        rows: rows as f64,
     }))
 }
 
@@ -108,6 +112,8 @@ struct LeastSquares<T> {
     /// The least sum of squares that a descent ended with, and the starts since.
     least: f64,
     in_vain: u32,
+    /// Of the largest conjunction.
+    rows: f64,
 }
 
 /// A descent from bend to kink.
@@ -152,8 +158,10 @@ impl<T: Real> Falsifier<T> for LeastSquares<T> {
         PRICE * (USUAL_STEPS * lanes * problem.network.multiplications()) as u64
     }
 
+    /// The more rows, the less do the others find, who climb one at a time, or their sum: a random network's 100 outputs within a
+    /// tolerance of a target were found by this strategy alone, in a tenth of the time.
     fn promise(&self, _searched: f64) -> f64 {
-        1.0 / (1.0 + f64::from(self.in_vain) / PATIENCE)
+        (1.0 + self.rows.log2() / 2.0) / (1.0 + f64::from(self.in_vain) / (PATIENCE * self.rows))
     }
 
     fn round(&mut self, oracle: &mut Oracle<'_, T>) -> Result<Progress, Halt> {
