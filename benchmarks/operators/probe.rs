@@ -1,11 +1,12 @@
 //! The fast engine from outside, for the scripts beside this file: outputs, gradients and times of one network.
 //!
 //! `probe run NET INPUTS OUTPUTS LANES f32|f64` · `probe gradient NET INPUTS` · `probe time NET LANES` ·
-//! `probe profile NET LANES` · `probe nodes NET` · `probe both`. Numbers in files are 64-bit little-endian floats, one point after the other.
+//! `probe profile NET LANES` · `probe once NET` · `probe replay NET THREADS` · `probe nodes NET` · `probe both`. Numbers in files are 64-bit little-endian floats, one point after the other.
 
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use counterpatch::network::{self, Network, NodeId, Real, Surrogate};
 use counterpatch::onnx;
@@ -24,6 +25,8 @@ fn main() -> Result<(), Failure> {
         ["gradient", net, inputs] => gradient(net, inputs),
         ["time", net, lanes] => time(net, lanes.parse()?),
         ["profile", net, lanes] => profile(net, lanes.parse()?),
+        ["once", net] => once(net),
+        ["replay", net, threads] => replay(net, threads.parse()?),
         ["nodes", net] => nodes(net),
         ["both"] => both(),
         _ => Err("see the head of benchmarks/operators/probe.rs for what to type".into()),
@@ -201,6 +204,43 @@ fn profile(net: &str, lanes: usize) -> Result<(), Failure> {
         let kind: String = format!("{:?}", node.op).chars().take(30).collect();
         println!("{i:4} {forward:9.2} {backward:9.2} {speed:8.1}  {:?} {kind}", node.shape);
     }
+    Ok(())
+}
+
+/// Prints seconds of CPU time as a list in JSON: to read the file, to import it, and the best of three passes over one point,
+/// forward and with the gradient.
+fn once(net: &str) -> Result<(), Failure> {
+    let begin = cpu_seconds();
+    let model = onnx::read(Path::new(net))?;
+    let read = cpu_seconds();
+    let network: Network<f32> = network::import(&model)?;
+    let imported = cpu_seconds();
+    let mut workspace = network.workspace(1);
+    let point: Vec<f32> = (0..network.input_len()).map(|i| ((i * 37) % 101) as f32 / 101.0).collect();
+    let (cotangent, mut slope) = (vec![1.0f32; network.output_len()], Vec::new());
+    let (mut forward, mut both) = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..3 {
+        let start = cpu_seconds();
+        network.forward(&mut workspace, &point);
+        forward = forward.min(cpu_seconds() - start);
+        network.backward(&mut workspace, &cotangent, Surrogate::exact(), &mut slope);
+        both = both.min(cpu_seconds() - start);
+    }
+    println!("[{:.4}, {:.4}, {forward:.5}, {both:.5}]", read - begin, imported - read);
+    Ok(())
+}
+
+/// Prints seconds by the clock as a list in JSON: one replay in the model's types, and one in double precision.
+fn replay(net: &str, threads: usize) -> Result<(), Failure> {
+    let engine = Engine::new(Arc::new(onnx::read(Path::new(net))?))?.with_threads(threads);
+    let len: usize = engine.model().graph.inputs.iter().map(length).sum();
+    let point: Vec<f64> = (0..len).map(|i| ((i * 37) % 101) as f64 / 101.0).collect();
+    let seconds = |precision| -> Result<f64, Failure> {
+        let begin = Instant::now();
+        engine.run(&[&point], precision)?;
+        Ok(begin.elapsed().as_secs_f64())
+    };
+    println!("[{:.4}, {:.4}]", seconds(Precision::Model)?, seconds(Precision::Double)?);
     Ok(())
 }
 
