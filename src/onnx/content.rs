@@ -15,7 +15,7 @@ const PIECE: usize = 1 << 20;
 
 /// Bytes that are held, or those of a file.
 #[derive(Debug, Clone)]
-pub(super) enum Content<'a> {
+pub(super) enum ModelBytes<'a> {
     /// All of them.
     Held(&'a [u8]),
     /// So many of a file from a place on.
@@ -37,7 +37,7 @@ impl FilePart {
     }
 }
 
-impl<'a> Content<'a> {
+impl<'a> ModelBytes<'a> {
     /// Number of bytes.
     pub(super) fn len(&self) -> usize {
         match self {
@@ -76,7 +76,7 @@ impl<'a> Content<'a> {
     /// The bytes in pieces, of which all but the last have a multiple of 8 bytes.
     ///
     /// # Errors
-    /// As [`Content::bytes`].
+    /// As [`ModelBytes::bytes`].
     pub(super) fn for_pieces(&self, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
         let part = match self {
             Self::Held(bytes) => {
@@ -105,8 +105,8 @@ mod tests {
         let bytes: Vec<u8> = (0..2 * PIECE + 77).map(|i| (i * 7 % 251) as u8).collect();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&bytes).unwrap();
-        let in_file = Content::InFile(FilePart::new(file, 0, bytes.len()));
-        let held = Content::Held(&bytes);
+        let in_file = ModelBytes::InFile(FilePart::new(file, 0, bytes.len()));
+        let held = ModelBytes::Held(&bytes);
         for range in [0..bytes.len(), 5..5, 3..PIECE + 3, PIECE..2 * PIECE + 77] {
             for content in [&held, &in_file] {
                 let part = content.part(range.clone());
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_file_that_has_become_shorter_is_an_error() {
         let file = tempfile::tempfile().unwrap();
-        let content = Content::InFile(FilePart::new(file, 4, 100));
+        let content = ModelBytes::InFile(FilePart::new(file, 4, 100));
         assert_eq!(content.bytes().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         assert_eq!(content.for_pieces(|_| {}).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }

@@ -11,7 +11,7 @@ use onnx_protobuf::{
     ValueInfoProto, type_proto,
 };
 
-use super::content::Content;
+use super::content::ModelBytes;
 use super::error::{ModelError, Place};
 use super::expand;
 use super::external::Folder;
@@ -29,12 +29,12 @@ use super::values;
 pub const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
 
 /// Reads a model from the bytes of a file (already unpacked).
-pub(super) fn model(content: &Content<'_>, path: &Path, folder: &Folder) -> Result<Model, ModelError> {
-    if let Content::Held(bytes) = content {
+pub(super) fn model(content: &ModelBytes<'_>, path: &Path, folder: &Folder) -> Result<Model, ModelError> {
+    if let ModelBytes::Held(bytes) = content {
         guard::check(bytes, guard::Message::Model)?;
     }
     let outline = outline(content)?;
-    if let Content::InFile(_) = content {
+    if let ModelBytes::InFile(_) = content {
         guard::check(&outline.model, guard::Message::Model)?;
     }
     let mut proto = ModelProto::parse_from_bytes(&outline.model).map_err(unreadable)?;
@@ -98,7 +98,7 @@ impl Reader<'_> {
     fn graph(
         &self,
         proto: GraphProto,
-        payloads: &[Option<Content<'_>>],
+        payloads: &[Option<ModelBytes<'_>>],
         level: Level,
     ) -> Result<Graph, ModelError> {
         let mut constants = Constants::default();
@@ -355,7 +355,7 @@ mod tests {
 
     fn read(model: &ModelProto) -> Result<Model, String> {
         let bytes = model.write_to_bytes().unwrap();
-        super::model(&Content::Held(&bytes), Path::new("net.onnx"), &Folder::none())
+        super::model(&ModelBytes::Held(&bytes), Path::new("net.onnx"), &Folder::none())
             .map_err(|e| e.to_string())
     }
 

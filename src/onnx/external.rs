@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use onnx_protobuf::TensorProto;
 
-use super::content::{Content, FilePart};
+use super::content::{FilePart, ModelBytes};
 use super::error::{ModelError, Place};
 use crate::unpack;
 
@@ -76,8 +76,8 @@ pub(super) fn find(
     proto: &TensorProto,
     size: usize,
     folder: &Folder,
-) -> Result<Content<'static>, ModelError> {
-    part(proto, size, folder).map(Content::InFile).map_err(|what| {
+) -> Result<ModelBytes<'static>, ModelError> {
+    part(proto, size, folder).map(ModelBytes::InFile).map_err(|what| {
         ModelError::new(Place::Value(proto.name.clone()), what)
             .help("keep the model's data file in the model's folder, under the name that the model gives")
     })

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::content::Content;
+use super::content::ModelBytes;
 use super::error::{ModelError, Place};
 use super::wire::{self, Field, Wire};
 
@@ -25,12 +25,12 @@ pub(super) struct FileOutline<'a> {
     /// The model's bytes without the large constants.
     pub(super) model: Cow<'a, [u8]>,
     /// For the i-th initialiser of the main graph: the bytes that were cut out. May be shorter than the list.
-    pub(super) payloads: Vec<Option<Content<'a>>>,
+    pub(super) payloads: Vec<Option<ModelBytes<'a>>>,
 }
 
 /// Cuts the large constants out of a model. What is held, [`guard::check`](super::guard::check) has accepted; of what lies in a file it has
 /// to see what is left.
-pub(super) fn outline<'a>(content: &Content<'a>) -> Result<FileOutline<'a>, ModelError> {
+pub(super) fn outline<'a>(content: &ModelBytes<'a>) -> Result<FileOutline<'a>, ModelError> {
     let all = 0..content.len();
     if !fields(content, all.clone())?.iter().any(|f| is(f, MODEL_GRAPH) && f.body.len() >= LARGE) {
         return Ok(FileOutline { model: content.bytes().map_err(unreadable)?, payloads: Vec::new() });
@@ -48,7 +48,7 @@ pub(super) fn outline<'a>(content: &Content<'a>) -> Result<FileOutline<'a>, Mode
 
 /// A copy of the message at `range` in which `inner` has rewritten each sub-message with the given number.
 fn rewrite(
-    content: &Content<'_>,
+    content: &ModelBytes<'_>,
     range: Range<usize>,
     number: u32,
     inner: &mut dyn FnMut(Range<usize>) -> Result<Vec<u8>, ModelError>,
@@ -68,9 +68,9 @@ fn rewrite(
 }
 
 fn without_payload<'a>(
-    content: &Content<'a>,
+    content: &ModelBytes<'a>,
     range: Range<usize>,
-    payload: Option<&mut Option<Content<'a>>>,
+    payload: Option<&mut Option<ModelBytes<'a>>>,
 ) -> Result<Vec<u8>, ModelError> {
     let fields = fields(content, range)?;
     let cut = fields.iter().rfind(|f| is(f, TENSOR_RAW_DATA)).filter(|f| f.body.len() >= LARGE);
@@ -86,19 +86,19 @@ fn without_payload<'a>(
 
 /// The fields of a message. Of one in a file only their heads are read, each by a call of the system: no more of them than any
 /// known network has.
-fn fields(content: &Content<'_>, range: Range<usize>) -> Result<Vec<Field>, ModelError> {
+fn fields(content: &ModelBytes<'_>, range: Range<usize>) -> Result<Vec<Field>, ModelError> {
     let mut out = Vec::new();
     let mut at = range.start;
     while at < range.end {
         let field = match content {
-            Content::Held(bytes) => wire::field(bytes, at, range.end)?,
-            Content::InFile(_) if out.len() == MOST_IN_FILE => {
+            ModelBytes::Held(bytes) => wire::field(bytes, at, range.end)?,
+            ModelBytes::InFile(_) if out.len() == MOST_IN_FILE => {
                 return Err(ModelError::new(
                     Place::File,
                     format!("a message of more than {MOST_IN_FILE} fields"),
                 ));
             }
-            Content::InFile(_) => {
+            ModelBytes::InFile(_) => {
                 let head = at..range.end.min(at + wire::HEAD);
                 wire::field_of_head(&content.part(head).bytes().map_err(unreadable)?, at, at, range.end)?
             }
@@ -145,8 +145,8 @@ mod tests {
             let bytes = model.write_to_bytes().unwrap();
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(&bytes).unwrap();
-            let in_file = outline(&Content::InFile(FilePart::new(file, 0, bytes.len()))).unwrap();
-            let cut = outline(&Content::Held(&bytes)).unwrap();
+            let in_file = outline(&ModelBytes::InFile(FilePart::new(file, 0, bytes.len()))).unwrap();
+            let cut = outline(&ModelBytes::Held(&bytes)).unwrap();
             assert_eq!(in_file.model, cut.model, "{sizes:?}");
             let all = |cut: &FileOutline<'_>| -> Vec<_> {
                 cut.payloads.iter().map(|p| p.as_ref().map(|p| p.bytes().unwrap().into_owned())).collect()

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::content::{Content, FilePart};
+use super::content::{FilePart, ModelBytes};
 use super::decode;
 use super::error::{ModelError, Place};
 use super::external::Folder;
@@ -55,7 +55,7 @@ pub fn read(path: &Path) -> Result<Model, ReadError> {
 /// Reads a file of at least so many bytes whose constants stay where they are until each becomes numbers; `None` where it cannot.
 fn read_in_place(path: &Path, least: u64) -> Option<Model> {
     let (found, file, size) = unpack::open_plain(path, least, unpack::limit::MODEL)?;
-    let content = Content::InFile(FilePart::new(file, 0, usize::try_from(size).ok()?));
+    let content = ModelBytes::InFile(FilePart::new(file, 0, usize::try_from(size).ok()?));
     recognise(&content.part(0..content.len().min(BEGINNING)).bytes().ok()?).ok()?;
     decode::model(&content, &found, &Folder::of(&found)).ok()
 }
@@ -63,7 +63,7 @@ fn read_in_place(path: &Path, least: u64) -> Option<Model> {
 /// The same, and the unpacked content that the model was read from.
 pub fn read_with_bytes(path: &Path) -> Result<(Model, Vec<u8>), ReadError> {
     let (found, bytes) = read_bytes(path)?;
-    match decode::model(&Content::Held(&bytes), &found, &Folder::of(&found)) {
+    match decode::model(&ModelBytes::Held(&bytes), &found, &Folder::of(&found)) {
         Ok(model) => Ok((model, bytes)),
         Err(error) => Err(ReadError::Model { path: found, error }),
     }
@@ -80,7 +80,7 @@ pub fn unpacked(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
 /// Reads a model from bytes (not gzipped) that came from no file: it can have no external data.
 pub fn from_bytes(bytes: &[u8]) -> Result<Model, ModelError> {
     recognise(bytes)?;
-    decode::model(&Content::Held(bytes), Path::new(""), &Folder::none())
+    decode::model(&ModelBytes::Held(bytes), Path::new(""), &Folder::none())
 }
 
 /// Reads a file that holds a single named tensor (`TensorProto`), e.g. the ONNX project's test data.

@@ -7,7 +7,7 @@ use half::{bf16, f16};
 use onnx_protobuf::tensor_proto::DataLocation;
 use onnx_protobuf::{SparseTensorProto, TensorProto};
 
-use super::content::Content;
+use super::content::ModelBytes;
 use super::error::{ModelError, Place};
 use super::external::{self, Folder};
 use super::tensor::{Data, ElementType, MAX_LEN, SparseValues, Tensor};
@@ -20,7 +20,7 @@ const SPARSE_RATIO: usize = 8;
 /// Reads a tensor. `cut_out` are its raw bytes where [`outline`](super::outline) has taken them out of the proto.
 pub(super) fn tensor(
     mut proto: TensorProto,
-    cut_out: Option<&Content<'_>>,
+    cut_out: Option<&ModelBytes<'_>>,
     folder: &Folder,
 ) -> Result<Tensor, ModelError> {
     let place = Place::Value(proto.name.clone());
@@ -36,7 +36,7 @@ pub(super) fn tensor(
     } else if proto.raw_data.is_empty() {
         typed_values(element, len, &mut proto)
     } else {
-        raw_values(element, len, &Content::Held(&proto.raw_data))
+        raw_values(element, len, &ModelBytes::Held(&proto.raw_data))
     };
     Ok(Tensor { element, shape, data: data.map_err(fail)? })
 }
@@ -120,11 +120,11 @@ fn expect_len(claimed: usize, held: usize) -> Result<(), String> {
     }
 }
 
-fn raw_values(element: ElementType, len: usize, content: &Content<'_>) -> Result<Data, String> {
+fn raw_values(element: ElementType, len: usize, content: &ModelBytes<'_>) -> Result<Data, String> {
     use ElementType::*;
     expect_len(len * width(element), content.len()).map_err(|what| what.replace("values", "bytes"))?;
     let failed = |error| format!("its values cannot be read: {error}");
-    if let (Float32, Content::InFile(_)) = (element, content) {
+    if let (Float32, ModelBytes::InFile(_)) = (element, content) {
         let mut values = Vec::with_capacity(len);
         let mut add = |piece: &[u8]| {
             values.extend(piece.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)));

@@ -27,13 +27,13 @@ struct ApgdStrategy<T> {
 
 /// What a batch climbs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Aim {
+enum BatchAim {
     Margin,
     Scaled,
     Lack,
 }
 
-impl Aim {
+impl BatchAim {
     /// The number of a batch, from 1, decides among those that make a difference.
     fn of<T: Real>(batch: usize, oracle: &Oracle<'_, T>) -> Self {
         let has_spread = oracle.problem.network.output_len() >= spread::LEAST_OUTPUTS;
@@ -85,16 +85,16 @@ impl<T: Real> Falsifier<T> for ApgdStrategy<T> {
             Apgd::new(&oracle.lower, &oracle.upper, &widths, lanes, STEPS)
         });
         self.starts.draw(oracle, &mut self.points)?;
-        let aim = Aim::of(self.starts.batch, oracle);
+        let aim = BatchAim::of(self.starts.batch, oracle);
         let sums = vec![RowLoss::Sum; lanes];
         kernel.start(&self.points);
         loop {
             let targets = &self.starts.targets;
             aim.losses(oracle, targets, &mut self.losses);
             let objective = match aim {
-                Aim::Margin => Objective::Target(targets),
-                Aim::Scaled => Objective::Scaled(targets),
-                Aim::Lack => Objective::Rows(targets, &sums),
+                BatchAim::Margin => Objective::Target(targets),
+                BatchAim::Scaled => Objective::Scaled(targets),
+                BatchAim::Lack => Objective::Rows(targets, &sums),
             };
             let gradient = oracle.gradient(objective, Surrogate::exact());
             if !kernel.tell(&self.losses, gradient) {
