@@ -125,53 +125,46 @@ pub(in crate::reference) struct Sizes {
     pub(in crate::reference) n: usize,
 }
 
-/// What one thread computes of a product: whole rows, or columns of a single row.
-struct ProductRange {
-    rows: Range<usize>,
-    columns: Range<usize>,
-}
-
-/// Deals a product's entries out to threads and lets each compute its part of them.
-fn in_parts<T: Send>(
-    out: &mut [T],
-    Sizes { m, k, n }: Sizes,
-    threads: usize,
-    compute: impl Fn(ProductRange, &mut [T]) + Sync,
-) {
-    if out.is_empty() {
-        return;
-    }
-    let threads = if m * k * n < WORTH_THREADS { 1 } else { threads.max(1) };
-    let (count, width) = if m == 1 { (n, 1) } else { (m, n) };
-    let each = count.div_ceil(threads);
-    let part = |number: usize, len: usize| {
-        let range = number * each..number * each + len;
-        if m == 1 {
-            ProductRange { rows: 0..1, columns: range }
-        } else {
-            ProductRange { rows: range, columns: 0..n }
-        }
-    };
-    let compute = &compute;
-    thread::scope(|scope| {
-        let mut parts = out.chunks_mut(each * width).enumerate();
-        let own = parts.next();
-        for (number, chunk) in parts {
-            scope.spawn(move || compute(part(number, chunk.len() / width), chunk));
-        }
-        if let Some((number, chunk)) = own {
-            compute(part(number, chunk.len() / width), chunk);
-        }
-    });
-}
-
-/// What one thread multiplies, and where the results go.
+/// What one thread multiplies: whole rows of the product, or columns of a single row; and where they go.
 struct ProductPart<'p, T, S> {
     a: &'p [T],
     b: &'p [S],
     sizes: Sizes,
-    part: ProductRange,
+    rows: Range<usize>,
+    columns: Range<usize>,
     out: &'p mut [T],
+}
+
+/// A product whose entries are dealt out to up to so many threads.
+fn in_parts<T: RealValue, S: Sync>(
+    (a, b): (&[T], &[S]),
+    sizes: Sizes,
+    threads: usize,
+    compute: impl Fn(ProductPart<'_, T, S>) + Sync,
+) -> Vec<T> {
+    let Sizes { m, k, n } = sizes;
+    let mut results = vec![T::default(); m * n];
+    if results.is_empty() {
+        return results;
+    }
+    let threads = if m * k * n < WORTH_THREADS { 1 } else { threads.max(1) };
+    let (count, width) = if m == 1 { (n, 1) } else { (m, n) };
+    let each = count.div_ceil(threads);
+    let compute = |(number, out): (usize, &mut [T])| {
+        let range = number * each..number * each + out.len() / width;
+        let (rows, columns) = if m == 1 { (0..1, range) } else { (range, 0..n) };
+        compute(ProductPart { a, b, sizes, rows, columns, out });
+    };
+    let compute = &compute;
+    thread::scope(|scope| {
+        let mut parts = results.chunks_mut(each * width).enumerate();
+        let own = parts.next();
+        parts.for_each(|part| {
+            scope.spawn(move || compute(part));
+        });
+        own.into_iter().for_each(compute);
+    });
+    results
 }
 
 /// `a × b`, both row-major, on up to so many threads.
@@ -181,11 +174,7 @@ pub(super) fn product<T: RealValue, S: Copy + Sync + Into<T>>(
     sizes: Sizes,
     threads: usize,
 ) -> Vec<T> {
-    let mut results = vec![T::default(); sizes.m * sizes.n];
-    in_parts(&mut results, sizes, threads, |part, out| {
-        vectorized(ByStrips(ProductPart { a, b, sizes, part, out }));
-    });
-    results
+    in_parts((a, b), sizes, threads, |part| vectorized(ByStrips(part)))
 }
 
 /// A strip of `b` that the cache holds is used for all rows of `a` before the next one.
@@ -196,8 +185,7 @@ impl<T: RealValue, S: Copy + Into<T>> VectorLoops for ByStrips<'_, T, S> {
 
     #[inline(always)]
     fn run(self) {
-        let ProductPart { a, b, sizes: Sizes { k, n, .. }, part: ProductRange { rows, columns }, out } =
-            self.0;
+        let ProductPart { a, b, sizes: Sizes { k, n, .. }, rows, columns, out } = self.0;
         let mut strip: Vec<T> = Vec::new();
         let mut sums = [T::default(); STRIP];
         for from in columns.clone().step_by(STRIP) {
@@ -249,11 +237,7 @@ fn product_transposed<T: RealValue, S: Copy + Sync + Into<T>>(
     sizes: Sizes,
     threads: usize,
 ) -> Vec<T> {
-    let mut results = vec![T::default(); sizes.m * sizes.n];
-    in_parts(&mut results, sizes, threads, |part, out| {
-        vectorized(ByDots(ProductPart { a, b, sizes, part, out }));
-    });
-    results
+    in_parts((a, b), sizes, threads, |part| vectorized(ByDots(part)))
 }
 
 /// Some rows of `b` are used for all rows of `a` before the next ones.
@@ -264,7 +248,7 @@ impl<T: RealValue, S: Copy + Into<T>> VectorLoops for ByDots<'_, T, S> {
 
     #[inline(always)]
     fn run(self) {
-        let ProductPart { a, b, sizes: Sizes { k, .. }, part: ProductRange { rows, columns }, out } = self.0;
+        let ProductPart { a, b, sizes: Sizes { k, .. }, rows, columns, out } = self.0;
         for from in columns.clone().step_by(ROWS) {
             let here = from..columns.end.min(from + ROWS);
             for (i, out) in rows.clone().zip(out.chunks_exact_mut(columns.len())) {
