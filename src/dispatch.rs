@@ -1,10 +1,27 @@
-//! Which instruction set loops use on this machine, decided once a call by what the processor says. It is the only thing that the
-//! engines have in common: a set makes the same loop faster, and rounds the same.
+//! How loops run on this machine: with which instruction set, decided once a call by what the processor says, and on how many threads.
+//! It is the only thing that the engines have in common: both make the same loop faster, and round the same.
 //!
 //! A kernel that is compiled for a set is entered with the set's token, and only detection makes one: code that a processor does
 //! not have cannot be called.
 
 #![allow(unsafe_code)]
+
+use std::thread;
+
+/// Multiplications from which on threads are worth their start, some 30 microseconds each.
+pub(crate) const WORTH_THREADS: usize = 1 << 22;
+
+/// Runs the parts of one computation side by side, each on a thread of its own, the first one on this.
+pub(crate) fn side_by_side<P: Send>(parts: impl IntoIterator<Item = P>, run: impl Fn(P) + Sync) {
+    let mut parts = parts.into_iter();
+    let (own, run) = (parts.next(), &run);
+    thread::scope(|scope| {
+        parts.for_each(|part| {
+            scope.spawn(move || run(part));
+        });
+        own.into_iter().for_each(run);
+    });
+}
 
 /// The processor has AVX-512F, BW, DQ and VL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

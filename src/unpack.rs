@@ -3,8 +3,9 @@
 //! packed. What no reader can use (archives, pointers of Git LFS, streams that are cut short) is named here, once for
 //! networks, properties and everything else.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -149,20 +150,19 @@ pub(crate) fn behind_links(path: &Path) -> PathBuf {
     written_out().and_then(|target| target.canonicalize().ok()).unwrap_or(real)
 }
 
-/// A file of at least `least` bytes that can be read at any place: its path, itself and its size. `None` for a smaller one, one of
-/// more than `most` bytes, one that is packed or an archive, and one that cannot be opened: [`read`] says why.
-pub(crate) fn open_plain(path: &Path, least: u64, most: u64) -> Option<(PathBuf, File, u64)> {
-    if is_stream(path) {
+/// A file that can be read at any place, of so many bytes, and how many they are. `None` for a smaller or larger one, one that is packed
+/// or an archive, and one that cannot be opened: [`read`] says why.
+pub(crate) fn open_plain(path: &Path, sizes: RangeInclusive<u64>) -> Option<(File, u64)> {
+    // A small file costs no more than this.
+    let size = path.metadata().ok().filter(Metadata::is_file)?.len();
+    if !sizes.contains(&size) || is_standard_input(path) {
         return None;
     }
-    let (found, mut file, size) = open_file(path).ok()?;
-    if !(least..=most).contains(&size) || !file.metadata().ok()?.is_file() {
-        return None;
-    }
+    let mut file = File::open(path).ok()?;
     let mut beginning = Vec::new();
     (&mut file).take(512).read_to_end(&mut beginning).ok()?;
     let is_plain = !is_gzip(&beginning) && beginning.get(257..262) != Some(b"ustar");
-    is_plain.then_some((found, file, size))
+    is_plain.then_some((file, size))
 }
 
 type Source = Box<dyn Read>;
@@ -177,12 +177,6 @@ fn open(path: &Path) -> Result<(PathBuf, Source, u64), FileError> {
         }
         return Ok((path.to_path_buf(), Box::new(io::stdin()), 0));
     }
-    let (found, file, size) = open_file(path)?;
-    Ok((found, Box::new(file), size))
-}
-
-/// The same of what is not standard input.
-fn open_file(path: &Path) -> Result<(PathBuf, File, u64), FileError> {
     let mut packed = path.as_os_str().to_owned();
     packed.push(".gz");
     let packed = PathBuf::from(packed);
@@ -202,7 +196,7 @@ fn open_file(path: &Path) -> Result<(PathBuf, File, u64), FileError> {
         _ => file,
     };
     let size = file.metadata()?.len();
-    Ok((found, file, size))
+    Ok((found, Box::new(file), size))
 }
 
 /// What content plainly is, where it is something that neither networks nor texts are; and what helps.

@@ -121,11 +121,11 @@ impl<T: Real> Network<T> {
 #[cfg(test)]
 mod tests {
     use super::super::build::Builder;
-    use super::super::kernel::panels::WORTH_THREADS;
     use super::super::matrix::Matrix;
     use super::super::op::windows::{WindowAxis, Windows};
     use super::super::op::{Affine, Conv};
     use super::*;
+    use crate::dispatch::WORTH_THREADS;
     use crate::onnx::ElementType::Float32;
     use crate::random::Random;
 

@@ -1,13 +1,12 @@
 //! The matrix of an affine layer: dense and packed for the kernel, sparse, or diagonal.
 
 use std::sync::{Arc, OnceLock};
-use std::thread;
 
 use super::kernel::dot;
-use super::kernel::panels::{Panels, Rows, SumStart, WORTH_THREADS, weighted_rows_on};
+use super::kernel::panels::{Panels, Rows, SumStart, weighted_rows_on};
 use super::op::cast;
 use super::real::Real;
-use crate::dispatch::vectorized;
+use crate::dispatch::{WORTH_THREADS, side_by_side, vectorized};
 
 /// An `[outputs][inputs]` matrix.
 #[derive(Debug, Clone)]
@@ -223,14 +222,7 @@ impl<T: Real> Dense<T> {
             return compute(0, out);
         }
         let each = out.len().div_ceil(threads).next_multiple_of(PART);
-        thread::scope(|scope| {
-            let mut parts = out.chunks_mut(each).enumerate();
-            let own = parts.next();
-            parts.for_each(|(number, part)| {
-                scope.spawn(move || compute(number * each, part));
-            });
-            own.into_iter().for_each(|(_, part)| compute(0, part));
-        });
+        side_by_side(out.chunks_mut(each).enumerate(), |(number, part)| compute(number * each, part));
     }
 
     fn forward_panels(&self) -> &Panels<T> {

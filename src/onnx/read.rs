@@ -54,10 +54,10 @@ pub fn read(path: &Path) -> Result<Model, ReadError> {
 
 /// Reads a file of at least so many bytes whose constants stay where they are until each becomes numbers; `None` where it cannot.
 fn read_in_place(path: &Path, least: u64) -> Option<Model> {
-    let (found, file, size) = unpack::open_plain(path, least, unpack::limit::MODEL)?;
+    let (file, size) = unpack::open_plain(path, least..=unpack::limit::MODEL)?;
     let content = ModelBytes::InFile(FilePart::new(file, 0, usize::try_from(size).ok()?));
     recognise(&content.part(0..content.len().min(BEGINNING)).bytes().ok()?).ok()?;
-    decode::model(&content, &found, &Folder::of(&found)).ok()
+    decode::model(&content, path, &Folder::of(path)).ok()
 }
 
 /// The same, and the unpacked content that the model was read from.

@@ -8,9 +8,7 @@
 
 use super::extent;
 use super::vector::Vector;
-use std::thread;
-
-use crate::dispatch::InstructionSet;
+use crate::dispatch::{InstructionSet, WORTH_THREADS, side_by_side};
 use crate::network::real::Real;
 
 /// Outputs a panel.
@@ -125,9 +123,6 @@ pub(crate) enum SumStart<'a, T> {
     Accumulate,
 }
 
-/// Multiplications from which on threads are worth their start, some 30 microseconds each.
-pub(crate) const WORTH_THREADS: usize = 1 << 22;
-
 /// Some whole panels of a matrix, with what their sums start from and where they go.
 pub(crate) struct SumPart<'a, T> {
     pub(crate) weights: PanelsView<'a, T>,
@@ -171,16 +166,8 @@ pub(crate) fn weighted_rows_on<T: Real>(
     if threads <= 1 || weights.outputs * weights.inputs * lanes < WORTH_THREADS {
         return weighted_rows(weights, rows, start, out, lanes, lanes);
     }
-    let sum = move |part: SumPart<'_, T>| {
+    side_by_side(sum_parts(weights, start, out, lanes, threads), |part| {
         weighted_rows(part.weights, rows, part.start, part.out, lanes, lanes);
-    };
-    thread::scope(|scope| {
-        let mut parts = sum_parts(weights, start, out, lanes, threads).into_iter();
-        let own = parts.next();
-        parts.for_each(|part| {
-            scope.spawn(move || sum(part));
-        });
-        own.into_iter().for_each(sum);
     });
 }
 

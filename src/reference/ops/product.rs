@@ -5,10 +5,9 @@
 
 use std::borrow::Cow;
 use std::ops::{AddAssign, Mul, Range};
-use std::thread;
 
 use super::super::array::{Held, floats};
-use crate::dispatch::{VectorLoops, vectorized};
+use crate::dispatch::{VectorLoops, WORTH_THREADS, side_by_side, vectorized};
 use crate::onnx::{Data, SparseValues, Tensor};
 
 /// Terms that are added up before they join the total: rounding errors grow with this and with the number of blocks,
@@ -21,8 +20,6 @@ const STRIP: usize = 32;
 const ROWS: usize = 16;
 /// Partial sums of a dot product, at most.
 const LANES: usize = 16;
-/// Multiplications from which on threads are worth their start, some 20 microseconds each.
-const WORTH_THREADS: usize = 1 << 22;
 
 /// The types that products are computed in.
 pub(super) trait RealValue:
@@ -155,15 +152,7 @@ fn in_parts<T: RealValue, S: Sync>(
         let (rows, columns) = if m == 1 { (0..1, range) } else { (range, 0..n) };
         compute(ProductPart { a, b, sizes, rows, columns, out });
     };
-    let compute = &compute;
-    thread::scope(|scope| {
-        let mut parts = results.chunks_mut(each * width).enumerate();
-        let own = parts.next();
-        parts.for_each(|part| {
-            scope.spawn(move || compute(part));
-        });
-        own.into_iter().for_each(compute);
-    });
+    side_by_side(results.chunks_mut(each * width).enumerate(), compute);
     results
 }
 

@@ -127,13 +127,13 @@ impl<T: Real> Coordinate<T> {
         let lanes = oracle.lanes();
         self.ranked = 0;
         self.ranks.clear();
-        let nearest = oracle.nearest().to_vec();
-        let sums = vec![RowLoss::Sum; lanes];
-        let objective = match self.score {
-            Score::Margin => Objective::Nearest,
-            Score::Lack => Objective::Rows(&nearest, &sums),
+        match self.score {
+            Score::Margin => oracle.gradient(Objective::Nearest, Surrogate::exact()),
+            Score::Lack => {
+                let (nearest, sums) = (oracle.nearest().to_vec(), vec![RowLoss::Sum; lanes]);
+                oracle.gradient(Objective::Rows(&nearest, &sums), Surrogate::exact())
+            }
         };
-        oracle.gradient(objective, Surrogate::exact());
         for &input in &self.free {
             let slope = oracle.last_gradient()[input * lanes + lane].widen();
             let up = slope > 0.0;

@@ -3,10 +3,10 @@
 //! Madry et al. 2018, with what works on controllers as well as on images: momentum β = 0.9 on the normalised
 //! gradient, its sign as direction, one step length for all inputs (an eighth of the widest interval, × 0.99 a
 //! step), so that narrow inputs jump between their ends. Every lane is a restart with a target conjunction of its
-//! own, and a loss of its own where that has several rows ([`RowLoss`]); a restart without a gradient is drawn anew. Odd batches start from output diversification (Tashiro et al.
-//! 2020: two steps along a random direction of the outputs), and every third batch lets inactive ReLUs leak in the
-//! backward pass, by a slope drawn for each restart that falls to zero over the first 70% of the steps: the mode
-//! for plateaus, where the true gradient is zero.
+//! own, and a loss of its own where that has several rows ([`RowLoss`]); a restart without a gradient is drawn anew. Odd
+//! batches start from output diversification (Tashiro et al. 2020: two steps along a random direction of the outputs), and
+//! every third batch lets inactive ReLUs leak in the backward pass, by a slope drawn for each restart that falls to zero over
+//! the first 70% of the steps: the mode for plateaus, where the true gradient is zero.
 //!
 //! A round is a fifth of a batch. Most of what falls to gradients falls in the first steps, and the price of a first round is what a
 //! strategy waits for. With rounds of whole batches the median instance took a quarter more CPU time (0.051 for 0.041 s).

@@ -1,8 +1,9 @@
 //! Sums of rows for a block of windows: one by one where rows are long, as one run with gaps where they are short.
 
-use std::{mem, thread};
+use std::mem;
 
-use crate::network::kernel::panels::{PanelsView, Rows, SumStart, WORTH_THREADS, sum_parts, weighted_rows};
+use crate::dispatch::{WORTH_THREADS, side_by_side};
+use crate::network::kernel::panels::{PanelsView, Rows, SumStart, sum_parts, weighted_rows};
 use crate::network::op::windows::AXES;
 use crate::network::real::Real;
 
@@ -55,24 +56,14 @@ impl RowBlock {
         }
         let (stride, run) = (to.stride, if self.is_long() { 0 } else { self.run() });
         let mut scratch = scratch;
-        thread::scope(|scope| {
-            let mut own = None;
-            for part in sum_parts(weights, start, to.out, stride, self.threads) {
-                let (sums, rest) = mem::take(&mut scratch).split_at_mut(run * part.weights.outputs);
-                scratch = rest;
-                let sum = move || {
-                    let to = Strided { out: part.out, stride };
-                    self.sum_part(part.weights, data, offsets, part.start, to, sums);
-                };
-                if own.is_none() {
-                    own = Some(sum);
-                } else {
-                    scope.spawn(sum);
-                }
-            }
-            if let Some(mut sum) = own {
-                sum();
-            }
+        let parts = sum_parts(weights, start, to.out, stride, self.threads).into_iter().map(|part| {
+            let (sums, rest) = mem::take(&mut scratch).split_at_mut(run * part.weights.outputs);
+            scratch = rest;
+            (part, sums)
+        });
+        side_by_side(parts, |(part, sums)| {
+            let to = Strided { out: part.out, stride };
+            self.sum_part(part.weights, data, offsets, part.start, to, sums);
         });
     }
 

@@ -78,12 +78,11 @@ pub fn make<T: Real>(
         return Err(NotApplicable("the network is too large to be copied in double precision"));
     }
     let inputs = starts.free.len();
-    let any = region.conjunctions.iter().any(|conjunction| is_system(conjunction, inputs));
-    if region.condition.is_none() && !any {
+    let systems = region.conjunctions.iter().filter(|conjunction| is_system(conjunction, inputs));
+    let most_rows = systems.map(|conjunction| conjunction.rows.len()).max();
+    if region.condition.is_none() && most_rows.is_none() {
         return Err(NotApplicable("each way to violate the property is a single row"));
     }
-    let systems = region.conjunctions.iter().filter(|conjunction| is_system(conjunction, inputs));
-    let rows = systems.map(|conjunction| conjunction.rows.len()).max().unwrap_or(2);
     Ok(Box::new(LeastSquares {
         starts,
         points: Vec::new(),
@@ -91,7 +90,7 @@ pub fn make<T: Real>(
         journey: None,
         least: f64::INFINITY,
         in_vain: 0,
-        rows: rows as f64,
+        rows: most_rows.unwrap_or(2) as f64,
     }))
 }
 
